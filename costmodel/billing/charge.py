@@ -1,0 +1,77 @@
+"""Charges and bills: FOCUS 1.2 rows whose sums agree."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Literal
+
+from costmodel.demand.calendar import BillingPeriod, FloatArray
+
+ChargeField = Literal[
+    "service_name", "service_category", "resource_name", "region_id", "sku_meter", "billing_period"
+]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Charge:
+    """One FOCUS row: one price tier of one meter of one resource in one billing period.
+
+    `list_cost == list_unit_price * pricing_quantity`, exactly. The part of a quantity that an
+    always-free allowance covers stands in its own row at a unit price of 0.
+    """
+
+    billing_period: BillingPeriod
+    service_name: str
+    service_category: str
+    resource_name: str
+    region_id: str
+    sku_meter: str
+    sku_price_id: str
+    """What names the price: the query and the tier's begin."""
+    charge_description: str
+    consumed_quantity: Decimal
+    consumed_unit: str
+    pricing_quantity: Decimal
+    pricing_unit: str
+    list_unit_price: Decimal
+    list_cost: Decimal
+    effective_cost: Decimal
+    billed_cost: Decimal
+    pricing_category: str
+    """Standard, or Committed for a reservation."""
+    x_tier_begin: Decimal
+    x_free: bool
+    """True for the part an always-free allowance covers."""
+    x_formula: str
+    x_price_source: str
+    x_price_as_of: str
+    daily_cost: FloatArray
+    """`billed_cost` by day of the period, shape (days of the period,)."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Bill:
+    """Charges of one candidate over the whole run."""
+
+    charges: tuple[Charge, ...]
+
+    @property
+    def list_cost(self) -> Decimal:
+        return sum((charge.list_cost for charge in self.charges), Decimal(0))
+
+    @property
+    def effective_cost(self) -> Decimal:
+        return sum((charge.effective_cost for charge in self.charges), Decimal(0))
+
+    @property
+    def billed_cost(self) -> Decimal:
+        return sum((charge.billed_cost for charge in self.charges), Decimal(0))
+
+    def by(self, field: ChargeField) -> dict[str, Decimal]:
+        """Billed cost by the values of one field, in the order they first appear."""
+        sums: defaultdict[str, Decimal] = defaultdict(Decimal)
+        for charge in self.charges:
+            sums[str(getattr(charge, field))] += charge.billed_cost
+        return dict(sums)

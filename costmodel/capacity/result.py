@@ -1,0 +1,80 @@
+"""What ran, minute by minute, and how well it served."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from costmodel.demand.calendar import FloatArray
+
+
+@dataclass(frozen=True, slots=True)
+class Latency:
+    """Response time over a whole run, weighted by requests.
+
+    Of a compute design: one API call without its database work. Of a database design: all the
+    database work of one API call. Of a delivery design: the first view of a 3D model.
+    """
+
+    mean_ms: float
+    p50_ms: float
+    p95_ms: float
+    p99_ms: float
+
+
+NO_LATENCY = Latency(0.0, 0.0, 0.0, 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """A ceiling that a design must stay under, with what was observed."""
+
+    constraint: str
+    """What is limited, in words a user knows: `plan data transfer`, `database connections`."""
+    observed: float
+    limit: float
+    unit: str
+
+    @property
+    def broken(self) -> bool:
+        return self.observed > self.limit
+
+
+@dataclass(frozen=True, slots=True)
+class Capacity:
+    """What one design ran each minute. Arrays have shape (minutes,) and are read-only."""
+
+    servers: FloatArray
+    """Billed units running: instances, execution environments, ACUs or capacity units."""
+    utilisation: FloatArray
+    """Offered load over capacity, 0 to 1 when it keeps up; held at 1 when it does not."""
+    requests: FloatArray
+    """Requests offered in the minute."""
+    failed_requests: FloatArray
+    """Requests dropped, timed out or throttled in the minute."""
+    latency: Latency
+    saturation_requests_per_s: float
+    """Steady arrival rate at which this design, scaled to its maximum, stops keeping up."""
+    limits: tuple[Limit, ...] = ()
+    """Ceilings specific to the design; any broken one makes it infeasible."""
+    peak_connections: float = 0.0
+    """Database connections a compute design opens at its busiest."""
+    max_connections: float = math.inf
+    """Database connections a database design accepts."""
+
+    @property
+    def error_ratio(self) -> float:
+        """Failed over offered requests in the whole run; 0 when nothing was offered."""
+        offered = float(self.requests.sum())
+        return float(self.failed_requests.sum()) / offered if offered > 0 else 0.0
+
+    @property
+    def peak_requests_per_s(self) -> float:
+        """Arrival rate of the busiest minute."""
+        return float(self.requests.max()) / 60.0
+
+    @property
+    def headroom_ratio(self) -> float:
+        """How far the busiest minute stays below saturation: 0.5 means it could be twice as busy."""
+        peak = self.peak_requests_per_s
+        return 1.0 if peak == 0 else 1.0 - peak / self.saturation_requests_per_s

@@ -1,0 +1,120 @@
+"""The load of a shop, minute by minute, fanned out from shoppers to every tier."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from costmodel.demand.calendar import Calendar, FloatArray
+
+
+@dataclass(frozen=True, slots=True)
+class FanOut:
+    """What one page view, one opened 3D model and one API call set in motion.
+
+    Every figure comes from the scenario; nothing here is assumed.
+    """
+
+    static_requests_per_page_view: float
+    """Images, scripts and styles fetched from the edge, after the browser's own cache."""
+    static_bytes_per_page_view: float
+    model_requests_per_view: float
+    """Object requests per opened 3D model, after the browser's own cache."""
+    model_bytes_per_view: float
+    """Bytes delivered per opened 3D model, compressed as served, after the browser's own cache."""
+    api_calls_per_page_view: float
+    api_request_bytes: float
+    api_response_bytes: float
+    api_post_ratio: float
+    """Share of API calls that are POST, PUT, PATCH or DELETE."""
+    reads_per_api_call: float
+    writes_per_api_call: float
+    render_jobs_per_page_view: float
+    sessions_per_page_view: float
+
+
+@dataclass(frozen=True)
+class Demand:
+    """Per-minute load in UTC. Arrays over geographies have shape (geographies, minutes), others
+    (minutes,) or (days,); counts are counts in that minute. Every array is read-only.
+    """
+
+    calendar: Calendar
+    geographies: tuple[str, ...]
+    """CloudFront billing geographies, such as `europe`."""
+    page_views: FloatArray
+    """Pages asked for, shape (geographies, minutes): shoppers and bots."""
+    model_views: FloatArray
+    """3D models opened by shoppers, shape (geographies, minutes)."""
+    fan_out: FanOut
+    asset_stored_gb: FloatArray
+    """Bytes of current assets in the bucket, shape (days,)."""
+    database_stored_gb: FloatArray
+    """Bytes in the database, shape (days,)."""
+
+    @property
+    def minutes(self) -> int:
+        return self.calendar.minutes
+
+    @property
+    def days(self) -> int:
+        return self.calendar.days
+
+    @cached_property
+    def total_page_views(self) -> FloatArray:
+        """Page views of all geographies, shape (minutes,)."""
+        return read_only(self.page_views.sum(axis=0))
+
+    @cached_property
+    def api_requests(self) -> FloatArray:
+        """API calls, shape (minutes,)."""
+        return read_only(self.total_page_views * self.fan_out.api_calls_per_page_view)
+
+    @cached_property
+    def reads(self) -> FloatArray:
+        """Database reads, shape (minutes,)."""
+        return read_only(self.api_requests * self.fan_out.reads_per_api_call)
+
+    @cached_property
+    def writes(self) -> FloatArray:
+        """Database writes, shape (minutes,)."""
+        return read_only(self.api_requests * self.fan_out.writes_per_api_call)
+
+    @cached_property
+    def render_jobs(self) -> FloatArray:
+        """Rendering jobs submitted, shape (minutes,)."""
+        return read_only(self.total_page_views * self.fan_out.render_jobs_per_page_view)
+
+    @cached_property
+    def sessions(self) -> FloatArray:
+        """Sessions, shape (minutes,), at the pace of their page views."""
+        return read_only(self.total_page_views * self.fan_out.sessions_per_page_view)
+
+    @cached_property
+    def asset_requests(self) -> FloatArray:
+        """Cacheable object requests at the edge, shape (geographies, minutes)."""
+        return read_only(
+            self.page_views * self.fan_out.static_requests_per_page_view
+            + self.model_views * self.fan_out.model_requests_per_view
+        )
+
+    @cached_property
+    def asset_bytes(self) -> FloatArray:
+        """Bytes of cacheable objects sent to viewers, shape (geographies, minutes)."""
+        return read_only(
+            self.page_views * self.fan_out.static_bytes_per_page_view
+            + self.model_views * self.fan_out.model_bytes_per_view
+        )
+
+    def daily(self, per_minute: FloatArray) -> FloatArray:
+        """Totals per day of an array of shape (minutes,), giving shape (days,)."""
+        return self.calendar.per_day(per_minute)
+
+
+def read_only(array: FloatArray) -> FloatArray:
+    """Freeze an array in place and return it, so that a shared result cannot be changed."""
+    out = np.asarray(array, dtype=np.float64)
+    out.flags.writeable = False
+    return out

@@ -1,0 +1,289 @@
+"""What a service is made of: roles, designs, meters, usage, and what a design leaves for others.
+
+A *tier* design (compute, load balancer, database, delivery) is simulated on the demand. What it
+makes other services do (log bytes, NAT bytes, alarms, ...) it returns as a `Footprint`, so that
+services never call one another. A *platform* design (storage, DNS, monitoring, network, security)
+is metered from the demand and the summed footprint of the tiers beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from decimal import ROUND_HALF_UP, Decimal
+from enum import StrEnum
+from typing import Protocol
+
+import numpy as np
+
+from costmodel.capacity.result import Capacity
+from costmodel.demand.calendar import BillingPeriod, Calendar, FloatArray
+from costmodel.demand.demand import Demand
+from costmodel.pricing.price import PriceQuery
+from costmodel.scenario.model import Scenario
+from costmodel.units import COUNTED_UNITS, QUANTITY_STEP
+
+Setting = str | int | float | bool
+
+
+class Role(StrEnum):
+    """The part a design plays in a candidate."""
+
+    COMPUTE = "compute"
+    LOAD_BALANCER = "load_balancer"
+    DATABASE = "database"
+    DELIVERY = "delivery"
+    STORAGE = "storage"
+    DNS = "dns"
+    MONITORING = "monitoring"
+    NETWORK = "network"
+    FIREWALL = "firewall"
+    ENCRYPTION = "encryption"
+
+
+TIER_ROLES = (Role.COMPUTE, Role.LOAD_BALANCER, Role.DATABASE, Role.DELIVERY)
+PLATFORM_ROLES = (
+    Role.STORAGE,
+    Role.DNS,
+    Role.MONITORING,
+    Role.NETWORK,
+    Role.FIREWALL,
+    Role.ENCRYPTION,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Meter:
+    """One thing a resource is billed on: what is counted, in which unit, at which price."""
+
+    name: str
+    """FOCUS SkuMeter, in plain words: `Instance hours`."""
+    service_name: str
+    """FOCUS ServiceName: `Amazon Elastic Compute Cloud`."""
+    service_category: str
+    """FOCUS ServiceCategory: Compute, Databases, Storage, Networking, Web, Security, ..."""
+    consumed_unit: str
+    """FOCUS unit of the quantity; `billing` refuses a price in another unit."""
+    query: PriceQuery
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Usage:
+    """How much of a meter one resource used in one billing month."""
+
+    meter: Meter
+    resource_name: str
+    billing_period: BillingPeriod
+    consumed_quantity: Decimal
+    daily_quantity: FloatArray
+    """The same quantity by day of the period, shape (days of the period,), read-only."""
+    formula: str
+    """How the quantity comes about, in words and numbers a reader can repeat."""
+
+
+def meter_usage(
+    meter: Meter, resource_name: str, calendar: Calendar, daily_quantity: FloatArray, formula: str
+) -> tuple[Usage, ...]:
+    """Turn a quantity per day, shape (days,), into one `Usage` per billing period.
+
+    Quantities that AWS counts one by one are rounded half up to whole numbers, others to nine
+    decimals. Raises ValueError for a negative, infinite or undefined quantity.
+    """
+    if not np.all(np.isfinite(daily_quantity)) or np.any(daily_quantity < 0):
+        raise ValueError(f"{meter.name} of {resource_name}: quantity must be finite and not negative")
+    step = Decimal(1) if meter.consumed_unit in COUNTED_UNITS else QUANTITY_STEP
+    usages = []
+    for period, days in calendar.day_slices:
+        daily = daily_quantity[days].copy()
+        daily.flags.writeable = False
+        quantity = Decimal(repr(float(daily.sum()))).quantize(step, rounding=ROUND_HALF_UP)
+        usages.append(Usage(meter, resource_name, period, quantity, daily, formula))
+    return tuple(usages)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Footprint:
+    """What designs make other services do. Arrays have shape (days,): totals per day.
+
+    Footprints add up: the platform services of a candidate are metered from the sum over its tiers.
+    """
+
+    monitored_instance_hours: FloatArray
+    """EC2 instance-hours with one-minute (detailed) monitoring."""
+    log_gb: FloatArray
+    """Application log bytes sent to CloudWatch Logs by an agent."""
+    vended_log_gb: FloatArray
+    """Log bytes that AWS services deliver themselves: Lambda and flow logs."""
+    nat_gb: FloatArray
+    """Bytes that private subnets move through NAT gateways, both ways."""
+    inter_az_gb: FloatArray
+    """Bytes moved between Availability Zones, counted once; AWS bills each side."""
+    internet_egress_gb: FloatArray
+    """Bytes sent to the internet without CloudFront in between."""
+    inter_region_gb: FloatArray
+    """Bytes sent to another region."""
+    origin_requests: FloatArray
+    """Object requests that miss every cache and reach the asset bucket."""
+    kms_requests: FloatArray
+    alarms: int = 0
+    """Standard-resolution CloudWatch alarms the design keeps."""
+    public_ipv4_addresses: int = 0
+    nat_gateways: int = 0
+    """NAT gateways the design needs; the network keeps the largest number asked for per zone."""
+    included_roles: frozenset[Role] = frozenset()
+    """Platform roles whose charges a flat-rate plan includes."""
+    included_dns_queries: float = 0.0
+    """DNS queries per month that a flat-rate plan includes."""
+    included_storage_gb: float = 0.0
+    """S3 Standard GB-months per month that a flat-rate plan credits."""
+
+    @classmethod
+    def none(cls, days: int) -> Footprint:
+        """A footprint of zeros over `days`; `dataclasses.replace` sets what a design leaves behind."""
+        zeros = np.zeros(days)
+        zeros.flags.writeable = False
+        return cls(zeros, zeros, zeros, zeros, zeros, zeros, zeros, zeros, zeros)
+
+    def __add__(self, other: Footprint) -> Footprint:
+        total = {}
+        for f in fields(self):
+            mine, theirs = getattr(self, f.name), getattr(other, f.name)
+            if f.name == "nat_gateways":
+                total[f.name] = max(mine, theirs)
+            elif isinstance(mine, frozenset):
+                total[f.name] = mine | theirs
+            else:
+                total[f.name] = mine + theirs
+        return Footprint(**total)
+
+
+@dataclass(frozen=True, slots=True)
+class Reliability:
+    """What a design promises and how it recovers."""
+
+    sla_ratio: float
+    """Monthly uptime AWS commits to for this form of the service."""
+    source: str
+    rto_minutes: float = 0.0
+    """Time to serve again after the loss of one Availability Zone."""
+    rpo_minutes: float = 0.0
+    """Work lost with the loss of one Availability Zone."""
+
+
+@dataclass(frozen=True, slots=True)
+class TerraformAttribute:
+    """One attribute of an exported Terraform object variable, with the values it may take."""
+
+    name: str
+    type: str
+    """Terraform type: `string`, `number`, `bool`, `list(string)`."""
+    value: Setting | tuple[str, ...]
+    condition: str = ""
+    """HCL condition with `{value}` standing for the attribute; empty when any value is valid."""
+    requirement: str = ""
+    """The condition as a sentence, for the error message: `must be from 1 to 1000`."""
+
+
+@dataclass(frozen=True, slots=True)
+class TerraformVariable:
+    """One object variable per component, with the input names of the matching community module."""
+
+    name: str
+    description: str
+    attributes: tuple[TerraformAttribute, ...]
+
+
+def between(name: str, value: float, low: float, high: float, *, whole: bool = True) -> TerraformAttribute:
+    """A number attribute from `low` to `high`, both included; whole unless said otherwise."""
+    condition = f"{{value}} >= {low:g} && {{value}} <= {high:g}"
+    kind = "a number"
+    if whole:
+        condition += " && floor({value}) == {value}"
+        kind = "a whole number"
+    return TerraformAttribute(name, "number", value, condition, f"must be {kind} from {low:g} to {high:g}")
+
+
+def one_of(name: str, value: str, options: tuple[str, ...]) -> TerraformAttribute:
+    """A string attribute that takes one of `options`."""
+    listed = ", ".join(f'"{option}"' for option in options)
+    return TerraformAttribute(
+        name, "string", value, f"contains([{listed}], {{value}})", f"must be one of {', '.join(options)}"
+    )
+
+
+def matching(name: str, value: str, pattern: str, requirement: str) -> TerraformAttribute:
+    """A string attribute that matches an RE2 pattern."""
+    return TerraformAttribute(name, "string", value, f'can(regex("{pattern}", {{value}}))', requirement)
+
+
+def flag(name: str, value: bool) -> TerraformAttribute:
+    """A bool attribute."""
+    return TerraformAttribute(name, "bool", value)
+
+
+class Design(Protocol):
+    """One buyable form of a service, with every setting fixed. Implementations are frozen dataclasses."""
+
+    @property
+    def role(self) -> Role: ...
+    @property
+    def service_name(self) -> str:
+        """FOCUS ServiceName."""
+
+    @property
+    def resource_name(self) -> str:
+        """Name of the resource in the bill, the diagram and Terraform: `web`, `database`, `assets`."""
+
+    @property
+    def label(self) -> str:
+        """The design in a few words: `2 to 12 m7g.large at 50 % CPU`."""
+
+    @property
+    def reliability(self) -> Reliability: ...
+    def settings(self) -> Mapping[str, Setting]:
+        """Every decided value by name, unit last."""
+
+    def terraform(self) -> tuple[TerraformVariable, ...]: ...
+
+
+class TierDesign(Design, Protocol):
+    """A design that is simulated on the demand."""
+
+    @property
+    def kind(self) -> str:
+        """The form as constraints name it: `ec2`, `lambda`, `rds`, `dynamodb_on_demand`, ..."""
+
+    def simulate(self, demand: Demand) -> Capacity: ...
+    def usage(self, demand: Demand, capacity: Capacity) -> tuple[Usage, ...]: ...
+    def footprint(self, demand: Demand, capacity: Capacity) -> Footprint: ...
+
+
+class PlatformDesign(Design, Protocol):
+    """A design that is metered from the demand and what the tiers leave behind."""
+
+    def usage(self, demand: Demand, footprint: Footprint) -> tuple[Usage, ...]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class TierService:
+    """A service whose designs are simulated; `designs` lists those worth considering."""
+
+    name: str
+    """FOCUS ServiceName."""
+    code: str
+    """Price-list service code."""
+    role: Role
+    designs: Callable[[Scenario, Demand], tuple[TierDesign, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class PlatformService:
+    """A service that every candidate has exactly one design of."""
+
+    name: str
+    code: str
+    role: Role
+    design: Callable[[Scenario], PlatformDesign]
+
+
+Service = TierService | PlatformService

@@ -1,0 +1,100 @@
+"""Constants and units, each with its source. The only home of sizes, times and price-list units."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+SECONDS_PER_MINUTE = 60
+MINUTES_PER_HOUR = 60
+MINUTES_PER_DAY = 24 * MINUTES_PER_HOUR
+HOURS_PER_DAY = 24
+
+HOURS_PER_MONTH = 730
+"""Hours in AWS's average month, for rates published "per month" and billed by the hour.
+
+Source: AWS Pricing Calculator, "730 hours in a month" (2026). A simulated month is the real
+calendar month; this constant only converts figures that AWS itself states per average month.
+"""
+
+BYTES_PER_KB = 1024
+BYTES_PER_MB = 1024**2
+BYTES_PER_GB = 2**30
+"""Bytes in a billed "GB" of storage or transfer.
+
+Source: AWS tier tables step at multiples of 1 024 (10 240 GB = 10 TB), Amazon S3 and CloudFront
+pricing pages (2025-12).
+"""
+
+DYNAMODB_BYTES_PER_GB = 10**9
+"""Bytes in a billed GB of DynamoDB table storage, which is decimal.
+
+Source: aws/agent-toolkit-for-aws, `calculate_costs.py` (2026-08-20), checked by AWS on live tables.
+"""
+
+BITS_PER_BYTE = 8
+
+FOCUS_UNITS: dict[str, str] = {
+    "ACU-Hr": "ACU-Hours",
+    "API Requests": "Requests",
+    "Alarms": "Alarms",
+    "ChangeDataCaptureUnits": "Change Data Capture Units",
+    "Dashboards": "Dashboards",
+    "EdgeReads": "Requests",
+    "Events": "Events",
+    "FunctionExecutions": "Requests",
+    "GB": "GB",
+    "GB-Mo": "GB-Months",
+    "GiBps-mo": "GiBps-Months",
+    "HostedZone": "Hosted Zones",
+    "Hrs": "Hours",
+    "IOPS-Mo": "IOPS-Months",
+    "IOs": "I/O Requests",
+    "Keys": "Keys",
+    "LCU-Hrs": "LCU-Hours",
+    "Lambda-GB-Second": "GB-Seconds",
+    "MBPS-Mo": "MBps-Months",
+    "MetricUpdates": "Metric Updates",
+    "Metrics": "Metrics",
+    "Mo": "Months",
+    "Objects": "Objects",
+    "Queries": "Queries",
+    "Quantity": "Quantity",
+    "RRSets-Mo": "Record Sets",
+    "ReadCapacityUnit-Hrs": "Read Capacity Unit-Hours",
+    "ReadRequestUnits": "Read Request Units",
+    "RealTimeLogLines": "Log Lines",
+    "ReplicatedWriteCapacityUnit-Hrs": "Replicated Write Capacity Unit-Hours",
+    "ReplicatedWriteRequestUnits": "Replicated Write Request Units",
+    "Requests": "Requests",
+    "Rule-Mo": "Rules",
+    "Runs": "Runs",
+    "URL": "Paths",
+    "WebACL-Mo": "Web ACLs",
+    "WriteCapacityUnit-Hrs": "Write Capacity Unit-Hours",
+    "WriteRequestUnits": "Write Request Units",
+    "change-records": "Change Records",
+}
+"""Price-list unit -> FOCUS 1.2 unit. Source: units seen in the shipped snapshot; FOCUS 1.2 Unit Format."""
+
+COUNTED_UNITS = frozenset(
+    {
+        "Change Records",
+        "Events",
+        "I/O Requests",
+        "Log Lines",
+        "Metric Updates",
+        "Paths",
+        "Queries",
+        "Read Request Units",
+        "Replicated Write Request Units",
+        "Requests",
+        "Runs",
+        "Write Request Units",
+    }
+)
+"""FOCUS units that AWS counts one by one, so a billed quantity is a whole number."""
+
+QUANTITY_STEP = Decimal("0.000000001")
+"""Finest step kept of a billed quantity that is not counted one by one."""
+
+CENT = Decimal("0.01")
