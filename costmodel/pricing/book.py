@@ -1,0 +1,266 @@
+"""The price book: answers price queries from a price folder, reading only the files it needs."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+
+from costmodel.errors import AmbiguousPrice, PriceCacheCorrupt, PriceNotFound
+from costmodel.pricing.price import GLOBAL, FreeAllowance, Price, PriceQuery
+from costmodel.pricing.snapshot import (
+    ALLOWANCE_COLUMNS,
+    FREE_TIER,
+    MANIFEST,
+    PRICE_COLUMNS,
+    PRICES,
+    RESERVED,
+    WHAT_NEXT,
+    Manifest,
+    PriceFile,
+    Row,
+    decimal,
+    ladder,
+    read_manifest,
+    read_rows,
+    read_verified,
+)
+from costmodel.shipped import shipped
+
+Partition = Mapping[str, list[Row]]
+"""Rows of one file by usage type."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceCoverage:
+    """What the book holds of one service."""
+
+    service_code: str
+    region_ids: tuple[str, ...]
+    files: int
+    rows: int
+    oldest_as_of: str
+    newest_as_of: str
+
+
+class PriceBook:
+    """Prices of one folder. Reading it changes nothing; asking twice reads once."""
+
+    def __init__(self, folder: Path) -> None:
+        """Open a price folder; raises PriceCacheCorrupt if its manifest is missing or unusable."""
+        self.folder = folder
+        self.manifest: Manifest = read_manifest(folder)
+        self._partition_files = {
+            (file.service_code, file.region_id, file.kind): file
+            for file in self.manifest.files
+            if file.kind in (PRICES, RESERVED)
+        }
+        self._partitions: dict[str, Partition] = {}
+        self._answers: dict[PriceQuery, Price] = {}
+        self._allowances: tuple[FreeAllowance, ...] | None = None
+
+    @classmethod
+    def shipped(cls) -> PriceBook:
+        """The snapshot that comes with the package."""
+        return cls(shipped("pricing_cache"))
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the manifest: two books with the same digest hold the same prices."""
+        return self.manifest.digest
+
+    @property
+    def oldest_as_of(self) -> str:
+        return min(file.oldest_as_of for file in self.manifest.files if file.rows)
+
+    @property
+    def newest_as_of(self) -> str:
+        return max(file.newest_as_of for file in self.manifest.files if file.rows)
+
+    @property
+    def allowances(self) -> tuple[FreeAllowance, ...]:
+        """Every always-free allowance, by id."""
+        if self._allowances is None:
+            self._allowances = self._read_allowances()
+        return self._allowances
+
+    def regions(self) -> tuple[str, ...]:
+        """Region codes every regional service is priced in."""
+        return self.manifest.regions
+
+    def coverage(self) -> tuple[ServiceCoverage, ...]:
+        """What the book holds, service by service."""
+        by_service: dict[str, list[PriceFile]] = defaultdict(list)
+        for file in self.manifest.files:
+            if file.service_code:
+                by_service[file.service_code].append(file)
+        return tuple(_coverage(code, files) for code, files in sorted(by_service.items()))
+
+    def verify(self) -> None:
+        """Check every file against its checksum; raises PriceCacheCorrupt at the first that differs."""
+        for file in self.manifest.files:
+            read_verified(self.folder, file)
+
+    def price(self, query: PriceQuery) -> Price:
+        """The published price of exactly this query.
+
+        Raises PriceNotFound; AmbiguousPrice if the query leaves out attributes that tell several
+        prices apart; PriceCacheCorrupt. Another region's price is never used, and an attribute is
+        never filled in: the one engine priced in this region may not be the one that was meant.
+        """
+        if query not in self._answers:
+            self._answers[query] = self._find(query)
+        return self._answers[query]
+
+    def search(
+        self,
+        text: str,
+        region_id: str | None = None,
+        service_code: str | None = None,
+        *,
+        include_reserved: bool = False,
+    ) -> list[Price]:
+        """Prices whose service, usage type, description or attributes contain `text`, in any case."""
+        kinds = (PRICES, RESERVED) if include_reserved else (PRICES,)
+        wanted = text.casefold()
+        return [
+            price
+            for file in self.manifest.files
+            if file.kind in kinds
+            and region_id in (None, file.region_id)
+            and service_code in (None, file.service_code)
+            for rows in self._read(file).values()
+            for price in self._prices(file, rows)
+            if wanted in _searchable(price)
+        ]
+
+    def _read_allowances(self) -> tuple[FreeAllowance, ...]:
+        for file in self.manifest.files:
+            if file.path == FREE_TIER:
+                return tuple(_allowance(row) for row in read_rows(self.folder, file, ALLOWANCE_COLUMNS))
+        raise PriceCacheCorrupt(f"{self.folder / MANIFEST}: does not list {FREE_TIER}. {WHAT_NEXT}")
+
+    def _find(self, query: PriceQuery) -> Price:
+        kind = RESERVED if query.term.startswith("Reserved") else PRICES
+        file = self._partition_files.get((query.service_code, query.region_id, kind))
+        if file is None:
+            raise PriceNotFound(self._no_partition(query, kind))
+        partition = self._read(file)
+        prices = [
+            p for p in self._prices(file, partition.get(query.usage_type, ())) if p.query.term == query.term
+        ]
+        for price in prices:
+            if price.query == query:
+                return price
+        matches = [p for p in prices if set(query.attributes) < set(p.query.attributes)]
+        if len(matches) > 1:
+            raise AmbiguousPrice(_ambiguous(query, matches))
+        raise PriceNotFound(self._not_in_partition(query, file))
+
+    def _read(self, file: PriceFile) -> Partition:
+        if file.path not in self._partitions:
+            by_usage_type: dict[str, list[Row]] = defaultdict(list)
+            for row in read_rows(self.folder, file, PRICE_COLUMNS):
+                by_usage_type[row[0]].append(row)
+            self._partitions[file.path] = dict(by_usage_type)
+        return self._partitions[file.path]
+
+    def _prices(self, file: PriceFile, rows: Iterable[Row]) -> list[Price]:
+        by_key: dict[tuple[str, str], list[Row]] = defaultdict(list)
+        for row in rows:
+            by_key[row[1], row[2]].append(row)
+        try:
+            return [_price(file, group) for group in by_key.values()]
+        except ValueError as error:
+            raise PriceCacheCorrupt(f"{self.folder / file.path}: {error}. {WHAT_NEXT}") from error
+
+    def _no_partition(self, query: PriceQuery, kind: str) -> str:
+        services = sorted({code for code, _, _ in self._partition_files})
+        places = sorted(
+            place for code, place, of in self._partition_files if (code, of) == (query.service_code, kind)
+        )
+        what = "reserved prices" if kind == RESERVED else "prices"
+        if query.service_code not in services:
+            problem = f"no service {query.service_code!r} in the price book, which has {', '.join(services)}"
+        elif not places:
+            problem = f"no {what} for {query.service_code} in any region"
+        else:
+            problem = (
+                f"no {what} for {query.service_code} in {query.region_id!r}; the book has {', '.join(places)}"
+            )
+        return f"no price for {query}: {problem}. See `costmodel prices status`."
+
+    def _not_in_partition(self, query: PriceQuery, file: PriceFile) -> str:
+        partition = self._read(file)
+        there = self._prices(file, partition.get(query.usage_type, ()))
+        if there:
+            known = _listed(str(price.query) for price in there)
+            return f"no price for {query}. Under that usage type the book has: {known}. {_show(query, query.usage_type)}"
+        close = get_close_matches(query.usage_type, partition, n=3, cutoff=0.5)
+        elsewhere = self._partition_files.get((query.service_code, GLOBAL, file.kind))
+        if elsewhere and elsewhere is not file and query.usage_type in self._read(elsewhere):
+            return f"no price for {query}: it is priced in region_id {GLOBAL!r}, not by region."
+        nearest = f"Closest names there: {_listed(close)}." if close else "No name there comes close."
+        return f"no price for {query}. {nearest} {_show(query, close[0] if close else query.service_code)}"
+
+
+def _price(file: PriceFile, rows: list[Row]) -> Price:
+    usage_type, attributes, term, description, unit, _, _, _, source, _ = rows[0]
+    return Price(
+        query=PriceQuery(file.service_code, file.region_id, usage_type, _attributes(attributes), term),
+        description=description,
+        pricing_unit=unit,
+        tiers=ladder([(row[5], row[6], row[7]) for row in rows]),
+        source=source,
+        as_of=min(row[9] for row in rows),
+    )
+
+
+def _attributes(text: str) -> tuple[tuple[str, str], ...]:
+    pairs = (pair.partition("=") for pair in text.split(";") if pair)
+    return tuple((name, value) for name, _, value in pairs)
+
+
+def _allowance(row: Row) -> FreeAllowance:
+    allowance_id, service_code, usage_types, unit, quantity, per_region, source, as_of, note = row
+    return FreeAllowance(
+        allowance_id=allowance_id,
+        service_code=service_code,
+        usage_types=frozenset(usage_types.split(";")),
+        pricing_unit=unit,
+        quantity=decimal(quantity),
+        per_region=per_region == "true",
+        source=source,
+        as_of=as_of,
+        note=note,
+    )
+
+
+def _coverage(service_code: str, files: list[PriceFile]) -> ServiceCoverage:
+    return ServiceCoverage(
+        service_code=service_code,
+        region_ids=tuple(sorted({file.region_id for file in files})),
+        files=len(files),
+        rows=sum(file.rows for file in files),
+        oldest_as_of=min(file.oldest_as_of for file in files),
+        newest_as_of=max(file.newest_as_of for file in files),
+    )
+
+
+def _searchable(price: Price) -> str:
+    return f"{price.query} {price.description}".casefold()
+
+
+def _ambiguous(query: PriceQuery, matches: list[Price]) -> str:
+    found = _listed(str(price.query) for price in matches)
+    return f"{len(matches)} prices for {query}: {found}. Name the attributes to choose one."
+
+
+def _show(query: PriceQuery, text: str) -> str:
+    return f"See `costmodel prices show {text} --region {query.region_id}`."
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(names)

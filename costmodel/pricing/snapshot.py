@@ -1,0 +1,196 @@
+"""The price files on disk: their layout, and reading one of them with its checksum checked.
+
+    manifest.json                          dates, and per file its rows and SHA-256
+    <service>/<region>.csv                 on-demand prices and flat-rate plans
+    <service>/<region>.reserved.csv        reserved terms, read only when asked for
+    free_tier.csv                          always-free allowances
+    plan_allowances.csv, spot_savings.csv, savings_plans.csv
+
+A `:` in a region id (`edge:europe`) is written `-` in a file name.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from costmodel.errors import PriceCacheCorrupt
+from costmodel.pricing.price import PriceTier
+
+FORMAT_VERSION = 1
+MANIFEST = "manifest.json"
+FREE_TIER = "free_tier.csv"
+WITHOUT_END = "Inf"
+
+PRICES = "prices"
+RESERVED = "reserved"
+ALLOWANCES = "allowances"
+DISCOUNTS = "discounts"
+
+PRICE_COLUMNS = (
+    "usage_type",
+    "attributes",
+    "term",
+    "description",
+    "unit",
+    "tier_start",
+    "tier_end",
+    "price_usd",
+    "source",
+    "as_of",
+)
+ALLOWANCE_COLUMNS = (
+    "id",
+    "service_code",
+    "usage_types",
+    "unit",
+    "quantity",
+    "per_region",
+    "source",
+    "as_of",
+    "note",
+)
+
+WHAT_NEXT = "Reinstall costmodel, or restore the price folder from a clean copy."
+
+Row = tuple[str, ...]
+
+_PLAIN_DECIMAL = re.compile(r"-?[0-9]+(\.[0-9]+)?")
+
+
+@dataclass(frozen=True, slots=True)
+class PriceFile:
+    """One file of the snapshot, as the manifest lists it."""
+
+    path: str
+    """Relative to the price folder, with `/`."""
+    kind: str
+    """`prices`, `reserved`, `allowances` or `discounts`."""
+    service_code: str
+    """Empty for a file that spans services."""
+    region_id: str
+    """Empty for a file that spans regions."""
+    rows: int
+    sha256: str
+    oldest_as_of: str
+    newest_as_of: str
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What the price folder holds."""
+
+    snapshot_date: str
+    """Newest date on any row: YYYY-MM-DD."""
+    regions: tuple[str, ...]
+    """Region codes every regional service is priced in."""
+    note: str
+    files: tuple[PriceFile, ...]
+    digest: str
+    """SHA-256 of the manifest, and so of every price."""
+
+
+def partition_path(service_code: str, region_id: str, kind: str = PRICES) -> str:
+    """Where the prices of one service in one region are, relative to the price folder."""
+    suffix = ".reserved.csv" if kind == RESERVED else ".csv"
+    return f"{service_code}/{region_id.replace(':', '-')}{suffix}"
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Read the manifest of a price folder. Raises PriceCacheCorrupt if it is missing or unusable."""
+    path = folder / MANIFEST
+    content = _read_bytes(path)
+    try:
+        document = json.loads(content)
+        version = document["format_version"]
+        if version != FORMAT_VERSION:
+            raise PriceCacheCorrupt(
+                f"{path}: format version {version}, this costmodel reads version {FORMAT_VERSION}. {WHAT_NEXT}"
+            )
+        return Manifest(
+            snapshot_date=str(document["snapshot_date"]),
+            regions=tuple(str(region) for region in document["regions"]),
+            note=str(document["note"]),
+            files=tuple(_price_file(entry) for entry in document["files"]),
+            digest=hashlib.sha256(content).hexdigest(),
+        )
+    except (ValueError, KeyError, TypeError) as error:
+        raise PriceCacheCorrupt(f"{path}: not a price manifest ({error}). {WHAT_NEXT}") from error
+
+
+def read_verified(folder: Path, file: PriceFile) -> bytes:
+    """The content of one file. Raises PriceCacheCorrupt if it is missing or differs from its checksum."""
+    path = folder / file.path
+    content = _read_bytes(path)
+    if hashlib.sha256(content).hexdigest() != file.sha256:
+        raise PriceCacheCorrupt(f"{path}: changed or cut short since the manifest was written. {WHAT_NEXT}")
+    return content
+
+
+def read_rows(folder: Path, file: PriceFile, columns: Sequence[str]) -> list[Row]:
+    """Read the rows of one file, header left out, every row as long as `columns`.
+
+    Raises PriceCacheCorrupt if the file is missing, differs from its checksum, or has other columns.
+    """
+    path = folder / file.path
+    content = read_verified(folder, file)
+    rows = [tuple(row) for row in csv.reader(io.StringIO(content.decode(), newline=""))]
+    if rows[:1] != [tuple(columns)] or any(len(row) != len(columns) for row in rows):
+        raise PriceCacheCorrupt(f"{path}: columns are not {', '.join(columns)}. {WHAT_NEXT}")
+    return rows[1:]
+
+
+def ladder(steps: Sequence[tuple[str, str, str]]) -> tuple[PriceTier, ...]:
+    """Tiers from (start, end, price) texts in ascending order.
+
+    Raises ValueError for a number that is not a plain decimal, a negative price, a first tier
+    that does not start at 0, a gap, an overlap, or a last tier with an end.
+    """
+    tiers: list[PriceTier] = []
+    expected: Decimal | None = Decimal(0)
+    for start_text, end_text, price_text in steps:
+        start = decimal(start_text)
+        end = None if end_text == WITHOUT_END else decimal(end_text)
+        if start != expected:
+            after = "no end" if expected is None else f"{expected}"
+            raise ValueError(f"a tier starts at {start}; the tiers before it reach {after}")
+        if end is not None and end <= start:
+            raise ValueError(f"a tier ends at {end}, not after its start {start}")
+        tiers.append(PriceTier(start, end, decimal(price_text)))
+        expected = end
+    if expected is not None:
+        raise ValueError(f"no price beyond {expected}; the last tier must end at {WITHOUT_END}")
+    return tuple(tiers)
+
+
+def decimal(text: str) -> Decimal:
+    """A plain decimal of at least 0. Raises ValueError for anything else: `1e-7`, `NaN`, `-1`, ``."""
+    if not _PLAIN_DECIMAL.fullmatch(text):
+        raise ValueError(f"{text!r} is not a plain decimal number")
+    if text.startswith("-"):
+        raise ValueError(f"{text} is negative")
+    return Decimal(text)
+
+
+def _price_file(entry: dict[str, Any]) -> PriceFile:
+    file = PriceFile(**entry)
+    for name, value in entry.items():
+        expected = int if name == "rows" else str
+        if not isinstance(value, expected):
+            raise TypeError(f"{name} of {file.path!r} is {value!r}")
+    return file
+
+
+def _read_bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise PriceCacheCorrupt(f"{path}: {error.strerror or error}. {WHAT_NEXT}") from error
