@@ -11,6 +11,7 @@
     │   ├── PriceNotFound          nobody published a price for this
     │   ├── AmbiguousPrice         more than one price answers the query
     │   └── PriceCacheCorrupt      a price file does not match its checksum or its format
+    ├── UnknownInstanceType        no such EC2 instance type, family or database class
     ├── UnitMismatch               a meter and its price count in different units
     ├── Infeasible                 no candidate meets the objectives; exit code 3
     └── OutputError                the result cannot be written where it should go
@@ -45,9 +46,12 @@ class Fault:
     """What is wrong and what would be valid, as one sentence without a full stop."""
     value: str = ""
     """The value found there, shortened; empty when nothing stands there."""
+    line: int | None = None
+    """Line of the file, counted from 1, where it is known."""
 
     def __str__(self) -> str:
-        place = f"{self.path}: " if self.path else ""
+        line = f" (line {self.line})" if self.line else ""
+        place = f"{self.path}{line}: " if self.path else ""
         found = f" (found {self.value})" if self.value else ""
         return f"{place}{self.problem}{found}"
 
@@ -100,6 +104,13 @@ class AmbiguousPrice(PriceError):
 
 class PriceCacheCorrupt(PriceError):
     """A price file does not match its checksum or cannot be parsed."""
+
+
+class UnknownInstanceType(CostModelError):
+    """No instance type, family or database class of that name."""
+
+    def __init__(self, kind: str, name: str, nearest: Sequence[str]) -> None:
+        super().__init__(f"no {kind} is called {name!r}; did you mean {', '.join(nearest)}?")
 
 
 class UnitMismatch(CostModelError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -21,11 +22,19 @@ class Range(float):
 
     low: float
     high: float
+    least: float
+    """Smallest value the field takes."""
+    most: float
+    """Largest value the field takes."""
 
-    def __new__(cls, low: float, mid: float, high: float) -> Range:
+    def __new__(
+        cls, low: float, mid: float, high: float, least: float = -math.inf, most: float = math.inf
+    ) -> Range:
         number = super().__new__(cls, mid)
         number.low = low
         number.high = high
+        number.least = least
+        number.most = most
         return number
 
     @property
@@ -34,6 +43,41 @@ class Range(float):
 
     def __repr__(self) -> str:
         return f"Range(low={self.low!r}, mid={float(self)!r}, high={self.high!r})"
+
+
+def lowest(value: float) -> float:
+    """Lower end of a number that may be a range."""
+    return value.low if isinstance(value, Range) else value
+
+
+def highest(value: float) -> float:
+    """Upper end of a number that may be a range."""
+    return value.high if isinstance(value, Range) else value
+
+
+@dataclass(frozen=True, slots=True)
+class Exact:
+    """Annotation of a float field that takes one finite number; bounds are included.
+
+    Text and booleans are not numbers; whole numbers are fine.
+    """
+
+    ge: float = -math.inf
+    le: float = math.inf
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_plain_validator_function(self.parse)
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        return _number_schema("number", self.ge, self.le)
+
+    def parse(self, value: Any) -> float:
+        expected = f"must be a number {describe_bounds(self.ge, self.le)}"
+        if isinstance(value, dict):
+            raise _refusal("no_range", f"{expected}; this key takes no range")
+        return _bounded(value, self.ge, self.le, expected)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +96,7 @@ class Estimate:
     def __get_pydantic_json_schema__(
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
-        number: dict[str, Any] = {"type": "number"}
-        if self.ge > -math.inf:
-            number["minimum"] = self.ge
-        if self.le < math.inf:
-            number["maximum"] = self.le
+        number = _number_schema("number", self.ge, self.le)
         return {
             "anyOf": [
                 number,
@@ -75,37 +115,94 @@ class Estimate:
         if not isinstance(value, dict):
             return self._number(value)
         if set(value) != {"low", "mid", "high"}:
-            raise PydanticCustomError("range_keys", "a range needs exactly low, mid and high")
+            raise PydanticCustomError("range_keys", "a range needs exactly the keys low, mid and high")
         low, mid, high = (self._number(value[key]) for key in ("low", "mid", "high"))
         if not low <= mid <= high:
             raise PydanticCustomError("range_order", "a range needs low <= mid <= high")
-        return Range(low, mid, high)
+        return Range(low, mid, high, self.ge, self.le)
 
     def _number(self, value: Any) -> float:
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise PydanticCustomError("estimate_type", "must be a number or a range {{low, mid, high}}")
-        try:
-            number = float(value)
-        except OverflowError:
-            number = math.inf
-        if not math.isfinite(number):
-            raise PydanticCustomError("finite_number", "must be a finite number")
-        if not self.ge <= number <= self.le:
-            raise PydanticCustomError(
-                "out_of_bounds",
-                "must be {bounds}",
-                {"bounds": describe_bounds(self.ge, self.le)},
-            )
-        return number
+        expected = f"must be a number {describe_bounds(self.ge, self.le)}, or a range {{low, mid, high}}"
+        return _bounded(value, self.ge, self.le, expected)
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """Annotation of an int field; bounds are included. `1.0` is a whole number, `true` and `"1"` are not."""
+
+    ge: int
+    le: int
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_plain_validator_function(self.parse)
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        return _number_schema("integer", self.ge, self.le)
+
+    def parse(self, value: Any) -> int:
+        expected = f"must be a whole number {describe_bounds(self.ge, self.le)}"
+        number = _bounded(value, self.ge, self.le, expected)
+        if number != int(number):
+            raise _refusal("not_whole", expected)
+        return int(value)
 
 
 def describe_bounds(ge: float, le: float) -> str:
-    """Bounds in words: `from 0 to 1`, `0 or more`, `at most 5`."""
+    """Bounds in words: `from 0 to 1`, `of 0 or more`, `of at most 5`."""
     if le == math.inf:
-        return f"{ge:g} or more"
+        return f"of {_digits(ge)} or more"
     if ge == -math.inf:
-        return f"at most {le:g}"
-    return f"from {ge:g} to {le:g}"
+        return f"of at most {_digits(le)}"
+    return f"from {_digits(ge)} to {_digits(le)}"
+
+
+def _digits(bound: float) -> str:
+    return str(int(bound)) if bound == int(bound) else f"{bound:g}"
+
+
+def _number_schema(kind: str, ge: float, le: float) -> dict[str, Any]:
+    schema: dict[str, Any] = {"type": kind}
+    if ge > -math.inf:
+        schema["minimum"] = ge
+    if le < math.inf:
+        schema["maximum"] = le
+    return schema
+
+
+def _bounded(value: Any, ge: float, le: float, expected: str) -> float:
+    """A finite number within bounds. Raises PydanticCustomError whose text says what is expected."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        hint = _text_hint(value) if isinstance(value, str) else ""
+        raise _refusal("not_a_number", expected + hint)
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf
+    if not math.isfinite(number):
+        raise _refusal("not_finite", f"{expected}; it must be finite")
+    if not ge <= value <= le:
+        percent = (ge, le) == (0, 1) and 1 < number <= 100
+        raise _refusal(
+            "out_of_bounds", expected + (f"; write {number:g} % as {number / 100:g}" if percent else "")
+        )
+    return number
+
+
+def _text_hint(text: str) -> str:
+    """What the writer of a number that arrived as text should change; empty when it looks like no number."""
+    if re.fullmatch(r"[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?", text):
+        return "; write it without quotes"
+    if re.fullmatch(r"[\d.]+\s*%", text):
+        return "; write 25 % as 0.25"
+    if re.fullmatch(r"[-+]?\d[\d,.' ]*([kKmMgG]|million|GB|MB|KB|ms|s)?", text):
+        return "; write digits only, without separators or units"
+    return ""
+
+
+def _refusal(kind: str, message: str) -> PydanticCustomError:
+    return PydanticCustomError(kind, "{message}", {"message": message})
 
 
 def _plain(value: float) -> float | dict[str, float]:
@@ -129,7 +226,4 @@ class Assumption(Generic[T]):
 
 def assumed(default: Any, unit: str, source: str, as_of: str = "2026-11") -> Any:
     """A pydantic field with a default that carries its unit, its source and the source's date."""
-    extra: dict[str, Any] = {"x_unit": unit, "x_source": source, "x_as_of": as_of}
-    if callable(default):
-        return Field(default_factory=default, json_schema_extra=extra)
-    return Field(default=default, json_schema_extra=extra)
+    return Field(default=default, json_schema_extra={"x_unit": unit, "x_source": source, "x_as_of": as_of})

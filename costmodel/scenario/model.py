@@ -1,18 +1,24 @@
 """The scenario: everything a user says about a shop, frozen and validated.
 
 Text under a field becomes its description in `costmodel scenario schema`. Every field that has a
-default carries the default's unit, source and date; `Scenario.assumptions()` lists those in force.
+default carries the default's unit, source and date; `assumptions.assumptions` lists those in force.
+Bounds are wide enough for any shop and narrow enough that no later product overflows.
 """
 
 from __future__ import annotations
 
-from datetime import datetime
+import difflib
+import re
+import zoneinfo
+from collections.abc import Hashable
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, NamedTuple, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
 
-from costmodel.scenario.estimate import Estimate, assumed
+from costmodel.scenario.estimate import Estimate, Exact, Whole, assumed, highest, lowest
 
 RegionId = Literal[
     "us-east-1",
@@ -38,9 +44,121 @@ Geography = Literal[
 ]
 """CloudFront billing geographies. Source: CloudFront price list, `fromLocation` (2025-07-01)."""
 
-Positive = Annotated[float, Estimate(ge=1e-9, le=1e12)]
-Amount = Annotated[float, Estimate(ge=0, le=1e12)]
+T = TypeVar("T", bound=Hashable)
+P = TypeVar("P")
+
+Positive = Annotated[float, Estimate(ge=1e-6, le=1e6)]
 Ratio = Annotated[float, Estimate(ge=0, le=1)]
+ExactRatio = Annotated[float, Exact(ge=0, le=1)]
+
+MAX_MONTHLY_PAGE_VIEWS = 1e12
+"""About a hundred times the busiest shop there is."""
+
+
+class Rule(NamedTuple):
+    """A broken rule between fields: where, relative to the part that checks it, and what would be valid."""
+
+    place: tuple[str | int, ...]
+    problem: str
+    value: Any
+
+
+def _obeying(part: P, rules: list[Rule]) -> P:
+    """The part itself. Raises one PydanticCustomError that carries every broken rule; `faults` unpacks it."""
+    if rules:
+        summary = "; ".join(f"{rule.place[-1]} {rule.problem}" for rule in rules)
+        raise PydanticCustomError("rules", "{summary}", {"summary": summary, "rules": tuple(rules)})
+    return part
+
+
+def _distinct(items: tuple[T, ...]) -> tuple[T, ...]:
+    if not items:
+        raise PydanticCustomError("empty_list", "must name at least one; leave the key out for the default")
+    twice = [item for index, item in enumerate(items) if item in items[:index]]
+    if twice:
+        raise PydanticCustomError("repeated", "{item} is named twice; keep one", {"item": twice[0]})
+    return items
+
+
+def _weights(count: int, order: str) -> AfterValidator:
+    def check(weights: tuple[float, ...]) -> tuple[float, ...]:
+        if len(weights) != count:
+            raise PydanticCustomError(
+                "weight_count", "needs {count} values, {order}", {"count": count, "order": order}
+            )
+        if not any(weights):
+            raise PydanticCustomError("all_zero", "needs at least one value above 0")
+        return weights
+
+    return AfterValidator(check)
+
+
+def _matching(pattern: str, meaning: str) -> AfterValidator:
+    def check(text: str) -> str:
+        if not re.fullmatch(pattern, text):
+            raise PydanticCustomError("no_match", "must be {meaning}", {"meaning": meaning})
+        return text
+
+    return AfterValidator(check)
+
+
+_MOMENT = r"20\d\d-\d\d-\d\d([T ]\d\d:\d\d(:\d\d)?(Z|[+-]\d\d:\d\d)?)?"
+
+
+def _moment(value: Any) -> datetime:
+    """Text or a datetime as a time in UTC. Raises PydanticCustomError."""
+    try:
+        if isinstance(value, str) and re.fullmatch(_MOMENT, value, re.ASCII):
+            value = datetime.fromisoformat(value)
+        if isinstance(value, datetime):
+            return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
+    except ValueError:
+        pass  # no such day or hour: answered like any other text that is no time
+    raise PydanticCustomError("moment", "must be a date and time such as 2026-11-27T08:00:00Z")
+
+
+def _timezone(name: str) -> str:
+    try:
+        zoneinfo.ZoneInfo(name)
+    except (KeyError, OSError, ValueError):
+        near = difflib.get_close_matches(name, zoneinfo.available_timezones(), 1, 0.5)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        raise PydanticCustomError(
+            "timezone", "must be an IANA time zone such as UTC or Europe/Berlin{hint}", {"hint": hint}
+        ) from None
+    return name
+
+
+def _file_name(file: Path) -> Path:
+    text = str(file)
+    if text == "." or len(text) > 1_000 or not text.isprintable():
+        raise PydanticCustomError("file_name", "must be the name of a CSV or Parquet file")
+    return file
+
+
+Moment = Annotated[
+    datetime,
+    BeforeValidator(_moment, json_schema_input_type=Annotated[str, Field(pattern=f"^{_MOMENT}$")]),
+]
+Name = Annotated[
+    str,
+    Field(min_length=1, max_length=80),
+    _matching(r"\S(.*\S)?", "one line of text that neither begins nor ends with a space"),
+]
+Column = Annotated[str, Field(min_length=1, max_length=200)]
+Month = Annotated[
+    str,
+    Field(json_schema_extra={"pattern": r"^20[0-9]{2}-(0[1-9]|1[0-2])$"}),
+    _matching(r"20[0-9]{2}-(0[1-9]|1[0-2])", "a month written YYYY-MM, such as 2026-11"),
+]
+Family = Annotated[
+    str,
+    Field(json_schema_extra={"pattern": "^[a-z][a-z0-9-]*$"}),
+    _matching(r"[a-z][a-z0-9-]{0,30}", "an instance family in lower case, such as m7g"),
+]
+HourWeights = Annotated[tuple[Annotated[float, Exact(ge=0, le=1e6)], ...], _weights(24, "midnight first")]
+WeekdayWeights = Annotated[tuple[Annotated[float, Exact(ge=1e-3, le=1e6)], ...], _weights(7, "Monday first")]
+MonthWeights = Annotated[tuple[Annotated[float, Exact(ge=1e-3, le=1e6)], ...], _weights(12, "January first")]
 
 
 class Model(BaseModel):
@@ -56,7 +174,7 @@ class Event(Model):
 
     kind: Literal["flash_sale", "launch", "viral_spike", "campaign", "bot_scrape"]
     """What happens; sets the shape where the fields below are left out. Bots open no 3D models."""
-    start: datetime
+    start: Moment
     """When the load begins to rise; UTC unless the time says otherwise."""
     peak_multiplier: Annotated[float, Estimate(ge=1, le=1000)] | None = None
     """Load at the peak as a multiple of the usual load at that time."""
@@ -66,18 +184,22 @@ class Event(Model):
     """Minutes the peak lasts."""
     half_life_minutes: Annotated[float, Estimate(ge=1, le=43_200)] | None = None
     """Minutes in which the extra load halves after the peak."""
-    geographies: tuple[Geography, ...] | None = None
+    geographies: Annotated[tuple[Geography, ...], AfterValidator(_distinct)] | None = None
     """Where it happens; everywhere when left out."""
 
 
 class Trace(Model):
     """A measured series that gives the shape of the traffic over time."""
 
-    file: Path
+    file: Annotated[Path, AfterValidator(_file_name)]
     """CSV or Parquet file, relative to the scenario file."""
-    time_column: str = assumed("timestamp", "column name", "convention of this tool")
-    value_column: str = assumed("value", "column name", "convention of this tool")
-    timezone: str = assumed("UTC", "IANA time zone", "convention of this tool")
+    time_column: Column = assumed("timestamp", "column name", "convention of this tool")
+    """Column that holds the time of each step."""
+    value_column: Column = assumed("value", "column name", "convention of this tool")
+    """Column that holds the load of each step: requests, visits or orders."""
+    timezone: Annotated[str, AfterValidator(_timezone)] = assumed(
+        "UTC", "IANA time zone", "convention of this tool"
+    )
     """Time zone of times without an offset."""
 
 
@@ -89,168 +211,289 @@ class Traffic(Model):
     sessions_per_visitor: Positive = assumed(
         1.3, "sessions per visitor and month", "engineering guess; not published for 3D shops"
     )
+    """How often a visitor comes in a month."""
     page_views_per_session: Positive = assumed(
         5.0,
         "page views",
-        "Contentsquare Digital Experience Benchmark 2024 via conversionbench: 3 to 8",
-        "2024-06",
+        "engineering guess, range 3 to 8; buyers see about 22 (Contentsquare benchmark 2022)",
+        "2022-12",
     )
+    """Pages a visitor looks at each time."""
     growth_per_month_ratio: Annotated[float, Estimate(ge=-0.9, le=10)] = assumed(
         0.0, "ratio per month", "no growth unless the scenario says so"
     )
-    hour_weights: tuple[Ratio | Positive, ...] | None = None
-    """24 weights by local hour of day; the built-in consumer profile when left out."""
-    weekday_weights: tuple[Positive, ...] | None = None
+    """Growth from one month to the next: 0.03 is three percent more each month."""
+    hour_weights: HourWeights | None = assumed(
+        None,
+        "weights",
+        "built-in consumer profile: engineering fit, peak 1.8 x the mean at 20 to 22 h, afternoon as NYC taxi demand (NAB)",
+        "2015-01",
+    )
+    """24 weights by local hour of day, midnight first; the built-in consumer profile when left out."""
+    weekday_weights: WeekdayWeights | None = assumed(
+        None, "weights", "built-in consumer profile: engineering guess, Sunday and Monday 10 % above the mean"
+    )
     """7 weights, Monday first; the built-in consumer profile when left out."""
-    month_weights: tuple[Positive, ...] | None = None
+    month_weights: MonthWeights | None = assumed(
+        None,
+        "weights",
+        "built-in retail year: US Census Bureau retail sales 1992 to 2016 without trend",
+        "2016-05",
+    )
     """12 weights, January first; the built-in retail year when left out."""
     minute_noise_ratio: Annotated[float, Estimate(ge=0, le=2)] = assumed(
         0.10,
         "coefficient of variation of one minute around its 31-minute mean",
-        "World Cup 1998 trace: 0.07 robust, 0.12 rms (computed from the trace)",
+        "World Cup 1998 trace (Arlitt and Jin): 0.07 robust, 0.12 rms, computed from the trace",
         "1998-07",
     )
+    """How much single minutes jump around their trend."""
     drift_ratio: Annotated[float, Estimate(ge=0, le=2)] = assumed(
         0.12,
         "coefficient of variation of slow swings, from half an hour to a day",
         "AWS load-balancer trace (NAB elb_request_count): long memory, Hurst 0.75",
         "2014-04",
     )
+    """How much the load wanders slowly around its usual course."""
     trace: Trace | None = None
     """A measured series to take the shape from, instead of hour and weekday weights and noise."""
-    events: tuple[Event, ...] = ()
+    events: tuple[Event, ...] = Field(default=(), max_length=200)
+    """Extra load: sales, launches, campaigns, bots."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        rules: list[Rule] = []
+        if sum(lowest(visitors) for visitors in self.monthly_visitors.values()) <= 0:
+            rules.append(
+                Rule(("monthly_visitors",), "needs at least one geography with more than 0 visitors", 0)
+            )
+        if self.trace:
+            rules += [
+                Rule((key,), "is taken from the trace; leave out this key or the trace", value)
+                for key in ("hour_weights", "weekday_weights")
+                if (value := getattr(self, key)) is not None
+            ]
+        for index, event in enumerate(self.events):
+            for position, geography in enumerate(event.geographies or ()):
+                if not highest(self.monthly_visitors.get(geography, 0.0)):
+                    place = ("events", index, "geographies", position)
+                    rules.append(
+                        Rule(place, "must be a geography with visitors in monthly_visitors", geography)
+                    )
+        return _obeying(self, rules)
 
 
 class Content(Model):
     """What a page and a 3D model weigh, and how they are stored."""
 
-    catalogue_products: Annotated[int, Field(ge=1, le=100_000_000)] = assumed(
+    catalogue_products: Annotated[int, Whole(1, 100_000_000)] = assumed(
         2_000, "products", "engineering guess for a mid-size furniture shop"
     )
+    """Products in the catalogue, each with a 3D model."""
     product_views_per_session: Positive = assumed(2.5, "product pages", "engineering guess, range 1 to 5")
+    """Product pages a visitor opens each time."""
     viewer_open_ratio: Ratio = assumed(0.30, "share of product views", "vendor claims only, range 0.1 to 0.6")
-    models_per_viewer_open: Positive = assumed(1.3, "3D models", "engineering guess: one and 0.3 variants")
-    model_geometry_mb: Positive = assumed(
+    """Share of product pages on which the visitor starts the 3D viewer."""
+    models_per_viewer_open: Annotated[float, Estimate(ge=0.01, le=1_000)] = assumed(
+        1.3, "3D models", "engineering guess: one and 0.3 variants"
+    )
+    """3D models loaded each time the viewer is started: colours and variants count."""
+    model_geometry_mb: Annotated[float, Estimate(ge=0.001, le=10_000)] = assumed(
         0.6, "MB as authored", "18 product-like Khronos sample models, 9 % of a mean of 6.6 MB", "2023-05"
     )
-    model_texture_mb: Amount = assumed(
+    """Geometry of one 3D model as authored, before any compression."""
+    model_texture_mb: Annotated[float, Estimate(ge=0, le=10_000)] = assumed(
         6.0, "MB as authored", "18 product-like Khronos sample models, 91 % of a mean of 6.6 MB", "2023-05"
     )
+    """Textures of one 3D model as authored, before any compression."""
     asset_format: Literal["original", "draco_webp_2k", "meshopt_webp_1k"] = assumed(
         "draco_webp_2k",
         "delivery format",
         "Khronos 3D Commerce publishing guidelines 1.0 (3 MB a model, 2K textures)",
         "2023-05",
     )
-    variants_stored: Positive = assumed(
+    """How 3D models are compressed before they are uploaded; CloudFront does not compress them."""
+    variants_stored: Annotated[float, Estimate(ge=0.01, le=1_000)] = assumed(
         2.0, "stored files per product", "engineering guess: one served, one original"
     )
+    """Files kept for each product."""
     model_browser_hit_ratio: Ratio = assumed(0.02, "share of model requests", "engineering guess")
-    static_requests_per_page_view: Amount = assumed(
+    """Share of 3D model requests that the browser's own cache answers."""
+    static_requests_per_page_view: Annotated[float, Estimate(ge=0, le=1_000)] = assumed(
         15.0, "requests with a warm browser", "engineering guess, range 10 to 60"
     )
-    static_kb_per_page_view: Amount = assumed(
+    """Images, scripts and styles fetched for one page."""
+    static_kb_per_page_view: Annotated[float, Estimate(ge=0, le=100_000)] = assumed(
         300.0,
         "KB with a warm browser",
         "ecoindex reference: cold median 2 420 KB, most of it cached",
         "2024-01",
     )
-    noncurrent_ratio: Amount = assumed(
+    """Bytes of images, scripts and styles fetched for one page."""
+    noncurrent_ratio: Annotated[float, Estimate(ge=0, le=100)] = assumed(
         0.2, "old versions over current bytes", "engineering guess with a 30-day lifecycle rule"
     )
-    uploads_per_month: Amount = assumed(500.0, "files", "engineering guess")
-    cache_ttl_hours: Positive = assumed(
+    """Bytes of old versions kept beside the current files."""
+    uploads_per_month: Annotated[float, Estimate(ge=0, le=1e9)] = assumed(500.0, "files", "engineering guess")
+    """Files uploaded or replaced in a month."""
+    cache_ttl_hours: Annotated[float, Estimate(ge=0.001, le=8_760)] = assumed(
         720.0, "hours", "immutable, content-hashed file names kept 30 days; CloudFront default is 24 h"
     )
-    invalidated_paths_per_month: Amount = assumed(100.0, "paths", "engineering guess")
+    """How long CloudFront may keep a file before it asks again."""
+    invalidated_paths_per_month: Annotated[float, Estimate(ge=0, le=1e9)] = assumed(
+        100.0, "paths", "engineering guess"
+    )
+    """Paths removed from CloudFront by hand; a wildcard counts as one."""
     popularity_zipf_exponent: Annotated[float, Estimate(ge=0, le=3)] = assumed(
         0.8, "exponent", "Breslau et al., INFOCOM 1999: 0.64 to 0.83 for web proxies", "1999-03"
     )
+    """How uneven the interest in products is: 0 all alike, 1 a few favourites."""
 
 
 class Api(Model):
     """Dynamic requests: catalogue, search, basket, checkout."""
 
-    calls_per_page_view: Amount = assumed(6.0, "API calls", "engineering guess, range 3 to 12")
-    cpu_ms_per_call: Positive = assumed(
+    calls_per_page_view: Annotated[float, Estimate(ge=0, le=1_000)] = assumed(
+        6.0, "API calls", "engineering guess, range 3 to 12"
+    )
+    """Dynamic requests made for one page."""
+    cpu_ms_per_call: Annotated[float, Estimate(ge=0.001, le=60_000)] = assumed(
         12.0, "ms of one m5 vCPU", "engineering guess for a JSON API with server-side templates"
     )
-    wait_ms_per_call: Amount = assumed(
+    """Processor time of one call."""
+    wait_ms_per_call: Annotated[float, Estimate(ge=0, le=60_000)] = assumed(
         5.0, "ms outside CPU and database", "engineering guess: calls to payment and search"
     )
-    request_kb: Amount = assumed(1.0, "KB", "engineering guess")
-    response_kb: Amount = assumed(8.0, "KB", "engineering guess, range 2 to 30")
-    post_ratio: Ratio = assumed(0.12, "share of calls", "Shopify BFCM 2024: 14 to 17 % writes", "2024-12")
-    external_kb_per_call: Amount = assumed(
+    """Time one call waits for others."""
+    request_kb: Annotated[float, Estimate(ge=0, le=10_240)] = assumed(1.0, "KB", "engineering guess")
+    """Size of one request."""
+    response_kb: Annotated[float, Estimate(ge=0, le=10_240)] = assumed(
+        8.0, "KB", "engineering guess, range 2 to 30"
+    )
+    """Size of one response."""
+    post_ratio: Ratio = assumed(
+        0.12, "share of calls", "engineering guess; Shopify BFCM 2024 saw 14 to 17 % writes", "2024-12"
+    )
+    """Share of calls that change something: POST, PUT, PATCH, DELETE."""
+    external_kb_per_call: Annotated[float, Estimate(ge=0, le=10_240)] = assumed(
         0.2, "KB through NAT", "engineering guess: payment and mail providers"
     )
-    log_kb_per_call: Amount = assumed(0.5, "KB", "Lambda report and one line: 0.3 to 1 KB")
-    timeout_s: Annotated[float, Estimate(ge=0.1, le=900)] = assumed(
+    """Bytes exchanged with services outside AWS for one call."""
+    log_kb_per_call: Annotated[float, Estimate(ge=0, le=1_024)] = assumed(
+        0.5, "KB", "engineering guess: a Lambda report and one line are 0.3 to 1 KB"
+    )
+    """Bytes logged for one call."""
+    timeout_s: Annotated[float, Exact(ge=0.1, le=900)] = assumed(
         10.0, "s", "common client timeout; engineering guess"
     )
+    """How long a client waits before it gives up."""
     bootstrap_s: Annotated[float, Estimate(ge=0, le=3600)] = assumed(
         60.0, "s from network up to serving", "engineering guess for a baked image"
     )
+    """How long the application takes to start on a new server."""
     lambda_runtime: Literal["rust", "go", "python3.13", "nodejs22.x", "java21", "ruby3.4", "dotnet8"] = (
         assumed("nodejs22.x", "runtime", "a common choice; init times from maxday/lambda-perf", "2026-08")
     )
-    lambda_init_scale: Positive = assumed(
-        2.5, "times the hello-world init", "real functions load code and SDKs: 2 to 4 times"
+    """Language the functions are written in."""
+    lambda_init_scale: Annotated[float, Estimate(ge=0.01, le=1_000)] = assumed(
+        2.5,
+        "times the hello-world init",
+        "engineering guess: real functions load code and SDKs, 2 to 4 times",
     )
+    """How much longer a function takes to start than an empty one."""
 
 
 class Rendering(Model):
     """Jobs that make previews, thumbnails and other formats of 3D models."""
 
-    jobs_per_1000_page_views: Amount = assumed(
+    jobs_per_1000_page_views: Annotated[float, Estimate(ge=0, le=1e6)] = assumed(
         0.5, "jobs", "engineering guess: saved room plans and custom previews"
     )
-    cpu_s_per_job: Positive = assumed(8.0, "s of one m5 vCPU", "engineering guess")
+    """Jobs started for every thousand pages."""
+    cpu_s_per_job: Annotated[float, Estimate(ge=0.001, le=86_400)] = assumed(
+        8.0, "s of one m5 vCPU", "engineering guess"
+    )
+    """Processor time of one job."""
     memory_gb_per_job: Annotated[float, Estimate(ge=0.125, le=10)] = assumed(
         3.0, "GB", "engineering guess for a headless renderer"
     )
+    """Memory one job needs."""
 
 
 class Database(Model):
     """What API calls ask of the database, and what it holds."""
 
     engine: Literal["postgresql", "mysql"] = assumed("postgresql", "engine", "convention of this tool")
-    reads_per_call: Amount = assumed(2.0, "reads", "Shopify BFCM 2024 mix", "2024-12")
-    writes_per_call: Amount = assumed(0.15, "writes", "Shopify BFCM 2024: 14 to 17 % writes", "2024-12")
-    read_item_kb: Positive = assumed(2.0, "KB", "engineering guess for a product document")
-    write_item_kb: Positive = assumed(1.0, "KB", "engineering guess for a basket line")
+    """Engine of RDS and Aurora designs."""
+    reads_per_call: Annotated[float, Estimate(ge=0, le=1_000)] = assumed(
+        2.0, "reads", "engineering guess for catalogue and search calls"
+    )
+    """Items read for one API call."""
+    writes_per_call: Annotated[float, Estimate(ge=0, le=1_000)] = assumed(
+        0.15, "writes", "Shopify BFCM 2024: 14 to 17 % writes", "2024-12"
+    )
+    """Items written for one API call."""
+    read_item_kb: Annotated[float, Estimate(ge=0.001, le=400)] = assumed(
+        2.0, "KB", "engineering guess for a product document"
+    )
+    """Size of one item read; DynamoDB holds at most 400 KB in an item."""
+    write_item_kb: Annotated[float, Estimate(ge=0.001, le=400)] = assumed(
+        1.0, "KB", "engineering guess for a basket line"
+    )
+    """Size of one item written; DynamoDB holds at most 400 KB in an item."""
     consistent_read_ratio: Ratio = assumed(0.2, "share of reads", "engineering guess: basket and stock")
+    """Share of reads that must see the last write."""
     transaction_write_ratio: Ratio = assumed(0.1, "share of writes", "engineering guess: checkout")
-    secondary_indexes: Annotated[int, Field(ge=0, le=20)] = assumed(
-        2, "indexes written per write", "engineering guess"
+    """Share of writes that belong to a transaction."""
+    secondary_indexes: Annotated[int, Whole(0, 20)] = assumed(
+        2, "indexes written per write", "engineering guess; DynamoDB allows 20 by default"
     )
-    read_cpu_ms: Positive = assumed(
-        0.25, "ms of one m5 vCPU per read", "cached indexed query: 3 000 to 5 000 per s and vCPU"
-    )
-    write_cpu_ms: Positive = assumed(
-        1.25,
-        "ms of one m5 vCPU per write",
-        "PostgresBench: short transaction 600 to 1 000 per s and vCPU",
+    """Secondary indexes of the main table."""
+    read_cpu_ms: Annotated[float, Estimate(ge=0.001, le=60_000)] = assumed(
+        0.25,
+        "ms of one m5 vCPU per read",
+        "PostgresBench: cached indexed queries 3 000 to 5 000 per s and vCPU",
         "2026-07",
     )
-    stored_gb: Positive = assumed(50.0, "GB at the start", "engineering guess")
-    growth_gb_per_month: Amount = assumed(2.0, "GB per month", "engineering guess")
+    """Processor time of one read in RDS or Aurora."""
+    write_cpu_ms: Annotated[float, Estimate(ge=0.001, le=60_000)] = assumed(
+        1.25,
+        "ms of one m5 vCPU per write",
+        "PostgresBench: short transactions 600 to 1 000 per s and vCPU",
+        "2026-07",
+    )
+    """Processor time of one write in RDS or Aurora."""
+    stored_gb: Annotated[float, Estimate(ge=0.001, le=1e6)] = assumed(
+        50.0, "GB at the start", "engineering guess"
+    )
+    """Bytes in the database on the first day."""
+    growth_gb_per_month: Annotated[float, Estimate(ge=0, le=1e5)] = assumed(
+        2.0, "GB per month", "engineering guess"
+    )
+    """How much the database grows in a month."""
     working_set_ratio: Ratio = assumed(
         0.1, "share of stored bytes", "Netflix service-capacity-modeling: 10 %", "2026-08"
     )
-    io_per_write: Amount = assumed(2.1, "I/O per write", "PostgresBench at 100 GB", "2026-07")
-    hottest_key_ratio: Ratio = assumed(0.005, "share of requests", "engineering guess")
-    backup_retention_days: Annotated[int, Field(ge=1, le=35)] = assumed(
-        7, "days", "AWS Well-Architected REL09-BP03"
+    """Share of the bytes that is in use and should fit in memory."""
+    io_per_write: Annotated[float, Estimate(ge=0, le=1_000)] = assumed(
+        2.1, "I/O per write", "PostgresBench at 100 GB", "2026-07"
     )
+    """Disk operations caused by one write."""
+    hottest_key_ratio: Ratio = assumed(0.005, "share of requests", "engineering guess")
+    """Share of requests that go to the single most wanted item."""
+    backup_retention_days: Annotated[int, Whole(1, 35)] = assumed(
+        7, "days", "engineering guess; AWS Well-Architected REL09-BP03 asks for automatic backups", "2026-05"
+    )
+    """Days that automatic backups are kept."""
 
 
 class Network(Model):
     """How the region is laid out."""
 
-    availability_zones: Annotated[int, Field(ge=2, le=3)] = assumed(
-        2, "zones", "AWS Well-Architected REL10-BP01 asks for two or more"
+    availability_zones: Annotated[int, Whole(2, 3)] = assumed(
+        2, "zones", "AWS Well-Architected REL10-BP01 asks for two or more", "2026-05"
     )
+    """Zones the shop runs in."""
     second_region: RegionId | None = None
     """Region that keeps a copy of assets and backups; none when left out."""
 
@@ -258,39 +501,69 @@ class Network(Model):
 class Monitoring(Model):
     """What is measured, logged and watched beyond what a design needs itself."""
 
-    custom_metrics: Annotated[int, Field(ge=0, le=10_000_000)] = assumed(20, "metrics", "engineering guess")
-    alarms: Annotated[int, Field(ge=0, le=100_000)] = assumed(10, "alarms", "engineering guess")
-    dashboards: Annotated[int, Field(ge=0, le=1_000)] = assumed(1, "dashboards", "engineering guess")
-    log_retention_days: Annotated[int, Field(ge=1, le=3_653)] = assumed(
-        30, "days", "AWS Well-Architected SEC04-BP01: 30 to 90"
+    custom_metrics: Annotated[int, Whole(0, 10_000_000)] = assumed(20, "metrics", "engineering guess")
+    """Metrics the application publishes itself."""
+    alarms: Annotated[int, Whole(0, 100_000)] = assumed(10, "alarms", "engineering guess")
+    """Alarms beyond those of the design."""
+    dashboards: Annotated[int, Whole(0, 1_000)] = assumed(1, "dashboards", "engineering guess")
+    """CloudWatch dashboards."""
+    log_retention_days: Annotated[int, Whole(1, 3_653)] = assumed(
+        30, "days", "engineering guess, range 30 to 90; AWS Well-Architected SEC04-BP01", "2026-05"
     )
+    """Days that logs are kept."""
 
 
 class Security(Model):
     """Protection on the path and at rest."""
 
-    waf: bool = assumed(True, "on or off", "AWS Well-Architected SEC05")
-    waf_rules: Annotated[int, Field(ge=0, le=1_500)] = assumed(
-        4, "rules", "three managed groups and a rate limit; AWS Well-Architected SEC05"
+    waf: bool = assumed(True, "on or off", "AWS Well-Architected SEC05-BP02", "2026-05")
+    """Whether AWS WAF inspects requests."""
+    waf_rules: Annotated[int, Whole(0, 1_500)] = assumed(
+        4, "rules", "engineering guess: three managed groups and a rate limit"
     )
-    kms_keys: Annotated[int, Field(ge=0, le=10_000)] = assumed(
-        2, "customer-managed keys", "one for data, one for logs; AWS Well-Architected SEC08-BP02"
+    """Rules and managed rule groups in the web ACL."""
+    kms_keys: Annotated[int, Whole(0, 10_000)] = assumed(
+        2,
+        "customer-managed keys",
+        "one for data, one for logs; AWS Well-Architected SEC08-BP02",
+        "2026-05",
     )
+    """Encryption keys of your own."""
 
 
 class Objectives(Model):
-    """What any recommended design must meet."""
+    """What any recommended design must meet. Decisions, so they take no ranges."""
 
-    api_p95_ms: Positive = assumed(300.0, "ms", "engineering guess")
-    api_p99_ms: Positive = assumed(800.0, "ms", "engineering guess")
-    availability_ratio: Annotated[float, Estimate(ge=0, le=1)] = assumed(
-        0.998, "ratio", "composed service-level agreements, content delivery left out"
+    api_p95_ms: Annotated[float, Exact(ge=1, le=900_000)] = assumed(300.0, "ms", "engineering guess")
+    """95 of 100 API calls must be answered within this time."""
+    api_p99_ms: Annotated[float, Exact(ge=1, le=900_000)] = assumed(800.0, "ms", "engineering guess")
+    """99 of 100 API calls must be answered within this time."""
+    availability_ratio: ExactRatio = assumed(
+        0.998,
+        "ratio",
+        "product of the AWS service-level agreements of load balancer, compute and database, rounded down",
     )
-    error_ratio: Ratio = assumed(0.001, "share of API calls", "engineering guess: three nines")
-    rto_minutes: Amount = assumed(15.0, "minutes to recover from the loss of a zone", "engineering guess")
-    rpo_minutes: Amount = assumed(
-        5.0, "minutes of work lost with a zone", "RDS point-in-time recovery granularity"
+    """Least composed service-level agreement, content delivery left out."""
+    error_ratio: ExactRatio = assumed(0.001, "share of API calls", "engineering guess: three nines")
+    """Most API calls that may fail."""
+    rto_minutes: Annotated[float, Exact(ge=0, le=1e6)] = assumed(
+        15.0, "minutes to recover from the loss of a zone", "engineering guess"
     )
+    """Longest time to serve again after the loss of a zone."""
+    rpo_minutes: Annotated[float, Exact(ge=0, le=1e6)] = assumed(
+        5.0,
+        "minutes of work lost with a zone",
+        "Amazon RDS User Guide: point-in-time recovery to within 5 minutes",
+        "2023-06",
+    )
+    """Most work that may be lost with a zone."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.api_p95_ms <= self.api_p99_ms:
+            return self
+        problem = f"must not exceed api_p99_ms, which is {self.api_p99_ms:g}"
+        return _obeying(self, [Rule(("api_p95_ms",), problem, self.api_p95_ms)])
 
 
 ComputeKind = Literal["ec2", "lambda"]
@@ -303,29 +576,49 @@ Commitment = Literal["on_demand", "reserved_1yr_no_upfront", "reserved_3yr_no_up
 class Constraints(Model):
     """What the search may choose from."""
 
-    compute: tuple[ComputeKind, ...] = assumed(("ec2", "lambda"), "kinds", "everything the tool models")
-    database: tuple[DatabaseKind, ...] = assumed(
+    compute: Annotated[tuple[ComputeKind, ...], AfterValidator(_distinct)] = assumed(
+        ("ec2", "lambda"), "kinds", "everything the tool models"
+    )
+    """Forms of compute to consider."""
+    database: Annotated[tuple[DatabaseKind, ...], AfterValidator(_distinct)] = assumed(
         ("rds", "aurora", "aurora_serverless", "dynamodb_on_demand", "dynamodb_provisioned"),
         "kinds",
         "everything the tool models",
     )
-    delivery: tuple[DeliveryKind, ...] = assumed(
+    """Forms of database to consider."""
+    delivery: Annotated[tuple[DeliveryKind, ...], AfterValidator(_distinct)] = assumed(
         ("pay_as_you_go", "flat_rate"), "kinds", "everything the tool models"
     )
-    load_balancer: tuple[LoadBalancerKind, ...] = assumed(("alb",), "kinds", "an ALB routes by path and host")
-    instance_families: tuple[str, ...] = assumed(
+    """Ways to pay for CloudFront to consider."""
+    load_balancer: Annotated[tuple[LoadBalancerKind, ...], AfterValidator(_distinct)] = assumed(
+        ("alb",), "kinds", "engineering guess: an ALB routes by path and host"
+    )
+    """Load balancers to consider."""
+    instance_families: Annotated[tuple[Family, ...], AfterValidator(_distinct)] = assumed(
         ("c7g", "m7g", "c7i", "m7i", "c6g", "m6g", "t4g"),
         "EC2 families",
         "current general and compute families priced in all eight regions",
     )
-    database_families: tuple[str, ...] = assumed(
+    """EC2 instance families to consider."""
+    database_families: Annotated[tuple[Family, ...], AfterValidator(_distinct)] = assumed(
         ("t4g", "m7g", "r7g", "m6g", "r6g"),
         "RDS and Aurora families",
         "Graviton families priced in all eight regions",
     )
-    commitments: tuple[Commitment, ...] = assumed(("on_demand",), "terms", "no commitment unless allowed")
-    monthly_budget_usd: Annotated[float, Field(gt=0, le=1e12)] | None = None
+    """RDS and Aurora instance families to consider."""
+    commitments: Annotated[tuple[Commitment, ...], AfterValidator(_distinct)] = assumed(
+        ("on_demand",), "terms", "no commitment unless allowed"
+    )
+    """Purchase terms to consider."""
+    monthly_budget_usd: Annotated[float, Exact(ge=0.01, le=1e9)] | None = None
     """Highest mean monthly cost a candidate may have; no limit when left out."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.compute == ("lambda",) and "alb" not in self.load_balancer:
+            problem = "must include alb when compute is lambda only: an NLB cannot call functions"
+            return _obeying(self, [Rule(("load_balancer",), problem, list(self.load_balancer))])
+        return self
 
 
 class Account(Model):
@@ -334,26 +627,34 @@ class Account(Model):
     free_tier: bool = assumed(
         True, "on or off", "always-free allowances, unused by anything else in the account"
     )
-    lambda_concurrency: Annotated[int, Field(ge=10, le=1_000_000)] = assumed(
-        1_000, "concurrent executions per region", "AWS Lambda quotas", "2023-10"
+    """Whether the always-free allowances are still unused."""
+    lambda_concurrency: Annotated[int, Whole(10, 1_000_000)] = assumed(
+        1_000, "concurrent executions per region", "AWS Lambda Developer Guide, quotas", "2023-10"
     )
-    ec2_vcpus: Annotated[int, Field(ge=1, le=1_000_000)] = assumed(
-        640, "on-demand vCPUs per region", "a raised standard-instance quota; new accounts start lower"
+    """Functions that may run at the same time."""
+    ec2_vcpus: Annotated[int, Whole(1, 1_000_000)] = assumed(
+        640,
+        "on-demand vCPUs per region",
+        "engineering guess: a raised standard-instance quota; new accounts start lower",
     )
+    """vCPUs that may run at the same time."""
 
 
 class Scenario(Model):
     """A shop, its load, what it must achieve and what may be used."""
 
-    name: Annotated[str, Field(min_length=1, max_length=80)]
+    name: Name
+    """What the shop is called in results."""
     story: Annotated[str, Field(max_length=4_000)] = ""
     """What this scenario is about, in a paragraph."""
     region: RegionId
     """AWS region that serves the shop."""
-    start: Annotated[str, Field(pattern=r"^20[0-9]{2}-(0[1-9]|1[0-2])$")]
+    start: Month
     """First month simulated, `YYYY-MM`."""
-    months: Annotated[int, Field(ge=1, le=36)] = assumed(1, "months", "convention of this tool")
-    seed: Annotated[int, Field(ge=0, le=2**63 - 1)] = assumed(1, "seed", "convention of this tool")
+    months: Annotated[int, Whole(1, 36)] = assumed(1, "months", "convention of this tool")
+    """How many calendar months are simulated."""
+    seed: Annotated[int, Whole(0, 2**63 - 1)] = assumed(1, "seed", "convention of this tool")
+    """Fixes the random part of the traffic: the same seed gives the same result."""
     traffic: Traffic
     content: Content = Field(default_factory=Content)
     api: Api = Field(default_factory=Api)
@@ -365,3 +666,56 @@ class Scenario(Model):
     objectives: Objectives = Field(default_factory=Objectives)
     constraints: Constraints = Field(default_factory=Constraints)
     account: Account = Field(default_factory=Account)
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        rules = self._event_rules()
+        least, most = self._page_views()
+        if most > MAX_MONTHLY_PAGE_VIEWS:
+            problem = (
+                f"leads to {most:.3g} page views in a month; visitors x sessions x pages x growth "
+                f"must stay within {MAX_MONTHLY_PAGE_VIEWS:g}"
+            )
+            rules.append(Rule(("traffic", "monthly_visitors"), problem, None))
+        if least < 1:
+            problem = f"leads to {least:.3g} page views in a month; there must be at least 1"
+            rules.append(Rule(("traffic", "monthly_visitors"), problem, None))
+        if self.network.second_region == self.region:
+            problem = "must differ from region; leave it out for a shop in one region"
+            rules.append(Rule(("network", "second_region"), problem, self.region))
+        if self.objectives.api_p99_ms > self.api.timeout_s * 1000:
+            problem = (
+                f"must not exceed api.timeout_s, after which calls fail: {self.api.timeout_s * 1000:g} ms"
+            )
+            rules.append(Rule(("objectives", "api_p99_ms"), problem, self.objectives.api_p99_ms))
+        return _obeying(self, rules)
+
+    def _event_rules(self) -> list[Rule]:
+        year, month = (int(part) for part in self.start.split("-"))
+        first = year * 12 + month - 1
+        last = first + self.months - 1
+        span = f"{self.start} to {last // 12:04d}-{last % 12 + 1:02d}"
+        return [
+            Rule(
+                ("traffic", "events", index, "start"),
+                f"must lie in the simulated months, {span} (UTC); move the event or change start and months",
+                event.start.isoformat(),
+            )
+            for index, event in enumerate(self.traffic.events)
+            if not first <= event.start.year * 12 + event.start.month - 1 <= last
+        ]
+
+    def _page_views(self) -> tuple[float, float]:
+        """Fewest and most page views of any simulated month, at the ends of every range."""
+        traffic = self.traffic
+        least, most = (
+            sum(end(visitors) for visitors in traffic.monthly_visitors.values())
+            * end(traffic.sessions_per_visitor)
+            * end(traffic.page_views_per_session)
+            for end in (lowest, highest)
+        )
+        season = traffic.month_weights or (1.0,)
+        growth = traffic.growth_per_month_ratio
+        least *= min(1.0, (1 + lowest(growth)) ** (self.months - 1)) * min(season) / max(season)
+        most *= max(1.0, (1 + highest(growth)) ** (self.months - 1)) * max(season) / min(season)
+        return least, most

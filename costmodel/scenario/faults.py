@@ -1,0 +1,139 @@
+"""What pydantic refuses, said so that a shop owner can correct it: place, what would be valid, value, line."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, get_args
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from costmodel.errors import Fault
+from costmodel.scenario.document import Place, dotted, short
+
+_PLAIN = {
+    "bool_type": "must be true or false",
+    "string_type": "must be text; put it in quotes",
+    "path_type": "must be the name of a file, in quotes",
+    "tuple_type": "must be a list, such as [a, b]",
+}
+
+
+def faults(error: ValidationError, model: type[BaseModel], lines: Mapping[Place, int]) -> tuple[Fault, ...]:
+    """Every fault of a document that `model` refused, in the order of its lines."""
+    found = [fault for details in error.errors(include_url=False) for fault in _unpack(details, model, lines)]
+    return tuple(sorted(found, key=lambda fault: fault.line or 0))
+
+
+def part_at(model: type[BaseModel], place: Sequence[str | int]) -> Any:
+    """The annotation that governs `place`, or None where the model has no such place."""
+    annotation: Any = model
+    for key in place:
+        annotation = _step(annotation, key)
+    return annotation
+
+
+def model_in(annotation: Any) -> type[BaseModel] | None:
+    """The model inside an annotation such as `Trace | None` or `tuple[Event, ...]`, if there is one."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((found for inner in get_args(annotation) if (found := model_in(inner))), None)
+
+
+def _step(annotation: Any, key: str | int) -> Any:
+    part = model_in(annotation)
+    if part is None or isinstance(key, int):
+        return part
+    return part.model_fields[key].annotation if key in part.model_fields else None
+
+
+def _unpack(details: ErrorDetails, model: type[BaseModel], lines: Mapping[Place, int]) -> list[Fault]:
+    place = tuple(key for key in details["loc"] if key != "[key]")
+    context = details.get("ctx", {})
+    if details["type"] == "rules":
+        return [
+            _fault(
+                (*place, *rule.place), rule.problem, "" if rule.value is None else short(rule.value), lines
+            )
+            for rule in context["rules"]
+        ]
+    kind = details["type"]
+    value = "" if kind in {"missing", "extra_forbidden"} else short(details["input"])
+    return [_fault(place, _problem(details, place, model), value, lines)]
+
+
+def _fault(place: Place, problem: str, value: str, lines: Mapping[Place, int]) -> Fault:
+    known = (lines[place[:size]] for size in range(len(place), 0, -1) if place[:size] in lines)
+    return Fault(dotted(place) or "file", problem, value, next(known, None))
+
+
+def _problem(details: ErrorDetails, place: Place, model: type[BaseModel]) -> str:
+    kind = details["type"]
+    context = details.get("ctx", {})
+    if kind in _PLAIN:
+        return _PLAIN[kind]
+    if kind == "extra_forbidden":
+        return _unknown_key(place, model)
+    if kind == "missing":
+        return _missing(place, model)
+    if kind == "literal_error":
+        return _choice(context["expected"], details["input"], is_key=details["loc"][-1] == "[key]")
+    if kind in {"model_type", "dict_type", "model_attributes_type"}:
+        return _group(place, model)
+    if kind == "too_short":
+        return "must name at least one; see the valid keys with: costmodel scenario schema"
+    if kind in {"too_long", "string_too_long"}:
+        return f"must hold at most {context['max_length']}" + (
+            " characters" if "string" in kind else " entries"
+        )
+    if kind == "string_too_short":
+        return "must not be empty"
+    return details["msg"]
+
+
+def _unknown_key(place: Place, model: type[BaseModel]) -> str:
+    part = model_in(part_at(model, place[:-1])) or model
+    near = _nearest(place[-1], part.model_fields)
+    where = dotted(place[:-1]) or "a scenario"
+    return f"unknown key{near}; valid keys of {where}: {', '.join(part.model_fields)}"
+
+
+def _missing(place: Place, model: type[BaseModel]) -> str:
+    part = model_in(part_at(model, place[:-1])) or model
+    field = part.model_fields[str(place[-1])]
+    inner = model_in(field.annotation)
+    meaning = field.description or (inner.__doc__ if inner else "") or ""
+    return f"is required: {meaning.strip().rstrip('.')}"
+
+
+def _group(place: Place, model: type[BaseModel]) -> str:
+    annotation = part_at(model, place)
+    part = model_in(annotation)
+    keys = ", ".join(part.model_fields) if part else ", ".join(_literals(annotation))
+    return f"must be a group of keys: {keys}"
+
+
+def _literals(annotation: Any) -> list[str]:
+    """Every literal text named anywhere in an annotation, such as the keys of `dict[Literal[...], float]`."""
+    return [
+        text
+        for inner in get_args(annotation)
+        for text in ([inner] if isinstance(inner, str) else _literals(inner))
+    ]
+
+
+def _choice(expected: str, value: Any, *, is_key: bool) -> str:
+    options = re.findall(r"'([^']*)'", expected)
+    lead = "unknown name" if is_key else "must be one of the names below"
+    return f"{lead}{_nearest(value, options)}; valid: {', '.join(options)}"
+
+
+def _nearest(value: Any, options: Any) -> str:
+    """` (did you mean x?)`, forgiving case, spaces and dashes; empty when nothing is near."""
+    word = re.sub(r"[\s-]+", "_", str(value).lower())
+    plain = {re.sub(r"[\s-]+", "_", option.lower()): option for option in options}
+    longer = [option for option in plain if len(word) > 2 and option.startswith(word)]
+    near = longer or difflib.get_close_matches(word[:80], plain, 1, 0.6)
+    return f" (did you mean {plain[near[0]]}?)" if near else ""

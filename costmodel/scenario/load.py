@@ -1,0 +1,74 @@
+"""A scenario file -> Scenario, or one error that lists everything wrong with it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from costmodel.errors import Fault, ScenarioError
+from costmodel.scenario.document import Document, Place, parse_document, read_document, short
+from costmodel.scenario.faults import faults
+from costmodel.scenario.model import Scenario
+
+_NEXT_STEP = "Correct these, then type: costmodel scenario check FILE (all keys: costmodel scenario schema)"
+
+
+def load(path: Path, overrides: Mapping[str, object] | None = None) -> Scenario:
+    """Read and validate one scenario file.
+
+    `overrides` replaces top-level keys (`region`, `months`, `seed`) before validation; None keeps
+    what the file says. Trace paths are read relative to the scenario file. Raises ScenarioError
+    with every fault.
+    """
+    scenario = _validate(read_document(path, ScenarioError), str(path), overrides or {})
+    return _with_trace_beside(scenario, path)
+
+
+def loads(text: str, source: str = "scenario") -> Scenario:
+    """Validate a scenario given as YAML text; `source` names it in messages. Raises ScenarioError."""
+    content = text.encode("utf-8", errors="surrogatepass")
+    return _validate(parse_document(content, source, ScenarioError), source, {})
+
+
+def validate(tree: Mapping[str, Any], source: str, lines: Mapping[Place, int] | None = None) -> Scenario:
+    """Validate a tree of plain values as strictly as a file. Raises ScenarioError with every fault."""
+    try:
+        return Scenario.model_validate_json(json.dumps(tree, default=str), strict=True)
+    except ValidationError as error:
+        raise ScenarioError(source, faults(error, Scenario, lines or {}), _NEXT_STEP) from None
+
+
+def _validate(document: Document, source: str, overrides: Mapping[str, object]) -> Scenario:
+    given = {key: value for key, value in overrides.items() if value is not None}
+    try:
+        scenario = validate(document.tree | given, source, document.lines)
+    except ScenarioError as error:
+        if not document.duplicates:
+            raise
+        raise ScenarioError(source, (*document.duplicates, *error.faults), _NEXT_STEP) from None
+    if document.duplicates:
+        raise ScenarioError(source, document.duplicates, _NEXT_STEP)
+    return scenario
+
+
+def _with_trace_beside(scenario: Scenario, path: Path) -> Scenario:
+    """The scenario with its trace path made relative to where we are, not to the scenario file."""
+    trace = scenario.traffic.trace
+    if trace is None:
+        return scenario
+    file = path.parent / trace.file
+    try:
+        found = file.is_file()
+    except OSError:
+        found = False
+    if not found:
+        problem = f"no such file beside the scenario: {file}"
+        raise ScenarioError(
+            str(path), [Fault("traffic.trace.file", problem, short(str(trace.file)))], _NEXT_STEP
+        )
+    beside = trace.model_copy(update={"file": file})
+    return scenario.model_copy(update={"traffic": scenario.traffic.model_copy(update={"trace": beside})})
