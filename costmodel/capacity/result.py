@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 from costmodel.demand.calendar import FloatArray
 
@@ -40,7 +41,7 @@ class Limit:
         return self.observed > self.limit
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False)
 class Capacity:
     """What one design ran each minute. Arrays have shape (minutes,) and are read-only."""
 
@@ -62,13 +63,13 @@ class Capacity:
     max_connections: float = math.inf
     """Database connections a database design accepts."""
 
-    @property
+    @cached_property
     def error_ratio(self) -> float:
         """Failed over offered requests in the whole run; 0 when nothing was offered."""
         offered = float(self.requests.sum())
         return float(self.failed_requests.sum()) / offered if offered > 0 else 0.0
 
-    @property
+    @cached_property
     def peak_requests_per_s(self) -> float:
         """Arrival rate of the busiest minute."""
         return float(self.requests.max()) / 60.0

@@ -1,0 +1,131 @@
+"""What each EC2 instance type and database class can do."""
+
+from __future__ import annotations
+
+import csv
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Literal, cast
+
+from costmodel.errors import UnknownInstanceType
+
+Architecture = Literal["x86_64", "arm64"]
+
+DATABASE_PREFIX = "db."
+SUGGESTIONS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceType:
+    """Capacity of one type or class.
+
+    Source: DescribeInstanceTypes as copied in moto 5.2.1; relative speeds from Netflix
+    service-capacity-modeling (2026-08); each row of `instances.csv` names its own sources.
+    """
+
+    name: str
+    vcpu: int
+    memory_gib: float
+    architecture: Architecture
+    threads_per_core: int
+    network_baseline_gbps: float
+    """What the type sustains; small types burst above it for some minutes only."""
+    network_burst_gbps: float
+    ebs_baseline_mbps: float
+    """Megabits per second."""
+    ebs_baseline_iops: float
+    relative_vcpu_speed: float
+    """Throughput of one vCPU over that of an m5 (Skylake) vCPU."""
+    cpu_baseline_ratio: float | None
+    """Share of each vCPU that burstable types sustain; None for other types."""
+    cpu_credits_per_hour: float | None
+    """Credits a burstable type earns; one credit is one vCPU at full speed for a minute."""
+    speed_source: str
+    capacity_source: str
+
+    @property
+    def family(self) -> str:
+        """`m7g` of `m7g.large`, `db.m7g` of `db.m7g.large`."""
+        return self.name.rpartition(".")[0]
+
+    @property
+    def size(self) -> str:
+        """`large` of `m7g.large`."""
+        return self.name.rpartition(".")[2]
+
+    @property
+    def burstable(self) -> bool:
+        return self.cpu_credits_per_hour is not None
+
+    @property
+    def compute_units(self) -> float:
+        """Throughput in m5 vCPUs."""
+        return self.vcpu * self.relative_vcpu_speed
+
+
+def instance_type(name: str) -> InstanceType:
+    """The EC2 type called `name`, such as `m7g.large`. Raises UnknownInstanceType."""
+    return _find(name, "EC2 instance type", database=False)
+
+
+def database_class(name: str) -> InstanceType:
+    """The RDS or Aurora class called `name`, such as `db.r7g.large`. Raises UnknownInstanceType."""
+    return _find(name, "database class", database=True)
+
+
+def instance_types(families: Iterable[str]) -> tuple[InstanceType, ...]:
+    """Every type of `families` (`m7g`, or `db.m7g` for classes), by family, then from small to large.
+
+    Raises UnknownInstanceType for a family without types.
+    """
+    wanted = set(families)
+    known = {row.family for row in _table().values()}
+    if unknown := sorted(wanted - known):
+        family = unknown[0]
+        raise UnknownInstanceType("instance family", family, _nearest(family, known))
+    rows = [row for row in _table().values() if row.family in wanted]
+    return tuple(sorted(rows, key=lambda row: (row.family, row.vcpu, row.memory_gib)))
+
+
+def _find(name: str, kind: str, *, database: bool) -> InstanceType:
+    found = _table().get(name)
+    if found is None or name.startswith(DATABASE_PREFIX) != database:
+        names = [other for other in _table() if other.startswith(DATABASE_PREFIX) == database]
+        raise UnknownInstanceType(kind, name, _nearest(name, names))
+    return found
+
+
+def _nearest(name: str, names: Iterable[str]) -> list[str]:
+    return difflib.get_close_matches(name, names, n=SUGGESTIONS, cutoff=0.0)
+
+
+@cache
+def _table() -> dict[str, InstanceType]:
+    with Path(__file__).with_name("instances.csv").open(newline="", encoding="utf-8") as file:
+        return {row["name"]: _parse(row) for row in csv.DictReader(file)}
+
+
+def _parse(row: dict[str, str]) -> InstanceType:
+    return InstanceType(
+        name=row["name"],
+        vcpu=int(row["vcpu"]),
+        memory_gib=float(row["memory_gib"]),
+        architecture=cast(Architecture, row["architecture"]),
+        threads_per_core=int(row["threads_per_core"]),
+        network_baseline_gbps=float(row["network_baseline_gbps"]),
+        network_burst_gbps=float(row["network_burst_gbps"]),
+        ebs_baseline_mbps=float(row["ebs_baseline_mbps"]),
+        ebs_baseline_iops=float(row["ebs_baseline_iops"]),
+        relative_vcpu_speed=float(row["relative_vcpu_speed"]),
+        cpu_baseline_ratio=_optional(row["cpu_baseline_ratio"]),
+        cpu_credits_per_hour=_optional(row["cpu_credits_per_hour"]),
+        speed_source=row["speed_source"],
+        capacity_source=row["capacity_source"],
+    )
+
+
+def _optional(text: str) -> float | None:
+    return float(text) if text else None
