@@ -104,6 +104,10 @@ class Calendar:
         """Mean of an array of shape (minutes,) within each day, giving shape (days,)."""
         return self.per_day(per_minute) / MINUTES_PER_DAY
 
+    def max_per_day(self, per_minute: FloatArray) -> FloatArray:
+        """Largest value of an array of shape (minutes,) within each day, giving shape (days,)."""
+        return np.asarray(per_minute.reshape(-1, MINUTES_PER_DAY).max(axis=1))
+
     def mean_per_hour(self, per_minute: FloatArray) -> FloatArray:
         """Mean of an array of shape (minutes,) within each hour, giving shape (hours,)."""
         return np.asarray(per_minute.reshape(-1, MINUTES_PER_HOUR).mean(axis=1))

@@ -108,6 +108,40 @@ class Demand:
             + self.model_views * self.fan_out.model_bytes_per_view
         )
 
+    @cached_property
+    def daily_page_views(self) -> FloatArray:
+        """Page views per day, shape (geographies, days)."""
+        return self._by_day(self.page_views)
+
+    @cached_property
+    def daily_model_views(self) -> FloatArray:
+        """3D models opened per day, shape (geographies, days)."""
+        return self._by_day(self.model_views)
+
+    @cached_property
+    def daily_api_requests(self) -> FloatArray:
+        """API calls per day, shape (geographies, days)."""
+        return read_only(self.daily_page_views * self.fan_out.api_calls_per_page_view)
+
+    @cached_property
+    def daily_asset_requests(self) -> FloatArray:
+        """Cacheable object requests at the edge per day, shape (geographies, days)."""
+        return read_only(
+            self.daily_page_views * self.fan_out.static_requests_per_page_view
+            + self.daily_model_views * self.fan_out.model_requests_per_view
+        )
+
+    @cached_property
+    def daily_asset_bytes(self) -> FloatArray:
+        """Bytes of cacheable objects sent to viewers per day, shape (geographies, days)."""
+        return read_only(
+            self.daily_page_views * self.fan_out.static_bytes_per_page_view
+            + self.daily_model_views * self.fan_out.model_bytes_per_view
+        )
+
+    def _by_day(self, per_minute: FloatArray) -> FloatArray:
+        return read_only(per_minute.reshape(len(self.geographies), self.days, -1).sum(axis=2))
+
     def daily(self, per_minute: FloatArray) -> FloatArray:
         """Totals per day of an array of shape (minutes,), giving shape (days,)."""
         return self.calendar.per_day(per_minute)

@@ -1,0 +1,112 @@
+"""Scenario -> Demand: the usual load, events on top, swings of the rate, and counting."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from costmodel.demand.calendar import BillingPeriod, Calendar, FloatArray
+from costmodel.demand.clock import SECONDS_PER_DAY
+from costmodel.demand.content import (
+    asset_stored_gb,
+    database_stored_gb,
+    fan_out,
+    model_views_per_page_view,
+)
+from costmodel.demand.demand import Demand, read_only
+from costmodel.demand.events import add_event
+from costmodel.demand.noise import burst_factor, count_arrivals, random_stream
+from costmodel.demand.shapes import hour_of_day_factor, monthly_page_views, trend, usual_rate
+from costmodel.demand.trace import TraceSeries, read_trace, trace_share
+from costmodel.scenario.model import Event, Geography, Scenario, Traffic
+from costmodel.units import SECONDS_PER_MINUTE
+
+
+def synthesise(scenario: Scenario, seed: int | None = None) -> Demand:
+    """Make the load of every minute of the scenario's months.
+
+    The same scenario and seed give the same bytes; `seed` stands in for the scenario's own. With one
+    seed, more visitors or a further event never give fewer page views in any minute, and a further
+    geography leaves the others as they were; so do further months, unless a trace sets the shape.
+    Raises ScenarioError for a trace that cannot be used.
+    """
+    seed = scenario.seed if seed is None else seed
+    calendar = Calendar.of(BillingPeriod.parse(scenario.start), scenario.months)
+    traffic = scenario.traffic
+    if traffic.trace is None:
+        usual, noise_below_minutes = _profiled(traffic, calendar), np.inf
+    else:
+        series, _ = read_trace(traffic.trace)
+        usual = _measured(traffic, calendar, series, traffic.trace.timezone)
+        noise_below_minutes = series.step_s / SECONDS_PER_MINUTE
+    burst = burst_factor(
+        calendar.minutes,
+        seed,
+        float(traffic.minute_noise_ratio),
+        float(traffic.drift_ratio),
+        noise_below_minutes,
+    )
+
+    geographies = tuple(traffic.monthly_visitors)
+    page_views = np.empty((len(geographies), calendar.minutes))
+    model_views = np.empty_like(page_views)
+    models_per_page_view = model_views_per_page_view(scenario)
+    for row, geography in enumerate(geographies):
+        shoppers, bots = _with_events(usual(geography), traffic.events, geography, calendar)
+        views = count_arrivals(shoppers * burst, random_stream(seed, geography, "shoppers"))
+        np.multiply(views, models_per_page_view, out=model_views[row])
+        if bots is not None:
+            views += count_arrivals(bots * burst, random_stream(seed, geography, "bots"))
+        page_views[row] = views
+    return Demand(
+        calendar=calendar,
+        geographies=geographies,
+        page_views=read_only(page_views),
+        model_views=read_only(model_views),
+        fan_out=fan_out(scenario),
+        asset_stored_gb=read_only(asset_stored_gb(scenario.content, calendar)),
+        database_stored_gb=read_only(database_stored_gb(scenario, calendar)),
+    )
+
+
+def _profiled(traffic: Traffic, calendar: Calendar) -> Callable[[Geography], FloatArray]:
+    return lambda geography: usual_rate(traffic, geography, calendar)
+
+
+def _measured(
+    traffic: Traffic, calendar: Calendar, series: TraceSeries, timezone: str
+) -> Callable[[Geography], FloatArray]:
+    """Usual rate from a trace: its mean month over the run has the stated visitors.
+
+    The trace is taken as the whole site's, so each geography has the same shape. A trace of daily
+    totals says nothing about hours; those then come from the hour weights on each geography's clock.
+    """
+    shape = trace_share(series, calendar, timezone) * len(calendar.periods)
+    growth = trend(traffic, calendar)
+
+    def rate(geography: Geography) -> FloatArray:
+        spread = shape
+        if series.step_s == SECONDS_PER_DAY:
+            spread = shape * hour_of_day_factor(traffic, geography, calendar)
+            spread *= shape.sum() / spread.sum()
+        return monthly_page_views(traffic, geography) * spread * growth
+
+    return rate
+
+
+def _with_events(
+    usual: FloatArray, events: tuple[Event, ...], geography: Geography, calendar: Calendar
+) -> tuple[FloatArray, FloatArray | None]:
+    """Rates of shoppers and of bots per minute; None where no bot comes."""
+    shoppers, bots = usual, None
+    for event in events:
+        if event.geographies is not None and geography not in event.geographies:
+            continue
+        if event.kind == "bot_scrape":
+            bots = np.zeros(calendar.minutes) if bots is None else bots
+            add_event(bots, event, usual, calendar)
+        else:
+            shoppers = usual.copy() if shoppers is usual else shoppers
+            add_event(shoppers, event, usual, calendar)
+    return shoppers, bots
