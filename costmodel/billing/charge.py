@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Context, Decimal, DivisionByZero, Inexact, InvalidOperation, localcontext
 from typing import Literal
 
 from costmodel.demand.calendar import BillingPeriod, FloatArray
+from costmodel.units import CENT
+
+EXACT = Context(prec=80, traps=[Inexact, InvalidOperation, DivisionByZero])
+"""Decimal context of all money: a result that had to be rounded is an error, never a smaller sum."""
 
 ChargeField = Literal[
     "service_name", "service_category", "resource_name", "region_id", "sku_meter", "billing_period"
@@ -53,25 +57,36 @@ class Charge:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Bill:
-    """Charges of one candidate over the whole run."""
+    """Charges of one candidate over the whole run. Sums are exact."""
 
     charges: tuple[Charge, ...]
 
     @property
     def list_cost(self) -> Decimal:
-        return sum((charge.list_cost for charge in self.charges), Decimal(0))
+        with localcontext(EXACT):
+            return sum((charge.list_cost for charge in self.charges), Decimal(0))
 
     @property
     def effective_cost(self) -> Decimal:
-        return sum((charge.effective_cost for charge in self.charges), Decimal(0))
+        with localcontext(EXACT):
+            return sum((charge.effective_cost for charge in self.charges), Decimal(0))
 
     @property
     def billed_cost(self) -> Decimal:
-        return sum((charge.billed_cost for charge in self.charges), Decimal(0))
+        with localcontext(EXACT):
+            return sum((charge.billed_cost for charge in self.charges), Decimal(0))
 
     def by(self, field: ChargeField) -> dict[str, Decimal]:
         """Billed cost by the values of one field, in the order they first appear."""
         sums: defaultdict[str, Decimal] = defaultdict(Decimal)
-        for charge in self.charges:
-            sums[str(getattr(charge, field))] += charge.billed_cost
+        with localcontext(EXACT):
+            for charge in self.charges:
+                sums[str(getattr(charge, field))] += charge.billed_cost
         return dict(sums)
+
+
+def to_cents(amount_usd: Decimal) -> Decimal:
+    """An amount as it is shown: two decimals, half a cent rounded up."""
+    with localcontext(EXACT) as context:
+        context.traps[Inexact] = False
+        return amount_usd.quantize(CENT, rounding=ROUND_HALF_UP)

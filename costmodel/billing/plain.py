@@ -1,0 +1,286 @@
+"""Pricing plain usage files: the till without a simulation in front of it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal, localcontext
+from typing import Any
+
+import numpy as np
+
+from costmodel.billing.charge import EXACT, Bill, Charge
+from costmodel.billing.rate import Prices, bill
+from costmodel.demand.calendar import BillingPeriod
+from costmodel.errors import AmbiguousPrice, Fault, PriceNotFound, UsageFileError
+from costmodel.pricing.price import ON_DEMAND, FreeAllowance, Price, PriceQuery, PriceTier
+from costmodel.scenario.usage_file import OwnRate, UsageFile, UsageLine
+from costmodel.services._base import Meter, Usage
+from costmodel.units import FOCUS_UNITS
+
+OWN_RATE = "Own rate"
+"""Term of a query that an own rate answers; no free allowance covers it."""
+
+_SERVICES = {
+    "AWSDataTransfer": ("AWS Data Transfer", "Networking"),
+    "AWSELB": ("Elastic Load Balancing", "Networking"),
+    "AWSLambda": ("AWS Lambda", "Compute"),
+    "AmazonCloudFront": ("Amazon CloudFront", "Networking"),
+    "AmazonCloudWatch": ("AmazonCloudWatch", "Management and Governance"),
+    "AmazonDynamoDB": ("Amazon DynamoDB", "Databases"),
+    "AmazonEC2": ("Amazon Elastic Compute Cloud", "Compute"),
+    "AmazonRDS": ("Amazon Relational Database Service", "Databases"),
+    "AmazonRoute53": ("Amazon Route 53", "Networking"),
+    "AmazonS3": ("Amazon Simple Storage Service", "Storage"),
+    "AmazonS3GlacierDeepArchive": ("Amazon Simple Storage Service", "Storage"),
+    "AmazonVPC": ("Amazon Virtual Private Cloud", "Networking"),
+    "CloudFrontPlans": ("Amazon CloudFront", "Networking"),
+    "awskms": ("AWS Key Management Service", "Identity"),
+    "awswaf": ("AWS WAF", "Security"),
+}
+"""FOCUS ServiceName and ServiceCategory by price-list code. Source: AWS FOCUS 1.0 sample export (2024-10)."""
+
+
+@dataclass(frozen=True, slots=True)
+class PricedTier:
+    """The part of a line that lies within one tier, or that an allowance covers."""
+
+    begin: Decimal
+    quantity: Decimal
+    list_unit_price: Decimal
+    billed_cost: Decimal
+    free: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PricedLine:
+    """One line of a usage file with what it costs beside the other lines."""
+
+    path: str
+    """Place in the file: `usage.0`."""
+    service_code: str
+    meter: str
+    region_id: str
+    attributes: Mapping[str, str]
+    term: str
+    description: str
+    quantity: Decimal
+    unit: str
+    """FOCUS unit."""
+    tiers: tuple[PricedTier, ...]
+    billed_cost: Decimal
+    source: str
+    as_of: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PricedUsage:
+    """A whole usage file, priced."""
+
+    period: BillingPeriod
+    free_tier: bool
+    bill: Bill
+    lines: tuple[PricedLine, ...]
+    unused_rates: tuple[str, ...]
+    """Own rates that no line asked for, by their place in the file: often a misspelt meter."""
+
+    @property
+    def billed_cost(self) -> Decimal:
+        return self.bill.billed_cost
+
+    def to_dict(self) -> dict[str, Any]:
+        """The result as plain JSON values; every number is an exact decimal string."""
+        return {
+            "period": str(self.period),
+            "free_tier": self.free_tier,
+            "billing_currency": "USD",
+            "billed_cost": _text(self.billed_cost),
+            "lines": [_line_dict(line) for line in self.lines],
+            "unused_rates": list(self.unused_rates),
+        }
+
+
+def price_usage(
+    file: UsageFile, book: Prices, *, source: str = "usage file", free_tier: bool | None = None
+) -> PricedUsage:
+    """Price every line of a usage file together: lines of one price share its tiers and allowance.
+
+    An own rate replaces the list price of the same service, meter, region and attributes; a rate
+    without attributes stands for all of them. `free_tier` overrides the file's. Raises
+    UsageFileError, naming every line whose price is missing or ambiguous or counts in another unit.
+    """
+    free_tier = file.free_tier if free_tier is None else free_tier
+    period = BillingPeriod.parse(file.period)
+    prices = _PricesWithOwn(file.rates, book)
+    faults = [
+        Fault(
+            f"rates.{place}.unit",
+            f"is not a known unit; known are {', '.join(sorted(FOCUS_UNITS))}",
+            rate.unit,
+        )
+        for place, rate in enumerate(file.rates)
+        if _pricing_unit(rate.unit) is None
+    ]
+    priced = []
+    for place, line in enumerate(file.usage):
+        path = f"usage.{place}"
+        try:
+            price = prices.price(prices.query(line))
+        except (PriceNotFound, AmbiguousPrice) as error:
+            faults.append(Fault(path, str(error)))
+            continue
+        unit = FOCUS_UNITS.get(price.pricing_unit, "")
+        if line.unit not in (None, unit, price.pricing_unit):
+            faults.append(
+                Fault(f"{path}.unit", f"must be {unit} or {price.pricing_unit}, as the price is", line.unit)
+            )
+        priced.append((path, line, price))
+    if faults:
+        raise UsageFileError(source, faults)
+    whole = bill(
+        [_usage(path, line, price, period) for path, line, price in priced], prices, free_tier=free_tier
+    )
+    charges = defaultdict(list)
+    for charge in whole.charges:
+        charges[charge.resource_name].append(charge)
+    return PricedUsage(
+        period=period,
+        free_tier=free_tier,
+        bill=whole,
+        lines=tuple(_priced_line(path, line, price, charges[path]) for path, line, price in priced),
+        unused_rates=prices.unused(),
+    )
+
+
+class _PricesWithOwn:
+    """A price book in which own rates stand in for list prices."""
+
+    def __init__(self, rates: tuple[OwnRate, ...], book: Prices) -> None:
+        self._book = book
+        self._own = {
+            _query(rate, OWN_RATE): _own_price(rate, f"rates.{place}") for place, rate in enumerate(rates)
+        }
+        self._used: set[PriceQuery] = set()
+
+    @property
+    def allowances(self) -> tuple[FreeAllowance, ...]:
+        return self._book.allowances
+
+    def query(self, line: UsageLine) -> PriceQuery:
+        """What to ask for a line: its own rate where there is one, else the list price."""
+        if line.term is None:
+            for attributes in (line.attributes, {}):
+                own = _query(line.model_copy(update={"attributes": attributes}), OWN_RATE)
+                if own in self._own:
+                    return own
+        return _query(line, line.term or ON_DEMAND)
+
+    def price(self, query: PriceQuery) -> Price:
+        own = self._own.get(query)
+        if own is None:
+            return self._book.price(query)
+        self._used.add(query)
+        return own
+
+    def unused(self) -> tuple[str, ...]:
+        return tuple(price.source for query, price in self._own.items() if query not in self._used)
+
+
+def _query(priced: UsageLine | OwnRate, term: str) -> PriceQuery:
+    return PriceQuery(
+        priced.service, priced.region, priced.meter, tuple(sorted(priced.attributes.items())), term
+    )
+
+
+def _own_price(rate: OwnRate, path: str) -> Price:
+    ends = [tier.begin for tier in rate.tiers[1:]]
+    return Price(
+        query=_query(rate, OWN_RATE),
+        description=f"{rate.meter}, own rate",
+        pricing_unit=_pricing_unit(rate.unit) or rate.unit,
+        tiers=tuple(
+            PriceTier(tier.begin, end, tier.price)
+            for tier, end in zip(rate.tiers, [*ends, None], strict=True)
+        ),
+        source=path,
+        as_of="",
+    )
+
+
+def _pricing_unit(unit: str) -> str | None:
+    """The price-list unit that a price-list or FOCUS unit names; None when it names none."""
+    if unit in FOCUS_UNITS:
+        return unit
+    return next((pricing_unit for pricing_unit, focus in FOCUS_UNITS.items() if focus == unit), None)
+
+
+def _usage(path: str, line: UsageLine, price: Price, period: BillingPeriod) -> Usage:
+    service_name, category = _SERVICES.get(line.service, (line.service, "Other"))
+    daily_quantity = np.full(period.days, float(line.quantity) / period.days)
+    daily_quantity.flags.writeable = False
+    meter = Meter(line.meter, service_name, category, FOCUS_UNITS[price.pricing_unit], price.query)
+    return Usage(meter, path, period, line.quantity, daily_quantity, "as stated in the usage file")
+
+
+def _priced_line(path: str, line: UsageLine, price: Price, charges: list[Charge]) -> PricedLine:
+    with localcontext(EXACT):
+        billed_cost = sum((charge.billed_cost for charge in charges), Decimal(0))
+    return PricedLine(
+        path=path,
+        service_code=line.service,
+        meter=line.meter,
+        region_id=line.region,
+        attributes=dict(price.query.attributes),
+        term=price.query.term,
+        description=price.description,
+        quantity=line.quantity,
+        unit=FOCUS_UNITS[price.pricing_unit],
+        tiers=tuple(_priced_tier(charge) for charge in charges),
+        billed_cost=billed_cost,
+        source=price.source,
+        as_of=price.as_of,
+    )
+
+
+def _priced_tier(charge: Charge) -> PricedTier:
+    return PricedTier(
+        charge.x_tier_begin,
+        charge.pricing_quantity,
+        charge.list_unit_price,
+        charge.billed_cost,
+        charge.x_free,
+    )
+
+
+def _line_dict(line: PricedLine) -> dict[str, Any]:
+    return {
+        "path": line.path,
+        "service_code": line.service_code,
+        "meter": line.meter,
+        "region_id": line.region_id,
+        "attributes": dict(line.attributes),
+        "term": line.term,
+        "description": line.description,
+        "quantity": _text(line.quantity),
+        "unit": line.unit,
+        "tiers": [
+            {
+                "begin": _text(tier.begin),
+                "quantity": _text(tier.quantity),
+                "list_unit_price": _text(tier.list_unit_price),
+                "billed_cost": _text(tier.billed_cost),
+                "free": tier.free,
+            }
+            for tier in line.tiers
+        ],
+        "billed_cost": _text(line.billed_cost),
+        "source": line.source,
+        "as_of": line.as_of,
+    }
+
+
+def _text(number: Decimal) -> str:
+    """A number without exponent or trailing zeros."""
+    with localcontext(EXACT):
+        return f"{number.normalize():f}"

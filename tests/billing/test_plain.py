@@ -1,0 +1,143 @@
+"""Pricing plain usage files: own rates, units, faults, and the line-by-line view."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+
+import pytest
+
+from costmodel.billing.plain import PricedUsage, price_usage
+from costmodel.errors import UsageFileError
+from costmodel.pricing.book import PriceBook
+from costmodel.scenario.usage_file import parse_usage_file
+
+SHIPPED = PriceBook.shipped()
+D = Decimal
+
+
+def priced(text: str, free_tier: bool | None = None) -> PricedUsage:
+    return price_usage(
+        parse_usage_file(text, "usage.yaml"), SHIPPED, source="usage.yaml", free_tier=free_tier
+    )
+
+
+CDN = 'service: AmazonCloudFront, meter: DataTransfer-Out-Bytes, region: "edge:europe"'
+RDS = 'service: AmazonRDS, meter: "InstanceUsage:db.r7g.large", region: us-east-1'
+
+
+def test_every_line_shows_its_tiers_prices_and_sources() -> None:
+    result = priced(f"period: 2026-11\nusage:\n  - {{{CDN}, quantity: 10241, unit: GB}}")
+    (line,) = result.lines
+    assert [
+        (tier.begin, tier.quantity, tier.list_unit_price, tier.billed_cost, tier.free) for tier in line.tiers
+    ] == [
+        (0, 1024, 0, 0, True),
+        (0, 9216, D("0.085"), D("783.36"), False),
+        (10240, 1, D("0.08"), D("0.08"), False),
+    ]
+    assert (line.path, line.unit, line.billed_cost) == ("usage.0", "GB", D("783.44"))
+    assert (line.source, line.as_of) == ("offer AmazonCloudFront 20250701211647", "2025-07-01")
+    assert result.billed_cost == D("783.44")
+
+
+def test_the_caller_overrides_the_free_tier() -> None:
+    text = f"period: 2026-11\nfree_tier: true\nusage:\n  - {{{CDN}, quantity: 1000}}"
+    assert (priced(text).billed_cost, priced(text, free_tier=False).billed_cost) == (0, 85)
+    assert priced(text, free_tier=False).free_tier is False
+
+
+def test_lines_of_one_price_share_tiers_and_sum_to_the_total() -> None:
+    result = priced(
+        f"period: 2026-11\nfree_tier: false\nusage:\n  - {{{CDN}, quantity: 7680}}\n  - {{{CDN}, quantity: 7680}}"
+    )
+    assert [line.billed_cost for line in result.lines] == [5120 * D("0.085") + 2560 * D("0.08")] * 2
+    assert sum(line.billed_cost for line in result.lines) == result.billed_cost
+
+
+def test_a_line_of_nothing_is_still_a_line() -> None:
+    (line,) = priced(f"period: 2026-11\nusage:\n  - {{{CDN}, quantity: 0}}").lines
+    assert (line.tiers, line.billed_cost, line.as_of) == ((), 0, "2025-07-01")
+
+
+def test_an_own_rate_replaces_the_list_price_and_its_allowance() -> None:
+    result = priced(f"""
+      period: 2026-11
+      usage:
+        - {{{CDN}, quantity: 1500}}
+        - {{{CDN.replace("europe", "japan")}, quantity: 2048}}
+      rates:
+        - {{{CDN}, unit: GB, tiers: [{{from: 0, price: "0.02"}}, {{from: 1000, price: 0.01}}]}}
+    """)
+    own, listed = result.lines
+    assert own.billed_cost == 1000 * D("0.02") + 500 * D("0.01")
+    assert (own.source, own.term) == ("rates.0", "Own rate")
+    assert listed.billed_cost == (2048 - 1024) * D("0.114")  # the whole allowance is left for Japan
+    assert result.unused_rates == ()
+
+
+def test_a_rate_without_attributes_stands_for_all_of_them() -> None:
+    result = priced(f"""
+      period: 2026-11
+      usage:
+        - {{{RDS}, attributes: {{engine: PostgreSQL}}, quantity: 720}}
+        - {{{RDS}, attributes: {{engine: MySQL}}, quantity: 720}}
+        - {{{RDS}, attributes: {{engine: Aurora MySQL}}, quantity: 720}}
+      rates:
+        - {{{RDS}, unit: Hours, tiers: [{{from: 0, price: 0.1}}]}}
+        - {{{RDS}, attributes: {{engine: MySQL}}, unit: Hrs, tiers: [{{from: 0, price: 0.2}}]}}
+    """)
+    assert [line.billed_cost for line in result.lines] == [72, 144, 72]
+
+
+def test_a_service_nobody_lists_can_be_priced_at_an_own_rate() -> None:
+    result = priced("""
+      period: 2026-11
+      usage: [{service: TextureBaker, meter: jobs, region: global, quantity: 12.5}]
+      rates: [{service: TextureBaker, meter: jobs, region: global, unit: Runs, tiers: [{from: 0, price: 0.3}]}]
+    """)
+    assert result.billed_cost == D("3.75")
+    assert result.bill.by("service_category") == {"Other": D("3.75")}
+
+
+def test_a_rate_no_line_uses_is_named() -> None:
+    result = priced(f"""
+      period: 2026-11
+      usage: [{{{CDN}, quantity: 1}}]
+      rates: [{{service: AmazonCloudFront, meter: misspelt, region: global, unit: GB, tiers: [{{from: 0, price: 1}}]}}]
+    """)
+    assert result.unused_rates == ("rates.0",)
+
+
+def test_every_line_that_cannot_be_priced_is_named() -> None:
+    with pytest.raises(UsageFileError) as caught:
+        priced(f"""
+          period: 2026-11
+          usage:
+            - {{service: AmazonEC2, meter: "BoxUsage:m99.large", region: eu-west-1, quantity: 1}}
+            - {{{RDS}, quantity: 1}}
+            - {{{CDN}, quantity: 1, unit: TB}}
+            - {{{CDN}, quantity: 1}}
+          rates:
+            - {{{CDN}, unit: furlongs, tiers: [{{from: 0, price: 1}}]}}
+        """)
+    paths = [fault.path for fault in caught.value.faults]
+    assert paths == ["rates.0.unit", "usage.0", "usage.1", "usage.2.unit"]
+    text = str(caught.value)
+    assert "usage.yaml: 4 faults" in text
+    assert "BoxUsage:m99.large" in text
+    assert "engine=PostgreSQL" in text
+
+
+def test_the_result_is_plain_json_with_exact_numbers() -> None:
+    result = priced(f"period: 2026-11\nusage:\n  - {{{CDN}, quantity: 1025.000000001}}")
+    document = json.loads(json.dumps(result.to_dict()))
+    assert document["billed_cost"] == "0.085000000085"
+    assert document["lines"][0]["quantity"] == "1025.000000001"
+    assert document["lines"][0]["tiers"][1] == {
+        "begin": "0",
+        "quantity": "1.000000001",
+        "list_unit_price": "0.085",
+        "billed_cost": "0.085000000085",
+        "free": False,
+    }
