@@ -8,11 +8,11 @@ is metered from the demand and the summed footprint of the tiers beside it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, fields
 from decimal import ROUND_HALF_UP, Decimal
 from enum import StrEnum
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -101,6 +101,37 @@ def meter_usage(
     return tuple(usages)
 
 
+DNS_QUERIES_PER_SESSION = 1.5
+"""Look-ups of one session that no resolver answers from its cache, so that Route 53 sees them.
+
+Source: engineering guess, range 1 to 2; Route 53 alias records to CloudFront live 60 s (Amazon
+Route 53 Developer Guide, "Choosing between alias and non-alias records", 2023-06).
+"""
+
+USAGE_TYPE_CODES = {
+    "us-east-1": "USE1",
+    "us-west-2": "USW2",
+    "eu-west-1": "EU",
+    "eu-central-1": "EUC1",
+    "ap-southeast-1": "APS1",
+    "ap-northeast-1": "APN1",
+    "ap-south-1": "APS3",
+    "sa-east-1": "SAE1",
+}
+"""What usage types call a region. Source: AWSDataTransfer price list, usage types (2025-12-06)."""
+
+
+def region_to_region(source_region_id: str, destination_region_id: str) -> Meter:
+    """Bytes sent from one region to another, billed by the sender.
+
+    Source: Amazon EC2 on-demand pricing, "Data transfer" (2025-12). Raises KeyError for a
+    destination that the tool does not know.
+    """
+    usage_type = f"{USAGE_TYPE_CODES[destination_region_id]}-AWS-Out-Bytes"
+    query = PriceQuery("AWSDataTransfer", source_region_id, usage_type)
+    return Meter("Transfer to another region", "AWS Data Transfer", "Networking", "GB", query)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Footprint:
     """What designs make other services do. Arrays have shape (days,): totals per day.
@@ -129,7 +160,7 @@ class Footprint:
     """Standard-resolution CloudWatch alarms the design keeps."""
     public_ipv4_addresses: int = 0
     nat_gateways: int = 0
-    """NAT gateways the design needs; the network keeps the largest number asked for per zone."""
+    """NAT gateways the design needs, one in each of its zones; the network keeps the largest number."""
     included_roles: frozenset[Role] = frozenset()
     """Platform roles whose charges a flat-rate plan includes."""
     included_dns_queries: float = 0.0
@@ -143,6 +174,22 @@ class Footprint:
         zeros = np.zeros(days)
         zeros.flags.writeable = False
         return cls(zeros, zeros, zeros, zeros, zeros, zeros, zeros, zeros, zeros)
+
+    @classmethod
+    def smallest(cls, footprints: Collection[Footprint]) -> Footprint:
+        """A footprint nowhere larger than any of these; for what a plan includes, nowhere smaller."""
+        least: dict[str, Any] = {}
+        for f in fields(cls):
+            values = [getattr(footprint, f.name) for footprint in footprints]
+            if isinstance(values[0], frozenset):
+                least[f.name] = frozenset[Role]().union(*values)
+            elif f.name.startswith("included_"):
+                least[f.name] = max(values)
+            elif isinstance(values[0], np.ndarray):
+                least[f.name] = np.minimum.reduce(values)
+            else:
+                least[f.name] = min(values)
+        return cls(**least)
 
     def __add__(self, other: Footprint) -> Footprint:
         total = {}
@@ -216,6 +263,26 @@ def matching(name: str, value: str, pattern: str, requirement: str) -> Terraform
     return TerraformAttribute(name, "string", value, f'can(regex("{pattern}", {{value}}))', requirement)
 
 
+LOG_RETENTION_DAYS = (
+    *(1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731),
+    *(1096, 1827, 2192, 2557, 2922, 3288, 3653),
+)
+"""Retentions a log group can have. Source: CloudWatch Logs API Reference, PutRetentionPolicy (2023-06)."""
+
+
+def log_retention_days(wanted_days: int) -> int:
+    """The shortest retention a log group can have that keeps at least `wanted_days`, up to 3 653."""
+    return min(days for days in LOG_RETENTION_DAYS if days >= wanted_days)
+
+
+def log_retention(name: str, days: int) -> TerraformAttribute:
+    """A number attribute that takes a retention of log groups."""
+    options = ", ".join(str(option) for option in LOG_RETENTION_DAYS)
+    return TerraformAttribute(
+        name, "number", days, f"contains([{options}], {{value}})", f"must be one of {options}"
+    )
+
+
 def flag(name: str, value: bool) -> TerraformAttribute:
     """A bool attribute."""
     return TerraformAttribute(name, "bool", value)
@@ -252,6 +319,9 @@ class TierDesign(Design, Protocol):
     @property
     def kind(self) -> str:
         """The form as constraints name it: `ec2`, `lambda`, `rds`, `dynamodb_on_demand`, ..."""
+
+    def under(self, scenario: Scenario) -> TierDesign:
+        """The same settings under another scenario's figures: how the design fares if an input is off."""
 
     def simulate(self, demand: Demand) -> Capacity: ...
     def usage(self, demand: Demand, capacity: Capacity) -> tuple[Usage, ...]: ...

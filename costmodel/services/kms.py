@@ -1,0 +1,120 @@
+"""AWS Key Management Service: customer-managed keys and the requests that use them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from costmodel.demand.calendar import Calendar, FloatArray
+from costmodel.demand.demand import Demand
+from costmodel.pricing.price import PriceQuery
+from costmodel.scenario.model import Scenario
+from costmodel.services._base import (
+    Footprint,
+    Meter,
+    PlatformService,
+    Reliability,
+    Role,
+    Setting,
+    TerraformVariable,
+    Usage,
+    between,
+    flag,
+    meter_usage,
+)
+
+SERVICE_NAME = "AWS Key Management Service"
+SERVICE_CODE = "awskms"
+
+BUCKET_KEY_REQUEST_RATIO = 0.01
+"""KMS requests per S3 object request with a bucket key.
+
+Source: Amazon S3 User Guide, "Reducing the cost of SSE-KMS with Amazon S3 Bucket Keys" (2023-06): up
+to 99 percent fewer requests.
+"""
+DELETION_WINDOW_DAYS = 30
+"""Days between the order to delete a key and its end; the default, 7 to 30.
+
+Source: AWS KMS Developer Guide, "Deleting AWS KMS keys" (2023-06).
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """Symmetric customer-managed keys with yearly rotation; without any, AWS-owned keys are used."""
+
+    region_id: str
+    keys: int
+
+    @property
+    def role(self) -> Role:
+        return Role.ENCRYPTION
+
+    @property
+    def service_name(self) -> str:
+        return SERVICE_NAME
+
+    @property
+    def resource_name(self) -> str:
+        return "keys"
+
+    @property
+    def label(self) -> str:
+        return f"{self.keys} customer-managed keys" if self.keys else "AWS-owned keys"
+
+    @property
+    def reliability(self) -> Reliability:
+        return Reliability(0.99999, "AWS Key Management Service, Service Level Agreement (2023)")
+
+    def settings(self) -> Mapping[str, Setting]:
+        return {"customer_managed_keys": self.keys, "bucket_key": self.keys > 0}
+
+    def usage(self, demand: Demand, footprint: Footprint) -> tuple[Usage, ...]:
+        """Key-months, requests of the tiers, and S3 reads thinned by the bucket key."""
+        if self.keys == 0:
+            return self._requests(demand, footprint.kms_requests, "requests of the tiers")
+        return (
+            *self._meter(
+                ("Customer-managed keys", "KMS-Keys", "Keys"),
+                demand.calendar,
+                self.keys * demand.calendar.month_share_per_day,
+                f"{self.keys} keys x share of the month",
+            ),
+            *self._requests(
+                demand,
+                footprint.kms_requests + BUCKET_KEY_REQUEST_RATIO * footprint.origin_requests,
+                f"requests of the tiers + {BUCKET_KEY_REQUEST_RATIO:g} x S3 object requests (bucket key)",
+            ),
+        )
+
+    def _requests(self, demand: Demand, daily: FloatArray, formula: str) -> tuple[Usage, ...]:
+        return self._meter(("Requests", "KMS-Requests", "Requests"), demand.calendar, daily, formula)
+
+    def _meter(
+        self, kind: tuple[str, str, str], calendar: Calendar, daily: FloatArray, formula: str
+    ) -> tuple[Usage, ...]:
+        name, usage_type, unit = kind
+        query = PriceQuery(SERVICE_CODE, self.region_id, usage_type)
+        meter = Meter(name, SERVICE_NAME, "Identity", unit, query)
+        return meter_usage(meter, self.resource_name, calendar, daily, formula)
+
+    def terraform(self) -> tuple[TerraformVariable, ...]:
+        return (
+            TerraformVariable(
+                "kms",
+                "Customer-managed keys; inputs of terraform-aws-modules/kms.",
+                (
+                    between("keys", self.keys, 0, 10_000),
+                    flag("enable_key_rotation", True),
+                    between("deletion_window_in_days", DELETION_WINDOW_DAYS, 7, 30),
+                ),
+            ),
+        )
+
+
+def design(scenario: Scenario) -> Keys:
+    """The keys of a scenario."""
+    return Keys(scenario.region, scenario.security.kms_keys)
+
+
+SERVICE = PlatformService(SERVICE_NAME, SERVICE_CODE, Role.ENCRYPTION, design)

@@ -1,0 +1,158 @@
+"""Amazon Route 53: one hosted zone, look-ups of the shop's names, health checks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from costmodel.demand.calendar import Calendar, FloatArray
+from costmodel.demand.demand import Demand
+from costmodel.pricing.price import GLOBAL, PriceQuery
+from costmodel.scenario.model import Scenario
+from costmodel.services._base import (
+    DNS_QUERIES_PER_SESSION,
+    Footprint,
+    Meter,
+    PlatformService,
+    Reliability,
+    Role,
+    Setting,
+    TerraformVariable,
+    Usage,
+    between,
+    flag,
+    meter_usage,
+)
+
+SERVICE_NAME = "Amazon Route 53"
+SERVICE_CODE = "AmazonRoute53"
+
+STANDARD_QUERY_RATIO = 0.1
+"""Look-ups of records that cannot be an alias (mail, verification, third parties) over all look-ups.
+
+The shop's own name is an alias record of the CloudFront distribution, whose look-ups are free.
+Source: Amazon Route 53 Developer Guide, "Choosing between alias and non-alias records" (2023-06) for
+the rule; the ratio is an engineering guess.
+"""
+HEALTH_CHECKS = 2
+"""One for the distribution, one for the API behind it."""
+CHECK_INTERVAL_S = 30
+"""Seconds between checks; the default.
+
+Source: Amazon Route 53 Developer Guide, "Values that you specify when you create or update health
+checks" (2023-06).
+"""
+FAILURE_THRESHOLD = 3
+"""Checks in a row that must fail; the default. Source: as above."""
+
+
+@dataclass(frozen=True, slots=True)
+class HostedZone:
+    """The shop's public zone: alias to CloudFront, and HTTPS health checks on AWS endpoints."""
+
+    health_checks: int = HEALTH_CHECKS
+
+    @property
+    def role(self) -> Role:
+        return Role.DNS
+
+    @property
+    def service_name(self) -> str:
+        return SERVICE_NAME
+
+    @property
+    def resource_name(self) -> str:
+        return "dns"
+
+    @property
+    def label(self) -> str:
+        return f"one zone, alias to CloudFront, {self.health_checks} health checks"
+
+    @property
+    def reliability(self) -> Reliability:
+        return Reliability(1.0, "Amazon Route 53 Service Level Agreement (2019)")
+
+    def settings(self) -> Mapping[str, Setting]:
+        return {
+            "hosted_zones": 1,
+            "health_checks": self.health_checks,
+            "health_check_interval_s": CHECK_INTERVAL_S,
+            "health_check_failure_threshold": FAILURE_THRESHOLD,
+        }
+
+    def usage(self, demand: Demand, footprint: Footprint) -> tuple[Usage, ...]:
+        """Zone and look-ups, unless a CloudFront plan includes them; health checks always."""
+        calendar = demand.calendar
+        share = calendar.month_share_per_day
+        checks = (
+            *self._meter(
+                ("Health checks on AWS endpoints", "Health-Check-AWS", "Months"),
+                calendar,
+                self.health_checks * share,
+                f"{self.health_checks} endpoints x share of the month",
+            ),
+            *self._meter(
+                ("Optional features of health checks", "Health-Check-Option-AWS", "Months"),
+                calendar,
+                self.health_checks * share,
+                f"HTTPS on {self.health_checks} endpoints x share of the month",
+            ),
+        )
+        if Role.DNS in footprint.included_roles:
+            return checks
+        queries = demand.daily(demand.sessions) * DNS_QUERIES_PER_SESSION
+        seen = f"sessions x {DNS_QUERIES_PER_SESSION:g} look-ups that no resolver has cached"
+        return (
+            *self._meter(
+                ("Hosted zones", "HostedZone", "Hosted Zones"),
+                calendar,
+                np.array(share),
+                "1 zone x share of the month",
+            ),
+            *self._meter(
+                ("Alias queries", "Intra-AWS-DNS-Queries", "Queries"),
+                calendar,
+                queries * (1 - STANDARD_QUERY_RATIO),
+                f"{seen} x {1 - STANDARD_QUERY_RATIO:g} of the alias to CloudFront",
+            ),
+            *self._meter(
+                ("Standard queries", "DNS-Queries", "Queries"),
+                calendar,
+                queries * STANDARD_QUERY_RATIO,
+                f"{seen} x {STANDARD_QUERY_RATIO:g} of other records",
+            ),
+            *checks,
+        )
+
+    def _meter(
+        self, kind: tuple[str, str, str], calendar: Calendar, daily: FloatArray, formula: str
+    ) -> tuple[Usage, ...]:
+        name, usage_type, unit = kind
+        query = PriceQuery(SERVICE_CODE, GLOBAL, usage_type)
+        meter = Meter(name, SERVICE_NAME, "Networking", unit, query)
+        return meter_usage(meter, self.resource_name, calendar, daily, formula)
+
+    def terraform(self) -> tuple[TerraformVariable, ...]:
+        return (
+            TerraformVariable(
+                "route53",
+                "Public hosted zone and health checks; inputs of terraform-aws-modules/route53.",
+                (
+                    flag("create_zone", True),
+                    flag("alias_to_cloudfront", True),
+                    between("health_checks", self.health_checks, 0, 200),
+                    between("health_check_interval_s", CHECK_INTERVAL_S, 10, 30),
+                    between("health_check_failure_threshold", FAILURE_THRESHOLD, 1, 10),
+                ),
+            ),
+        )
+
+
+def design(scenario: Scenario) -> HostedZone:
+    """The zone of a scenario; every scenario has the same one."""
+    return HostedZone()
+
+
+SERVICE = PlatformService(SERVICE_NAME, SERVICE_CODE, Role.DNS, design)

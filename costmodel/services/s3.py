@@ -1,0 +1,180 @@
+"""Amazon S3: the bucket that holds 3D models, textures and images, and its copy in another region.
+
+Reads reach the bucket only when every CloudFront cache misses; bytes from S3 to CloudFront are free.
+Source: Amazon S3 pricing, "Data transfer" (2025-12). Filling the bucket for the first time is work of
+the migration, not of a month, and is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from costmodel.demand.calendar import Calendar, FloatArray
+from costmodel.demand.demand import Demand
+from costmodel.pricing.price import PriceQuery
+from costmodel.scenario.model import Scenario
+from costmodel.services._base import (
+    USAGE_TYPE_CODES,
+    Footprint,
+    Meter,
+    PlatformService,
+    Reliability,
+    Role,
+    Setting,
+    TerraformVariable,
+    Usage,
+    between,
+    flag,
+    meter_usage,
+    one_of,
+    region_to_region,
+)
+
+SERVICE_NAME = "Amazon Simple Storage Service"
+SERVICE_CODE = "AmazonS3"
+STORAGE = ("Standard storage", "TimedStorage-ByteHrs", "GB-Months")
+WRITES = ("PUT, COPY, POST and LIST requests", "Requests-Tier1", "Requests")
+READS = ("GET and other requests", "Requests-Tier2", "Requests")
+
+NONCURRENT_DAYS = 30
+"""Days that a replaced version is kept.
+
+Source: AWS Well-Architected, REL09 and COST (2023-04): version, and expire what is noncurrent.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class AssetBucket:
+    """A versioned Standard bucket behind CloudFront, with a replica when a second region is named."""
+
+    region_id: str
+    second_region_id: str | None
+    catalogue_files: float
+    """Current objects: products times stored files per product."""
+    files_per_upload: float
+    """Objects written per uploaded file: the original and what is made from it."""
+    uploads_per_month: float
+    noncurrent_ratio: float
+    """Bytes of replaced versions over bytes of current ones."""
+
+    @property
+    def role(self) -> Role:
+        return Role.STORAGE
+
+    @property
+    def service_name(self) -> str:
+        return SERVICE_NAME
+
+    @property
+    def resource_name(self) -> str:
+        return "assets"
+
+    @property
+    def label(self) -> str:
+        copy = f", replicated to {self.second_region_id}" if self.second_region_id else ""
+        return f"S3 Standard, versioned{copy}"
+
+    @property
+    def reliability(self) -> Reliability:
+        return Reliability(0.999, "Amazon S3 Service Level Agreement, Standard class (2019)")
+
+    def settings(self) -> Mapping[str, Setting]:
+        return {
+            "storage_class": "STANDARD",
+            "versioning": True,
+            "noncurrent_days": NONCURRENT_DAYS,
+            "replica_region": self.second_region_id or "none",
+        }
+
+    def usage(self, demand: Demand, footprint: Footprint) -> tuple[Usage, ...]:
+        """Storage, writes, reads and, with a second region, the replica and the bytes sent to it."""
+        calendar = demand.calendar
+        stored = demand.asset_stored_gb * (1 + self.noncurrent_ratio) * calendar.month_share_per_day
+        writes = self.uploads_per_month * self.files_per_upload * calendar.month_share_per_day
+        versions = f"GB stored each day x (1 + {self.noncurrent_ratio:g} of old versions) / days of the month"
+        credit = footprint.included_storage_gb
+        credited = f", less {credit:g} GB-months that the CloudFront plan credits" if credit else ""
+        put = f"{self.uploads_per_month:g} uploads a month x {self.files_per_upload:g} objects each"
+        usages = (
+            *self._meter(
+                STORAGE, self.region_id, calendar, less_credit(calendar, stored, credit), versions + credited
+            ),
+            *self._meter(WRITES, self.region_id, calendar, writes, put),
+            *self._meter(
+                READS,
+                self.region_id,
+                calendar,
+                footprint.origin_requests,
+                "object requests that miss every CloudFront cache",
+            ),
+        )
+        if self.second_region_id is None:
+            return usages
+        sent = writes * demand.asset_stored_gb / self.catalogue_files
+        return (
+            *usages,
+            *self._meter(STORAGE, self.second_region_id, calendar, stored, f"replica: {versions}"),
+            *self._meter(WRITES, self.second_region_id, calendar, writes, f"replica: {put}"),
+            *meter_usage(
+                region_to_region(self.region_id, self.second_region_id),
+                self.resource_name,
+                calendar,
+                sent,
+                f"{put} x mean object size",
+            ),
+        )
+
+    def _meter(
+        self, kind: tuple[str, str, str], region_id: str, calendar: Calendar, daily: FloatArray, formula: str
+    ) -> tuple[Usage, ...]:
+        name, usage_type, unit = kind
+        query = PriceQuery(SERVICE_CODE, region_id, usage_type)
+        meter = Meter(name, SERVICE_NAME, "Storage", unit, query)
+        return meter_usage(meter, self.resource_name, calendar, daily, formula)
+
+    def terraform(self) -> tuple[TerraformVariable, ...]:
+        return (
+            TerraformVariable(
+                "s3_bucket",
+                "Asset bucket: private, versioned, encrypted; inputs of terraform-aws-modules/s3-bucket.",
+                (
+                    flag("versioning", True),
+                    flag("bucket_key_enabled", True),
+                    between("noncurrent_version_expiration_days", NONCURRENT_DAYS, 1, 3650),
+                    flag("replication", self.second_region_id is not None),
+                    one_of("replica_region", self.second_region_id or "none", ("none", *USAGE_TYPE_CODES)),
+                ),
+            ),
+        )
+
+
+def less_credit(calendar: Calendar, daily_gb_months: FloatArray, credit_gb: float) -> FloatArray:
+    """GB-months left to pay per day, shape (days,), after a monthly credit.
+
+    The credit comes off each month's total; what remains is spread over the days as it was used.
+    """
+    billable = np.array(daily_gb_months)
+    for _, days in calendar.day_slices:
+        total = float(billable[days].sum())
+        if total > 0:
+            billable[days] *= max(0.0, 1 - credit_gb / total)
+    return billable
+
+
+def design(scenario: Scenario) -> AssetBucket:
+    """The bucket of a scenario."""
+    content = scenario.content
+    return AssetBucket(
+        region_id=scenario.region,
+        second_region_id=scenario.network.second_region,
+        catalogue_files=content.catalogue_products * content.variants_stored,
+        files_per_upload=content.variants_stored,
+        uploads_per_month=content.uploads_per_month,
+        noncurrent_ratio=content.noncurrent_ratio,
+    )
+
+
+SERVICE = PlatformService(SERVICE_NAME, SERVICE_CODE, Role.STORAGE, design)

@@ -1,0 +1,186 @@
+"""Amazon VPC: NAT gateways, public IPv4 addresses, and bytes between zones, to the internet, to a region.
+
+Gateway endpoints for S3 and DynamoDB are free and always on, so that traffic never reaches a NAT
+gateway. Source: Amazon VPC User Guide, "Gateway endpoints" (2023-06). Bytes from origins to
+CloudFront are free too. Source: Amazon CloudFront pricing (2025-07).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from costmodel.demand.calendar import Calendar, FloatArray
+from costmodel.demand.demand import Demand
+from costmodel.pricing.price import PriceQuery
+from costmodel.scenario.model import Scenario
+from costmodel.services._base import (
+    Footprint,
+    Meter,
+    PlatformService,
+    Reliability,
+    Role,
+    Setting,
+    TerraformAttribute,
+    TerraformVariable,
+    Usage,
+    flag,
+    log_retention,
+    log_retention_days,
+    meter_usage,
+    region_to_region,
+)
+from costmodel.units import HOURS_PER_DAY
+
+SERVICE_NAME = "Amazon Virtual Private Cloud"
+SERVICE_CODE = "AmazonVPC"
+TRANSFER_NAME = "AWS Data Transfer"
+TRANSFER_CODE = "AWSDataTransfer"
+
+BILLED_SIDES = 2
+"""Sides that pay for a byte between zones: the sender and the receiver.
+
+Source: Amazon EC2 on-demand pricing, "Data transfer within the same AWS Region" (2025-12).
+"""
+ZONE_LETTERS = {"ap-northeast-1": "acd"}
+"""Zones open to new accounts where they are not `abc`.
+
+Source: AWS Regions and Availability Zones, Asia Pacific (Tokyo) (2023-06).
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """One VPC over two or three zones; a NAT gateway in each when any tier needs one."""
+
+    region_id: str
+    second_region_id: str | None
+    zones: int
+    flow_log_retention_days: int
+
+    @property
+    def role(self) -> Role:
+        return Role.NETWORK
+
+    @property
+    def service_name(self) -> str:
+        return SERVICE_NAME
+
+    @property
+    def resource_name(self) -> str:
+        return "network"
+
+    @property
+    def label(self) -> str:
+        return f"VPC over {self.zones} zones"
+
+    @property
+    def reliability(self) -> Reliability:
+        return Reliability(0.9999, "Amazon VPC NAT Gateway Service Level Agreement (2022)")
+
+    def settings(self) -> Mapping[str, Setting]:
+        return {
+            "availability_zones": self.zones,
+            "nat_gateway_per_zone": True,
+            "gateway_endpoints": "s3, dynamodb",
+            "flow_log_retention_days": self.flow_log_retention_days,
+        }
+
+    def usage(self, demand: Demand, footprint: Footprint) -> tuple[Usage, ...]:
+        """Hours and bytes of NAT, address-hours, and bytes by path.
+
+        Raises ValueError when a design sends bytes to another region and the scenario names none.
+        """
+        calendar = demand.calendar
+        gateways = footprint.nat_gateways
+        addresses = footprint.public_ipv4_addresses + gateways
+        return (
+            *self._meter(
+                ("NAT gateway hours", "AmazonEC2", "NatGateway-Hours", "Hours"),
+                calendar,
+                np.full(calendar.days, float(gateways * HOURS_PER_DAY)),
+                f"{gateways} NAT gateways x hours",
+            ),
+            *self._meter(
+                ("NAT gateway data", "AmazonEC2", "NatGateway-Bytes", "GB"),
+                calendar,
+                footprint.nat_gb,
+                "bytes through NAT gateways, both ways",
+            ),
+            *self._meter(
+                ("Public IPv4 addresses", SERVICE_CODE, "PublicIPv4:InUseAddress", "Hours"),
+                calendar,
+                np.full(calendar.days, float(addresses * HOURS_PER_DAY)),
+                f"({footprint.public_ipv4_addresses} of the tiers + {gateways} of NAT gateways) x hours",
+            ),
+            *self._meter(
+                ("Transfer between zones", TRANSFER_CODE, "DataTransfer-Regional-Bytes", "GB"),
+                calendar,
+                BILLED_SIDES * footprint.inter_az_gb,
+                f"bytes between zones x {BILLED_SIDES}: sender and receiver pay",
+            ),
+            *self._meter(
+                ("Transfer to the internet", TRANSFER_CODE, "DataTransfer-Out-Bytes", "GB"),
+                calendar,
+                footprint.internet_egress_gb,
+                "bytes to the internet that do not pass CloudFront",
+            ),
+            *self._to_second_region(calendar, footprint.inter_region_gb),
+        )
+
+    def _to_second_region(self, calendar: Calendar, daily_gb: FloatArray) -> tuple[Usage, ...]:
+        if not daily_gb.any():
+            return ()
+        if self.second_region_id is None:
+            raise ValueError("bytes are sent to another region, but network.second_region is not set")
+        meter = region_to_region(self.region_id, self.second_region_id)
+        return meter_usage(
+            meter, self.resource_name, calendar, daily_gb, f"bytes sent to {self.second_region_id}"
+        )
+
+    def _meter(
+        self, kind: tuple[str, str, str, str], calendar: Calendar, daily: FloatArray, formula: str
+    ) -> tuple[Usage, ...]:
+        name, code, usage_type, unit = kind
+        service_name = TRANSFER_NAME if code == TRANSFER_CODE else SERVICE_NAME
+        meter = Meter(name, service_name, "Networking", unit, PriceQuery(code, self.region_id, usage_type))
+        return meter_usage(meter, self.resource_name, calendar, daily, formula)
+
+    def terraform(self) -> tuple[TerraformVariable, ...]:
+        letters = ZONE_LETTERS.get(self.region_id, "abc")[: self.zones]
+        return (
+            TerraformVariable(
+                "vpc",
+                "Network over several zones; inputs of terraform-aws-modules/vpc.",
+                (
+                    TerraformAttribute(
+                        "azs",
+                        "list(string)",
+                        tuple(f"{self.region_id}{letter}" for letter in letters),
+                        "length({value}) >= 2 && length({value}) <= 3",
+                        "must name two or three Availability Zones",
+                    ),
+                    flag("single_nat_gateway", False),
+                    flag("one_nat_gateway_per_az", True),
+                    flag("enable_flow_log", True),
+                    log_retention(
+                        "flow_log_cloudwatch_log_group_retention_in_days", self.flow_log_retention_days
+                    ),
+                ),
+            ),
+        )
+
+
+def design(scenario: Scenario) -> Network:
+    """The network of a scenario."""
+    return Network(
+        region_id=scenario.region,
+        second_region_id=scenario.network.second_region,
+        zones=scenario.network.availability_zones,
+        flow_log_retention_days=log_retention_days(scenario.monitoring.log_retention_days),
+    )
+
+
+SERVICE = PlatformService(SERVICE_NAME, SERVICE_CODE, Role.NETWORK, design)

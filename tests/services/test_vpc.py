@@ -1,0 +1,123 @@
+"""VPC: NAT, addresses and bytes by path, worked by hand."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from costmodel.demand.calendar import BillingPeriod, Calendar
+from costmodel.demand.demand import Demand, FanOut, read_only
+from costmodel.pricing.book import PriceBook
+from costmodel.scenario.model import Scenario
+from costmodel.services._base import Footprint, Usage
+from costmodel.services.vpc import design
+from costmodel.units import FOCUS_UNITS
+
+REGIONS = (
+    *("us-east-1", "us-west-2", "eu-west-1", "eu-central-1"),
+    *("ap-southeast-1", "ap-northeast-1", "ap-south-1", "sa-east-1"),
+)
+FAN_OUT = FanOut(10.0, 2.0**20, 1.0, 2.0**20, 5.0, 1024.0, 8192.0, 0.2, 2.0, 0.1, 0.0, 0.25)
+
+
+def demand_of(page_views_per_day: float, *, months: int = 1) -> Demand:
+    """Steady demand from one geography, from November on; half the page views open a model."""
+    calendar = Calendar.of(BillingPeriod(2026, 11), months)
+    pages = np.full((1, calendar.minutes), page_views_per_day / 1440.0)
+    stored = np.full(calendar.days, 20.0)
+    return Demand(
+        calendar,
+        ("europe",),
+        read_only(pages),
+        read_only(pages / 2),
+        FAN_OUT,
+        read_only(stored),
+        read_only(stored),
+    )
+
+
+def scenario_of(region: str = "eu-west-1", **more: object) -> Scenario:
+    traffic = {"monthly_visitors": {"europe": 1000}}
+    return Scenario.model_validate(
+        {"name": "shop", "region": region, "start": "2026-11", "traffic": traffic, **more}
+    )
+
+
+def quantities(usages: tuple[Usage, ...]) -> dict[tuple[str, str], Decimal]:
+    """Totals by region and usage type."""
+    totals: dict[tuple[str, str], Decimal] = {}
+    for usage in usages:
+        key = (usage.meter.query.region_id, usage.meter.query.usage_type)
+        totals[key] = totals.get(key, Decimal(0)) + usage.consumed_quantity
+    return totals
+
+
+def footprint_of(load: float, days: int = 30) -> Footprint:
+    daily = np.full(days, load)
+    return replace(
+        Footprint.none(days),
+        nat_gb=daily,
+        inter_az_gb=daily,
+        internet_egress_gb=daily,
+        inter_region_gb=daily,
+    )
+
+
+def test_quantities_by_hand() -> None:
+    footprint = replace(footprint_of(10.0), nat_gateways=2, public_ipv4_addresses=3)
+    scenario = scenario_of(network={"second_region": "us-east-1"})
+    got = quantities(design(scenario).usage(demand_of(1.0), footprint))
+    assert got == {
+        ("eu-west-1", "NatGateway-Hours"): Decimal(2 * 720),
+        ("eu-west-1", "NatGateway-Bytes"): Decimal(300),
+        ("eu-west-1", "PublicIPv4:InUseAddress"): Decimal(5 * 720),
+        ("eu-west-1", "DataTransfer-Regional-Bytes"): Decimal(600),
+        ("eu-west-1", "DataTransfer-Out-Bytes"): Decimal(300),
+        ("eu-west-1", "USE1-AWS-Out-Bytes"): Decimal(300),
+    }
+
+
+def test_no_tier_behind_nat_means_no_gateway() -> None:
+    got = quantities(design(scenario_of()).usage(demand_of(1.0), Footprint.none(30)))
+    assert set(got.values()) == {Decimal(0)}
+
+
+def test_bytes_to_a_region_nobody_named_are_an_error() -> None:
+    with pytest.raises(ValueError, match=r"network\.second_region is not set"):
+        design(scenario_of()).usage(demand_of(1.0), footprint_of(1.0))
+
+
+def test_zones_are_named_as_the_region_names_them() -> None:
+    (variable,) = design(scenario_of("ap-northeast-1", network={"availability_zones": 2})).terraform()
+    values = {attribute.name: attribute.value for attribute in variable.attributes}
+    assert values["azs"] == ("ap-northeast-1a", "ap-northeast-1c")
+    assert values["one_nat_gateway_per_az"] is True
+    assert values["single_nat_gateway"] is False
+
+
+@settings(max_examples=25, deadline=None)
+@given(views=st.floats(0, 1e8), load=st.floats(0, 1e6), factor=st.floats(1.0, 50.0))
+def test_more_load_never_means_less_usage(views: float, load: float, factor: float) -> None:
+    known = design(scenario_of(network={"second_region": "us-east-1"}))
+    few = quantities(known.usage(demand_of(views), footprint_of(load)))
+    many = quantities(known.usage(demand_of(views * factor), footprint_of(load * factor)))
+    assert few.keys() == many.keys()
+    assert all(Decimal(0) <= few[key] <= many[key] for key in few)
+    assert quantities(known.usage(demand_of(views), footprint_of(load))) == few
+
+
+@pytest.mark.parametrize("region", REGIONS)
+def test_every_meter_has_a_price_in_its_unit(region: str) -> None:
+    book = PriceBook.shipped()
+    usages = design(
+        scenario_of(region, network={"second_region": "eu-west-1" if region != "eu-west-1" else "sa-east-1"})
+    ).usage(demand_of(1440.0), footprint_of(1.0))
+    for usage in usages:
+        price = book.price(usage.meter.query)
+        assert FOCUS_UNITS[price.pricing_unit] == usage.meter.consumed_unit
+    assert len(usages) == 6
