@@ -1,3 +1,42 @@
-"""costmodel: what a 3D web shop on AWS will cost, which configuration to run, and why."""
+"""costmodel: what a 3D web shop on AWS will cost, which configuration to run, and why.
+
+    import costmodel
+
+    run = costmodel.simulate("small-shop")
+    print(run.headline)
+    costmodel.charges_frame(run)
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from os import PathLike
+
+    import pandas as pd
+
+    from costmodel.decision.run import Run
 
 __version__ = "0.1.0"
+
+
+def simulate(scenario: str | PathLike[str], **overrides: object) -> Run:
+    """Simulate a scenario file or a shipped example and recommend what to run.
+
+    `overrides` replace top-level keys of the scenario: `region`, `months`, `seed`. Raises
+    `costmodel.errors.CostModelError` with a sentence that says what is wrong.
+    """
+    from costmodel.decision.simulate import simulate as run_scenario
+    from costmodel.pricing.book import PriceBook
+    from costmodel.scenario.examples import find
+    from costmodel.scenario.load import load
+
+    return run_scenario(load(find(str(scenario)), overrides), PriceBook.shipped())
+
+
+def charges_frame(run: Run) -> pd.DataFrame:
+    """The charges of a run as a FOCUS-shaped frame, one row per charge, money as exact decimals."""
+    from costmodel.export.frames import charges_frame as frame
+
+    return frame(run)
