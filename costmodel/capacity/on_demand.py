@@ -1,0 +1,44 @@
+"""DynamoDB on-demand capacity: it doubles what it has seen, half an hour later."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from costmodel.demand.calendar import FloatArray
+from costmodel.demand.demand import read_only
+
+DOUBLING_MINUTES = 30
+"""Minutes within which traffic may double without throttling.
+
+Source: Amazon DynamoDB Developer Guide, "Read/write capacity mode" (2023-06): on-demand instantly
+takes up to twice the previous peak; more than twice within 30 minutes can throttle.
+"""
+
+
+def allowed_on_demand(needed_per_s: FloatArray, warm_per_s: float, quota_per_s: float) -> FloatArray:
+    """Units per second an on-demand table accepts in each minute, shape (minutes,).
+
+    `allowed = min(quota, max(warm, 2 x highest rate served more than 30 minutes ago))`. The table has
+    served the first minute's rate before the run. Warm throughput never falls again.
+
+    Source: Amazon DynamoDB Developer Guide, "Read/write capacity mode" and "Service, account, and
+    table quotas" (2023-06); "Understanding DynamoDB warm throughput".
+    """
+    needed = np.ascontiguousarray(needed_per_s, dtype=np.float64)
+    if not np.any(needed > warm_per_s):
+        return read_only(np.full(needed.shape, min(warm_per_s, quota_per_s)))
+    return read_only(_allowed(needed, warm_per_s, quota_per_s))
+
+
+@njit(cache=True, nogil=True)
+def _allowed(needed_per_s: FloatArray, warm_per_s: float, quota_per_s: float) -> FloatArray:
+    minutes = needed_per_s.shape[0]
+    allowed = np.empty(minutes)
+    peak = needed_per_s[0]
+    for minute in range(minutes):
+        past = minute - DOUBLING_MINUTES
+        if past >= 0:
+            peak = max(peak, min(needed_per_s[past], allowed[past]))
+        allowed[minute] = min(quota_per_s, max(warm_per_s, 2.0 * peak))
+    return allowed

@@ -1,0 +1,489 @@
+"""Amazon Aurora for PostgreSQL and MySQL: provisioned clusters and Serverless v2."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Self
+
+import numpy as np
+
+from costmodel.capacity.credits import lowest_cpu_credit_balance
+from costmodel.capacity.instances import InstanceType, database_class
+from costmodel.capacity.relational import (
+    AURORA_GAPS,
+    AURORA_SIZES,
+    NodeLoad,
+    aurora_connections,
+    changed_gb_per_day,
+    check_families,
+    classes_for,
+    latencies,
+    mean_per_call,
+    miss_ratio,
+    node_loads,
+    overload,
+    per_minute,
+    saturation_per_s,
+    speed_of,
+    together,
+)
+from costmodel.capacity.result import Capacity, Limit
+from costmodel.capacity.serverless import ACU_GIB, ACU_PER_VCPU, HEADROOM_RATIO, follow_load
+from costmodel.demand.calendar import FloatArray
+from costmodel.demand.demand import Demand, read_only
+from costmodel.pricing.price import PriceQuery
+from costmodel.scenario.model import Database, Scenario
+from costmodel.services._base import (
+    Footprint,
+    Meter,
+    Reliability,
+    Role,
+    Setting,
+    TerraformAttribute,
+    TerraformVariable,
+    TierService,
+    Usage,
+    between,
+    flag,
+    matching,
+    meter_usage,
+    one_of,
+)
+from costmodel.units import HOURS_PER_DAY, MINUTES_PER_HOUR, SECONDS_PER_MINUTE
+
+SERVICE_NAME = "Amazon Relational Database Service"
+"""Aurora's charges carry the name of RDS. Source: FOCUS 1.0 sample file of AWS (2024-09)."""
+SERVICE_CODE = "AmazonRDS"
+
+LARGEST_GB = 131_072.0
+"""A cluster volume grows to 128 TiB. Source: Amazon Aurora User Guide, "Amazon Aurora storage" (2023-06)."""
+
+LARGEST_ACU = 256.0
+SMALLEST_ACU = 0.5
+"""Source: "ServerlessV2ScalingConfiguration", Amazon RDS API Reference (2026)."""
+
+LOW_MINIMUM_CONNECTIONS = 2_000.0
+LOW_MINIMUM_ACU = 0.5
+"""PostgreSQL connections are capped when the minimum is 0 or 0.5 ACU.
+
+Source: Amazon Aurora User Guide, "Performance and scaling for Aurora Serverless v2" (recalled).
+"""
+
+SERVERLESS_CLASS = "db.r6g.large"
+"""The r class whose vCPU is worth `ACU_PER_VCPU` ACUs. Source: see `ACU_PER_VCPU`; the generation is our guess."""
+
+BORROWED_CREDIT_HOURS = 24.0
+"""Hours of earning that a burstable class may borrow without a charge.
+
+Source: Amazon EC2 User Guide, "Unlimited mode concepts" (2023-06); RDS runs T classes in unlimited mode.
+"""
+
+_ENGINE_NAMES = {"postgresql": "Aurora PostgreSQL", "mysql": "Aurora MySQL"}
+_TERRAFORM_ENGINES = {"postgresql": "aurora-postgresql", "mysql": "aurora-mysql"}
+_TERRAFORM_STORAGE = {False: "aurora", True: "aurora-iopt1"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Cluster:
+    """What provisioned and serverless clusters share: storage, I/O, backups, failover."""
+
+    region_id: str
+    readers: int
+    io_optimized: bool
+    work: Database
+    timeout_s: float
+
+    def under(self, scenario: Scenario) -> Self:
+        """The same settings under another scenario's figures."""
+        return replace(self, work=scenario.database, timeout_s=scenario.api.timeout_s)
+
+    @property
+    def role(self) -> Role:
+        return Role.DATABASE
+
+    @property
+    def service_name(self) -> str:
+        return SERVICE_NAME
+
+    @property
+    def resource_name(self) -> str:
+        return "database"
+
+    @property
+    def engine_name(self) -> str:
+        """The engine as the price list names it."""
+        return _ENGINE_NAMES[self.work.engine]
+
+    @property
+    def reliability(self) -> Reliability:
+        """Source: Amazon Aurora Service Level Agreement (2022-05-19): 99.99 % over two zones, 99.9 % in
+        one. Amazon Aurora User Guide, "High availability for Amazon Aurora" (2023-06): a reader takes
+        over in under a minute; without one a new writer takes under ten. Six copies: nothing is lost.
+        """
+        source = "Amazon Aurora Service Level Agreement (2022-05-19)"
+        if self.readers:
+            return Reliability(0.9999, source, rto_minutes=1.0, rpo_minutes=0.0)
+        return Reliability(0.999, source, rto_minutes=10.0, rpo_minutes=0.0)
+
+    def loads(self, demand: Demand) -> tuple[NodeLoad, NodeLoad | None]:
+        """Work of one API call on the writer and on each reader."""
+        return node_loads(demand.fan_out, self.work, self.readers, readers_repeat_writes=False)
+
+    def storage_usage(self, demand: Demand, capacity: Capacity, missed: FloatArray) -> tuple[Usage, ...]:
+        """Storage by use, I/O requests where they are charged, and backups beyond the free part.
+
+        `missed` is the share of reads that go to storage, shape (minutes,).
+        """
+        calendar, work = demand.calendar, self.work
+        share = calendar.month_share_per_day
+        stored_gb = demand.database_stored_gb
+        usage_type = "Aurora:IO-OptimizedStorageUsage" if self.io_optimized else "Aurora:StorageUsage"
+        usages = list(
+            meter_usage(
+                self._meter("Storage", usage_type, "GB-Months"),
+                self.resource_name,
+                calendar,
+                stored_gb * share,
+                "GB stored each day / days of the month",
+            )
+        )
+        if not self.io_optimized:
+            served = capacity.requests - capacity.failed_requests
+            call = NodeLoad(demand.fan_out.reads_per_api_call, demand.fan_out.writes_per_api_call)
+            usages += meter_usage(
+                self._meter("I/O requests", "Aurora:StorageIOUsage", "I/O Requests"),
+                self.resource_name,
+                calendar,
+                calendar.per_day(served * call.ios(work, missed)),
+                f"API calls x ({call.reads:g} reads x share that misses memory"
+                f" + {call.writes:g} writes x {work.io_per_write:g} I/O)",
+            )
+        changed_gb = changed_gb_per_day(demand.daily(demand.writes), stored_gb, work)
+        # One day of retention is free, and so is a copy as large as the cluster volume.
+        charged_gb = changed_gb * (work.backup_retention_days - 1)
+        if charged_gb.any():
+            usages += meter_usage(
+                self._meter("Backup storage", "Aurora:BackupUsage", "GB-Months"),
+                self.resource_name,
+                calendar,
+                charged_gb * share,
+                f"GB written a day x {work.backup_retention_days - 1} days of retention after the first / days of the month",
+            )
+        return tuple(usages)
+
+    def _meter(self, name: str, usage_type: str, unit: str, *, of_engine: bool = False) -> Meter:
+        attributes = (("engine", self.engine_name),) if of_engine else ()
+        query = PriceQuery(SERVICE_CODE, self.region_id, usage_type, attributes)
+        return Meter(name, SERVICE_NAME, "Databases", unit, query)
+
+    def storage_limit(self, demand: Demand) -> Limit:
+        return Limit("database storage", float(demand.database_stored_gb.max()), LARGEST_GB, "GB")
+
+    def footprint(self, demand: Demand, capacity: Capacity) -> Footprint:
+        """Nothing beside the bill: replication between zones is free, backups and volumes use keys that
+        Aurora caches, and what API calls move between zones is counted by the compute tier.
+
+        Source: Amazon Aurora pricing, "Data transfer" (2025-12).
+        """
+        return Footprint.none(demand.days)
+
+    def _terraform(self, instance_class: str) -> TerraformVariable:
+        names = ("writer", *(f"reader-{number}" for number in range(1, self.readers + 1)))
+        return TerraformVariable(
+            "rds_aurora",
+            "Aurora cluster: inputs of terraform-aws-modules/rds-aurora.",
+            (
+                one_of("engine", _TERRAFORM_ENGINES[self.work.engine], tuple(_TERRAFORM_ENGINES.values())),
+                one_of("engine_mode", "provisioned", ("provisioned",)),
+                matching(
+                    "cluster_instance_class",
+                    instance_class,
+                    r"^db\\.([a-z0-9]+\\.[a-z0-9]+|serverless)$",
+                    "must be a database class such as db.r7g.large, or db.serverless",
+                ),
+                TerraformAttribute(
+                    "instances",
+                    "list(string)",
+                    names,
+                    "length({value}) >= 1 && length({value}) <= 16",
+                    "must name from 1 to 16 instances",
+                ),
+                one_of(
+                    "storage_type", _TERRAFORM_STORAGE[self.io_optimized], tuple(_TERRAFORM_STORAGE.values())
+                ),
+                between("backup_retention_period", self.work.backup_retention_days, 1, 35),
+                flag("storage_encrypted", True),
+                flag("deletion_protection", True),
+            ),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class AuroraCluster(_Cluster):
+    """A writer and its readers, all of one class."""
+
+    instance_class: str
+    """Class with its prefix: `db.r7g.large`."""
+
+    @property
+    def instance(self) -> InstanceType:
+        return database_class(self.instance_class)
+
+    @property
+    def kind(self) -> str:
+        return "aurora"
+
+    @property
+    def label(self) -> str:
+        storage = ", I/O-Optimized" if self.io_optimized else ""
+        return f"{self.engine_name} {self.instance_class} with {self.readers} reader(s){storage}"
+
+    def settings(self) -> Mapping[str, Setting]:
+        return {
+            "engine": self.work.engine,
+            "instance_class": self.instance_class,
+            "readers": self.readers,
+            "io_optimized": self.io_optimized,
+            "backup_retention_days": self.work.backup_retention_days,
+        }
+
+    def simulate(self, demand: Demand) -> Capacity:
+        """CPU of the busiest node sets the pace: the shared storage has no IOPS to buy.
+
+        Source: Amazon Aurora User Guide, "Amazon Aurora storage" (2023-06).
+        """
+        instance, work = self.instance, self.work
+        rate_per_s = demand.api_requests / SECONDS_PER_MINUTE
+        writer, reader = self.loads(demand)
+        units_per_s = 1000.0 * instance.vcpu * speed_of(instance, work.engine)
+        writer_cpu = writer.cpu_ms(work) / units_per_s
+        reader_cpu = reader.cpu_ms(work) / units_per_s if reader else 0.0
+        busy_s_per_call = max(writer_cpu, reader_cpu)
+        utilisation = busy_s_per_call * rate_per_s
+        overflow = overload(utilisation, self.timeout_s)
+
+        servers = np.full(demand.minutes, float(instance.vcpu))
+        missed_ratio = mean_per_call(self._missed(demand), demand)
+        speed = speed_of(instance, work.engine)
+        at_writer, at_reader = latencies(
+            demand.api_requests,
+            servers,
+            (writer, reader),
+            (writer_cpu * rate_per_s, reader_cpu * rate_per_s),
+            work,
+            speed=speed,
+            missed_ratio=missed_ratio,
+            readers=self.readers,
+            backlog_delay_ms=overflow.delay_ms,
+        )
+        return Capacity(
+            servers=read_only(np.full(demand.minutes, 1.0 + self.readers)),
+            utilisation=read_only(np.minimum(utilisation, 1.0)),
+            requests=demand.api_requests,
+            failed_requests=read_only(demand.api_requests * overflow.lost_ratio),
+            latency=together(at_writer, at_reader),
+            saturation_requests_per_s=saturation_per_s(np.array([busy_s_per_call])),
+            limits=self._limits(demand, utilisation),
+            max_connections=aurora_connections(work.engine, instance.memory_gib),
+        )
+
+    def _missed(self, demand: Demand) -> FloatArray:
+        return miss_ratio(demand.database_stored_gb, self.instance.memory_gib, self.work)
+
+    def _limits(self, demand: Demand, utilisation: FloatArray) -> tuple[Limit, ...]:
+        earned = self.instance.cpu_credits_per_hour
+        if earned is None:
+            return (self.storage_limit(demand),)
+        balance = lowest_cpu_credit_balance(self.instance, np.minimum(utilisation, 1.0))
+        return (
+            self.storage_limit(demand),
+            Limit("CPU credits borrowed", max(0.0, -balance), BORROWED_CREDIT_HOURS * earned, "credits"),
+        )
+
+    def usage(self, demand: Demand, capacity: Capacity) -> tuple[Usage, ...]:
+        """Instance hours of every node, storage, I/O and backups."""
+        form = "InstanceUsageIOOptimized" if self.io_optimized else "InstanceUsage"
+        size = self.instance_class.replace("xlarge", "xl")
+        count = 1 + self.readers
+        hours = meter_usage(
+            self._meter("Instance hours", f"{form}:{size}", "Hours", of_engine=True),
+            self.resource_name,
+            demand.calendar,
+            np.full(demand.days, float(HOURS_PER_DAY * count)),
+            f"{count} x {HOURS_PER_DAY} hours a day",
+        )
+        return (*hours, *self.storage_usage(demand, capacity, per_minute(self._missed(demand))))
+
+    def terraform(self) -> tuple[TerraformVariable, ...]:
+        """Inputs of terraform-aws-modules/rds-aurora 10.2.0; `instances` there is a map with these keys."""
+        return (self._terraform(self.instance_class),)
+
+
+@dataclass(frozen=True, slots=True)
+class AuroraServerless(_Cluster):
+    """A writer and readers of promotion tier 1, which scale with it, between two capacities.
+
+    Source: Amazon Aurora User Guide, "How Aurora Serverless v2 works" (2023-06).
+    """
+
+    min_acu: float
+    max_acu: float
+
+    @property
+    def kind(self) -> str:
+        return "aurora_serverless"
+
+    @property
+    def label(self) -> str:
+        storage = ", I/O-Optimized" if self.io_optimized else ""
+        return (
+            f"{self.engine_name} Serverless v2, {self.min_acu:g} to {self.max_acu:g} ACU"
+            f" with {self.readers} reader(s){storage}"
+        )
+
+    def settings(self) -> Mapping[str, Setting]:
+        return {
+            "engine": self.work.engine,
+            "min_acu": self.min_acu,
+            "max_acu": self.max_acu,
+            "readers": self.readers,
+            "io_optimized": self.io_optimized,
+            "backup_retention_days": self.work.backup_retention_days,
+        }
+
+    def simulate(self, demand: Demand) -> Capacity:
+        """Capacity follows the busiest node; below one vCPU's worth, queries still run at a vCPU's speed.
+
+        `servers` counts the ACUs of all nodes.
+        """
+        work = self.work
+        rate_per_s = demand.api_requests / SECONDS_PER_MINUTE
+        writer, reader = self.loads(demand)
+        acu_per_call = [acu_seconds(load, work) if load else 0.0 for load in (writer, reader)]
+        needed_acu = max(acu_per_call) * rate_per_s
+        running_acu = follow_load(needed_acu, self.min_acu, self.max_acu)
+        utilisation = needed_acu / running_acu
+        overflow = overload(utilisation, self.timeout_s)
+
+        servers = np.maximum(1.0, running_acu / ACU_PER_VCPU)
+        missed = miss_ratio(per_minute(demand.database_stored_gb), ACU_GIB * running_acu, work)
+        missed_ratio = float(np.average(missed, weights=demand.api_requests + 1e-12))
+        speed = speed_of(database_class(SERVERLESS_CLASS), work.engine)
+        at_writer, at_reader = latencies(
+            demand.api_requests,
+            servers,
+            (writer, reader),
+            (acu_per_call[0] * rate_per_s / running_acu, acu_per_call[1] * rate_per_s / running_acu),
+            work,
+            speed=speed,
+            missed_ratio=missed_ratio,
+            readers=self.readers,
+            backlog_delay_ms=overflow.delay_ms,
+        )
+        return Capacity(
+            servers=read_only(running_acu * (1 + self.readers)),
+            utilisation=read_only(np.minimum(utilisation, 1.0)),
+            requests=demand.api_requests,
+            failed_requests=read_only(demand.api_requests * overflow.lost_ratio),
+            latency=together(at_writer, at_reader),
+            saturation_requests_per_s=saturation_per_s(np.array([max(acu_per_call) / self.max_acu])),
+            limits=(self.storage_limit(demand),),
+            max_connections=self.max_connections,
+        )
+
+    @property
+    def max_connections(self) -> float:
+        """Fixed by the maximum capacity. Source: Amazon Aurora User Guide, "Performance and scaling" (2023-06)."""
+        most = aurora_connections(self.work.engine, ACU_GIB * self.max_acu)
+        capped = self.work.engine == "postgresql" and self.min_acu <= LOW_MINIMUM_ACU
+        return min(most, LOW_MINIMUM_CONNECTIONS) if capped else most
+
+    def usage(self, demand: Demand, capacity: Capacity) -> tuple[Usage, ...]:
+        """ACU-hours of every node, storage, I/O and backups."""
+        usage_type = "ServerlessV2IOOptimizedUsage" if self.io_optimized else "ServerlessV2Usage"
+        hours = meter_usage(
+            self._meter("Serverless v2 capacity", f"Aurora:{usage_type}", "ACU-Hours", of_engine=True),
+            self.resource_name,
+            demand.calendar,
+            demand.calendar.per_day(capacity.servers) / MINUTES_PER_HOUR,
+            f"ACUs of {1 + self.readers} node(s) each minute / 60",
+        )
+        memory_gib = ACU_GIB * capacity.servers / (1 + self.readers)
+        missed = miss_ratio(per_minute(demand.database_stored_gb), memory_gib, self.work)
+        return (*hours, *self.storage_usage(demand, capacity, missed))
+
+    def terraform(self) -> tuple[TerraformVariable, ...]:
+        """Inputs of terraform-aws-modules/rds-aurora 10.2.0; the second variable is one nested input."""
+        return (
+            self._terraform("db.serverless"),
+            TerraformVariable(
+                "rds_aurora_serverlessv2_scaling_configuration",
+                "serverlessv2_scaling_configuration of terraform-aws-modules/rds-aurora.",
+                (
+                    between("min_capacity", self.min_acu, 0, LARGEST_ACU, whole=False),
+                    between("max_capacity", self.max_acu, 1, LARGEST_ACU, whole=False),
+                ),
+            ),
+        )
+
+
+def acu_seconds(load: NodeLoad, work: Database) -> float:
+    """ACU-seconds that one API call needs on a node at full use."""
+    speed = speed_of(database_class(SERVERLESS_CLASS), work.engine)
+    return load.cpu_ms(work) / 1000.0 / speed * ACU_PER_VCPU
+
+
+def designs(scenario: Scenario, demand: Demand) -> tuple[AuroraCluster | AuroraServerless, ...]:
+    """Provisioned and serverless clusters, with and without a reader, on both kinds of storage.
+
+    Raises ScenarioError for a database family that AWS does not offer.
+    """
+    check_families(scenario)
+    kinds = scenario.constraints.database
+    provisioned = _provisioned(scenario, demand) if "aurora" in kinds else ()
+    serverless = _serverless(scenario, demand) if "aurora_serverless" in kinds else ()
+    return (*provisioned, *serverless)
+
+
+def _provisioned(scenario: Scenario, demand: Demand) -> tuple[AuroraCluster, ...]:
+    work = scenario.database
+    sizes = {
+        family: names
+        for family, names in AURORA_SIZES.items()
+        if (family, scenario.region, work.engine) not in AURORA_GAPS
+    }
+    found = []
+    for readers in (0, 1):
+        loads = node_loads(demand.fan_out, work, readers, readers_repeat_writes=False)
+        for instance in classes_for(scenario, demand, loads, sizes):
+            for io_optimized in (False, True):
+                found.append(
+                    AuroraCluster(
+                        scenario.region, readers, io_optimized, work, scenario.api.timeout_s, instance.name
+                    )
+                )
+    return tuple(found)
+
+
+def _serverless(scenario: Scenario, demand: Demand) -> tuple[AuroraServerless, ...]:
+    work = scenario.database
+    peak_rate_per_s = float(demand.api_requests.max()) / SECONDS_PER_MINUTE
+    found = []
+    for readers in (0, 1):
+        loads = node_loads(demand.fan_out, work, readers, readers_repeat_writes=False)
+        peak_acu = max(acu_seconds(load, work) for load in loads if load) * peak_rate_per_s
+        max_acu = min(LARGEST_ACU, max(2.0, float(math.ceil(HEADROOM_RATIO * peak_acu))))
+        warm_acu = max(1.0, math.ceil(max_acu / 4.0))
+        for min_acu in (SMALLEST_ACU, warm_acu):
+            for io_optimized in (False, True):
+                found.append(
+                    AuroraServerless(
+                        scenario.region, readers, io_optimized, work, scenario.api.timeout_s, min_acu, max_acu
+                    )
+                )
+    return tuple(found)
+
+
+SERVICE = TierService(name=SERVICE_NAME, code=SERVICE_CODE, role=Role.DATABASE, designs=designs)

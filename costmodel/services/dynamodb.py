@@ -1,0 +1,626 @@
+"""Amazon DynamoDB: one table and its indexes, on demand or provisioned with auto scaling.
+
+Throttles: the SDK retries a refused request within seconds, so retries inside a one-minute step win no
+capacity that the minute does not have. What a minute refuses in sum is therefore what fails, and one
+refused operation fails its API call. Source: Amazon DynamoDB Developer Guide, "Error handling" (2023-06).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from statistics import NormalDist
+from typing import Self
+
+import numpy as np
+
+from costmodel.capacity.on_demand import allowed_on_demand
+from costmodel.capacity.provisioned import ProvisionedRun, follow_target
+from costmodel.capacity.result import Capacity, Latency, Limit
+from costmodel.demand.calendar import FloatArray
+from costmodel.demand.demand import Demand, FanOut, read_only
+from costmodel.pricing.price import PriceQuery
+from costmodel.scenario.model import Database, Scenario
+from costmodel.services._base import (
+    Footprint,
+    Meter,
+    Reliability,
+    Role,
+    Setting,
+    TerraformAttribute,
+    TerraformVariable,
+    TierService,
+    Usage,
+    between,
+    flag,
+    meter_usage,
+    one_of,
+)
+from costmodel.units import (
+    BYTES_PER_GB,
+    BYTES_PER_KB,
+    DYNAMODB_BYTES_PER_GB,
+    MINUTES_PER_HOUR,
+    SECONDS_PER_MINUTE,
+)
+
+SERVICE_NAME = "Amazon DynamoDB"
+SERVICE_CODE = "AmazonDynamoDB"
+
+READ_UNIT_BYTES = 4096
+WRITE_UNIT_BYTES = 1024
+TRANSACTION_WRITE_RATIO = 2.0
+EVENTUAL_READ_RATIO = 0.5
+"""Unit arithmetic. Source: Amazon DynamoDB Developer Guide, "Read/write capacity mode" (2023-06)."""
+
+ITEM_OVERHEAD_BYTES = 100
+"""Storage billed per item and per index entry, beside its own bytes.
+
+Source: Amazon DynamoDB Developer Guide, "Item sizes and formats" (2023-06); aws/agent-toolkit-for-aws (2026-08-20).
+"""
+
+WARM_READ_UNITS_PER_S = 12_000.0
+WARM_WRITE_UNITS_PER_S = 4_000.0
+"""What a new on-demand table takes at once.
+
+Source: Amazon DynamoDB Developer Guide, "Read/write capacity mode" (2023-06); "Understanding DynamoDB warm throughput".
+"""
+
+TABLE_QUOTA_UNITS_PER_S = 40_000.0
+"""Read and, apart, write units per second of a table or index; a quota that AWS raises on request.
+
+Source: Amazon DynamoDB Developer Guide, "Service, account, and table quotas" (2023-06).
+"""
+
+PARTITION_READ_UNITS_PER_S = 3_000.0
+PARTITION_WRITE_UNITS_PER_S = 1_000.0
+"""What one partition, and so one key, can do.
+
+Source: Amazon DynamoDB Developer Guide, "Best practices for designing partition keys" (2023-06).
+"""
+
+READ_MS = 5.0
+WRITE_MS = 7.5
+LATENCY_VARIATION = 0.5
+"""Mean of a read and a write, and the coefficient of variation of either.
+
+Source: AWS states "single-digit millisecond" latency; 4 to 6 ms for reads and 5 to 10 ms for writes
+are commonly seen; the variation is our guess.
+"""
+
+ALARMS_PER_TARGET = 4
+"""Alarms that auto scaling keeps per scaled dimension: high and low of consumption and of capacity.
+
+Source: Amazon DynamoDB Developer Guide, "Managing throughput capacity automatically" (2023-06).
+"""
+
+KMS_CALLS_PER_DAY = 288.0
+"""One call every five minutes for the one role that uses the table.
+
+Source: AWS KMS Developer Guide, "How Amazon DynamoDB uses AWS KMS" (2023-06): table keys are cached five minutes.
+"""
+
+INDEX_READ_UNITS = 1.0
+"""Provisioned reads of each index: the least there is. All reads are counted at the table."""
+
+FLOOR_PERCENTILE = 10.0
+"""Auto scaling never goes below what this percentile of minutes needs; our choice."""
+
+CEILING_RATIO = 1.5
+"""Auto scaling goes up to this many times what the busiest minute needs; our choice."""
+
+TARGETS = (0.7, 0.5)
+"""Utilisation targets considered. Source: Amazon DynamoDB Developer Guide (2023-06): 20 to 90 %, default 70 %."""
+
+STANDARD_TABLE = "STANDARD"
+
+
+def read_units(item_bytes: float, *, consistent: bool) -> float:
+    """Units of one read: one per 4 KB, rounded up, half of it when eventually consistent.
+
+    Source: Amazon DynamoDB Developer Guide, "Read/write capacity mode" (2023-06).
+    """
+    units = max(1, math.ceil(item_bytes / READ_UNIT_BYTES))
+    return units * (1.0 if consistent else EVENTUAL_READ_RATIO)
+
+
+def write_units(item_bytes: float, *, transactional: bool) -> float:
+    """Units of one write to the table: one per KB, rounded up, twice in a transaction.
+
+    Source: Amazon DynamoDB Developer Guide, "Read/write capacity mode" (2023-06).
+    """
+    units = max(1, math.ceil(item_bytes / WRITE_UNIT_BYTES))
+    return units * (TRANSACTION_WRITE_RATIO if transactional else 1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class CallUnits:
+    """Mean request units of one API call."""
+
+    reads: float
+    table_writes: float
+    index_writes: float
+    """On each index; an index pays no transaction surcharge."""
+
+
+def call_units(fan_out: FanOut, work: Database) -> CallUnits:
+    """Units of one API call. Every write changes every index and projects the whole item."""
+    read_bytes = work.read_item_kb * BYTES_PER_KB
+    write_bytes = work.write_item_kb * BYTES_PER_KB
+    consistent, transactional = work.consistent_read_ratio, work.transaction_write_ratio
+    per_read = consistent * read_units(read_bytes, consistent=True)
+    per_read += (1.0 - consistent) * read_units(read_bytes, consistent=False)
+    plain = write_units(write_bytes, transactional=False)
+    per_write = transactional * write_units(write_bytes, transactional=True) + (1.0 - transactional) * plain
+    return CallUnits(
+        reads=fan_out.reads_per_api_call * per_read,
+        table_writes=fan_out.writes_per_api_call * per_write,
+        index_writes=fan_out.writes_per_api_call * plain,
+    )
+
+
+def call_latency(fan_out: FanOut) -> Latency:
+    """All database work of one API call, one operation after another: constant until throttled.
+
+    A fraction of an operation is one operation in that share of the calls. Moments add; percentiles
+    are those of a lognormal with the same mean and variance.
+    """
+    mean_ms = variance = 0.0
+    for count, each_ms in ((fan_out.reads_per_api_call, READ_MS), (fan_out.writes_per_api_call, WRITE_MS)):
+        part = count % 1.0
+        mean_ms += count * each_ms
+        variance += count * (LATENCY_VARIATION * each_ms) ** 2 + part * (1.0 - part) * each_ms**2
+    if mean_ms == 0.0:
+        return Latency(0.0, 0.0, 0.0, 0.0)
+    spread = math.log1p(variance / mean_ms**2)
+    middle = math.log(mean_ms) - spread / 2.0
+    p50, p95, p99 = (
+        math.exp(middle + math.sqrt(spread) * NormalDist().inv_cdf(share)) for share in (0.50, 0.95, 0.99)
+    )
+    return Latency(mean_ms, p50, p95, p99)
+
+
+@dataclass(frozen=True, slots=True)
+class _Table:
+    """What both capacity modes share: storage, point-in-time recovery, ceilings, promises."""
+
+    region_id: str
+    work: Database
+
+    def under(self, scenario: Scenario) -> Self:
+        """The same settings under another scenario's figures."""
+        return replace(self, work=scenario.database)
+
+    @property
+    def role(self) -> Role:
+        return Role.DATABASE
+
+    @property
+    def service_name(self) -> str:
+        return SERVICE_NAME
+
+    @property
+    def resource_name(self) -> str:
+        return "database"
+
+    @property
+    def reliability(self) -> Reliability:
+        """A table lives in three zones, and the loss of one is not noticed.
+
+        Source: Amazon DynamoDB Service Level Agreement (2019), Standard SLA; DynamoDB Developer Guide.
+        """
+        return Reliability(0.9999, "Amazon DynamoDB Service Level Agreement (2019), single region")
+
+    def billed_gb(self, demand: Demand) -> FloatArray:
+        """Decimal GB billed each day, shape (days,): the bytes and 100 for each item and index entry.
+
+        Source: Amazon DynamoDB Developer Guide, "Item sizes and formats" (2023-06); the decimal GB:
+        see `units.DYNAMODB_BYTES_PER_GB`.
+        """
+        entries = 1 + self.work.secondary_indexes
+        overhead = entries * ITEM_OVERHEAD_BYTES / (self.work.read_item_kb * BYTES_PER_KB)
+        return demand.database_stored_gb * (1.0 + overhead) * BYTES_PER_GB / DYNAMODB_BYTES_PER_GB
+
+    def storage_usage(self, demand: Demand) -> tuple[Usage, ...]:
+        """Table storage and continuous backups of the same size."""
+        gb_months = self.billed_gb(demand) * demand.calendar.month_share_per_day
+        entries = 1 + self.work.secondary_indexes
+        formula = (
+            f"decimal GB each day with {entries} x {ITEM_OVERHEAD_BYTES} bytes per item / days of the month"
+        )
+        return (
+            *self.metered(demand, "Storage", "TimedStorage-ByteHrs", "GB-Months", gb_months, formula),
+            *self.metered(
+                demand, "Point-in-time recovery", "TimedPITRStorage-ByteHrs", "GB-Months", gb_months, formula
+            ),
+        )
+
+    def metered(
+        self, demand: Demand, name: str, usage_type: str, unit: str, daily: FloatArray, formula: str
+    ) -> tuple[Usage, ...]:
+        query = PriceQuery(SERVICE_CODE, self.region_id, usage_type)
+        meter = Meter(name, SERVICE_NAME, "Databases", unit, query)
+        return meter_usage(meter, self.resource_name, demand.calendar, daily, formula)
+
+    def limits(self, demand: Demand, units: CallUnits) -> tuple[Limit, ...]:
+        """Ceilings of one key and of one table at the busiest minute."""
+        peak_per_s = float(demand.api_requests.max()) / SECONDS_PER_MINUTE
+        hot_per_s = peak_per_s * self.work.hottest_key_ratio
+        unit = "units per second"
+        return (
+            Limit("reads of the hottest key", hot_per_s * units.reads, PARTITION_READ_UNITS_PER_S, unit),
+            Limit(
+                "writes of the hottest key", hot_per_s * units.table_writes, PARTITION_WRITE_UNITS_PER_S, unit
+            ),
+            Limit("table read quota", peak_per_s * units.reads, TABLE_QUOTA_UNITS_PER_S, unit),
+            Limit("table write quota", peak_per_s * units.table_writes, TABLE_QUOTA_UNITS_PER_S, unit),
+        )
+
+    def saturation_per_s(self, units: CallUnits, read_units_per_s: float, write_units_per_s: float) -> float:
+        """API calls per second at which the table, at these capacities, or its hottest key is full."""
+        hottest = self.work.hottest_key_ratio
+        ratios = (
+            units.reads / read_units_per_s,
+            units.table_writes / write_units_per_s,
+            hottest * units.reads / PARTITION_READ_UNITS_PER_S,
+            hottest * units.table_writes / PARTITION_WRITE_UNITS_PER_S,
+        )
+        return 1.0 / max(ratios) if max(ratios) > 0 else math.inf
+
+    def footprint_with(self, demand: Demand, alarms: int) -> Footprint:
+        """Key calls and alarms. Replication between zones is free, and clients reach the table through a
+        gateway endpoint, so `inter_az_gb` stays 0; DynamoDB writes no logs.
+
+        Source: Amazon VPC User Guide, "Gateway endpoints" (2023-06).
+        """
+        calls = read_only(np.full(demand.days, KMS_CALLS_PER_DAY))
+        return replace(Footprint.none(demand.days), kms_requests=calls, alarms=alarms)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Flow:
+    """Reads or writes of an on-demand table. Arrays have shape (minutes,)."""
+
+    served_per_s: FloatArray
+    refused_ratio: FloatArray
+    fullness: FloatArray
+    """What is asked for over what is allowed."""
+
+
+def _flow(needed_per_s: FloatArray, warm_per_s: float) -> _Flow:
+    allowed_per_s = allowed_on_demand(needed_per_s, warm_per_s, TABLE_QUOTA_UNITS_PER_S)
+    fullness = needed_per_s / allowed_per_s
+    return _Flow(
+        served_per_s=np.minimum(needed_per_s, allowed_per_s),
+        refused_ratio=1.0 - 1.0 / np.maximum(fullness, 1.0),
+        fullness=fullness,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class OnDemandTable(_Table):
+    """A table that pays per request."""
+
+    @property
+    def kind(self) -> str:
+        return "dynamodb_on_demand"
+
+    @property
+    def label(self) -> str:
+        return "DynamoDB on demand"
+
+    def settings(self) -> Mapping[str, Setting]:
+        return {
+            "billing_mode": "PAY_PER_REQUEST",
+            "table_class": STANDARD_TABLE,
+            "point_in_time_recovery": True,
+            "secondary_indexes": self.work.secondary_indexes,
+        }
+
+    def flows(self, demand: Demand) -> tuple[_Flow, _Flow]:
+        """Reads, and writes of the table. An index never asks for more than its table, which so decides."""
+        units = call_units(demand.fan_out, self.work)
+        rate_per_s = demand.api_requests / SECONDS_PER_MINUTE
+        return (
+            _flow(rate_per_s * units.reads, WARM_READ_UNITS_PER_S),
+            _flow(rate_per_s * units.table_writes, WARM_WRITE_UNITS_PER_S),
+        )
+
+    def simulate(self, demand: Demand) -> Capacity:
+        """Twice the past peak is served; more is throttled. `servers` are units per second used."""
+        units = call_units(demand.fan_out, self.work)
+        reads, writes = self.flows(demand)
+        return Capacity(
+            servers=read_only(reads.served_per_s + writes.served_per_s * self._writes_per_table_write(units)),
+            utilisation=read_only(np.minimum(np.maximum(reads.fullness, writes.fullness), 1.0)),
+            requests=demand.api_requests,
+            failed_requests=failed_calls(demand, reads.refused_ratio, writes.refused_ratio),
+            latency=call_latency(demand.fan_out),
+            saturation_requests_per_s=self.saturation_per_s(
+                units, TABLE_QUOTA_UNITS_PER_S, TABLE_QUOTA_UNITS_PER_S
+            ),
+            limits=self.limits(demand, units),
+        )
+
+    def _writes_per_table_write(self, units: CallUnits) -> float:
+        """Write units in all, indexes included, per write unit of the table."""
+        if units.table_writes == 0.0:
+            return 1.0
+        return 1.0 + self.work.secondary_indexes * units.index_writes / units.table_writes
+
+    def usage(self, demand: Demand, capacity: Capacity) -> tuple[Usage, ...]:
+        """Request units served (throttled requests are free), storage, point-in-time recovery.
+
+        Source: Amazon DynamoDB pricing, on-demand capacity (2025-08).
+        """
+        units = call_units(demand.fan_out, self.work)
+        reads, writes = self.flows(demand)
+        factor = self._writes_per_table_write(units)
+        indexes = self.work.secondary_indexes
+        return (
+            *self.metered(
+                demand,
+                "Read requests",
+                "ReadRequestUnits",
+                "Read Request Units",
+                demand.daily(reads.served_per_s * SECONDS_PER_MINUTE),
+                f"API calls x {units.reads:g} read units, less what is throttled",
+            ),
+            *self.metered(
+                demand,
+                "Write requests",
+                "WriteRequestUnits",
+                "Write Request Units",
+                demand.daily(writes.served_per_s * factor * SECONDS_PER_MINUTE),
+                f"API calls x ({units.table_writes:g} + {indexes} indexes x {units.index_writes:g})"
+                " write units, less what is throttled",
+            ),
+            *self.storage_usage(demand),
+        )
+
+    def footprint(self, demand: Demand, capacity: Capacity) -> Footprint:
+        return self.footprint_with(demand, alarms=0)
+
+    def terraform(self) -> tuple[TerraformVariable, ...]:
+        """Inputs of terraform-aws-modules/dynamodb-table 5.5.0."""
+        attributes = (
+            one_of("billing_mode", "PAY_PER_REQUEST", ("PAY_PER_REQUEST", "PROVISIONED")),
+            *_table_attributes(),
+        )
+        return (_table_variable(attributes),)
+
+
+@dataclass(frozen=True, slots=True)
+class ProvisionedTable(_Table):
+    """A table and indexes whose reads and writes are each scaled to a target."""
+
+    target_ratio: float
+    read_minimum_units: float
+    read_maximum_units: float
+    write_minimum_units: float
+    write_maximum_units: float
+    index_minimum_units: float
+    """Writes of each index."""
+    index_maximum_units: float
+
+    @property
+    def kind(self) -> str:
+        return "dynamodb_provisioned"
+
+    @property
+    def label(self) -> str:
+        return (
+            f"DynamoDB provisioned at {self.target_ratio:.0%}, {self.read_minimum_units:g} to"
+            f" {self.read_maximum_units:g} RCU and {self.write_minimum_units:g} to {self.write_maximum_units:g} WCU"
+        )
+
+    def settings(self) -> Mapping[str, Setting]:
+        return {
+            "billing_mode": "PROVISIONED",
+            "table_class": STANDARD_TABLE,
+            "point_in_time_recovery": True,
+            "secondary_indexes": self.work.secondary_indexes,
+            "target_ratio": self.target_ratio,
+            "read_minimum_units": self.read_minimum_units,
+            "read_maximum_units": self.read_maximum_units,
+            "write_minimum_units": self.write_minimum_units,
+            "write_maximum_units": self.write_maximum_units,
+            "index_minimum_units": self.index_minimum_units,
+            "index_maximum_units": self.index_maximum_units,
+        }
+
+    def runs(self, demand: Demand) -> tuple[ProvisionedRun, ProvisionedRun, ProvisionedRun]:
+        """Reads of the table, writes of the table, writes of one index."""
+        units = call_units(demand.fan_out, self.work)
+        calls, target = demand.api_requests, self.target_ratio
+        return (
+            follow_target(calls * units.reads, target, self.read_minimum_units, self.read_maximum_units),
+            follow_target(
+                calls * units.table_writes, target, self.write_minimum_units, self.write_maximum_units
+            ),
+            follow_target(
+                calls * units.index_writes, target, self.index_minimum_units, self.index_maximum_units
+            ),
+        )
+
+    def simulate(self, demand: Demand) -> Capacity:
+        """Three control loops; an index short of capacity throttles its table.
+
+        Source: Amazon DynamoDB Developer Guide, "Using global secondary indexes" (2023-06).
+        `servers` are the capacity units of table and indexes.
+        """
+        units = call_units(demand.fan_out, self.work)
+        reads, writes, index = self.runs(demand)
+        indexes = self.work.secondary_indexes
+        refused_writes = _refused(writes)
+        if indexes:
+            refused_writes = np.maximum(refused_writes, _refused(index))
+        fullness = np.maximum(_fullness(reads), _fullness(writes))
+        return Capacity(
+            servers=read_only(
+                reads.provisioned_units
+                + writes.provisioned_units
+                + indexes * (index.provisioned_units + INDEX_READ_UNITS)
+            ),
+            utilisation=read_only(np.minimum(fullness, 1.0)),
+            requests=demand.api_requests,
+            failed_requests=failed_calls(demand, _refused(reads), refused_writes),
+            latency=call_latency(demand.fan_out),
+            saturation_requests_per_s=self.saturation_per_s(
+                units, self.read_maximum_units, self.write_maximum_units
+            ),
+            limits=self.limits(demand, units),
+        )
+
+    def usage(self, demand: Demand, capacity: Capacity) -> tuple[Usage, ...]:
+        """Capacity unit-hours, storage, point-in-time recovery.
+
+        AWS bills provisioned capacity by the hour; an hour in which it changed counts at its highest
+        value, which is never less than AWS charges. Source: Amazon DynamoDB FAQ, "How will I be charged" (2023).
+        """
+        reads, writes, index = self.runs(demand)
+        indexes = self.work.secondary_indexes
+        read_units = reads.provisioned_units + indexes * INDEX_READ_UNITS
+        write_units = hourly_highest(writes.provisioned_units) + indexes * hourly_highest(
+            index.provisioned_units
+        )
+        days = demand.calendar.hours_to_days
+        highest = "highest capacity of each hour"
+        return (
+            *self.metered(
+                demand,
+                "Provisioned reads",
+                "ReadCapacityUnit-Hrs",
+                "Read Capacity Unit-Hours",
+                days(hourly_highest(read_units)),
+                f"{highest}: table and {indexes} indexes at {INDEX_READ_UNITS:g}",
+            ),
+            *self.metered(
+                demand,
+                "Provisioned writes",
+                "WriteCapacityUnit-Hrs",
+                "Write Capacity Unit-Hours",
+                days(write_units),
+                f"{highest}: table and {indexes} indexes",
+            ),
+            *self.storage_usage(demand),
+        )
+
+    def footprint(self, demand: Demand, capacity: Capacity) -> Footprint:
+        """Four alarms for reads and four for writes, of the table and of each index."""
+        return self.footprint_with(demand, alarms=2 * ALARMS_PER_TARGET * (1 + self.work.secondary_indexes))
+
+    def terraform(self) -> tuple[TerraformVariable, ...]:
+        """Inputs of terraform-aws-modules/dynamodb-table 5.5.0; maps are variables of their own."""
+        table = _table_variable(
+            (
+                one_of("billing_mode", "PROVISIONED", ("PAY_PER_REQUEST", "PROVISIONED")),
+                _units("read_capacity", self.read_minimum_units),
+                _units("write_capacity", self.write_minimum_units),
+                flag("autoscaling_enabled", True),
+                *_table_attributes(),
+            )
+        )
+        index = TerraformVariable(
+            "dynamodb_table_autoscaling_index",
+            "One entry of autoscaling_indexes of terraform-aws-modules/dynamodb-table, the same for every index.",
+            (
+                _units("read_min_capacity", INDEX_READ_UNITS),
+                _units("read_max_capacity", INDEX_READ_UNITS),
+                _units("write_min_capacity", self.index_minimum_units),
+                _units("write_max_capacity", self.index_maximum_units),
+            ),
+        )
+        scaled = (
+            self._scaling("read", self.read_maximum_units),
+            self._scaling("write", self.write_maximum_units),
+        )
+        return (table, *scaled, index) if self.work.secondary_indexes else (table, *scaled)
+
+    def _scaling(self, dimension: str, maximum_units: float) -> TerraformVariable:
+        return TerraformVariable(
+            f"dynamodb_table_autoscaling_{dimension}",
+            f"autoscaling_{dimension} of terraform-aws-modules/dynamodb-table.",
+            (
+                _units("max_capacity", maximum_units),
+                between("target_value", round(100 * self.target_ratio), 20, 90),
+            ),
+        )
+
+
+def failed_calls(demand: Demand, refused_reads: FloatArray, refused_writes: FloatArray) -> FloatArray:
+    """API calls lost in each minute, shape (minutes,), when these shares of operations are refused.
+
+    Each refused operation fails a call of its own, at most all calls.
+    """
+    lost = demand.reads * refused_reads + demand.writes * refused_writes
+    return read_only(np.minimum(lost, demand.api_requests))
+
+
+def hourly_highest(units: FloatArray) -> FloatArray:
+    """Highest value within each hour of an array of shape (minutes,), giving shape (hours,)."""
+    return np.asarray(units.reshape(-1, MINUTES_PER_HOUR).max(axis=1))
+
+
+def _refused(run: ProvisionedRun) -> FloatArray:
+    return run.throttled_units / np.maximum(run.served_units + run.throttled_units, 1e-12)
+
+
+def _fullness(run: ProvisionedRun) -> FloatArray:
+    return (run.served_units + run.throttled_units) / (SECONDS_PER_MINUTE * run.provisioned_units)
+
+
+def _units(name: str, units: float) -> TerraformAttribute:
+    return between(name, units, 1, TABLE_QUOTA_UNITS_PER_S)
+
+
+def _table_attributes() -> tuple[TerraformAttribute, ...]:
+    return (
+        one_of("table_class", STANDARD_TABLE, (STANDARD_TABLE, "STANDARD_INFREQUENT_ACCESS")),
+        flag("point_in_time_recovery_enabled", True),
+        flag("server_side_encryption_enabled", True),
+        flag("deletion_protection_enabled", True),
+    )
+
+
+def _table_variable(attributes: tuple[TerraformAttribute, ...]) -> TerraformVariable:
+    return TerraformVariable(
+        "dynamodb_table", "Table: inputs of terraform-aws-modules/dynamodb-table.", attributes
+    )
+
+
+def designs(scenario: Scenario, demand: Demand) -> tuple[OnDemandTable | ProvisionedTable, ...]:
+    """On demand, and provisioned at each target, as far as the constraints allow."""
+    kinds, work = scenario.constraints.database, scenario.database
+    on_demand = (OnDemandTable(scenario.region, work),) if "dynamodb_on_demand" in kinds else ()
+    if "dynamodb_provisioned" not in kinds:
+        return on_demand
+    return (*on_demand, *(_provisioned(scenario, demand, target) for target in TARGETS))
+
+
+def _provisioned(scenario: Scenario, demand: Demand, target_ratio: float) -> ProvisionedTable:
+    units = call_units(demand.fan_out, scenario.database)
+    quiet_per_s = float(np.percentile(demand.api_requests, FLOOR_PERCENTILE)) / SECONDS_PER_MINUTE
+    peak_per_s = float(demand.api_requests.max()) / SECONDS_PER_MINUTE
+
+    def bounds(per_call: float) -> tuple[float, float]:
+        low = math.ceil(quiet_per_s * per_call / target_ratio)
+        high = math.ceil(CEILING_RATIO * peak_per_s * per_call / target_ratio)
+        return _within_quota(low), _within_quota(high)
+
+    return ProvisionedTable(
+        scenario.region,
+        scenario.database,
+        target_ratio,
+        *bounds(units.reads),
+        *bounds(units.table_writes),
+        *bounds(units.index_writes),
+    )
+
+
+def _within_quota(units: float) -> float:
+    return min(max(1.0, units), TABLE_QUOTA_UNITS_PER_S)
+
+
+SERVICE = TierService(name=SERVICE_NAME, code=SERVICE_CODE, role=Role.DATABASE, designs=designs)

@@ -1,0 +1,520 @@
+"""Amazon RDS for PostgreSQL and MySQL: one instance, its standby, its read replicas, its gp3 storage."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+
+from costmodel.capacity.credits import lowest_cpu_credit_balance
+from costmodel.capacity.instances import InstanceType, database_class
+from costmodel.capacity.relational import (
+    PAGE_KB,
+    PLANNED_PEAK_UTILISATION,
+    RDS_SIZES,
+    NodeLoad,
+    changed_gb_per_day,
+    check_families,
+    classes_for,
+    latencies,
+    mean_per_call,
+    miss_ratio,
+    node_loads,
+    overload,
+    per_minute,
+    rds_connections,
+    reads_dominate,
+    saturation_per_s,
+    speed_of,
+    together,
+)
+from costmodel.capacity.result import Capacity, Latency, Limit
+from costmodel.demand.calendar import FloatArray
+from costmodel.demand.demand import Demand, read_only
+from costmodel.pricing.price import ON_DEMAND, PriceQuery
+from costmodel.scenario.model import Database, Scenario
+from costmodel.services._base import (
+    Footprint,
+    Meter,
+    Reliability,
+    Role,
+    Setting,
+    TerraformAttribute,
+    TerraformVariable,
+    TierService,
+    Usage,
+    between,
+    flag,
+    matching,
+    meter_usage,
+    one_of,
+)
+from costmodel.units import HOURS_PER_DAY, SECONDS_PER_MINUTE
+
+SERVICE_NAME = "Amazon Relational Database Service"
+SERVICE_CODE = "AmazonRDS"
+RESERVED_TERM = "Reserved 1yr No Upfront"
+
+Purchase = Literal["on_demand", "reserved_1yr_no_upfront"]
+
+FREE_STORAGE_RATIO = 0.20
+"""Free space in a new allocation; our choice, twice what starts storage autoscaling."""
+
+SMALLEST_GB = 20.0
+LARGEST_GB = 65_536.0
+"""Bounds of a gp3 volume. Source: Amazon RDS User Guide, "Amazon RDS DB instance storage" (2023-06)."""
+
+GROW_BELOW_FREE_RATIO = 0.10
+GROWTH_GB = 10.0
+GROWTH_RATIO = 0.10
+GROWTHS_PER_DAY = 4
+"""Storage autoscaling: below 10 % free it adds the larger of 10 GiB and 10 %, at most every six hours.
+
+Source: Amazon RDS User Guide, "Managing capacity automatically with storage autoscaling" (2023-06).
+Seven hours of forecast growth, the third rule, matters only above 10 % of growth in seven hours.
+"""
+
+STRIPED_FROM_GB = 400.0
+BASE_IOPS = 3_000.0
+STRIPED_IOPS = 12_000.0
+LARGEST_IOPS = 64_000.0
+IOPS_STEP = 1_000.0
+BASE_MIBPS = 125.0
+STRIPED_MIBPS = 500.0
+LARGEST_MIBPS = 4_000.0
+"""gp3 baseline below and from 400 GiB, and the most one can buy.
+
+Source: Amazon RDS User Guide, "Amazon RDS DB instance storage", gp3 table (2023-06).
+"""
+
+STANDBY_P99_RATIO = 2.0
+STANDBY_MEAN_RATIO = 1.06
+"""What the synchronous standby does to writes.
+
+Source: ClickHouse/PostgresBench, RDS results (2026-07): 0 to 6 % less throughput, p99 about twice.
+"""
+
+BORROWED_CREDIT_HOURS = 24.0
+"""Hours of earning that a burstable class may borrow without a charge; RDS runs T classes in unlimited mode.
+
+Source: Amazon RDS User Guide, "DB instance class types"; Amazon EC2 User Guide, "Unlimited mode concepts" (2023-06).
+"""
+
+RESERVED_FAMILIES = frozenset({"t4g", "m6g", "m7g", "r6g", "r7g"})
+RESERVED_GAPS = frozenset({("m7g", "sa-east-1"), ("r7g", "sa-east-1")})
+"""Families with a one-year no-upfront price, and regions where it is missing.
+
+Source: RDS reserved instance rates, ec2.shop (2025-04-04). AWS sells three years only with an upfront part.
+"""
+
+SNAPSHOTS_PER_DAY = 1
+"""Source: Amazon RDS User Guide, "Working with backups" (2023-06): one daily snapshot, each with its data key."""
+
+_ENGINE_NAMES = {"postgresql": "PostgreSQL", "mysql": "MySQL"}
+_TERRAFORM_ENGINES = {"postgresql": "postgres", "mysql": "mysql"}
+
+
+@dataclass(frozen=True, slots=True)
+class RdsInstance:
+    """One primary, a standby in another zone if `multi_az`, and read replicas in a single zone each."""
+
+    region_id: str
+    instance_class: str
+    """Class with its prefix: `db.m7g.large`."""
+    multi_az: bool
+    read_replicas: int
+    storage_gb: float
+    """gp3 allocated at the start; it grows by itself."""
+    iops: float
+    """Provisioned in all; 0 for what the storage includes."""
+    throughput_mibps: float
+    """Provisioned in all; 0 for what the storage includes."""
+    purchase: Purchase
+    work: Database
+    timeout_s: float
+    """How long an API call waits before it fails."""
+
+    @property
+    def instance(self) -> InstanceType:
+        return database_class(self.instance_class)
+
+    @property
+    def kind(self) -> str:
+        return "rds"
+
+    @property
+    def role(self) -> Role:
+        return Role.DATABASE
+
+    @property
+    def service_name(self) -> str:
+        return SERVICE_NAME
+
+    @property
+    def resource_name(self) -> str:
+        return "database"
+
+    @property
+    def engine_name(self) -> str:
+        """The engine as the price list names it."""
+        return _ENGINE_NAMES[self.work.engine]
+
+    @property
+    def label(self) -> str:
+        form = "Multi-AZ" if self.multi_az else "Single-AZ"
+        replicas = f" and {self.read_replicas} read replica(s)" if self.read_replicas else ""
+        reserved = ", reserved for a year" if self.purchase != "on_demand" else ""
+        return f"RDS {self.engine_name} {self.instance_class} {form}{replicas}{reserved}"
+
+    @property
+    def reliability(self) -> Reliability:
+        """Source: Amazon RDS Service Level Agreement (2024-01-22); Amazon RDS User Guide, "Multi-AZ DB
+        instance deployments" (60 to 120 s) and "Restoring to a specified time" (five minutes, 2023-06).
+        The hour that a restore takes is our guess: 10 to 60 minutes and replay.
+        """
+        source = "Amazon RDS Service Level Agreement (2024-01-22)"
+        if self.multi_az:
+            return Reliability(0.9995, source, rto_minutes=2.0, rpo_minutes=0.0)
+        return Reliability(0.995, source, rto_minutes=60.0, rpo_minutes=5.0)
+
+    def under(self, scenario: Scenario) -> RdsInstance:
+        """The same settings under another scenario's figures."""
+        return replace(self, work=scenario.database, timeout_s=scenario.api.timeout_s)
+
+    def settings(self) -> Mapping[str, Setting]:
+        return {
+            "engine": self.work.engine,
+            "instance_class": self.instance_class,
+            "multi_az": self.multi_az,
+            "read_replicas": self.read_replicas,
+            "storage_gb": self.storage_gb,
+            "storage_type": "gp3",
+            "iops": self.iops,
+            "throughput_mibps": self.throughput_mibps,
+            "backup_retention_days": self.work.backup_retention_days,
+            "purchase": self.purchase,
+        }
+
+    def simulate(self, demand: Demand) -> Capacity:
+        """CPU, I/O and throughput of primary and replicas; the tightest of them sets the pace.
+
+        I/O is counted against what storage includes or buys and against the class's EBS baseline: the
+        half hour of EBS burst a day is left as a reserve.
+        """
+        instance, work = self.instance, self.work
+        rate_per_s = demand.api_requests / SECONDS_PER_MINUTE
+        writer, reader = node_loads(demand.fan_out, work, self.read_replicas, readers_repeat_writes=True)
+        speed = speed_of(instance, work.engine)
+        writer_cpu = writer.cpu_ms(work) / 1000.0 / (instance.vcpu * speed)
+        reader_cpu = reader.cpu_ms(work) / 1000.0 / (instance.vcpu * speed) if reader else 0.0
+
+        allocated_gb = self.allocated_gb(demand)
+        missed = miss_ratio(demand.database_stored_gb, instance.memory_gib, work)
+        ios = writer.ios(work, missed)
+        if reader:
+            ios = np.maximum(ios, reader.ios(work, missed))
+        busy_per_call = np.maximum(max(writer_cpu, reader_cpu), ios / self._ios_per_s(allocated_gb))
+        utilisation = per_minute(busy_per_call) * rate_per_s
+        overflow = overload(utilisation, self.timeout_s)
+
+        servers = np.full(demand.minutes, float(instance.vcpu))
+        missed_ratio = mean_per_call(missed, demand)
+        at_primary, at_replica = latencies(
+            demand.api_requests,
+            servers,
+            (writer, reader),
+            (writer_cpu * rate_per_s, reader_cpu * rate_per_s),
+            work,
+            speed=speed,
+            missed_ratio=missed_ratio,
+            readers=self.read_replicas,
+            backlog_delay_ms=overflow.delay_ms,
+        )
+        if self.multi_az:
+            at_primary = behind_standby(at_primary, writer, work)
+        return Capacity(
+            servers=read_only(np.full(demand.minutes, 1.0 + self.read_replicas)),
+            utilisation=read_only(np.minimum(utilisation, 1.0)),
+            requests=demand.api_requests,
+            failed_requests=read_only(demand.api_requests * overflow.lost_ratio),
+            latency=together(at_primary, at_replica),
+            saturation_requests_per_s=saturation_per_s(busy_per_call),
+            limits=self._limits(rate_per_s * max(writer_cpu, reader_cpu), allocated_gb),
+            max_connections=rds_connections(work.engine, instance.memory_gib),
+        )
+
+    def allocated_gb(self, demand: Demand) -> FloatArray:
+        """gp3 allocated on each day, shape (days,), per copy of the data."""
+        allocated = self.storage_gb
+        by_day = np.empty(demand.days)
+        for day, stored_gb in enumerate(demand.database_stored_gb):
+            for _ in range(GROWTHS_PER_DAY):
+                if allocated - stored_gb >= GROW_BELOW_FREE_RATIO * allocated:
+                    break
+                allocated += math.ceil(max(GROWTH_GB, GROWTH_RATIO * allocated))
+            by_day[day] = allocated
+        return by_day
+
+    def _ios_per_s(self, allocated_gb: FloatArray) -> FloatArray:
+        striped = allocated_gb >= STRIPED_FROM_GB
+        iops = np.maximum(np.where(striped, STRIPED_IOPS, BASE_IOPS), self.iops)
+        mibps = np.maximum(np.where(striped, STRIPED_MIBPS, BASE_MIBPS), self.throughput_mibps)
+        mibps = np.minimum(mibps, self.instance.ebs_baseline_mbps / 8.0)
+        by_bytes = mibps * 1024.0 / PAGE_KB[self.work.engine]
+        return np.minimum(np.minimum(iops, self.instance.ebs_baseline_iops), by_bytes)
+
+    def _limits(self, cpu_utilisation: FloatArray, allocated_gb: FloatArray) -> tuple[Limit, ...]:
+        limits = [Limit("database storage", float(allocated_gb.max()), LARGEST_GB, "GB")]
+        earned = self.instance.cpu_credits_per_hour
+        if earned is not None:
+            balance = lowest_cpu_credit_balance(self.instance, np.minimum(cpu_utilisation, 1.0))
+            limits.append(
+                Limit("CPU credits borrowed", max(0.0, -balance), BORROWED_CREDIT_HOURS * earned, "credits")
+            )
+        return tuple(limits)
+
+    def usage(self, demand: Demand, capacity: Capacity) -> tuple[Usage, ...]:
+        """Instance hours, storage, bought I/O and backups of the primary, and the same of replicas."""
+        primary_form, storage_form = (
+            ("Multi-AZUsage", "Multi-AZ-GP3") if self.multi_az else ("InstanceUsage", "GP3")
+        )
+        usages = [
+            *self._instance_hours(demand, primary_form, self.resource_name, 1),
+            *self._storage(demand, storage_form, self.resource_name, 1),
+        ]
+        if self.read_replicas:
+            name = f"{self.resource_name}-replica"
+            usages += self._instance_hours(demand, "InstanceUsage", name, self.read_replicas)
+            usages += self._storage(demand, "GP3", name, self.read_replicas)
+        return (*usages, *self._backups(demand))
+
+    def _instance_hours(self, demand: Demand, form: str, resource_name: str, count: int) -> tuple[Usage, ...]:
+        query = PriceQuery(
+            SERVICE_CODE,
+            self.region_id,
+            f"{form}:{price_list_class(self.instance_class)}",
+            (("engine", self.engine_name),),
+            ON_DEMAND if self.purchase == "on_demand" else RESERVED_TERM,
+        )
+        meter = Meter("Instance hours", SERVICE_NAME, "Databases", "Hours", query)
+        hours = np.full(demand.days, float(HOURS_PER_DAY * count))
+        formula = f"{count} x {HOURS_PER_DAY} hours a day"
+        return meter_usage(meter, resource_name, demand.calendar, hours, formula)
+
+    def _storage(self, demand: Demand, form: str, resource_name: str, count: int) -> list[Usage]:
+        allocated_gb = self.allocated_gb(demand)
+        share = demand.calendar.month_share_per_day * count
+        striped = allocated_gb >= STRIPED_FROM_GB
+        extra_iops = np.where(striped, max(0.0, self.iops - STRIPED_IOPS), 0.0)
+        extra_mibps = np.where(striped, max(0.0, self.throughput_mibps - STRIPED_MIBPS), 0.0)
+        copies = f"{count} x " if count > 1 else ""
+        rows = (
+            ("Storage", "Storage", "GB-Months", allocated_gb, "GB allocated"),
+            ("Provisioned IOPS", "PIOPS", "IOPS-Months", extra_iops, f"IOPS above {STRIPED_IOPS:g}"),
+            (
+                "Provisioned throughput",
+                "Throughput",
+                "MBps-Months",
+                extra_mibps,
+                f"MiB/s above {STRIPED_MIBPS:g}",
+            ),
+        )
+        usages: list[Usage] = []
+        for name, suffix, unit, amount, words in rows:
+            if amount.any():
+                meter = self._meter(name, f"RDS:{form}-{suffix}", unit)
+                formula = f"{copies}{words} each day / days of the month"
+                usages += meter_usage(meter, resource_name, demand.calendar, amount * share, formula)
+        return usages
+
+    def _backups(self, demand: Demand) -> tuple[Usage, ...]:
+        stored_gb = demand.database_stored_gb
+        days = self.work.backup_retention_days
+        changed_gb = changed_gb_per_day(demand.daily(demand.writes), stored_gb, self.work)
+        charged_gb = np.maximum(0.0, stored_gb + changed_gb * days - self.allocated_gb(demand))
+        if not charged_gb.any():
+            return ()
+        return meter_usage(
+            self._meter("Backup storage", "RDS:ChargedBackupUsage", "GB-Months"),
+            self.resource_name,
+            demand.calendar,
+            charged_gb * demand.calendar.month_share_per_day,
+            f"(GB stored + {days} days x GB written a day - GB allocated, which is free) / days of the month",
+        )
+
+    def _meter(self, name: str, usage_type: str, unit: str) -> Meter:
+        query = PriceQuery(SERVICE_CODE, self.region_id, usage_type)
+        return Meter(name, SERVICE_NAME, "Databases", unit, query)
+
+    def footprint(self, demand: Demand, capacity: Capacity) -> Footprint:
+        """Data keys of daily snapshots. Replication between zones is free, and what API calls move between
+        zones is counted by the compute tier, so `inter_az_gb` stays 0.
+
+        Source: Amazon RDS User Guide, "Amazon RDS pricing"; Amazon RDS pricing, "Data transfer" (2025-12).
+        """
+        nodes = 1 + self.read_replicas
+        return replace(
+            Footprint.none(demand.days),
+            kms_requests=read_only(np.full(demand.days, float(SNAPSHOTS_PER_DAY * nodes))),
+        )
+
+    def terraform(self) -> tuple[TerraformVariable, ...]:
+        """Inputs of terraform-aws-modules/rds 7.2.0; each replica is a module call of its own."""
+        replicas = tuple(
+            TerraformVariable(
+                f"rds_replica_{number}",
+                f"Read replica {number}: inputs of terraform-aws-modules/rds.",
+                (
+                    identifier("identifier", f"database-replica-{number}"),
+                    identifier("replicate_source_db", "database"),
+                    self._class_attribute(),
+                    one_of("storage_type", "gp3", ("gp3",)),
+                    flag("multi_az", False),
+                    flag("publicly_accessible", False),
+                    flag("deletion_protection", True),
+                ),
+            )
+            for number in range(1, self.read_replicas + 1)
+        )
+        return (self._primary_variable(), *replicas)
+
+    def _primary_variable(self) -> TerraformVariable:
+        attributes = [
+            identifier("identifier", "database"),
+            one_of("engine", _TERRAFORM_ENGINES[self.work.engine], tuple(_TERRAFORM_ENGINES.values())),
+            self._class_attribute(),
+            between("allocated_storage", self.storage_gb, SMALLEST_GB, LARGEST_GB),
+            between("max_allocated_storage", min(LARGEST_GB, 10 * self.storage_gb), SMALLEST_GB, LARGEST_GB),
+            one_of("storage_type", "gp3", ("gp3",)),
+        ]
+        if self.iops:
+            attributes.append(between("iops", self.iops, STRIPED_IOPS, LARGEST_IOPS))
+        if self.throughput_mibps:
+            attributes.append(
+                between("storage_throughput", self.throughput_mibps, STRIPED_MIBPS, LARGEST_MIBPS)
+            )
+        attributes += [
+            flag("multi_az", self.multi_az),
+            between("backup_retention_period", self.work.backup_retention_days, 1, 35),
+            flag("storage_encrypted", True),
+            flag("publicly_accessible", False),
+            flag("deletion_protection", True),
+        ]
+        return TerraformVariable(
+            "rds", "Database instance: inputs of terraform-aws-modules/rds.", tuple(attributes)
+        )
+
+    def _class_attribute(self) -> TerraformAttribute:
+        return matching(
+            "instance_class",
+            self.instance_class,
+            r"^db\\.[a-z0-9]+\\.[a-z0-9]+$",
+            "must be a database class such as db.m7g.large",
+        )
+
+
+def identifier(name: str, value: str) -> TerraformAttribute:
+    """An RDS identifier: letters, digits and hyphens, starting with a letter."""
+    return matching(
+        name,
+        value,
+        "^[a-z][a-z0-9-]{0,62}$",
+        "must be lower-case letters, digits and hyphens, a letter first",
+    )
+
+
+def price_list_class(instance_class: str) -> str:
+    """`db.m7g.2xlarge` -> `db.m7g.2xl`, as usage types abbreviate it. Source: AWS price list, AmazonRDS usage types."""
+    return instance_class.replace("xlarge", "xl")
+
+
+def behind_standby(latency: Latency, load: NodeLoad, work: Database) -> Latency:
+    """Latency with a synchronous standby: the share of work that writes do gets slower."""
+    total_ms = load.cpu_ms(work)
+    write_share = load.writes * work.write_cpu_ms / total_ms if total_ms else 0.0
+    return replace(
+        latency,
+        mean_ms=latency.mean_ms * (1.0 + write_share * (STANDBY_MEAN_RATIO - 1.0)),
+        p99_ms=latency.p99_ms * (1.0 + write_share * (STANDBY_P99_RATIO - 1.0)),
+    )
+
+
+def designs(scenario: Scenario, demand: Demand) -> tuple[RdsInstance, ...]:
+    """Classes near the peak, Single-AZ and Multi-AZ, and with one replica where reads dominate.
+
+    Raises ScenarioError for a database family that AWS does not offer.
+    """
+    check_families(scenario)
+    constraints, work = scenario.constraints, scenario.database
+    if "rds" not in constraints.database:
+        return ()
+    forms = [(False, 0), (True, 0)]
+    if reads_dominate(demand.fan_out, work):
+        forms.append((True, 1))
+    return tuple(
+        _sized(scenario, demand, instance, multi_az, replicas, purchase)
+        for multi_az, replicas in forms
+        for instance in _classes(scenario, demand, replicas)
+        for purchase in _purchases(scenario, instance)
+    )
+
+
+def _classes(scenario: Scenario, demand: Demand, replicas: int) -> tuple[InstanceType, ...]:
+    loads = node_loads(demand.fan_out, scenario.database, replicas, readers_repeat_writes=True)
+    return classes_for(scenario, demand, loads, RDS_SIZES)
+
+
+def _purchases(scenario: Scenario, instance: InstanceType) -> tuple[Purchase, ...]:
+    family = instance.family.removeprefix("db.")
+    offered = family in RESERVED_FAMILIES and (family, scenario.region) not in RESERVED_GAPS
+    purchases: tuple[Purchase, ...] = ("on_demand", "reserved_1yr_no_upfront")
+    return tuple(
+        p for p in purchases if p in scenario.constraints.commitments and (p == "on_demand" or offered)
+    )
+
+
+def _sized(
+    scenario: Scenario,
+    demand: Demand,
+    instance: InstanceType,
+    multi_az: bool,
+    read_replicas: int,
+    purchase: Purchase,
+) -> RdsInstance:
+    """An instance whose storage holds the data and carries the busiest minute's I/O, if gp3 can."""
+    work = scenario.database
+    loads = node_loads(demand.fan_out, work, read_replicas, readers_repeat_writes=True)
+    missed = miss_ratio(demand.database_stored_gb, instance.memory_gib, work)
+    ios_per_call = max(float(load.ios(work, missed).max()) for load in loads if load)
+    needed_iops = ios_per_call * demand.api_requests.max() / SECONDS_PER_MINUTE / PLANNED_PEAK_UTILISATION
+    needed_mibps = needed_iops * PAGE_KB[work.engine] / 1024.0
+    storage_gb = max(SMALLEST_GB, math.ceil(demand.database_stored_gb[0] / (1.0 - FREE_STORAGE_RATIO)))
+    iops = throughput_mibps = 0.0
+    if needed_iops > BASE_IOPS or needed_mibps > BASE_MIBPS:
+        storage_gb = max(storage_gb, STRIPED_FROM_GB)
+    if needed_iops > STRIPED_IOPS:
+        iops = min(math.ceil(needed_iops / IOPS_STEP) * IOPS_STEP, LARGEST_IOPS, instance.ebs_baseline_iops)
+        iops = max(iops, STRIPED_IOPS)
+    if needed_mibps > STRIPED_MIBPS:
+        throughput_mibps = min(
+            float(math.ceil(needed_mibps)), LARGEST_MIBPS, instance.ebs_baseline_mbps / 8.0
+        )
+        throughput_mibps = max(throughput_mibps, STRIPED_MIBPS)
+    return RdsInstance(
+        region_id=scenario.region,
+        instance_class=instance.name,
+        multi_az=multi_az,
+        read_replicas=read_replicas,
+        storage_gb=storage_gb,
+        iops=iops,
+        throughput_mibps=throughput_mibps,
+        purchase=purchase,
+        work=work,
+        timeout_s=scenario.api.timeout_s,
+    )
+
+
+SERVICE = TierService(name=SERVICE_NAME, code=SERVICE_CODE, role=Role.DATABASE, designs=designs)

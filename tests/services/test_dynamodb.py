@@ -1,0 +1,296 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any, get_args
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from costmodel.demand.calendar import BillingPeriod, Calendar
+from costmodel.demand.demand import Demand, FanOut, read_only
+from costmodel.pricing.book import PriceBook
+from costmodel.scenario.model import RegionId, Scenario
+from costmodel.services import dynamodb
+from costmodel.services.dynamodb import (
+    OnDemandTable,
+    ProvisionedTable,
+    call_latency,
+    call_units,
+    hourly_highest,
+    read_units,
+    write_units,
+)
+from costmodel.units import FOCUS_UNITS
+
+REGIONS = get_args(RegionId)
+
+
+def shop(**parts: Any) -> Scenario:
+    return Scenario.model_validate(
+        {
+            "name": "shop",
+            "region": "us-east-1",
+            "start": "2026-11",
+            "traffic": {"monthly_visitors": {"europe": 1000}},
+            **parts,
+        }
+    )
+
+
+def demand_of(scenario: Scenario, calls_per_minute: Any, stored_gb: Any = 50.0) -> Demand:
+    """A demand of so many API calls a minute: a number, or an array of shape (minutes,)."""
+    calendar = Calendar.of(BillingPeriod.parse(scenario.start), scenario.months)
+    calls = np.broadcast_to(np.asarray(calls_per_minute, float), (1, calendar.minutes))
+    work = scenario.database
+    fan_out = FanOut(0, 0, 0, 0, 1, 0, 0, 0.1, work.reads_per_call, work.writes_per_call, 0, 0)
+    return Demand(
+        calendar,
+        ("europe",),
+        read_only(calls.copy()),
+        read_only(np.zeros_like(calls)),
+        fan_out,
+        read_only(np.zeros(calendar.days)),
+        read_only(np.broadcast_to(np.asarray(stored_gb, float), (calendar.days,)).copy()),
+    )
+
+
+def wave(mean_per_minute: float, minutes: int = 43_200, seed: int = 0) -> np.ndarray:
+    """Days with a quiet night and noisy minutes."""
+    time = np.arange(minutes)
+    noise = np.random.default_rng(seed).gamma(50.0, 1 / 50.0, minutes)
+    return mean_per_minute * (1 - 0.8 * np.cos(2 * np.pi * time / 1440)) * noise
+
+
+def quantities(usages: Any) -> dict[str, float]:
+    return {f"{u.resource_name} {u.meter.query.usage_type}": float(u.consumed_quantity) for u in usages}
+
+
+def on_demand(scenario: Scenario) -> OnDemandTable:
+    return OnDemandTable(scenario.region, scenario.database)
+
+
+def provisioned(scenario: Scenario, **changes: Any) -> ProvisionedTable:
+    base = ProvisionedTable(scenario.region, scenario.database, 0.7, 1, 40_000, 1, 40_000, 1, 40_000)
+    return replace(base, **changes)
+
+
+def test_published_unit_arithmetic() -> None:
+    assert read_units(5_000, consistent=True) == 2
+    assert read_units(5_000, consistent=False) == 1
+    assert read_units(100, consistent=False) == 0.5
+    assert write_units(1_500, transactional=False) == 2
+    assert write_units(1_500, transactional=True) == 4
+    assert write_units(1, transactional=False) == 1
+
+
+def test_units_of_a_call() -> None:
+    # 2 reads of 2 KB: 20 % at 1, 80 % at 0.5 = 0.6 each. 0.15 writes of 1 KB: 10 % at 2, 90 % at 1 = 1.1 each;
+    # an index takes 1 whatever the transaction.
+    scenario = shop()
+    units = call_units(demand_of(scenario, 60.0).fan_out, scenario.database)
+    assert units.reads == pytest.approx(1.2)
+    assert units.table_writes == pytest.approx(0.165)
+    assert units.index_writes == pytest.approx(0.15)
+
+
+def test_on_demand_bill_of_a_steady_month() -> None:
+    # 43.2 M calls: x 1.2 = 51 840 000 reads; x (0.165 + 2 x 0.15) = 20 088 000 writes.
+    # 50 GiB = 53.6870912 GB, and 3 x 100 bytes on each 2 048: x 1.146484375 = 61.5514...
+    scenario = shop()
+    demand = demand_of(scenario, 1_000.0)
+    design = on_demand(scenario)
+    ran = design.simulate(demand)
+    assert quantities(design.usage(demand, ran)) == {
+        "database ReadRequestUnits": 51_840_000.0,
+        "database WriteRequestUnits": 20_088_000.0,
+        "database TimedStorage-ByteHrs": pytest.approx(53.6870912 * 1.146484375),
+        "database TimedPITRStorage-ByteHrs": pytest.approx(53.6870912 * 1.146484375),
+    }
+    assert ran.servers[0] == pytest.approx(1_000 / 60 * (1.2 + 0.465))
+    assert ran.failed_requests.sum() == 0
+    # 40 000 reads a second / 1.2, before 40 000 / 0.165 writes and the hot key's 1 000 / (0.005 x 0.165).
+    assert ran.saturation_requests_per_s == pytest.approx(40_000 / 1.2)
+
+
+def test_on_demand_throttles_more_than_double() -> None:
+    # Steady 6 000 reads/s (5 000 calls/s), then 24 000: warm 12 000 = 2 x 6 000 holds half of them for 30
+    # minutes, then 2 x 12 000 is allowed. Half of 2 reads a call refused = every call fails.
+    scenario = shop()
+    calls = np.full(43_200, 300_000.0)
+    calls[5_000:5_060] = 1_200_000.0
+    demand = demand_of(scenario, calls)
+    design = on_demand(scenario)
+    ran = design.simulate(demand)
+    assert ran.failed_requests[5_000:5_030].tolist() == [1_200_000.0] * 30
+    assert ran.failed_requests[5_030:].sum() == 0
+    reads = quantities(design.usage(demand, ran))["database ReadRequestUnits"]
+    # 30 minutes are billed at the 12 000 served, not at the 24 000 asked for.
+    assert reads == pytest.approx(1.2 * calls.sum() - 30 * 60 * 12_000, abs=1)
+
+
+def test_provisioned_bill_of_a_steady_month() -> None:
+    # 1 000 calls/s: 1 200 reads / 0.7 -> 1 715; 165 / 0.7 -> 236; 150 / 0.7 -> 215 on each of two indexes.
+    scenario = shop()
+    demand = demand_of(scenario, 60_000.0)
+    design = provisioned(scenario)
+    ran = design.simulate(demand)
+    bill = quantities(design.usage(demand, ran))
+    assert bill["database ReadCapacityUnit-Hrs"] == (1_715 + 2) * 720
+    assert bill["database WriteCapacityUnit-Hrs"] == (236 + 2 * 215) * 720
+    assert set(ran.servers) == {1_715 + 236 + 2 * (215 + 1)}
+    assert ran.failed_requests.sum() == 0
+    assert ran.utilisation.max() == pytest.approx(1_200 / 1_715)
+
+
+def test_an_hour_is_billed_at_its_highest() -> None:
+    units = np.concatenate([np.full(59, 10.0), [25.0], np.full(60, 5.0)])
+    assert hourly_highest(units).tolist() == [25.0, 5.0]
+
+
+def test_a_flash_sale_throttles_provisioned_capacity() -> None:
+    # 100 -> 1 000 calls/s: 172 RCU and 51 600 units of burst against 1 200 reads/s. Minute 1 000 takes
+    # 72 000 - 10 320 = 61 680, of which 51 600 burst: 10 080 reads units refused, of 72 000 = 14 %.
+    scenario = shop()
+    calls = np.full(43_200, 6_000.0)
+    calls[1_000:1_060] = 60_000.0
+    ran = provisioned(scenario).simulate(demand_of(scenario, calls))
+    assert ran.failed_requests[:1_000].sum() == 0
+    refused_reads = 10_080 / 72_000
+    # Writes of the table: 16.5 / 0.7 -> 24 WCU: 9 900 - 1 440 - 7 200 = 1 260 of 9 900 refused; an index has
+    # 22 WCU: 9 000 - 1 320 - 6 600 = 1 080 of 9 000, which is less.
+    refused_writes = 1_260 / 9_900
+    lost = 60_000 * (2 * refused_reads + 0.15 * refused_writes)
+    assert ran.failed_requests[1_000] == pytest.approx(lost)
+    assert ran.failed_requests[1_030:].sum() == 0
+
+
+def test_an_index_short_of_capacity_throttles_the_table() -> None:
+    scenario = shop()
+    ran = provisioned(scenario, index_maximum_units=10).simulate(demand_of(scenario, 60_000.0))
+    # 150 index writes/s against 10: after the burst, 14 of 15 writes fail, 0.15 of them in a call.
+    assert ran.failed_requests[-1] == pytest.approx(60_000 * 0.15 * 14 / 15)
+
+
+def test_a_hot_key_breaks_its_partition() -> None:
+    # 10 000 calls/s x 0.3 x 1.2 = 3 600 reads/s on one key.
+    hot = shop(database={"hottest_key_ratio": 0.3})
+    broken = [limit for limit in on_demand(hot).simulate(demand_of(hot, 600_000.0)).limits if limit.broken]
+    assert [limit.constraint for limit in broken] == ["reads of the hottest key"]
+    assert broken[0].observed == pytest.approx(3_600)
+    assert broken[0].limit == 3_000
+
+
+def test_the_table_quota_is_a_ceiling() -> None:
+    # 40 000 calls/s x 1.2 = 48 000 reads/s.
+    scenario = shop()
+    broken = [
+        x.constraint
+        for x in on_demand(scenario).simulate(demand_of(scenario, 2_400_000.0)).limits
+        if x.broken
+    ]
+    assert broken == ["table read quota"]
+
+
+def test_latency_of_a_call() -> None:
+    # 2 reads of 5 ms and 0.15 writes of 7.5 = 11.125 ms. Variance 2 x 2.5^2 + 0.15 x 3.75^2
+    # + 0.15 x 0.85 x 7.5^2 = 21.78: a lognormal with sigma^2 = ln(1 + 21.78 / 123.77) = 0.16209.
+    latency = call_latency(demand_of(shop(), 60.0).fan_out)
+    assert latency.mean_ms == pytest.approx(11.125)
+    assert latency.p50_ms == pytest.approx(11.125 * np.exp(-0.16209 / 2), rel=1e-4)
+    assert latency.p99_ms == pytest.approx(
+        11.125 * np.exp(-0.16209 / 2 + 2.326348 * np.sqrt(0.16209)), rel=1e-4
+    )
+
+
+def test_a_shop_without_database_work() -> None:
+    scenario = shop(database={"reads_per_call": 0, "writes_per_call": 0})
+    demand = demand_of(scenario, 1_000.0)
+    for design in (on_demand(scenario), provisioned(scenario)):
+        ran = design.simulate(demand)
+        assert ran.failed_requests.sum() == 0
+        assert ran.latency.p99_ms == 0
+        assert np.isinf(ran.saturation_requests_per_s)
+
+
+def test_designs_and_constraints() -> None:
+    scenario = shop()
+    found = dynamodb.designs(scenario, demand_of(scenario, wave(60_000.0)))
+    assert [d.kind for d in found] == ["dynamodb_on_demand", "dynamodb_provisioned", "dynamodb_provisioned"]
+    assert [d.target_ratio for d in found if isinstance(d, ProvisionedTable)] == [0.7, 0.5]
+    only = shop(constraints={"database": ["dynamodb_provisioned"]})
+    assert {d.kind for d in dynamodb.designs(only, demand_of(only, 60.0))} == {"dynamodb_provisioned"}
+    none = shop(constraints={"database": ["rds"]})
+    assert dynamodb.designs(none, demand_of(none, 60.0)) == ()
+
+
+def test_provisioned_bounds_follow_the_load() -> None:
+    # A steady 1 000 calls/s: floor 1 200 / 0.7 -> 1 715, ceiling 1.5 times 1 200 / 0.7 -> 2 572.
+    scenario = shop()
+    design = dynamodb.designs(scenario, demand_of(scenario, 60_000.0))[1]
+    assert isinstance(design, ProvisionedTable)
+    assert (design.read_minimum_units, design.read_maximum_units) == (1_715, 2_572)
+    assert (design.index_minimum_units, design.index_maximum_units) == (215, 322)
+
+
+@pytest.mark.parametrize("region_id", REGIONS)
+def test_every_meter_has_a_price_in_its_unit(region_id: str) -> None:
+    scenario = shop(region=region_id)
+    demand = demand_of(scenario, 1_000.0)
+    book = PriceBook.shipped()
+    for design in dynamodb.designs(scenario, demand):
+        for usage in design.usage(demand, design.simulate(demand)):
+            assert FOCUS_UNITS[book.price(usage.meter.query).pricing_unit] == usage.meter.consumed_unit
+
+
+def test_a_month_on_demand_costs_what_the_price_page_says() -> None:
+    # 51.84 M reads x $0.125 + 20.088 M writes x $0.625 per million = $6.48 + $12.555.
+    scenario = shop()
+    demand = demand_of(scenario, 1_000.0)
+    design = on_demand(scenario)
+    book = PriceBook.shipped()
+    reads, writes, *_ = design.usage(demand, design.simulate(demand))
+    cost = [u.consumed_quantity * book.price(u.meter.query).tiers[0].list_unit_price for u in (reads, writes)]
+    assert cost == [Decimal("6.48"), Decimal("12.555")]
+
+
+@settings(max_examples=8, deadline=None)
+@given(st.floats(0, 2e6), st.integers(0, 99))
+def test_properties(mean: float, seed: int) -> None:
+    """More load never uses fewer request units. Provisioned capacity is a control loop, so double load may
+    in some hour hold less than single load did; over the month it stays within 5 % of more or equal.
+    """
+    scenario = shop()
+    load = wave(mean, seed=seed)
+    demand, more = demand_of(scenario, load), demand_of(scenario, 2.0 * load)
+    for design, slack in ((on_demand(scenario), 1.0), (provisioned(scenario), 0.95)):
+        ran, again, busier = design.simulate(demand), design.simulate(demand), design.simulate(more)
+        assert np.array_equal(ran.servers, again.servers)
+        for array in (ran.servers, ran.utilisation, ran.failed_requests):
+            assert np.all(np.isfinite(array))
+            assert np.all(array >= 0)
+        assert np.all(ran.failed_requests <= ran.requests)
+        assert ran.latency.p50_ms <= ran.latency.p95_ms <= ran.latency.p99_ms
+        less, bill = quantities(design.usage(demand, ran)), quantities(design.usage(more, busier))
+        assert all(bill[name] >= slack * amount for name, amount in less.items())
+
+
+def test_footprint_promises_and_terraform() -> None:
+    scenario = shop()
+    demand = demand_of(scenario, 60.0)
+    table, scaled = on_demand(scenario), provisioned(scenario)
+    # Reads and writes of the table and of two indexes: six scaled dimensions with four alarms each.
+    assert scaled.footprint(demand, scaled.simulate(demand)).alarms == 24
+    footprint = table.footprint(demand, table.simulate(demand))
+    assert footprint.alarms == 0
+    assert footprint.kms_requests.tolist() == [288.0] * 30
+    assert footprint.inter_az_gb.sum() == footprint.log_gb.sum() == 0
+    assert (table.reliability.sla_ratio, table.reliability.rto_minutes) == (0.9999, 0.0)
+    variables = {v.name: {a.name: a.value for a in v.attributes} for v in scaled.terraform()}
+    assert variables["dynamodb_table"]["billing_mode"] == "PROVISIONED"
+    assert variables["dynamodb_table_autoscaling_read"] == {"max_capacity": 40_000, "target_value": 70}
+    assert variables["dynamodb_table_autoscaling_index"]["write_max_capacity"] == 40_000
+    assert [v.name for v in table.terraform()] == ["dynamodb_table"]
+    assert len(provisioned(shop(database={"secondary_indexes": 0})).terraform()) == 3
