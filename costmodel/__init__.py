@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from costmodel.version import VERSION
+
 if TYPE_CHECKING:
     from os import PathLike
 
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 
     from costmodel.decision.run import Run
 
-__version__ = "0.1.0"
+__version__ = VERSION
 
 
 def simulate(scenario: str | PathLike[str], **overrides: object) -> Run:

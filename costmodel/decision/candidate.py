@@ -1,0 +1,95 @@
+"""Candidates: one design per tier, and the rules for which designs go together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import Protocol, runtime_checkable
+
+from costmodel.capacity.result import Capacity, Limit
+from costmodel.services._base import Footprint, Role, TierDesign, Usage
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SimulatedDesign:
+    """One tier design with what it ran, used and left behind. Made once per demand."""
+
+    design: TierDesign
+    capacity: Capacity
+    usages: tuple[Usage, ...]
+    footprint: Footprint
+
+    @property
+    def broken_limits(self) -> tuple[Limit, ...]:
+        return tuple(limit for limit in self.capacity.limits if limit.broken)
+
+
+Tiers = Mapping[Role, Sequence[SimulatedDesign]]
+"""Designs to choose from, by the role they play."""
+
+
+@runtime_checkable
+class Serving(Protocol):
+    """A design in front of another one, which works with one kind only."""
+
+    @property
+    def serves(self) -> str: ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Candidate:
+    """One simulated design per tier role."""
+
+    compute: SimulatedDesign
+    load_balancer: SimulatedDesign
+    database: SimulatedDesign
+    delivery: SimulatedDesign
+
+    @property
+    def tiers(self) -> tuple[SimulatedDesign, ...]:
+        return (self.compute, self.load_balancer, self.database, self.delivery)
+
+    @property
+    def kinds(self) -> tuple[str, str, str]:
+        """Kinds of compute, database and delivery: what the side-by-side comparison is about."""
+        return (self.compute.design.kind, self.database.design.kind, self.delivery.design.kind)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        return tuple(tier.design.label for tier in self.tiers)
+
+    @property
+    def footprint(self) -> Footprint:
+        total = self.compute.footprint
+        for tier in self.tiers[1:]:
+            total = total + tier.footprint
+        return total
+
+    @property
+    def usages(self) -> tuple[Usage, ...]:
+        return tuple(usage for tier in self.tiers for usage in tier.usages)
+
+
+def combine(tiers: Tiers) -> Iterator[Candidate]:
+    """Every combination of one design per role in which the designs fit one another."""
+    for compute, balancer in _fitting_pairs(tiers):
+        for database, delivery in product(tiers[Role.DATABASE], tiers[Role.DELIVERY]):
+            yield Candidate(compute, balancer, database, delivery)
+
+
+def count_combinations(tiers: Tiers) -> int:
+    """How many candidates `combine` would yield."""
+    pairs = sum(1 for _ in _fitting_pairs(tiers))
+    return pairs * len(tiers[Role.DATABASE]) * len(tiers[Role.DELIVERY])
+
+
+def _fitting_pairs(tiers: Tiers) -> Iterator[tuple[SimulatedDesign, SimulatedDesign]]:
+    for compute, balancer in product(tiers[Role.COMPUTE], tiers[Role.LOAD_BALANCER]):
+        if fits(compute.design, balancer.design):
+            yield compute, balancer
+
+
+def fits(compute: TierDesign, balancer: TierDesign) -> bool:
+    """A load balancer has targets of one kind: instances or functions."""
+    return not isinstance(balancer, Serving) or balancer.serves == compute.kind

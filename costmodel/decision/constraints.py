@@ -1,0 +1,97 @@
+"""What a whole candidate promises, and the objectives it must meet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import prod
+
+from costmodel.capacity.result import Limit
+from costmodel.decision.candidate import Candidate, SimulatedDesign
+from costmodel.scenario.model import Objectives
+from costmodel.services._base import Role
+from costmodel.units import HOURS_PER_MONTH, MINUTES_PER_HOUR
+
+INSIDE_ROLES = (Role.LOAD_BALANCER, Role.COMPUTE, Role.DATABASE)
+"""Tiers that an API call passes inside the region."""
+MINUTES_PER_MONTH = HOURS_PER_MONTH * MINUTES_PER_HOUR
+
+
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """How a candidate performs and recovers, its tiers taken together."""
+
+    api_p50_ms: float
+    api_p95_ms: float
+    api_p99_ms: float
+    availability_ratio: float
+    """Product of the service-level agreements of load balancer, compute and database."""
+    availability_with_delivery_ratio: float
+    error_ratio: float
+    rto_minutes: float
+    rpo_minutes: float
+
+
+def promise(candidate: Candidate) -> Promise:
+    """Compose the tiers of a candidate.
+
+    Latency: percentiles of compute and database are added, which bounds the percentile of the sum
+    from above when the two are slow at the same time, as they are at a peak. It is measured inside
+    the region; the viewer's network comes on top.
+    Availability: components in series multiply. Source: AWS Well-Architected, REL "Availability"
+    (2023-04); each agreement is named by its design.
+    Errors: a call fails when either tier fails it, taken as independent.
+    """
+    inside = (candidate.load_balancer, candidate.compute, candidate.database)
+    availability = prod(tier.design.reliability.sla_ratio for tier in inside)
+    served = (1 - candidate.compute.capacity.error_ratio) * (1 - candidate.database.capacity.error_ratio)
+    latencies = [tier.capacity.latency for tier in inside]
+    return Promise(
+        api_p50_ms=sum(latency.p50_ms for latency in latencies),
+        api_p95_ms=sum(latency.p95_ms for latency in latencies),
+        api_p99_ms=sum(latency.p99_ms for latency in latencies),
+        availability_ratio=availability,
+        availability_with_delivery_ratio=availability * candidate.delivery.design.reliability.sla_ratio,
+        error_ratio=1 - served,
+        rto_minutes=max(tier.design.reliability.rto_minutes for tier in candidate.tiers),
+        rpo_minutes=max(tier.design.reliability.rpo_minutes for tier in candidate.tiers),
+    )
+
+
+def single_tier_limits(tier: SimulatedDesign, objectives: Objectives) -> Iterator[Limit]:
+    """Objectives that one tier breaks whatever stands beside it, and its own limits."""
+    yield from tier.capacity.limits
+    reliability = tier.design.reliability
+    yield Limit("recovery time", reliability.rto_minutes, objectives.rto_minutes, "minutes")
+    yield Limit("recovery point", reliability.rpo_minutes, objectives.rpo_minutes, "minutes")
+    yield Limit("error ratio", tier.capacity.error_ratio, objectives.error_ratio, "of calls")
+    if tier.design.role in INSIDE_ROLES:
+        latency = tier.capacity.latency
+        yield Limit("API latency, 95th percentile", latency.p95_ms, objectives.api_p95_ms, "ms")
+        yield Limit("API latency, 99th percentile", latency.p99_ms, objectives.api_p99_ms, "ms")
+        yield unavailability(reliability.sla_ratio, objectives)
+
+
+def joint_limits(candidate: Candidate, objectives: Objectives) -> Iterator[Limit]:
+    """Objectives and ceilings that only a whole candidate can break."""
+    together = promise(candidate)
+    yield Limit("API latency, 95th percentile", together.api_p95_ms, objectives.api_p95_ms, "ms")
+    yield Limit("API latency, 99th percentile", together.api_p99_ms, objectives.api_p99_ms, "ms")
+    yield unavailability(together.availability_ratio, objectives)
+    yield Limit("error ratio", together.error_ratio, objectives.error_ratio, "of calls")
+    yield Limit(
+        "database connections",
+        candidate.compute.capacity.peak_connections,
+        candidate.database.capacity.max_connections,
+        "connections",
+    )
+
+
+def unavailability(availability_ratio: float, objectives: Objectives) -> Limit:
+    """Availability as a ceiling on minutes lost in a 730-hour month."""
+    return Limit(
+        "unavailability",
+        round((1 - availability_ratio) * MINUTES_PER_MONTH, 6),
+        round((1 - objectives.availability_ratio) * MINUTES_PER_MONTH, 6),
+        "minutes a month",
+    )

@@ -1,0 +1,426 @@
+"""The answer: what to run, what it costs, why it and not another, and how it meets the five requirements."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import fields
+from decimal import Decimal
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+
+from costmodel.billing.charge import Bill, Charge, to_cents
+from costmodel.capacity.result import Capacity
+from costmodel.decision.candidate import SimulatedDesign
+from costmodel.decision.run import (
+    FORMAT,
+    AssumptionNote,
+    ChargeNote,
+    Comparison,
+    CostRange,
+    Counts,
+    DesignNote,
+    Driver,
+    Option,
+    PriceBookNote,
+    RejectionNote,
+    Requirement,
+    Run,
+    TerraformAttributeNote,
+    TerraformVariableNote,
+)
+from costmodel.decision.search import Evaluation, Rejection, SearchResult
+from costmodel.demand.calendar import Calendar, FloatArray
+from costmodel.demand.demand import Demand
+from costmodel.pricing.book import PriceBook
+from costmodel.scenario.assumptions import assumptions
+from costmodel.scenario.model import Scenario
+from costmodel.services._base import Design, PlatformDesign, Role
+from costmodel.units import BYTES_PER_GB
+from costmodel.version import VERSION
+
+
+@runtime_checkable
+class Viewed(Protocol):
+    """A delivery design that knows how long a first view of a 3D model takes, by geography."""
+
+    def first_view_ms(self, demand: Demand) -> dict[str, tuple[float, float]]: ...
+
+
+def recommend(
+    scenario: Scenario,
+    demand: Demand,
+    book: PriceBook,
+    result: SearchResult,
+    cost_range: CostRange,
+    drivers: tuple[Driver, ...],
+) -> Run:
+    """Write the search's result down as a `Run`."""
+    best = result.best
+    designs = tuple(_tier_note(tier, demand.calendar) for tier in best.candidate.tiers) + tuple(
+        _platform_note(design) for design in best.platform
+    )
+    first_view_ms = _first_view_ms(best, demand)
+    return Run(
+        format=FORMAT,
+        version=VERSION,
+        scenario=scenario.model_dump(mode="json"),
+        scenario_name=scenario.name,
+        region_id=scenario.region,
+        months=tuple(str(period) for period in demand.calendar.periods),
+        first_day=demand.calendar.start.date().isoformat(),
+        days=demand.days,
+        seed=scenario.seed,
+        price_book=PriceBookNote(book.digest, book.oldest_as_of, book.newest_as_of),
+        headline=_headline(scenario, result, cost_range),
+        chosen=_option(best, "the cheapest candidate that meets every objective"),
+        alternatives=tuple(_option(rival, _dearer(rival, best)) for rival in result.rivals),
+        comparisons=tuple(_comparisons(scenario, result)),
+        rejections=tuple(_rejection_note(rejection) for rejection in result.rejections),
+        counts=Counts(result.considered, result.rejected, result.pruned, result.priced),
+        cost_range=cost_range,
+        drivers=drivers,
+        requirements=_requirements(scenario, demand, best, cost_range, first_view_ms),
+        designs=designs,
+        charges=tuple(_charge_note(charge) for charge in best.bill.charges),
+        daily_cost_usd=_daily_cost(best.bill, demand.calendar),
+        daily_load=_daily_load(demand),
+        first_view_ms=first_view_ms,
+        terraform=tuple(_terraform(best)),
+        assumptions=tuple(
+            AssumptionNote(known.path, str(known.value), known.unit, known.source, known.as_of)
+            for known in assumptions(scenario)
+        ),
+    )
+
+
+def dollars(amount: Decimal | float) -> str:
+    """An amount in US dollars, rounded half up to the cent: `$1,234.50`."""
+    rounded = to_cents(Decimal(amount))
+    return f"-${-rounded:,.2f}" if rounded < 0 else f"${rounded:,.2f}"
+
+
+def _headline(scenario: Scenario, result: SearchResult, cost_range: CostRange) -> str:
+    best = result.best
+    compute, balancer, database, delivery = best.candidate.labels
+    text = (
+        f"Run {compute} behind {balancer}, with {database} and {delivery}, in {scenario.region}: "
+        f"{dollars(best.monthly_usd)} a month (80 % of {cost_range.draws} draws between {dollars(cost_range.p10_usd)} and "
+        f"{dollars(cost_range.p90_usd)}). API calls take {best.promise.api_p95_ms:,.0f} ms at the 95th and "
+        f"{best.promise.api_p99_ms:,.0f} ms at the 99th percentile."
+    )
+    if result.rivals:
+        rival = result.rivals[0]
+        text += (
+            f" The next best combination of kinds, {rival.candidate.compute.design.label} with "
+            f"{rival.candidate.database.design.label} and {rival.candidate.delivery.design.label}, "
+            f"{_dearer(rival, best)}."
+        )
+    return text
+
+
+def _option(evaluation: Evaluation, why: str) -> Option:
+    compute_kind, database_kind, delivery_kind = evaluation.candidate.kinds
+    compute, balancer, database, delivery = evaluation.candidate.labels
+    promise = evaluation.promise
+    return Option(
+        compute_kind=compute_kind,
+        database_kind=database_kind,
+        delivery_kind=delivery_kind,
+        compute=compute,
+        load_balancer=balancer,
+        database=database,
+        delivery=delivery,
+        monthly_usd=evaluation.monthly_usd,
+        api_p95_ms=promise.api_p95_ms,
+        api_p99_ms=promise.api_p99_ms,
+        availability_ratio=promise.availability_ratio,
+        error_ratio=promise.error_ratio,
+        why=why,
+    )
+
+
+def _dearer(rival: Evaluation, best: Evaluation) -> str:
+    more = rival.monthly_usd - best.monthly_usd
+    if best.monthly_usd == 0:
+        return f"costs {dollars(more)} a month more"
+    return f"costs {dollars(more)} ({more / best.monthly_usd:.0%}) a month more"
+
+
+def _comparisons(scenario: Scenario, result: SearchResult) -> Iterable[Comparison]:
+    evaluations = (result.best, *result.rivals)
+    allowed = {
+        Role.COMPUTE: scenario.constraints.compute,
+        Role.DATABASE: scenario.constraints.database,
+        Role.DELIVERY: scenario.constraints.delivery,
+    }
+    for position, (role, kinds) in enumerate(allowed.items()):
+        for kind in kinds:
+            best = next((found for found in evaluations if found.candidate.kinds[position] == kind), None)
+            if best is None:
+                yield Comparison(role, kind, "", None, _why_none(kind, result.rejections))
+            else:
+                tier = getattr(best.candidate, role.value)
+                why = "recommended" if best is result.best else _dearer(best, result.best)
+                yield Comparison(role, kind, tier.design.label, best.monthly_usd, why)
+
+
+def _why_none(kind: str, rejections: Sequence[Rejection]) -> str:
+    """The rejection that came nearest to holding."""
+    about = [rejection for rejection in rejections if kind in rejection.kinds]
+    if not about:
+        return "no design of this kind fits the load and the constraints"
+    nearest = min(about, key=lambda rejection: rejection.excess)
+    limit = nearest.limit
+    return (
+        f"{nearest.subject}: {limit.constraint} is {limit.observed:,.4g}, "
+        f"allowed {limit.limit:,.4g} {limit.unit}".rstrip()
+    )
+
+
+def _rejection_note(rejection: Rejection) -> RejectionNote:
+    limit = rejection.limit
+    return RejectionNote(
+        rejection.subject, limit.constraint, limit.observed, limit.limit, limit.unit, rejection.candidates
+    )
+
+
+def _tier_note(tier: SimulatedDesign, calendar: Calendar) -> DesignNote:
+    capacity = tier.capacity
+    figures = {
+        "peak_requests_per_s": capacity.peak_requests_per_s,
+        "saturation_requests_per_s": capacity.saturation_requests_per_s,
+        "headroom_ratio": capacity.headroom_ratio,
+        "mean_ms": capacity.latency.mean_ms,
+        "p50_ms": capacity.latency.p50_ms,
+        "p95_ms": capacity.latency.p95_ms,
+        "p99_ms": capacity.latency.p99_ms,
+    }
+    return _note(tier.design, tier.design.kind, _daily_capacity(capacity, calendar), figures)
+
+
+def _platform_note(design: PlatformDesign) -> DesignNote:
+    return _note(design, design.role.value, {}, {})
+
+
+def _note(
+    design: Design, kind: str, daily: dict[str, tuple[float, ...]], figures: dict[str, float]
+) -> DesignNote:
+    reliability = design.reliability
+    return DesignNote(
+        role=design.role.value,
+        kind=kind,
+        service_name=design.service_name,
+        resource_name=design.resource_name,
+        label=design.label,
+        settings=dict(design.settings()),
+        sla_ratio=reliability.sla_ratio,
+        sla_source=reliability.source,
+        rto_minutes=reliability.rto_minutes,
+        rpo_minutes=reliability.rpo_minutes,
+        daily=daily,
+        figures=figures,
+    )
+
+
+def _daily_capacity(capacity: Capacity, calendar: Calendar) -> dict[str, tuple[float, ...]]:
+    return {
+        "servers_mean": _series(calendar.mean_per_day(capacity.servers)),
+        "servers_max": _series(calendar.max_per_day(capacity.servers)),
+        "utilisation_mean_ratio": _series(calendar.mean_per_day(capacity.utilisation)),
+        "utilisation_max_ratio": _series(calendar.max_per_day(capacity.utilisation)),
+        "requests": _series(calendar.per_day(capacity.requests)),
+        "failed_requests": _series(calendar.per_day(capacity.failed_requests)),
+    }
+
+
+def _daily_load(demand: Demand) -> dict[str, tuple[float, ...]]:
+    return {
+        "page_views": _series(demand.daily(demand.total_page_views)),
+        "sessions": _series(demand.daily(demand.sessions)),
+        "model_views": _series(demand.daily(demand.model_views.sum(axis=0))),
+        "api_requests": _series(demand.daily(demand.api_requests)),
+        "asset_requests": _series(demand.daily(demand.asset_requests.sum(axis=0))),
+        "egress_gb": _series(demand.daily(demand.asset_bytes.sum(axis=0)) / BYTES_PER_GB),
+    }
+
+
+def _daily_cost(bill: Bill, calendar: Calendar) -> dict[str, tuple[float, ...]]:
+    costs: defaultdict[str, FloatArray] = defaultdict(lambda: np.zeros(calendar.days))
+    days = dict(calendar.day_slices)
+    for charge in bill.charges:
+        costs[charge.service_name][days[charge.billing_period]] += charge.daily_cost
+    return {service: _series(cost) for service, cost in costs.items()}
+
+
+def _series(values: FloatArray) -> tuple[float, ...]:
+    return tuple(float(value) for value in values)
+
+
+def _charge_note(charge: Charge) -> ChargeNote:
+    values: dict[str, Any] = {f.name: getattr(charge, f.name) for f in fields(ChargeNote)}
+    return ChargeNote(**values | {"billing_period": str(charge.billing_period)})
+
+
+def _first_view_ms(best: Evaluation, demand: Demand) -> dict[str, tuple[float, float]]:
+    delivery = best.candidate.delivery.design
+    return delivery.first_view_ms(demand) if isinstance(delivery, Viewed) else {}
+
+
+def _terraform(best: Evaluation) -> Iterable[TerraformVariableNote]:
+    designs: tuple[Design, ...] = (*(tier.design for tier in best.candidate.tiers), *best.platform)
+    for design in designs:
+        for variable in design.terraform():
+            yield TerraformVariableNote(
+                variable.name,
+                variable.description,
+                tuple(
+                    TerraformAttributeNote(
+                        attribute.name,
+                        attribute.type,
+                        attribute.value,
+                        attribute.condition,
+                        attribute.requirement,
+                    )
+                    for attribute in variable.attributes
+                ),
+            )
+
+
+def _requirements(
+    scenario: Scenario,
+    demand: Demand,
+    best: Evaluation,
+    cost_range: CostRange,
+    first_view_ms: dict[str, tuple[float, float]],
+) -> tuple[Requirement, ...]:
+    return (
+        _availability(scenario, best),
+        _scalability(best),
+        _performance(scenario, best, first_view_ms),
+        _security(scenario, demand, best),
+        _cost(scenario, best, cost_range),
+    )
+
+
+def _availability(scenario: Scenario, best: Evaluation) -> Requirement:
+    promise = best.promise
+    objectives = scenario.objectives
+    lost_minutes = (1 - promise.availability_ratio) * 730 * 60
+    return Requirement(
+        "availability",
+        f"Agreements compose to {promise.availability_ratio:.3%} inside the region "
+        f"({lost_minutes:,.0f} minutes a month) and {promise.availability_with_delivery_ratio:.3%} with "
+        f"content delivery. After the loss of a zone it serves again within {promise.rto_minutes:g} minutes "
+        f"and loses at most {promise.rpo_minutes:g} minutes of work.",
+        {
+            "availability_ratio": promise.availability_ratio,
+            "availability_with_delivery_ratio": promise.availability_with_delivery_ratio,
+            "unavailable_minutes_per_month": lost_minutes,
+            "rto_minutes": promise.rto_minutes,
+            "rpo_minutes": promise.rpo_minutes,
+        },
+        promise.availability_ratio >= objectives.availability_ratio
+        and promise.rto_minutes <= objectives.rto_minutes
+        and promise.rpo_minutes <= objectives.rpo_minutes,
+    )
+
+
+def _scalability(best: Evaluation) -> Requirement:
+    inside = (best.candidate.compute, best.candidate.database)
+    tightest = min(inside, key=lambda tier: tier.capacity.headroom_ratio)
+    capacity = tightest.capacity
+    failed = sum(float(tier.capacity.failed_requests.sum()) for tier in inside)
+    return Requirement(
+        "scalability",
+        f"The busiest minute brings {capacity.peak_requests_per_s:,.1f} API calls a second; "
+        f"{tightest.design.resource_name} gives way first, at {capacity.saturation_requests_per_s:,.1f} a second "
+        f"({capacity.headroom_ratio:.0%} headroom). {failed:,.0f} calls fail "
+        f"({best.promise.error_ratio:.4%}).",
+        {
+            "peak_requests_per_s": capacity.peak_requests_per_s,
+            "saturation_requests_per_s": capacity.saturation_requests_per_s,
+            "headroom_ratio": capacity.headroom_ratio,
+            "tightest_tier": tightest.design.role.value,
+            "failed_requests": failed,
+            "error_ratio": best.promise.error_ratio,
+        },
+        True,
+    )
+
+
+def _performance(
+    scenario: Scenario, best: Evaluation, first_view_ms: dict[str, tuple[float, float]]
+) -> Requirement:
+    promise = best.promise
+    figures: dict[str, float | str] = {
+        "api_p50_ms": promise.api_p50_ms,
+        "api_p95_ms": promise.api_p95_ms,
+        "api_p99_ms": promise.api_p99_ms,
+    }
+    summary = (
+        f"An API call takes {promise.api_p50_ms:,.0f} ms at the median, {promise.api_p95_ms:,.0f} ms at the 95th "
+        f"and {promise.api_p99_ms:,.0f} ms at the 99th percentile, inside the region."
+    )
+    if first_view_ms:
+        slowest = max(first_view_ms, key=lambda geography: first_view_ms[geography][1])
+        p50_ms, p95_ms = first_view_ms[slowest]
+        summary += (
+            f" A 3D model is first seen after {p50_ms / 1000:,.1f} s (95th percentile {p95_ms / 1000:,.1f} s) "
+            f"where it is slowest, {slowest.replace('_', ' ')}."
+        )
+        for geography, (median, tail) in first_view_ms.items():
+            figures[f"first_view_{geography}_p50_ms"] = median
+            figures[f"first_view_{geography}_p95_ms"] = tail
+    met = promise.api_p95_ms <= scenario.objectives.api_p95_ms
+    return Requirement(
+        "performance", summary, figures, met and promise.api_p99_ms <= scenario.objectives.api_p99_ms
+    )
+
+
+def _security(scenario: Scenario, demand: Demand, best: Evaluation) -> Requirement:
+    months = len(demand.calendar.periods)
+    price_usd = sum(
+        (charge.billed_cost for charge in best.bill.charges if charge.service_category == "Security"),
+        Decimal(0),
+    )
+    monthly_usd = price_usd / months
+    firewall = best.candidate.footprint.included_roles
+    waf = scenario.security.waf or Role.FIREWALL in firewall
+    controls = [
+        "TLS at the edge and between tiers",
+        "private subnets for compute and data",
+        "encryption at rest",
+        f"{scenario.security.kms_keys} customer-managed keys",
+        "Shield Standard",
+        *(["a web application firewall"] if waf else []),
+    ]
+    return Requirement(
+        "security",
+        f"{', '.join(controls)}; together {dollars(monthly_usd)} a month"
+        f"{', the firewall included in the plan' if Role.FIREWALL in firewall else ''}.",
+        {"controls": ", ".join(controls), "monthly_usd": float(monthly_usd)},
+        True,
+    )
+
+
+def _cost(scenario: Scenario, best: Evaluation, cost_range: CostRange) -> Requirement:
+    months = best.bill.by("billing_period")
+    worst = max(months, key=lambda month: months[month])
+    budget = scenario.constraints.monthly_budget_usd
+    return Requirement(
+        "cost",
+        f"{dollars(best.monthly_usd)} a month expected, 80 % between {dollars(cost_range.p10_usd)} and "
+        f"{dollars(cost_range.p90_usd)} over {cost_range.draws} draws; the dearest month is {worst} with "
+        f"{dollars(months[worst])}.",
+        {
+            "monthly_usd": float(best.monthly_usd),
+            "p10_usd": cost_range.p10_usd,
+            "p50_usd": cost_range.p50_usd,
+            "p90_usd": cost_range.p90_usd,
+            "worst_month": worst,
+            "worst_month_usd": float(months[worst]),
+        },
+        budget is None or best.monthly_usd <= Decimal(repr(budget)),
+    )

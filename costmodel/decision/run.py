@@ -1,0 +1,274 @@
+"""A run: one scenario's answer in a form that can be saved, read back and handed to exports.
+
+Everything here is plain (text, numbers, Decimal, tuples), so that a saved run needs neither the
+simulator nor the price snapshot to be reported on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from costmodel.errors import Fault, RunFileError
+
+FORMAT = "costmodel-run/1"
+
+
+@dataclass(frozen=True, slots=True)
+class PriceBookNote:
+    """Which prices a run used."""
+
+    digest: str
+    """SHA-256 of the book's manifest."""
+    oldest_as_of: str
+    newest_as_of: str
+
+
+@dataclass(frozen=True, slots=True)
+class AssumptionNote:
+    """One default in force: neither stated by the user, nor measured, nor priced."""
+
+    path: str
+    value: str
+    unit: str
+    source: str
+    as_of: str
+
+
+@dataclass(frozen=True, slots=True)
+class Requirement:
+    """One of the five requirements, in numbers."""
+
+    name: str
+    """availability, scalability, performance, security or cost."""
+    summary: str
+    """One sentence with the figures."""
+    figures: dict[str, float | str]
+    """Each figure by name, unit last."""
+    met: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One evaluated candidate in short."""
+
+    compute_kind: str
+    database_kind: str
+    delivery_kind: str
+    compute: str
+    load_balancer: str
+    database: str
+    delivery: str
+    monthly_usd: Decimal
+    """Mean billed cost per calendar month."""
+    api_p95_ms: float
+    api_p99_ms: float
+    availability_ratio: float
+    """Composed service-level agreements of load balancer, compute and database."""
+    error_ratio: float
+    why: str
+    """Why it was chosen, or the one reason it lost."""
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What the best candidate of one kind would have cost, or why there is none."""
+
+    role: str
+    """compute, database or delivery."""
+    kind: str
+    label: str
+    """The kind's best design; empty when none is feasible."""
+    monthly_usd: Decimal | None
+    """Mean billed cost per calendar month of the whole best candidate of this kind."""
+    why: str
+    """`recommended`, by how much it is dearer, or the reason nothing of the kind is feasible."""
+
+
+@dataclass(frozen=True, slots=True)
+class RejectionNote:
+    """Why a design, or a combination of designs, was not considered further."""
+
+    subject: str
+    constraint: str
+    observed: float
+    limit: float
+    unit: str
+    candidates: int
+    """Candidates that fell with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class DesignNote:
+    """One design of the recommended candidate."""
+
+    role: str
+    kind: str
+    service_name: str
+    resource_name: str
+    label: str
+    settings: dict[str, str | int | float | bool]
+    sla_ratio: float
+    sla_source: str
+    rto_minutes: float
+    rpo_minutes: float
+    daily: dict[str, tuple[float, ...]]
+    """Series per day of a simulated design: servers_mean, servers_max, utilisation_mean_ratio,
+    utilisation_max_ratio, requests, failed_requests. Empty for platform services."""
+    figures: dict[str, float]
+    """peak_requests_per_s, saturation_requests_per_s, headroom_ratio, mean_ms, p50_ms, p95_ms, p99_ms."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChargeNote:
+    """One FOCUS charge of the recommended candidate."""
+
+    billing_period: str
+    service_name: str
+    service_category: str
+    resource_name: str
+    region_id: str
+    sku_meter: str
+    sku_price_id: str
+    charge_description: str
+    consumed_quantity: Decimal
+    consumed_unit: str
+    pricing_quantity: Decimal
+    pricing_unit: str
+    list_unit_price: Decimal
+    list_cost: Decimal
+    effective_cost: Decimal
+    billed_cost: Decimal
+    pricing_category: str
+    x_tier_begin: Decimal
+    x_free: bool
+    x_formula: str
+    x_price_source: str
+    x_price_as_of: str
+
+
+@dataclass(frozen=True, slots=True)
+class TerraformAttributeNote:
+    name: str
+    type: str
+    value: str | int | float | bool | tuple[str, ...]
+    condition: str
+    requirement: str
+
+
+@dataclass(frozen=True, slots=True)
+class TerraformVariableNote:
+    name: str
+    description: str
+    attributes: tuple[TerraformAttributeNote, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CostRange:
+    """What uncertain inputs and traffic luck do to the recommended candidate's monthly cost."""
+
+    draws: int
+    p10_usd: float
+    p50_usd: float
+    p90_usd: float
+    standard_error_usd: float
+    """Standard error of the mean over the draws."""
+    budget_breach_ratio: float | None
+    """Share of draws above the budget; None without a budget."""
+
+
+@dataclass(frozen=True, slots=True)
+class Driver:
+    """What one uncertain input does to the monthly cost when it moves alone from low to high."""
+
+    path: str
+    low_usd: float
+    high_usd: float
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How the search went. `considered == rejected + pruned + priced`."""
+
+    considered: int
+    rejected: int
+    pruned: int
+    """Proven dearer than another candidate of the same kinds without being billed whole."""
+    priced: int
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """The answer to one scenario."""
+
+    format: str
+    version: str
+    scenario: dict[str, Any]
+    """The scenario as given, with defaults filled in, as JSON values."""
+    scenario_name: str
+    region_id: str
+    months: tuple[str, ...]
+    """Billing periods simulated, `YYYY-MM`."""
+    first_day: str
+    days: int
+    seed: int
+    price_book: PriceBookNote
+    headline: str
+    """The recommendation in one paragraph."""
+    chosen: Option
+    alternatives: tuple[Option, ...]
+    """The cheapest candidate of every other combination of kinds, cheapest first."""
+    comparisons: tuple[Comparison, ...]
+    """Side by side: every allowed kind of compute, database and delivery."""
+    rejections: tuple[RejectionNote, ...]
+    counts: Counts
+    cost_range: CostRange
+    drivers: tuple[Driver, ...]
+    requirements: tuple[Requirement, ...]
+    designs: tuple[DesignNote, ...]
+    charges: tuple[ChargeNote, ...]
+    daily_cost_usd: dict[str, tuple[float, ...]]
+    """Billed cost per day by service name."""
+    daily_load: dict[str, tuple[float, ...]]
+    """Per day: page_views, sessions, api_requests, asset_requests, egress_gb, model_views."""
+    first_view_ms: dict[str, tuple[float, float]]
+    """Median and 95th percentile of the first view of a 3D model, by geography."""
+    terraform: tuple[TerraformVariableNote, ...]
+    assumptions: tuple[AssumptionNote, ...]
+
+    @property
+    def monthly_usd(self) -> Decimal:
+        """Mean billed cost of the recommended candidate per calendar month."""
+        return self.chosen.monthly_usd
+
+
+def encode(run: Run) -> bytes:
+    """A run as indented JSON with a final newline; the same run gives the same bytes."""
+    return msgspec.json.format(msgspec.json.encode(run), indent=1) + b"\n"
+
+
+def read_run(path: Path) -> Run:
+    """Read a saved run. Raises RunFileError with what is wrong and what to type next."""
+    again = "Write it again with: costmodel simulate SCENARIO --save RUN.json"
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise RunFileError(str(path), [Fault("", f"cannot be read: {error.strerror}")], again) from None
+    try:
+        run = msgspec.json.decode(content, type=Run)
+    except msgspec.ValidationError as error:
+        raise RunFileError(str(path), [Fault("", _sentence(error))], again) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise RunFileError(str(path), [Fault("", f"is not JSON: {_sentence(error)}")], again) from None
+    if run.format != FORMAT:
+        fault = Fault("format", f"must be {FORMAT}, written by this version", run.format[:40])
+        raise RunFileError(str(path), [fault], again)
+    return run
+
+
+def _sentence(error: Exception) -> str:
+    return str(error).splitlines()[0].replace("`", "")

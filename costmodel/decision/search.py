@@ -1,0 +1,338 @@
+"""The search: simulate each design once, drop what breaks an objective, cost until the rest is proven dearer.
+
+Candidates are compared within groups of the same kinds (EC2 or Lambda, RDS or DynamoDB, ...), so that
+the cheapest of every group stands beside the recommendation. Within a group candidates are costed
+in order of a lower bound, and the group ends when the next bound exceeds the cheapest so far.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from costmodel.billing.charge import Bill
+from costmodel.billing.rate import bill
+from costmodel.billing.tariff import CostSketch, Tariff
+from costmodel.capacity.result import Limit
+from costmodel.decision.candidate import Candidate, SimulatedDesign, Tiers, combine, count_combinations
+from costmodel.decision.constraints import Promise, joint_limits, promise, single_tier_limits
+from costmodel.demand.demand import Demand
+from costmodel.errors import Infeasible, PriceNotFound
+from costmodel.pricing.book import PriceBook
+from costmodel.scenario.model import Scenario
+from costmodel.services._base import TIER_ROLES, Footprint, PlatformDesign, Role, TierDesign, Usage
+from costmodel.services.registry import PLATFORM_SERVICES, TIER_SERVICES
+
+FLOAT_SLACK = 1e-9
+"""Relative error that a float cost may have against the exact bill."""
+
+Progress = Callable[[str, int, int], None]
+"""Told what is going on, how many steps are done and how many there are."""
+
+
+def silent(step: str, done: int, total: int) -> None:
+    """A `Progress` that tells nobody."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Evaluation:
+    """A candidate that meets the objectives, with its whole bill."""
+
+    candidate: Candidate
+    platform: tuple[PlatformDesign, ...]
+    promise: Promise
+    bill: Bill
+    monthly_usd: Decimal
+    """Mean billed cost per calendar month."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """A design or a combination of designs that cannot be recommended, and the one reason."""
+
+    subject: str
+    kinds: tuple[str, ...]
+    """Kinds of the designs it is about."""
+    limit: Limit
+    candidates: int
+    """How many candidates it is part of."""
+
+    @property
+    def excess(self) -> float:
+        """Observed over allowed: how badly the limit is missed."""
+        return _excess(self.limit)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SearchResult:
+    """What the search found. `considered == rejected + pruned + priced`."""
+
+    best: Evaluation
+    rivals: tuple[Evaluation, ...]
+    """The cheapest candidate of every other combination of kinds, cheapest first."""
+    rejections: tuple[Rejection, ...]
+    considered: int
+    rejected: int
+    pruned: int
+    priced: int
+
+
+def simulate_design(design: TierDesign, demand: Demand) -> SimulatedDesign:
+    """Run one tier design over the demand and meter it."""
+    capacity = design.simulate(demand)
+    return SimulatedDesign(
+        design, capacity, design.usage(demand, capacity), design.footprint(demand, capacity)
+    )
+
+
+def search(scenario: Scenario, demand: Demand, book: PriceBook, progress: Progress = silent) -> SearchResult:
+    """Find the cheapest candidate that meets the objectives, and the cheapest of every other kind.
+
+    Raises Infeasible when nothing meets the objectives, PriceNotFound when no design of a tier can
+    be priced in the region.
+    """
+    simulated = simulate_all(scenario, demand, progress)
+    considered = count_combinations(simulated)
+    survivors, rejections = _keep_sound(scenario, simulated)
+    tariff = Tariff(book, free_tier=scenario.account.free_tier)
+    sketches, unpriced = _sketch_alone(scenario, survivors, tariff)
+    rejections += unpriced
+    survivors = {role: [tier for tier in tiers if tier in sketches] for role, tiers in survivors.items()}
+    feasible, joint = _keep_feasible(scenario, survivors)
+    rejections += joint
+    platform = tuple(service.design(scenario) for service in PLATFORM_SERVICES)
+    pricer = _Pricer(demand, platform, tariff, sketches)
+    winners, over_budget, priced = _cheapest_of_each_kind(scenario, demand, book, pricer, feasible, progress)
+    rejections += over_budget
+    if not winners:
+        raise Infeasible(_explain(scenario, simulated, rejections))
+    ranked = sorted(winners, key=lambda evaluation: evaluation.monthly_usd)
+    return SearchResult(
+        best=ranked[0],
+        rivals=tuple(ranked[1:]),
+        rejections=tuple(
+            sorted(rejections, key=lambda rejection: (-rejection.candidates, rejection.subject))
+        ),
+        considered=considered,
+        rejected=considered - len(feasible),
+        pruned=len(feasible) - priced,
+        priced=priced,
+    )
+
+
+def simulate_all(
+    scenario: Scenario, demand: Demand, progress: Progress = silent
+) -> dict[Role, list[SimulatedDesign]]:
+    """Simulate every design worth considering, once."""
+    designs = [design for service in TIER_SERVICES for design in service.designs(scenario, demand)]
+    simulated: dict[Role, list[SimulatedDesign]] = {role: [] for role in TIER_ROLES}
+    for done, design in enumerate(designs):
+        progress("simulating designs", done, len(designs))
+        simulated[design.role].append(simulate_design(design, demand))
+    progress("simulating designs", len(designs), len(designs))
+    return simulated
+
+
+def _keep_sound(
+    scenario: Scenario, simulated: Tiers
+) -> tuple[dict[Role, list[SimulatedDesign]], list[Rejection]]:
+    sound: dict[Role, list[SimulatedDesign]] = {role: [] for role in simulated}
+    rejections = []
+    for role, tiers in simulated.items():
+        for tier in tiers:
+            broken = _worst(single_tier_limits(tier, scenario.objectives))
+            if broken is None:
+                sound[role].append(tier)
+            else:
+                rejections.append(_reject(tier, broken, simulated))
+    return sound, rejections
+
+
+def _sketch_alone(
+    scenario: Scenario, tiers: Tiers, tariff: Tariff
+) -> tuple[dict[SimulatedDesign, CostSketch], list[Rejection]]:
+    """The usage of each design, compiled for costing; designs without a published price fall."""
+    sketches: dict[SimulatedDesign, CostSketch] = {}
+    rejections = []
+    for role, designs in tiers.items():
+        missing: PriceNotFound | None = None
+        for tier in designs:
+            try:
+                sketches[tier] = tariff.sketch(tier.usages)
+            except PriceNotFound as error:
+                missing = error
+                limit = Limit(f"published price in {scenario.region}", 1, 0, "missing prices")
+                rejections.append(_reject(tier, limit, tiers))
+        if missing is not None and not any(tier in sketches for tier in tiers[role]):
+            raise missing
+    return sketches, rejections
+
+
+def _keep_feasible(scenario: Scenario, tiers: Tiers) -> tuple[list[Candidate], list[Rejection]]:
+    """Candidates that meet the objectives as a whole. Delivery does not enter the joint limits."""
+    feasible: list[Candidate] = []
+    fallen: dict[tuple[SimulatedDesign, SimulatedDesign], tuple[Limit, int]] = {}
+    verdicts: dict[tuple[SimulatedDesign, ...], Limit | None] = {}
+    for candidate in combine(tiers):
+        inside = (candidate.compute, candidate.load_balancer, candidate.database)
+        if inside not in verdicts:
+            verdicts[inside] = _worst(joint_limits(candidate, scenario.objectives))
+        broken = verdicts[inside]
+        if broken is None:
+            feasible.append(candidate)
+        else:
+            pair = (candidate.compute, candidate.database)
+            fallen[pair] = (broken, fallen.get(pair, (broken, 0))[1] + 1)
+    rejections = [
+        Rejection(
+            f"{compute.design.label} with {database.design.label}",
+            (compute.design.kind, database.design.kind),
+            limit,
+            count,
+        )
+        for (compute, database), (limit, count) in fallen.items()
+    ]
+    return feasible, rejections
+
+
+def _cheapest_of_each_kind(
+    scenario: Scenario,
+    demand: Demand,
+    book: PriceBook,
+    pricer: _Pricer,
+    feasible: Sequence[Candidate],
+    progress: Progress,
+) -> tuple[list[Evaluation], list[Rejection], int]:
+    groups: defaultdict[tuple[str, str, str], list[Candidate]] = defaultdict(list)
+    for candidate in feasible:
+        groups[candidate.kinds].append(candidate)
+    winners: list[Evaluation] = []
+    rejections: list[Rejection] = []
+    priced = 0
+    for done, members in enumerate(groups.values()):
+        progress("costing candidates", done, len(groups))
+        best, cost_usd = members[0], math.inf
+        for candidate, lower_bound_usd in pricer.by_lower_bound(members):
+            if lower_bound_usd > cost_usd * (1 + FLOAT_SLACK):
+                break
+            whole_usd = pricer.cost_usd(candidate)
+            priced += 1
+            if whole_usd < cost_usd:
+                best, cost_usd = candidate, whole_usd
+        winner = evaluate(scenario, demand, book, pricer.platform, best)
+        over = _over_budget(scenario, winner, len(members))
+        if over is None:
+            winners.append(winner)
+        else:
+            rejections.append(over)
+    progress("costing candidates", len(groups), len(groups))
+    return winners, rejections, priced
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Pricer:
+    """Costs of whole candidates and bounds on them, in floats; the winners are then billed exactly."""
+
+    demand: Demand
+    platform: tuple[PlatformDesign, ...]
+    tariff: Tariff
+    sketches: dict[SimulatedDesign, CostSketch]
+
+    def cost_usd(self, candidate: Candidate) -> float:
+        """What the whole candidate's bill comes to."""
+        platform = self.tariff.sketch(platform_usages(self.platform, self.demand, candidate.footprint))
+        return self.tariff.cost_usd([*(self.sketches[tier] for tier in candidate.tiers), platform])
+
+    def by_lower_bound(self, members: Sequence[Candidate]) -> list[tuple[Candidate, float]]:
+        """Members with what they cost at least, cheapest first.
+
+        Each tier is costed alone, with the free allowances all to itself. The platform is costed at
+        the smallest footprint of any member: platform charges never fall as a footprint grows.
+        """
+        alone = {
+            tier: self.tariff.cost_usd([self.sketches[tier]])
+            for tier in {tier for member in members for tier in member.tiers}
+        }
+        lightest = Footprint.none(self.demand.days)
+        for tiers in zip(*(member.tiers for member in members), strict=True):
+            lightest = lightest + Footprint.smallest({tier.footprint for tier in tiers})
+        usages = platform_usages(self.platform, self.demand, lightest)
+        platform_usd = self.tariff.cost_usd([self.tariff.sketch(usages)])
+        bounded = [(member, platform_usd + sum(alone[tier] for tier in member.tiers)) for member in members]
+        return sorted(bounded, key=lambda item: item[1])
+
+
+def evaluate(
+    scenario: Scenario,
+    demand: Demand,
+    book: PriceBook,
+    platform: tuple[PlatformDesign, ...],
+    candidate: Candidate,
+) -> Evaluation:
+    """Bill a whole candidate: tiers and allowances are shared between its services."""
+    usages = candidate.usages + platform_usages(platform, demand, candidate.footprint)
+    whole = bill(usages, book, free_tier=scenario.account.free_tier)
+    monthly_usd = whole.billed_cost / len(demand.calendar.periods)
+    return Evaluation(candidate, platform, promise(candidate), whole, monthly_usd)
+
+
+def platform_usages(
+    platform: tuple[PlatformDesign, ...], demand: Demand, footprint: Footprint
+) -> tuple[Usage, ...]:
+    """What the platform services of a candidate use."""
+    return tuple(usage for design in platform for usage in design.usage(demand, footprint))
+
+
+def _over_budget(scenario: Scenario, best: Evaluation, members: int) -> Rejection | None:
+    budget = scenario.constraints.monthly_budget_usd
+    if budget is None or best.monthly_usd <= Decimal(repr(budget)):
+        return None
+    limit = Limit("monthly budget", float(best.monthly_usd), budget, "USD")
+    return Rejection(" with ".join(best.candidate.labels), best.candidate.kinds, limit, members)
+
+
+def _worst(limits: Iterator[Limit]) -> Limit | None:
+    """The broken limit that is missed by the largest factor; None when all hold."""
+    broken = [limit for limit in limits if limit.broken]
+    if not broken:
+        return None
+    return max(broken, key=_excess)
+
+
+def _excess(limit: Limit) -> float:
+    return limit.observed / limit.limit if limit.limit > 0 else float("inf")
+
+
+def _reject(tier: SimulatedDesign, limit: Limit, tiers: Tiers) -> Rejection:
+    return Rejection(tier.design.label, (tier.design.kind,), limit, _containing(tier, tiers))
+
+
+def _containing(tier: SimulatedDesign, tiers: Tiers) -> int:
+    return count_combinations({**tiers, tier.design.role: [tier]})
+
+
+def _explain(scenario: Scenario, simulated: Tiers, rejections: Sequence[Rejection]) -> str:
+    """Which objective cannot be met, by how much the nearest misses, and what to relax."""
+    empty = [role.value.replace("_", " ") for role, tiers in simulated.items() if not tiers]
+    if empty:
+        return (
+            f"no {' and no '.join(empty)} design fits the constraints of {scenario.name!r}. "
+            "Allow more under `constraints`."
+        )
+    nearest: dict[str, Rejection] = {}
+    for rejection in rejections:
+        known = nearest.get(rejection.limit.constraint)
+        if known is None or rejection.excess < known.excess:
+            nearest[rejection.limit.constraint] = rejection
+    lines = [f"nothing meets the objectives of {scenario.name!r}. The nearest misses, by what they break:"]
+    for constraint, rejection in nearest.items():
+        limit = rejection.limit
+        lines.append(
+            f"  - {constraint}: {rejection.subject} needs {limit.observed:,.6g} {limit.unit}, "
+            f"allowed {limit.limit:,.6g}"
+        )
+    lines.append("Relax one of these under `objectives` or `constraints` in the scenario.")
+    return "\n".join(lines)

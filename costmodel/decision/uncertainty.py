@@ -1,0 +1,112 @@
+"""How sure the cost is: the recommended candidate under uncertain inputs and traffic luck.
+
+Each uncertain input has a random stream of its own, keyed by its path, so that adding an input does
+not reshuffle the others. `low` and `high` are read as 10th and 90th percentile.
+"""
+
+from __future__ import annotations
+
+import math
+import zlib
+from collections.abc import Mapping
+from statistics import NormalDist
+
+import numpy as np
+
+from costmodel.billing.tariff import Tariff
+from costmodel.decision.candidate import Candidate
+from costmodel.decision.run import CostRange, Driver
+from costmodel.decision.search import Evaluation, Progress, platform_usages, silent, simulate_design
+from costmodel.demand.synthesise import synthesise
+from costmodel.pricing.book import PriceBook
+from costmodel.scenario.assumptions import uncertain_inputs, with_values
+from costmodel.scenario.estimate import Range
+from costmodel.scenario.model import Scenario
+from costmodel.services.registry import PLATFORM_SERVICES
+
+DRAWS = 16
+P90_DEVIATES = NormalDist().inv_cdf(0.9)
+
+
+def cost_range_of(
+    scenario: Scenario, chosen: Evaluation, book: PriceBook, progress: Progress = silent
+) -> tuple[CostRange, tuple[Driver, ...]]:
+    """Simulate and bill the chosen candidate again under other inputs and other traffic.
+
+    Returns the range over `DRAWS` draws, and each uncertain input's effect when it moves alone,
+    largest first.
+    """
+    inputs = uncertain_inputs(scenario)
+    drawn = _stratified(scenario.seed, inputs)
+    costs = np.empty(DRAWS)
+    steps = DRAWS + 2 * len(inputs)
+    for draw in range(DRAWS):
+        progress("measuring uncertainty", draw, steps)
+        values = {path: deviates[draw] for path, deviates in drawn.items()}
+        sample = with_values(scenario, {path: quantile(inputs[path], z) for path, z in values.items()})
+        costs[draw] = monthly_usd(sample, chosen, book, seed=_draw_seed(scenario.seed, draw))
+    drivers = []
+    for done, (path, given) in enumerate(inputs.items()):
+        progress("measuring uncertainty", DRAWS + 2 * done, steps)
+        ends = [
+            monthly_usd(with_values(scenario, {path: value}), chosen, book, seed=scenario.seed)
+            for value in (given.low, given.high)
+        ]
+        drivers.append(Driver(path, *ends))
+    progress("measuring uncertainty", steps, steps)
+    drivers.sort(key=lambda driver: (-abs(driver.high_usd - driver.low_usd), driver.path))
+    return _range(scenario, costs), tuple(drivers)
+
+
+def monthly_usd(scenario: Scenario, chosen: Evaluation, book: PriceBook, *, seed: int) -> float:
+    """Mean monthly cost of the chosen designs, unchanged, under another scenario."""
+    demand = synthesise(scenario, seed=seed)
+    tiers = [simulate_design(tier.design.under(scenario), demand) for tier in chosen.candidate.tiers]
+    platform = tuple(service.design(scenario) for service in PLATFORM_SERVICES)
+    usages = platform_usages(platform, demand, Candidate(*tiers).footprint)
+    tariff = Tariff(book, free_tier=scenario.account.free_tier)
+    cost_usd = tariff.cost_usd([tariff.sketch(tier.usages) for tier in tiers] + [tariff.sketch(usages)])
+    return cost_usd / len(demand.calendar.periods)
+
+
+def quantile(given: Range, z: float) -> float:
+    """The value of an uncertain input at a standard normal deviate.
+
+    Two half-bells that meet at the median, in logarithms where all three values are positive, cut at
+    the input's own bounds.
+    """
+    outer = given.high if z >= 0 else given.low
+    share = abs(z) / P90_DEVIATES
+    if given.low > 0:
+        value = given.mid * math.exp(share * math.log(outer / given.mid))
+    else:
+        value = given.mid + share * (outer - given.mid)
+    return min(max(value, given.least), given.most)
+
+
+def _stratified(seed: int, inputs: Mapping[str, Range]) -> dict[str, np.ndarray]:
+    """Standard normal deviates per input, one from each of `DRAWS` equally likely strata, in random order."""
+    bell = NormalDist()
+    drawn = {}
+    for path in inputs:
+        stream = np.random.default_rng([seed, zlib.crc32(path.encode())])
+        levels = (stream.permutation(DRAWS) + stream.random(DRAWS)) / DRAWS
+        drawn[path] = np.array([bell.inv_cdf(min(max(level, 1e-9), 1 - 1e-9)) for level in levels])
+    return drawn
+
+
+def _draw_seed(seed: int, draw: int) -> int:
+    return int(np.random.SeedSequence([seed, draw]).generate_state(1)[0])
+
+
+def _range(scenario: Scenario, costs: np.ndarray) -> CostRange:
+    budget = scenario.constraints.monthly_budget_usd
+    p10, p50, p90 = (float(value) for value in np.quantile(costs, [0.1, 0.5, 0.9]))
+    return CostRange(
+        draws=len(costs),
+        p10_usd=p10,
+        p50_usd=p50,
+        p90_usd=p90,
+        standard_error_usd=float(costs.std(ddof=1) / math.sqrt(len(costs))),
+        budget_breach_ratio=None if budget is None else float((costs > budget).mean()),
+    )

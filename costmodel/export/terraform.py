@@ -1,0 +1,113 @@
+"""Terraform variables: typed and validated declarations, and the recommended values.
+
+One object variable per component, with the input names of the matching module of
+terraform-aws-modules, so that a root module can pass `var.autoscaling.min_size` on unchanged.
+Source: terraform-aws-modules at vpc 6.6.0, autoscaling 9.2.1, alb 10.5.0, lambda 8.8.1, rds 7.2.0,
+rds-aurora 10.2.0, dynamodb-table 5.5.0, cloudfront 6.6.0, s3-bucket 5.15.4, route53 6.4.0.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+from costmodel.decision.run import Run, TerraformAttributeNote, TerraformVariableNote
+
+VARIABLES_FILE = "variables.tf"
+VALUES_FILE = "costmodel.auto.tfvars.json"
+
+
+def terraform_files(run: Run) -> dict[str, bytes]:
+    """The exported files by name: declarations and values."""
+    return {
+        VARIABLES_FILE: variables_tf(run).encode(),
+        VALUES_FILE: tfvars_json(run).encode(),
+    }
+
+
+def variables_tf(run: Run) -> str:
+    """Declarations with types and validations, formatted as `terraform fmt` would."""
+    blocks = [
+        "# Variables of the configuration that costmodel recommends. The values are in "
+        f"{VALUES_FILE}.\n# Validations hold the limits AWS sets and the sense of each value.",
+        _simple_variable(
+            "region",
+            "AWS region that serves the shop.",
+            "string",
+            'can(regex("^[a-z]{2}(-[a-z]+)+-[0-9]$", var.region))',
+            "The region must be an AWS region code such as eu-west-1.",
+        ),
+        _simple_variable(
+            "tags",
+            "Tags for every resource.",
+            "map(string)",
+            "alltrue([for key in keys(var.tags) : length(key) <= 128])",
+            "A tag key has at most 128 characters.",
+        ),
+        *(_object_variable(variable) for variable in run.terraform),
+    ]
+    return "\n\n".join(blocks) + "\n"
+
+
+def tfvars_json(run: Run) -> str:
+    """The recommended values. JSON literals cannot be mis-escaped."""
+    values: dict[str, object] = {
+        "//": (
+            f"Written by costmodel {run.version} for scenario {run.scenario_name!r}, seed {run.seed}, "
+            f"price book {run.price_book.digest[:12]} ({run.price_book.newest_as_of})."
+        ),
+        "region": run.region_id,
+        "tags": {"managed-by": "terraform", "scenario": run.scenario_name},
+    }
+    for variable in run.terraform:
+        values[variable.name] = {attribute.name: attribute.value for attribute in variable.attributes}
+    return json.dumps(values, indent=2, ensure_ascii=False) + "\n"
+
+
+def _simple_variable(name: str, description: str, kind: str, condition: str, message: str) -> str:
+    return "\n".join(
+        [
+            f'variable "{name}" {{',
+            f"  description = {quoted(description)}",
+            f"  type        = {kind}",
+            "  nullable    = false",
+            "",
+            *_validation(condition, message),
+            "}",
+        ]
+    )
+
+
+def _object_variable(variable: TerraformVariableNote) -> str:
+    width = max(len(attribute.name) for attribute in variable.attributes)
+    lines = [
+        f'variable "{variable.name}" {{',
+        f"  description = {quoted(variable.description)}",
+        "  type = object({",
+        *(f"    {attribute.name:<{width}} = {attribute.type}" for attribute in variable.attributes),
+        "  })",
+        "  nullable = false",
+    ]
+    for attribute in variable.attributes:
+        if attribute.condition:
+            lines += ["", *_attribute_validation(variable.name, attribute)]
+    return "\n".join([*lines, "}"])
+
+
+def _attribute_validation(variable: str, attribute: TerraformAttributeNote) -> Iterator[str]:
+    reference = f"var.{variable}.{attribute.name}"
+    condition = attribute.condition.replace("{value}", reference)
+    return _validation(condition, f"The value of {variable}.{attribute.name} {attribute.requirement}.")
+
+
+def _validation(condition: str, message: str) -> Iterator[str]:
+    yield "  validation {"
+    yield f"    condition     = {condition}"
+    yield f"    error_message = {quoted(message)}"
+    yield "  }"
+
+
+def quoted(text: str) -> str:
+    """A HCL string literal. Source: HCL native syntax, template and escape rules (terraform 1.11)."""
+    escaped = json.dumps(text, ensure_ascii=False)
+    return escaped.replace("${", "$${").replace("%{", "%%{")

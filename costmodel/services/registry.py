@@ -1,0 +1,39 @@
+"""The services the tool knows. Adding one is a new file beside this one and a line in its tuple here."""
+
+from __future__ import annotations
+
+from costmodel.services import (
+    aurora,
+    cloudfront,
+    cloudwatch,
+    dynamodb,
+    ec2,
+    elb,
+    kms,
+    lambda_,
+    rds,
+    route53,
+    s3,
+    vpc,
+    waf,
+)
+from costmodel.services._base import PlatformService, TierService
+
+TIER_SERVICES: tuple[TierService, ...] = (
+    ec2.SERVICE,
+    lambda_.SERVICE,
+    elb.SERVICE,
+    rds.SERVICE,
+    aurora.SERVICE,
+    dynamodb.SERVICE,
+    cloudfront.SERVICE,
+)
+PLATFORM_SERVICES: tuple[PlatformService, ...] = (
+    s3.SERVICE,
+    route53.SERVICE,
+    cloudwatch.SERVICE,
+    vpc.SERVICE,
+    waf.SERVICE,
+    kms.SERVICE,
+)
+SERVICES: tuple[TierService | PlatformService, ...] = TIER_SERVICES + PLATFORM_SERVICES

@@ -1,0 +1,303 @@
+from decimal import Decimal
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from costmodel.capacity.instances import instance_type
+from costmodel.demand.calendar import BillingPeriod, Calendar
+from costmodel.demand.demand import Demand, FanOut, read_only
+from costmodel.errors import ScenarioError
+from costmodel.pricing.price import PriceQuery
+from costmodel.scenario.model import Scenario
+from costmodel.services.ec2 import SERVICE, Ec2Fleet
+
+MINUTES = 30 * 1440
+
+
+def demand_of(requests_per_s, jobs_per_call=0.0, response_bytes=8 * 1024, months=1):
+    """November 2026 onwards with the given API calls per second in every minute."""
+    calendar = Calendar.of(BillingPeriod(2026, 11), months)
+    pages = np.broadcast_to(np.asarray(requests_per_s, float) * 60, (1, calendar.minutes))
+    fan_out = FanOut(0, 0, 0, 0, 1.0, 1024, response_bytes, 0.1, 2.0, 0.5, jobs_per_call, 0.2)
+    days = read_only(np.ones(calendar.days))
+    return Demand(calendar, ("europe",), read_only(pages), read_only(pages * 0), fan_out, days, days)
+
+
+def scenario_of(**parts):
+    values = {
+        "name": "shop",
+        "region": "eu-west-1",
+        "start": "2026-11",
+        "traffic": {"monthly_visitors": {"europe": 1_000}},
+    }
+    return Scenario(**(values | parts))
+
+
+def fleet_of(name="m5.large", **changes):
+    scenario = scenario_of(api={"cpu_ms_per_call": 10, "wait_ms_per_call": 5})
+    values = {
+        "region_id": "eu-west-1",
+        "instance": instance_type(name),
+        "target_ratio": 0.5,
+        "min_size": 2,
+        "max_size": 20,
+        "zones": 2,
+        "purchase": "on_demand",
+        "vcpu_quota": 640,
+        "api": scenario.api,
+        "rendering": scenario.rendering,
+        "database": scenario.database,
+    }
+    return Ec2Fleet(**(values | changes))
+
+
+def quantities(usages):
+    return {
+        (usage.meter.query.usage_type, usage.meter.query.term): usage.consumed_quantity for usage in usages
+    }
+
+
+def broken(capacity):
+    return {limit.constraint for limit in capacity.limits if limit.broken}
+
+
+class TestBilling:
+    def test_quiet_month_on_demand(self):
+        """2 instances x 720 hours; 2 x 20 GB for one whole month."""
+        fleet, demand = fleet_of(), demand_of(10)
+        usages = fleet.usage(demand, fleet.simulate(demand))
+        assert quantities(usages) == {
+            ("BoxUsage:m5.large", "OnDemand"): Decimal(1440),
+            ("EBS:VolumeUsage.gp3", "OnDemand"): Decimal(40),
+        }
+        assert [usage.meter.consumed_unit for usage in usages] == ["Hours", "GB-Months"]
+        assert usages[0].meter.query == PriceQuery("AmazonEC2", "eu-west-1", "BoxUsage:m5.large")
+
+    def test_reservation_is_paid_used_or_not_and_the_rest_on_demand(self):
+        """400 calls/s x 10 ms = 4 vCPU, at 50 % of 2 vCPU each 4 instances: 2 reserved, 2 on demand."""
+        fleet, demand = fleet_of(purchase="reserved_1yr_no_upfront"), demand_of(400)
+        assert quantities(fleet.usage(demand, fleet.simulate(demand))) == {
+            ("BoxUsage:m5.large", "OnDemand"): Decimal(1440),
+            ("BoxUsage:m5.large", "Reserved standard 1yr No Upfront"): Decimal(1440),
+            ("EBS:VolumeUsage.gp3", "OnDemand"): Decimal(80),
+        }
+
+    def test_three_years_have_their_own_term(self):
+        fleet, demand = fleet_of(purchase="reserved_3yr_no_upfront"), demand_of(1)
+        found = quantities(fleet.usage(demand, fleet.simulate(demand)))
+        assert found["BoxUsage:m5.large", "Reserved standard 3yr No Upfront"] == 1440
+        assert found["BoxUsage:m5.large", "OnDemand"] == 0
+
+    def test_months_are_billed_apart(self):
+        """November has 720 hours, December 744; a volume-month is a month in both."""
+        fleet, demand = fleet_of(), demand_of(10, months=2)
+        usages = fleet.usage(demand, fleet.simulate(demand))
+        assert [usage.consumed_quantity for usage in usages] == [1440, 1488, 40, 40]
+        assert [str(usage.billing_period) for usage in usages[:2]] == ["2026-11", "2026-12"]
+
+    def test_scaling_out_for_a_day_is_billed_by_the_minute(self):
+        """From 100 to 400 calls/s in hour 24 and back in hour 48: 2 more instances from minute 1444.
+
+        High in 1440 to 1442, seen at the end of 1443. Low (0.25 < 0.35) in 2880 to 2894, seen at the
+        end of 2895, draining up to 2900: 1457 minutes of 2 instances.
+        """
+        rate = np.full(MINUTES, 100.0)
+        rate[1440:2880] = 400.0
+        fleet, demand = fleet_of(), demand_of(rate)
+        capacity = fleet.simulate(demand)
+        assert capacity.servers[1443] == 2
+        assert capacity.servers[1444] == 4
+        assert capacity.servers[2900] == 4
+        assert capacity.servers[2901] == 2
+        hours = quantities(fleet.usage(demand, capacity))["BoxUsage:m5.large", "OnDemand"]
+        assert float(hours) == pytest.approx(1440 + 2 * 1457 / 60, abs=1e-9)
+
+
+class TestCapacity:
+    def test_speed_of_the_instance_counts(self):
+        """m5 is the reference; a vCPU twice as fast is half as busy."""
+        demand = demand_of(100)
+        slow = fleet_of("m5.large").simulate(demand)
+        fast_type = instance_type("m7g.large")
+        fast = fleet_of("m7g.large").simulate(demand)
+        assert slow.utilisation[0] == pytest.approx(100 * 0.010 / 4)
+        assert fast.utilisation[0] == pytest.approx(0.25 / fast_type.relative_vcpu_speed)
+        assert fast.latency.p95_ms < slow.latency.p95_ms
+
+    def test_rendering_takes_its_share(self):
+        """0.01 jobs x 8 s on top of 10 ms a call: nine times the work."""
+        plain, rendering = fleet_of().simulate(demand_of(10)), fleet_of().simulate(demand_of(10, 0.01))
+        assert rendering.utilisation[0] == pytest.approx(9 * plain.utilisation[0])
+        assert plain.saturation_requests_per_s == pytest.approx(20 * 2 / 0.010)
+        assert rendering.saturation_requests_per_s == pytest.approx(20 * 2 / 0.090)
+
+    def test_lightly_loaded_latency_is_service_and_wait(self):
+        """M/M/4 at 2.5 %: hardly any queue, an exponential 10 ms behind 5 ms of waiting for others."""
+        latency = fleet_of().simulate(demand_of(10)).latency
+        assert latency.mean_ms == pytest.approx(15.0, abs=0.01)
+        assert latency.p95_ms == pytest.approx(5 + 10 * np.log(20), rel=0.01)
+
+    def test_overload_fails_and_shows(self):
+        """4 vCPU serve 400 calls/s at most; of 800 half fail, once 10 s of work wait."""
+        fleet, demand = fleet_of(max_size=2), demand_of(800)
+        capacity = fleet.simulate(demand)
+        assert capacity.error_ratio == pytest.approx(0.5, abs=1e-3)
+        assert capacity.headroom_ratio == pytest.approx(1 - 800 / 400)
+        assert capacity.latency.p50_ms > 9_000
+
+    def test_connections_follow_the_most_instances(self):
+        """4 instances x 2 vCPU x 10."""
+        assert fleet_of().simulate(demand_of(400)).peak_connections == 80
+
+
+class TestLimits:
+    def test_quiet_group_breaks_none(self):
+        assert broken(fleet_of().simulate(demand_of(10, 0.001))) == set()
+
+    def test_network(self):
+        """100 calls/s x 1 MB over 2 instances: 0.42 Gbit/s each; x 2 MB: 0.84 of a baseline of 0.75."""
+        fits = fleet_of().simulate(demand_of(100, response_bytes=2**20))
+        assert fits.limits[0].observed == pytest.approx(50 * 2**20 * 8 / 1e9)
+        assert broken(fits) == set()
+        assert broken(fleet_of().simulate(demand_of(100, response_bytes=2**21))) == {
+            "network bandwidth of an instance"
+        }
+
+    def test_vcpu_quota(self):
+        capacity = fleet_of(vcpu_quota=7).simulate(demand_of(400))
+        assert broken(capacity) == {"EC2 vCPU quota of the account"}
+
+    def test_memory_of_a_rendering_job(self):
+        """3 GB and 1 GB for the system do not fit 3.75 but do fit 4: c6g.large has 4, t3.small 2."""
+        assert broken(fleet_of("c6g.large").simulate(demand_of(10, 0.001))) == set()
+        assert "memory of an instance with a rendering job" in broken(
+            fleet_of("t3.small").simulate(demand_of(10, 0.001))
+        )
+
+    def test_burstable_below_and_above_its_baseline(self):
+        """A t4g.large earns 30 % of each vCPU."""
+        speed = instance_type("t4g.large").relative_vcpu_speed
+        below = fleet_of("t4g.large").simulate(demand_of(400 * 0.29 * speed))
+        above = fleet_of("t4g.large").simulate(demand_of(400 * 0.35 * speed))
+        assert broken(below) == set()
+        assert broken(above) == {"CPU credits borrowed by an instance"}
+
+
+def test_footprint_of_a_quiet_month():
+    """1 024 calls/s are 86 400 x 1 024 a day: 0.5 KB of log and 0.2 KB outside make 42.1875 and 16.875 GB."""
+    fleet, demand = fleet_of(max_size=40), demand_of(1024)
+    capacity = fleet.simulate(demand)
+    footprint = fleet.footprint(demand, capacity)
+    assert footprint.log_gb[0] == pytest.approx(42.1875)
+    assert footprint.nat_gb[0] == pytest.approx(42.1875 + 16.875)
+    # 2 reads x 2 KB + 0.5 writes x 1 KB = 4.5 KB a call; half of it crosses to the other zone.
+    assert footprint.inter_az_gb[0] == pytest.approx(1024 * 86_400 * 4.5 / 2**20 / 2)
+    # 10.24 vCPU at 50 % of 2 each: 11 instances.
+    assert footprint.monitored_instance_hours[0] == pytest.approx(11 * 24)
+    assert (footprint.alarms, footprint.nat_gateways, footprint.public_ipv4_addresses) == (2, 2, 0)
+    assert not footprint.vended_log_gb.any()
+
+
+class TestDesigns:
+    def test_small_shop_compares_every_family(self):
+        designs = SERVICE.designs(scenario_of(), demand_of(5))
+        assert 20 <= len(designs) <= 45
+        assert {design.instance.family for design in designs} == {
+            "c7g", "m7g", "c7i", "m7i", "c6g", "m6g", "t4g",
+        }  # fmt: skip
+        assert {design.instance.size for design in designs} == {"medium", "large", "xlarge"}
+        assert {(design.min_size, design.target_ratio) for design in designs} == {(2, 0.5), (2, 0.7)}
+        assert len({design.label for design in designs}) == len(designs)
+
+    def test_large_shop_gets_larger_sizes_and_a_group_held_for_the_peak(self):
+        """20 000 calls/s x 12 ms = 240 m5 vCPUs: 60 of 8 vCPUs at 50 %, 30 of 16, and a half more as headroom."""
+        scenario = scenario_of(constraints={"instance_families": ["m5"]})
+        designs = SERVICE.designs(scenario, demand_of(20_000))
+        assert [(d.instance.size, d.target_ratio, d.min_size, d.max_size) for d in designs] == [
+            ("2xlarge", 0.5, 2, 90),
+            ("2xlarge", 0.7, 2, 65),
+            ("4xlarge", 0.5, 2, 45),
+            ("4xlarge", 0.7, 2, 33),
+            ("2xlarge", 0.7, 43, 65),
+        ]
+
+    def test_commitments_multiply_and_other_compute_excludes(self):
+        demand = demand_of(5)
+        one = SERVICE.designs(scenario_of(), demand)
+        terms = ["on_demand", "reserved_1yr_no_upfront", "reserved_3yr_no_upfront"]
+        three = SERVICE.designs(scenario_of(constraints={"commitments": terms}), demand)
+        assert len(three) == 3 * len(one)
+        assert SERVICE.designs(scenario_of(constraints={"compute": ["lambda"]}), demand) == ()
+
+    def test_unknown_families_are_all_named(self):
+        scenario = scenario_of(constraints={"instance_families": ["m7g", "m7", "zz9"]})
+        with pytest.raises(ScenarioError) as caught:
+            SERVICE.designs(scenario, demand_of(5))
+        assert [fault.path for fault in caught.value.faults] == [
+            "constraints.instance_families.1",
+            "constraints.instance_families.2",
+        ]
+        assert "m7g" in caught.value.faults[0].problem
+
+
+def test_terraform_speaks_the_module_inputs():
+    (variable,) = fleet_of("t4g.large", min_size=3, max_size=9).terraform()
+    values = {attribute.name: attribute.value for attribute in variable.attributes}
+    assert variable.name == "autoscaling"
+    assert values == {
+        "name": "web",
+        "instance_type": "t4g.large",
+        "min_size": 3,
+        "max_size": 9,
+        "desired_capacity": 3,
+        "target_cpu_percent": 50.0,
+        "default_instance_warmup": 300,
+        "volume_size": 20,
+        "volume_type": "gp3",
+        "enable_monitoring": True,
+        "health_check_type": "ELB",
+        "cpu_credits": "unlimited",
+    }
+
+
+def test_recovery_is_detection_and_boot():
+    """60 s of failed checks and 97 s of boot."""
+    assert fleet_of().reliability.rto_minutes == pytest.approx(157 / 60)
+
+
+@st.composite
+def busy_days(draw):
+    """Calls per second by hour of the first two days, quiet afterwards."""
+    rate = np.zeros(MINUTES)
+    hours = draw(st.lists(st.floats(0, 5_000), min_size=48, max_size=48))
+    rate[: 48 * 60] = np.repeat(hours, 60)
+    return rate
+
+
+@given(rate=busy_days(), name=st.sampled_from(["m7g.large", "c7i.xlarge", "t4g.medium"]))
+@settings(max_examples=10, deadline=None)
+def test_any_load_gives_sane_and_repeatable_results(rate, name):
+    fleet, demand = fleet_of(name), demand_of(rate, 0.0005)
+    capacity = fleet.simulate(demand)
+    again = fleet.simulate(demand_of(rate, 0.0005))
+    assert capacity.latency == again.latency
+    np.testing.assert_array_equal(capacity.servers, again.servers)
+    assert np.all(capacity.failed_requests <= capacity.requests)
+    assert np.isfinite([capacity.servers.sum(), capacity.utilisation.sum(), capacity.latency.p99_ms]).all()
+    for usage in fleet.usage(demand, capacity):
+        assert usage.consumed_quantity >= 0
+        assert float(usage.consumed_quantity) == pytest.approx(usage.daily_quantity.sum(), abs=1e-6)
+
+
+@given(rate=busy_days(), factor=st.floats(1, 5))
+@settings(max_examples=10, deadline=None)
+def test_more_load_costs_less_only_within_the_dead_band(rate, factor):
+    """The group does nothing between 0.7 of its target and the target, so history may cost up to 30 %."""
+    fleet = fleet_of("c7i.large", max_size=60)
+    less, more = demand_of(rate), demand_of(rate * factor)
+    hours = [
+        float(fleet.usage(demand, fleet.simulate(demand))[0].consumed_quantity) for demand in (less, more)
+    ]
+    assert hours[1] >= 0.7 * hours[0]
