@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import fields
@@ -197,7 +198,8 @@ def _tier_note(tier: SimulatedDesign, calendar: Calendar) -> DesignNote:
         "p95_ms": capacity.latency.p95_ms,
         "p99_ms": capacity.latency.p99_ms,
     }
-    return _note(tier.design, tier.design.kind, _daily_capacity(capacity, calendar), figures)
+    known = {name: figure for name, figure in figures.items() if math.isfinite(figure)}
+    return _note(tier.design, tier.design.kind, _daily_capacity(capacity, calendar), known)
 
 
 def _platform_note(design: PlatformDesign) -> DesignNote:

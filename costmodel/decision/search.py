@@ -103,8 +103,7 @@ def search(scenario: Scenario, demand: Demand, book: PriceBook, progress: Progre
     survivors = {role: [tier for tier in tiers if tier in sketches] for role, tiers in survivors.items()}
     feasible, joint = _keep_feasible(scenario, survivors)
     rejections += joint
-    platform = tuple(service.design(scenario) for service in PLATFORM_SERVICES)
-    pricer = _Pricer(demand, platform, tariff, sketches)
+    pricer = _Pricer(scenario, demand, tariff, sketches)
     winners, over_budget, priced = _cheapest_of_each_kind(scenario, demand, book, pricer, feasible, progress)
     rejections += over_budget
     if not winners:
@@ -222,7 +221,7 @@ def _cheapest_of_each_kind(
             priced += 1
             if whole_usd < cost_usd:
                 best, cost_usd = candidate, whole_usd
-        winner = evaluate(scenario, demand, book, pricer.platform, best)
+        winner = evaluate(scenario, demand, book, best)
         over = _over_budget(scenario, winner, len(members))
         if over is None:
             winners.append(winner)
@@ -236,15 +235,18 @@ def _cheapest_of_each_kind(
 class _Pricer:
     """Costs of whole candidates and bounds on them, in floats; the winners are then billed exactly."""
 
+    scenario: Scenario
     demand: Demand
-    platform: tuple[PlatformDesign, ...]
     tariff: Tariff
     sketches: dict[SimulatedDesign, CostSketch]
 
     def cost_usd(self, candidate: Candidate) -> float:
         """What the whole candidate's bill comes to."""
-        platform = self.tariff.sketch(platform_usages(self.platform, self.demand, candidate.footprint))
+        platform = self._platform(candidate.footprint)
         return self.tariff.cost_usd([*(self.sketches[tier] for tier in candidate.tiers), platform])
+
+    def _platform(self, footprint: Footprint) -> CostSketch:
+        return self.tariff.sketch(platform_usages(self.scenario, self.demand, footprint))
 
     def by_lower_bound(self, members: Sequence[Candidate]) -> list[tuple[Candidate, float]]:
         """Members with what they cost at least, cheapest first.
@@ -259,31 +261,29 @@ class _Pricer:
         lightest = Footprint.none(self.demand.days)
         for tiers in zip(*(member.tiers for member in members), strict=True):
             lightest = lightest + Footprint.smallest({tier.footprint for tier in tiers})
-        usages = platform_usages(self.platform, self.demand, lightest)
-        platform_usd = self.tariff.cost_usd([self.tariff.sketch(usages)])
+        platform_usd = self.tariff.cost_usd([self._platform(lightest)])
         bounded = [(member, platform_usd + sum(alone[tier] for tier in member.tiers)) for member in members]
         return sorted(bounded, key=lambda item: item[1])
 
 
-def evaluate(
-    scenario: Scenario,
-    demand: Demand,
-    book: PriceBook,
-    platform: tuple[PlatformDesign, ...],
-    candidate: Candidate,
-) -> Evaluation:
+def evaluate(scenario: Scenario, demand: Demand, book: PriceBook, candidate: Candidate) -> Evaluation:
     """Bill a whole candidate: tiers and allowances are shared between its services."""
-    usages = candidate.usages + platform_usages(platform, demand, candidate.footprint)
+    usages = candidate.usages + platform_usages(scenario, demand, candidate.footprint)
     whole = bill(usages, book, free_tier=scenario.account.free_tier)
     monthly_usd = whole.billed_cost / len(demand.calendar.periods)
+    platform = platform_designs(scenario, candidate.footprint)
     return Evaluation(candidate, platform, promise(candidate), whole, monthly_usd)
 
 
-def platform_usages(
-    platform: tuple[PlatformDesign, ...], demand: Demand, footprint: Footprint
-) -> tuple[Usage, ...]:
+def platform_designs(scenario: Scenario, footprint: Footprint) -> tuple[PlatformDesign, ...]:
+    """The platform that stands beside tiers with this footprint."""
+    return tuple(service.design(scenario, footprint) for service in PLATFORM_SERVICES)
+
+
+def platform_usages(scenario: Scenario, demand: Demand, footprint: Footprint) -> tuple[Usage, ...]:
     """What the platform services of a candidate use."""
-    return tuple(usage for design in platform for usage in design.usage(demand, footprint))
+    designs = platform_designs(scenario, footprint)
+    return tuple(usage for design in designs for usage in design.usage(demand, footprint))
 
 
 def _over_budget(scenario: Scenario, best: Evaluation, members: int) -> Rejection | None:

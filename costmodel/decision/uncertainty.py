@@ -22,7 +22,6 @@ from costmodel.pricing.book import PriceBook
 from costmodel.scenario.assumptions import uncertain_inputs, with_values
 from costmodel.scenario.estimate import Range
 from costmodel.scenario.model import Scenario
-from costmodel.services.registry import PLATFORM_SERVICES
 
 DRAWS = 16
 P90_DEVIATES = NormalDist().inv_cdf(0.9)
@@ -62,8 +61,7 @@ def monthly_usd(scenario: Scenario, chosen: Evaluation, book: PriceBook, *, seed
     """Mean monthly cost of the chosen designs, unchanged, under another scenario."""
     demand = synthesise(scenario, seed=seed)
     tiers = [simulate_design(tier.design.under(scenario), demand) for tier in chosen.candidate.tiers]
-    platform = tuple(service.design(scenario) for service in PLATFORM_SERVICES)
-    usages = platform_usages(platform, demand, Candidate(*tiers).footprint)
+    usages = platform_usages(scenario, demand, Candidate(*tiers).footprint)
     tariff = Tariff(book, free_tier=scenario.account.free_tier)
     cost_usd = tariff.cost_usd([tariff.sketch(tier.usages) for tier in tiers] + [tariff.sketch(usages)])
     return cost_usd / len(demand.calendar.periods)

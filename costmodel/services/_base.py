@@ -108,6 +108,12 @@ Source: engineering guess, range 1 to 2; Route 53 alias records to CloudFront li
 Route 53 Developer Guide, "Choosing between alias and non-alias records", 2023-06).
 """
 
+SENT_RATIO = 0.5
+"""Share of the bytes exchanged with other companies that are sent, and so billed as internet egress.
+
+Source: engineering guess; requests to payment and mail providers are about as large as their answers.
+"""
+
 USAGE_TYPE_CODES = {
     "us-east-1": "USE1",
     "us-west-2": "USW2",
@@ -145,10 +151,10 @@ class Footprint:
     """Application log bytes sent to CloudWatch Logs by an agent."""
     vended_log_gb: FloatArray
     """Log bytes that AWS services deliver themselves: Lambda and flow logs."""
-    nat_gb: FloatArray
-    """Bytes that private subnets move through NAT gateways, both ways."""
-    inter_az_gb: FloatArray
-    """Bytes moved between Availability Zones, counted once; AWS bills each side."""
+    outside_gb: FloatArray
+    """Bytes exchanged with services outside the network, both ways; through NAT from private subnets."""
+    database_gb: FloatArray
+    """Bytes exchanged between compute and database, both ways."""
     internet_egress_gb: FloatArray
     """Bytes sent to the internet without CloudFront in between."""
     inter_region_gb: FloatArray
@@ -159,8 +165,10 @@ class Footprint:
     alarms: int = 0
     """Standard-resolution CloudWatch alarms the design keeps."""
     public_ipv4_addresses: int = 0
-    nat_gateways: int = 0
-    """NAT gateways the design needs, one in each of its zones; the network keeps the largest number."""
+    private_subnets: bool = False
+    """The design stands in private subnets, which reach the outside through NAT gateways."""
+    zonal_database: bool = False
+    """The database stands in one Availability Zone, so that calls from other zones cross to it."""
     included_roles: frozenset[Role] = frozenset()
     """Platform roles whose charges a flat-rate plan includes."""
     included_dns_queries: float = 0.0
@@ -195,9 +203,7 @@ class Footprint:
         total = {}
         for f in fields(self):
             mine, theirs = getattr(self, f.name), getattr(other, f.name)
-            if f.name == "nat_gateways":
-                total[f.name] = max(mine, theirs)
-            elif isinstance(mine, frozenset):
+            if isinstance(mine, frozenset | bool):
                 total[f.name] = mine | theirs
             else:
                 total[f.name] = mine + theirs
@@ -353,7 +359,8 @@ class PlatformService:
     name: str
     code: str
     role: Role
-    design: Callable[[Scenario], PlatformDesign]
+    design: Callable[[Scenario, Footprint], PlatformDesign]
+    """The design that stands beside tiers with this footprint."""
 
 
 Service = TierService | PlatformService

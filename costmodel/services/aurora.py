@@ -182,12 +182,12 @@ class _Cluster:
         return Limit("database storage", float(demand.database_stored_gb.max()), LARGEST_GB, "GB")
 
     def footprint(self, demand: Demand, capacity: Capacity) -> Footprint:
-        """Nothing beside the bill: replication between zones is free, backups and volumes use keys that
-        Aurora caches, and what API calls move between zones is counted by the compute tier.
+        """Nothing but its place in a zone: replication between zones is free, backups and volumes use keys that
+        Aurora caches, and the bytes of API calls are counted by the compute tier.
 
         Source: Amazon Aurora pricing, "Data transfer" (2025-12).
         """
-        return Footprint.none(demand.days)
+        return replace(Footprint.none(demand.days), zonal_database=True)
 
     def _terraform(self, instance_class: str) -> TerraformVariable:
         names = ("writer", *(f"reader-{number}" for number in range(1, self.readers + 1)))

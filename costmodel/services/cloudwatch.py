@@ -48,7 +48,7 @@ STORED_RATIO = 0.15
 Source: AWS Pricing Calculator, Amazon CloudWatch, "0.15 Storage compression factor" (2021-09).
 """
 FLOW_LOG_RATIO = 0.002
-"""VPC flow log bytes over bytes moved through NAT gateways, between zones and to the internet.
+"""VPC flow log bytes over bytes that compute exchanges with the outside and with the database.
 
 Source: record of about 120 bytes, Amazon VPC User Guide, "Logging IP traffic with VPC Flow Logs"
 (2023-06); one record for each 64 KB is an engineering guess.
@@ -101,7 +101,7 @@ class Monitoring:
         monitored = footprint.monitored_instance_hours / HOURS_PER_DAY
         alarms = self.alarms + footprint.alarms
         puts_per_minute = math.ceil(self.custom_metrics / METRICS_PER_PUT)
-        flow_logs = FLOW_LOG_RATIO * (footprint.nat_gb + footprint.inter_az_gb + footprint.internet_egress_gb)
+        flow_logs = FLOW_LOG_RATIO * (footprint.outside_gb + footprint.database_gb)
         vended = footprint.vended_log_gb + flow_logs
         return (
             *self._meter(
@@ -185,7 +185,7 @@ def kept_gb(ingested_gb: FloatArray, retention_days: int) -> FloatArray:
     return np.maximum(total - expired, 0.0) * STORED_RATIO
 
 
-def design(scenario: Scenario) -> Monitoring:
+def design(scenario: Scenario, footprint: Footprint) -> Monitoring:
     """Monitoring of a scenario; the retention is the next one that CloudWatch offers."""
     wanted = scenario.monitoring
     return Monitoring(

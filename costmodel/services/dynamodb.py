@@ -270,7 +270,7 @@ class _Table:
 
     def footprint_with(self, demand: Demand, alarms: int) -> Footprint:
         """Key calls and alarms. Replication between zones is free, and clients reach the table through a
-        gateway endpoint, so `inter_az_gb` stays 0; DynamoDB writes no logs.
+        gateway endpoint; DynamoDB writes no logs.
 
         Source: Amazon VPC User Guide, "Gateway endpoints" (2023-06).
         """

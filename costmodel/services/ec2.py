@@ -26,6 +26,7 @@ from costmodel.errors import Fault, ScenarioError, UnknownInstanceType
 from costmodel.pricing.price import ON_DEMAND, PriceQuery
 from costmodel.scenario.model import Api, Commitment, Database, Rendering, Scenario
 from costmodel.services._base import (
+    SENT_RATIO,
     Footprint,
     Meter,
     Reliability,
@@ -144,6 +145,12 @@ class Ec2Fleet:
             f"{self.min_size}" if self.min_size == self.max_size else f"{self.min_size} to {self.max_size}"
         )
         return f"{sizes} {self.instance.name} at {self.target_ratio * 100:.0f} % CPU, {purchase}"
+
+    @property
+    def _sizes(self) -> str:
+        if self.min_size == self.max_size:
+            return f"{self.min_size} x"
+        return f"{self.min_size} to {self.max_size}"
 
     @property
     def reliability(self) -> Reliability:
@@ -281,14 +288,16 @@ class Ec2Fleet:
         """
         calls = demand.daily(demand.api_requests)
         log_gb = (calls + demand.daily(demand.render_jobs)) * self.api.log_kb_per_call / KB_PER_GB
+        external_gb = calls * self.api.external_kb_per_call / KB_PER_GB
         return replace(
             Footprint.none(demand.days),
             monitored_instance_hours=demand.daily(capacity.servers) / MINUTES_PER_HOUR,
             log_gb=log_gb,
-            nat_gb=calls * self.api.external_kb_per_call / KB_PER_GB + log_gb,
-            inter_az_gb=_database_gb(demand, self.database) * (self.zones - 1) / self.zones,
+            outside_gb=external_gb + log_gb,
+            internet_egress_gb=external_gb * SENT_RATIO,
+            database_gb=_database_gb(demand, self.database),
             alarms=TRACKING_ALARMS,
-            nat_gateways=self.zones,
+            private_subnets=True,
         )
 
     def _group(self) -> ScalingGroup:

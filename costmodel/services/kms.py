@@ -112,7 +112,7 @@ class Keys:
         )
 
 
-def design(scenario: Scenario) -> Keys:
+def design(scenario: Scenario, footprint: Footprint) -> Keys:
     """The keys of a scenario."""
     return Keys(scenario.region, scenario.security.kms_keys)
 

@@ -26,6 +26,7 @@ from costmodel.demand.demand import Demand, read_only
 from costmodel.pricing.price import PriceQuery
 from costmodel.scenario.model import Api, Database, Rendering, Scenario
 from costmodel.services._base import (
+    SENT_RATIO,
     Footprint,
     Meter,
     Reliability,
@@ -324,21 +325,25 @@ class LambdaFunction:
         )
 
     def footprint(self, demand: Demand, capacity: Capacity) -> Footprint:
-        """What the functions leave to other services: their log lines, calls through NAT, alarms."""
+        """What the functions leave to other services: log lines, calls to other companies, alarms.
+
+        The functions join the network only beside a database that stands in it; then their calls to
+        other companies pass NAT gateways.
+        """
         calls = demand.daily(capacity.requests - capacity.failed_requests)
         invocations = calls + demand.daily(demand.render_jobs)
         database_kb_per_call = (
             self.database.reads_per_call * self.database.read_item_kb
             + self.database.writes_per_call * self.database.write_item_kb
         )
-        other_zones_ratio = (self.zones - 1) / self.zones
+        external_gb = calls * self.api.external_kb_per_call / KB_PER_GB
         return replace(
             Footprint.none(demand.days),
             vended_log_gb=invocations * self.api.log_kb_per_call / KB_PER_GB,
-            nat_gb=calls * self.api.external_kb_per_call / KB_PER_GB,
-            inter_az_gb=calls * database_kb_per_call / KB_PER_GB * other_zones_ratio,
+            outside_gb=external_gb,
+            internet_egress_gb=external_gb * SENT_RATIO,
+            database_gb=calls * database_kb_per_call / KB_PER_GB,
             alarms=ALARMS,
-            nat_gateways=self.zones,
         )
 
     def _run(self, demand: Demand) -> ConcurrencyRun:

@@ -350,14 +350,15 @@ class RdsInstance:
         return Meter(name, SERVICE_NAME, "Databases", unit, query)
 
     def footprint(self, demand: Demand, capacity: Capacity) -> Footprint:
-        """Data keys of daily snapshots. Replication between zones is free, and what API calls move between
-        zones is counted by the compute tier, so `inter_az_gb` stays 0.
+        """Data keys of daily snapshots. Replication between zones is free, and the bytes of
+        API calls are counted by the compute tier.
 
         Source: Amazon RDS User Guide, "Amazon RDS pricing"; Amazon RDS pricing, "Data transfer" (2025-12).
         """
         nodes = 1 + self.read_replicas
         return replace(
             Footprint.none(demand.days),
+            zonal_database=True,
             kms_requests=read_only(np.full(demand.days, float(SNAPSHOTS_PER_DAY * nodes))),
         )
 

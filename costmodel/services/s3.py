@@ -164,7 +164,7 @@ def less_credit(calendar: Calendar, daily_gb_months: FloatArray, credit_gb: floa
     return billable
 
 
-def design(scenario: Scenario) -> AssetBucket:
+def design(scenario: Scenario, footprint: Footprint) -> AssetBucket:
     """The bucket of a scenario."""
     content = scenario.content
     return AssetBucket(

@@ -59,6 +59,8 @@ class Network:
     second_region_id: str | None
     zones: int
     flow_log_retention_days: int
+    nat_gateways: int
+    """One in each zone when compute stands in private subnets or must join a database there; else none."""
 
     @property
     def role(self) -> Role:
@@ -83,7 +85,7 @@ class Network:
     def settings(self) -> Mapping[str, Setting]:
         return {
             "availability_zones": self.zones,
-            "nat_gateway_per_zone": True,
+            "nat_gateways": self.nat_gateways,
             "gateway_endpoints": "s3, dynamodb",
             "flow_log_retention_days": self.flow_log_retention_days,
         }
@@ -94,7 +96,8 @@ class Network:
         Raises ValueError when a design sends bytes to another region and the scenario names none.
         """
         calendar = demand.calendar
-        gateways = footprint.nat_gateways
+        gateways = self.nat_gateways
+        inter_az_gb = footprint.database_gb * (self.zones - 1) / self.zones
         addresses = footprint.public_ipv4_addresses + gateways
         return (
             *self._meter(
@@ -106,7 +109,7 @@ class Network:
             *self._meter(
                 ("NAT gateway data", "AmazonEC2", "NatGateway-Bytes", "GB"),
                 calendar,
-                footprint.nat_gb,
+                footprint.outside_gb * bool(gateways),
                 "bytes through NAT gateways, both ways",
             ),
             *self._meter(
@@ -118,8 +121,9 @@ class Network:
             *self._meter(
                 ("Transfer between zones", TRANSFER_CODE, "DataTransfer-Regional-Bytes", "GB"),
                 calendar,
-                BILLED_SIDES * footprint.inter_az_gb,
-                f"bytes between zones x {BILLED_SIDES}: sender and receiver pay",
+                BILLED_SIDES * inter_az_gb * footprint.zonal_database,
+                f"bytes to and from the database x {self.zones - 1}/{self.zones} from other zones"
+                f" x {BILLED_SIDES}: sender and receiver pay",
             ),
             *self._meter(
                 ("Transfer to the internet", TRANSFER_CODE, "DataTransfer-Out-Bytes", "GB"),
@@ -162,6 +166,7 @@ class Network:
                         "length({value}) >= 2 && length({value}) <= 3",
                         "must name two or three Availability Zones",
                     ),
+                    flag("enable_nat_gateway", self.nat_gateways > 0),
                     flag("single_nat_gateway", False),
                     flag("one_nat_gateway_per_az", True),
                     flag("enable_flow_log", True),
@@ -173,13 +178,15 @@ class Network:
         )
 
 
-def design(scenario: Scenario) -> Network:
+def design(scenario: Scenario, footprint: Footprint) -> Network:
     """The network of a scenario."""
+    zones = scenario.network.availability_zones
     return Network(
         region_id=scenario.region,
         second_region_id=scenario.network.second_region,
-        zones=scenario.network.availability_zones,
+        zones=zones,
         flow_log_retention_days=log_retention_days(scenario.monitoring.log_retention_days),
+        nat_gateways=zones if footprint.private_subnets or footprint.zonal_database else 0,
     )
 
 

@@ -107,7 +107,7 @@ class WebAcl:
         )
 
 
-def design(scenario: Scenario) -> WebAcl:
+def design(scenario: Scenario, footprint: Footprint) -> WebAcl:
     """The web ACL of a scenario."""
     return WebAcl(scenario.security.waf, scenario.security.waf_rules)
 

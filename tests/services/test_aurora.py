@@ -241,7 +241,7 @@ def test_footprint_and_terraform() -> None:
     design = serverless(scenario, readers=1, io_optimized=True)
     footprint = design.footprint(demand, plain_capacity(demand))
     assert footprint.alarms == 0
-    assert footprint.inter_az_gb.sum() == 0
+    assert footprint.zonal_database and footprint.database_gb.sum() == 0
     variables = {v.name: {a.name: a.value for a in v.attributes} for v in design.terraform()}
     assert variables["rds_aurora"]["cluster_instance_class"] == "db.serverless"
     assert variables["rds_aurora"]["storage_type"] == "aurora-iopt1"

@@ -14,8 +14,8 @@ from costmodel.demand.calendar import BillingPeriod, Calendar
 from costmodel.demand.demand import Demand, FanOut, read_only
 from costmodel.pricing.book import PriceBook
 from costmodel.scenario.model import Scenario
-from costmodel.services._base import Footprint, Usage
-from costmodel.services.cloudwatch import design, kept_gb
+from costmodel.services._base import Footprint, PlatformDesign, Usage
+from costmodel.services.cloudwatch import SERVICE, kept_gb
 from costmodel.units import FOCUS_UNITS
 
 REGIONS = (
@@ -57,6 +57,10 @@ def quantities(usages: tuple[Usage, ...]) -> dict[tuple[str, str], Decimal]:
     return totals
 
 
+def design(scenario: Scenario, footprint: Footprint | None = None) -> PlatformDesign:
+    return SERVICE.design(scenario, footprint or Footprint.none(30))
+
+
 def footprint_of(load: float, days: int = 30) -> Footprint:
     daily = np.full(days, load)
     return replace(
@@ -64,8 +68,8 @@ def footprint_of(load: float, days: int = 30) -> Footprint:
         monitored_instance_hours=daily,
         log_gb=daily,
         vended_log_gb=daily,
-        nat_gb=daily,
-        inter_az_gb=daily,
+        outside_gb=daily,
+        database_gb=daily,
         internet_egress_gb=daily,
     )
 
@@ -79,8 +83,8 @@ def test_quantities_by_hand() -> None:
         monitored_instance_hours=np.full(30, 72.0),
         log_gb=np.full(30, 10.0),
         vended_log_gb=np.full(30, 4.0),
-        nat_gb=np.full(30, 100.0),
-        inter_az_gb=np.full(30, 300.0),
+        outside_gb=np.full(30, 200.0),
+        database_gb=np.full(30, 300.0),
         internet_egress_gb=np.full(30, 100.0),
         alarms=8,
     )

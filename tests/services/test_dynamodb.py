@@ -286,7 +286,7 @@ def test_footprint_promises_and_terraform() -> None:
     footprint = table.footprint(demand, table.simulate(demand))
     assert footprint.alarms == 0
     assert footprint.kms_requests.tolist() == [288.0] * 30
-    assert footprint.inter_az_gb.sum() == footprint.log_gb.sum() == 0
+    assert footprint.database_gb.sum() == footprint.log_gb.sum() == 0 and not footprint.zonal_database
     assert (table.reliability.sla_ratio, table.reliability.rto_minutes) == (0.9999, 0.0)
     variables = {v.name: {a.name: a.value for a in v.attributes} for v in scaled.terraform()}
     assert variables["dynamodb_table"]["billing_mode"] == "PROVISIONED"

@@ -119,7 +119,7 @@ def test_nothing_fails_and_addresses_follow_the_zones():
     assert capacity.error_ratio == 0
     assert capacity.headroom_ratio == 1
     assert (footprint.public_ipv4_addresses, footprint.alarms) == (3, 2)
-    assert not footprint.inter_az_gb.any()
+    assert not footprint.database_gb.any()
 
 
 class TestDesigns:

@@ -207,9 +207,9 @@ def test_footprint_of_a_steady_month():
     function, demand = function_of(), demand_of(1024)
     footprint = function.footprint(demand, function.simulate(demand))
     assert footprint.vended_log_gb[0] == pytest.approx(42.1875)
-    assert footprint.nat_gb[0] == pytest.approx(16.875)
-    assert footprint.inter_az_gb[0] == pytest.approx(1024 * 86_400 * 4.5 / 2**20 / 2)
-    assert (footprint.alarms, footprint.nat_gateways, footprint.public_ipv4_addresses) == (2, 2, 0)
+    assert footprint.outside_gb[0] == pytest.approx(16.875)
+    assert footprint.database_gb[0] == pytest.approx(1024 * 86_400 * 4.5 / 2**20)
+    assert (footprint.alarms, footprint.public_ipv4_addresses) == (2, 0)
     assert not footprint.log_gb.any()
 
 

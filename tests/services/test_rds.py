@@ -326,7 +326,7 @@ def test_footprint_and_terraform() -> None:
     design = instance(scenario, multi_az=True, read_replicas=2)
     footprint = design.footprint(demand, demand_capacity(demand))
     assert footprint.kms_requests.tolist() == [3.0] * 30
-    assert footprint.inter_az_gb.sum() == 0
+    assert footprint.zonal_database and footprint.database_gb.sum() == 0
     variables = {v.name: {a.name: a.value for a in v.attributes} for v in design.terraform()}
     assert list(variables) == ["rds", "rds_replica_1", "rds_replica_2"]
     assert variables["rds"]["instance_class"] == "db.m7g.large"

@@ -14,8 +14,8 @@ from costmodel.demand.calendar import BillingPeriod, Calendar
 from costmodel.demand.demand import Demand, FanOut, read_only
 from costmodel.pricing.book import PriceBook
 from costmodel.scenario.model import Scenario
-from costmodel.services._base import Footprint, Usage
-from costmodel.services.vpc import design
+from costmodel.services._base import Footprint, PlatformDesign, Usage
+from costmodel.services.vpc import SERVICE
 from costmodel.units import FOCUS_UNITS
 
 REGIONS = (
@@ -57,29 +57,58 @@ def quantities(usages: tuple[Usage, ...]) -> dict[tuple[str, str], Decimal]:
     return totals
 
 
+def design(scenario: Scenario, footprint: Footprint | None = None) -> PlatformDesign:
+    return SERVICE.design(scenario, footprint or Footprint.none(30))
+
+
 def footprint_of(load: float, days: int = 30) -> Footprint:
     daily = np.full(days, load)
     return replace(
         Footprint.none(days),
-        nat_gb=daily,
-        inter_az_gb=daily,
+        outside_gb=daily,
+        database_gb=daily,
         internet_egress_gb=daily,
         inter_region_gb=daily,
     )
 
 
 def test_quantities_by_hand() -> None:
-    footprint = replace(footprint_of(10.0), nat_gateways=2, public_ipv4_addresses=3)
-    scenario = scenario_of(network={"second_region": "us-east-1"})
-    got = quantities(design(scenario).usage(demand_of(1.0), footprint))
+    footprint = replace(
+        footprint_of(10.0), private_subnets=True, zonal_database=True, public_ipv4_addresses=3
+    )
+    scenario = scenario_of(network={"second_region": "us-east-1", "availability_zones": 2})
+    got = quantities(design(scenario, footprint).usage(demand_of(1.0), footprint))
     assert got == {
         ("eu-west-1", "NatGateway-Hours"): Decimal(2 * 720),
         ("eu-west-1", "NatGateway-Bytes"): Decimal(300),
         ("eu-west-1", "PublicIPv4:InUseAddress"): Decimal(5 * 720),
-        ("eu-west-1", "DataTransfer-Regional-Bytes"): Decimal(600),
+        ("eu-west-1", "DataTransfer-Regional-Bytes"): Decimal(300),
         ("eu-west-1", "DataTransfer-Out-Bytes"): Decimal(300),
         ("eu-west-1", "USE1-AWS-Out-Bytes"): Decimal(300),
     }
+
+
+@pytest.mark.parametrize(
+    ("private_subnets", "zonal_database", "gateways"),
+    [(False, False, 0), (True, False, 2), (False, True, 2), (True, True, 2)],
+)
+def test_nat_gateways_stand_where_compute_is_private_or_must_join_its_database(
+    private_subnets: bool, zonal_database: bool, gateways: int
+) -> None:
+    footprint = replace(
+        footprint_of(10.0),
+        inter_region_gb=np.zeros(30),
+        private_subnets=private_subnets,
+        zonal_database=zonal_database,
+    )
+    network = design(scenario_of(network={"availability_zones": 2}), footprint)
+    got = quantities(network.usage(demand_of(1.0), footprint))
+    assert got["eu-west-1", "NatGateway-Hours"] == gateways * 720
+    assert got["eu-west-1", "NatGateway-Bytes"] == (300 if gateways else 0)
+    assert got["eu-west-1", "DataTransfer-Regional-Bytes"] == (300 if zonal_database else 0)
+    (variable,) = network.terraform()
+    values = {attribute.name: attribute.value for attribute in variable.attributes}
+    assert values["enable_nat_gateway"] is (gateways > 0)
 
 
 def test_no_tier_behind_nat_means_no_gateway() -> None:

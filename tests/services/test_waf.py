@@ -14,8 +14,8 @@ from costmodel.demand.calendar import BillingPeriod, Calendar
 from costmodel.demand.demand import Demand, FanOut, read_only
 from costmodel.pricing.book import PriceBook
 from costmodel.scenario.model import Scenario
-from costmodel.services._base import Footprint, Role, Usage
-from costmodel.services.waf import design
+from costmodel.services._base import Footprint, PlatformDesign, Role, Usage
+from costmodel.services.waf import SERVICE
 from costmodel.units import FOCUS_UNITS
 
 REGIONS = (
@@ -55,6 +55,10 @@ def quantities(usages: tuple[Usage, ...]) -> dict[tuple[str, str], Decimal]:
         key = (usage.meter.query.region_id, usage.meter.query.usage_type)
         totals[key] = totals.get(key, Decimal(0)) + usage.consumed_quantity
     return totals
+
+
+def design(scenario: Scenario, footprint: Footprint | None = None) -> PlatformDesign:
+    return SERVICE.design(scenario, footprint or Footprint.none(30))
 
 
 def footprint_of(load: float, days: int = 30) -> Footprint:
