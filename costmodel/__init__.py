@@ -1,10 +1,10 @@
 """costmodel: what a 3D web shop on AWS will cost, which configuration to run, and why.
 
-    import costmodel
+import costmodel
 
-    run = costmodel.simulate("small-shop")
-    print(run.headline)
-    costmodel.charges_frame(run)
+run = costmodel.simulate("small-shop")
+print(run.headline)
+costmodel.charges_frame(run)
 """
 
 from __future__ import annotations

@@ -5,8 +5,8 @@
     │   ├── ScenarioError          a scenario or trace that cannot be used
     │   ├── UsageFileError         a plain usage file that cannot be priced
     │   ├── RunFileError           a saved run that cannot be read back
+    │   ├── BillFileError          an actual bill that cannot be read
     │   └── FindingsError          saved Trusted Advisor output that cannot be read
-    ├── BillFileError              an actual bill that cannot be read
     ├── PriceError
     │   ├── PriceNotFound          nobody published a price for this
     │   ├── AmbiguousPrice         more than one price answers the query
@@ -82,12 +82,12 @@ class RunFileError(FaultyInput):
     """A saved run cannot be read back."""
 
 
+class BillFileError(FaultyInput):
+    """An actual bill cannot be read, or speaks of nothing we can compare."""
+
+
 class FindingsError(FaultyInput):
     """Saved Trusted Advisor output cannot be read."""
-
-
-class BillFileError(CostModelError):
-    """An actual bill cannot be read, or speaks of nothing we can compare."""
 
 
 class PriceError(CostModelError):

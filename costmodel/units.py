@@ -98,3 +98,8 @@ QUANTITY_STEP = Decimal("0.000000001")
 """Finest step kept of a billed quantity that is not counted one by one."""
 
 CENT = Decimal("0.01")
+
+
+def figure(value: float) -> str:
+    """A number as a reader expects it: with separators, without exponent, four digits where it is small."""
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{Decimal(f'{value:.4g}'):,f}"

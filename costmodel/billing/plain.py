@@ -137,7 +137,7 @@ def price_usage(
             )
         priced.append((path, line, price))
     if faults:
-        raise UsageFileError(source, faults)
+        raise UsageFileError(source, faults, "Find what AWS prices with: costmodel prices show TEXT")
     whole = bill(
         [_usage(path, line, price, period) for path, line, price in priced], prices, free_tier=free_tier
     )

@@ -39,7 +39,7 @@ _GRID_POINTS = 64
 _LEAST_RATE_PER_S = 1e-7
 _LOSS_Z = 9.0
 _SETTLING_STEPS = 100
-_PERCENTILE_STEPS = 100
+_PERCENTILE_STEPS = 60
 _INIT_QUANTILES = 64
 
 
@@ -151,28 +151,18 @@ def cold_start_ratio(
 def cold_start_latency(fixed_ms: float, cpu_ms: float, cold_ratio: float, init: InitTime) -> Latency:
     """Response time when CPU time is exponential and a share of requests first waits for `init`."""
     inits_ms = init.quantiles_ms(_INIT_QUANTILES)
-
-    def slower_ratio(time_ms: float) -> float:
-        warm = math.exp(-max(0.0, time_ms) / cpu_ms)
-        cold = float(np.exp(-np.maximum(0.0, time_ms - inits_ms) / cpu_ms).mean())
-        return (1.0 - cold_ratio) * warm + cold_ratio * cold
-
-    def percentile_ms(ratio: float) -> float:
-        low, high = 0.0, float(inits_ms[-1]) - cpu_ms * math.log(1.0 - ratio)
-        for _ in range(_PERCENTILE_STEPS):
-            middle = (low + high) / 2
-            if slower_ratio(middle) > 1.0 - ratio:
-                low = middle
-            else:
-                high = middle
-        return fixed_ms + high
-
-    return Latency(
-        mean_ms=fixed_ms + cpu_ms + cold_ratio * float(inits_ms.mean()),
-        p50_ms=percentile_ms(0.50),
-        p95_ms=percentile_ms(0.95),
-        p99_ms=percentile_ms(0.99),
-    )
+    slower_ratios = np.array([0.50, 0.05, 0.01])
+    low = np.zeros(3)
+    high = inits_ms[-1] - cpu_ms * np.log(slower_ratios)
+    for _ in range(_PERCENTILE_STEPS):
+        middle = (low + high) / 2
+        warm = np.exp(-middle / cpu_ms)
+        cold = np.exp(-np.maximum(0.0, middle[:, None] - inits_ms) / cpu_ms).mean(axis=1)
+        slower = (1.0 - cold_ratio) * warm + cold_ratio * cold > slower_ratios
+        low, high = np.where(slower, middle, low), np.where(slower, high, middle)
+    p50_ms, p95_ms, p99_ms = (fixed_ms + float(time_ms) for time_ms in high)
+    mean_ms = fixed_ms + cpu_ms + cold_ratio * float(inits_ms.mean())
+    return Latency(mean_ms, p50_ms, p95_ms, p99_ms)
 
 
 def billed_ms(fixed_ms: float, cpu_ms: float) -> float:

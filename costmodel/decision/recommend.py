@@ -38,7 +38,7 @@ from costmodel.pricing.book import PriceBook
 from costmodel.scenario.assumptions import assumptions
 from costmodel.scenario.model import Scenario
 from costmodel.services._base import Design, PlatformDesign, Role
-from costmodel.units import BYTES_PER_GB
+from costmodel.units import BYTES_PER_GB, figure
 from costmodel.version import VERSION
 
 
@@ -175,15 +175,21 @@ def _why_none(kind: str, rejections: Sequence[Rejection]) -> str:
     nearest = min(about, key=lambda rejection: rejection.excess)
     limit = nearest.limit
     return (
-        f"{nearest.subject}: {limit.constraint} is {limit.observed:,.4g}, "
-        f"allowed {limit.limit:,.4g} {limit.unit}".rstrip()
+        f"{nearest.subject}: {limit.constraint} is {figure(limit.observed)}, "
+        f"allowed {figure(limit.limit)} {limit.unit}".rstrip()
     )
 
 
 def _rejection_note(rejection: Rejection) -> RejectionNote:
     limit = rejection.limit
     return RejectionNote(
-        rejection.subject, limit.constraint, limit.observed, limit.limit, limit.unit, rejection.candidates
+        rejection.subject,
+        rejection.kinds,
+        limit.constraint,
+        limit.observed,
+        limit.limit,
+        limit.unit,
+        rejection.candidates,
     )
 
 
@@ -383,10 +389,11 @@ def _performance(
 
 def _security(scenario: Scenario, demand: Demand, best: Evaluation) -> Requirement:
     months = len(demand.calendar.periods)
-    price_usd = sum(
-        (charge.billed_cost for charge in best.bill.charges if charge.service_category == "Security"),
-        Decimal(0),
-    )
+    guards = {
+        design.resource_name for design in best.platform if design.role in (Role.FIREWALL, Role.ENCRYPTION)
+    }
+    by_resource = best.bill.by("resource_name")
+    price_usd = sum((by_resource.get(name, Decimal(0)) for name in guards), Decimal(0))
     monthly_usd = price_usd / months
     firewall = best.candidate.footprint.included_roles
     waf = scenario.security.waf or Role.FIREWALL in firewall

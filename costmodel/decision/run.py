@@ -94,6 +94,8 @@ class RejectionNote:
     """Why a design, or a combination of designs, was not considered further."""
 
     subject: str
+    kinds: tuple[str, ...]
+    """Kinds of the designs it is about."""
     constraint: str
     observed: float
     limit: float

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -25,6 +26,9 @@ from costmodel.pricing.book import PriceBook
 from costmodel.scenario.model import Scenario
 from costmodel.services._base import TIER_ROLES, Footprint, PlatformDesign, Role, TierDesign, Usage
 from costmodel.services.registry import PLATFORM_SERVICES, TIER_SERVICES
+
+THREADS = 2
+"""Designs simulated side by side. The compiled kernels and array operations run outside the interpreter lock."""
 
 FLOAT_SLACK = 1e-9
 """Relative error that a float cost may have against the exact bill."""
@@ -128,10 +132,11 @@ def simulate_all(
     """Simulate every design worth considering, once."""
     designs = [design for service in TIER_SERVICES for design in service.designs(scenario, demand)]
     simulated: dict[Role, list[SimulatedDesign]] = {role: [] for role in TIER_ROLES}
-    for done, design in enumerate(designs):
-        progress("simulating designs", done, len(designs))
-        simulated[design.role].append(simulate_design(design, demand))
-    progress("simulating designs", len(designs), len(designs))
+    with ThreadPoolExecutor(THREADS) as pool:
+        runs = pool.map(lambda design: simulate_design(design, demand), designs)
+        for done, tier in enumerate(runs):
+            progress("simulating designs", done + 1, len(designs))
+            simulated[tier.design.role].append(tier)
     return simulated
 
 
@@ -331,8 +336,8 @@ def _explain(scenario: Scenario, simulated: Tiers, rejections: Sequence[Rejectio
     for constraint, rejection in nearest.items():
         limit = rejection.limit
         lines.append(
-            f"  - {constraint}: {rejection.subject} needs {limit.observed:,.6g} {limit.unit}, "
-            f"allowed {limit.limit:,.6g}"
+            f"  - {constraint}: {rejection.subject} needs {figure(limit.observed)} {limit.unit}, "
+            f"allowed {figure(limit.limit)}"
         )
     lines.append("Relax one of these under `objectives` or `constraints` in the scenario.")
     return "\n".join(lines)

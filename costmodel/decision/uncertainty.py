@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import zlib
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from statistics import NormalDist
 
 import numpy as np
@@ -16,7 +17,7 @@ import numpy as np
 from costmodel.billing.tariff import Tariff
 from costmodel.decision.candidate import Candidate
 from costmodel.decision.run import CostRange, Driver
-from costmodel.decision.search import Evaluation, Progress, platform_usages, silent, simulate_design
+from costmodel.decision.search import THREADS, Evaluation, Progress, platform_usages, silent, simulate_design
 from costmodel.demand.synthesise import synthesise
 from costmodel.pricing.book import PriceBook
 from costmodel.scenario.assumptions import uncertain_inputs, with_values
@@ -37,24 +38,27 @@ def cost_range_of(
     """
     inputs = uncertain_inputs(scenario)
     drawn = _stratified(scenario.seed, inputs)
-    costs = np.empty(DRAWS)
-    steps = DRAWS + 2 * len(inputs)
-    for draw in range(DRAWS):
-        progress("measuring uncertainty", draw, steps)
-        values = {path: deviates[draw] for path, deviates in drawn.items()}
-        sample = with_values(scenario, {path: quantile(inputs[path], z) for path, z in values.items()})
-        costs[draw] = monthly_usd(sample, chosen, book, seed=_draw_seed(scenario.seed, draw))
-    drivers = []
-    for done, (path, given) in enumerate(inputs.items()):
-        progress("measuring uncertainty", DRAWS + 2 * done, steps)
-        ends = [
-            monthly_usd(with_values(scenario, {path: value}), chosen, book, seed=scenario.seed)
-            for value in (given.low, given.high)
-        ]
-        drivers.append(Driver(path, *ends))
-    progress("measuring uncertainty", steps, steps)
+    cases = [
+        (
+            {path: quantile(given, drawn[path][draw]) for path, given in inputs.items()},
+            _draw_seed(scenario.seed, draw),
+        )
+        for draw in range(DRAWS)
+    ]
+    for path, given in inputs.items():
+        cases += [({path: given.low}, scenario.seed), ({path: given.high}, scenario.seed)]
+    costs = []
+    with ThreadPoolExecutor(THREADS) as pool:
+        runs = pool.map(
+            lambda case: monthly_usd(with_values(scenario, case[0]), chosen, book, seed=case[1]), cases
+        )
+        for done, cost_usd in enumerate(runs):
+            progress("measuring uncertainty", done + 1, len(cases))
+            costs.append(cost_usd)
+    ends = costs[DRAWS:]
+    drivers = [Driver(path, *ends[2 * place : 2 * place + 2]) for place, path in enumerate(inputs)]
     drivers.sort(key=lambda driver: (-abs(driver.high_usd - driver.low_usd), driver.path))
-    return _range(scenario, costs), tuple(drivers)
+    return _range(scenario, np.array(costs[:DRAWS])), tuple(drivers)
 
 
 def monthly_usd(scenario: Scenario, chosen: Evaluation, book: PriceBook, *, seed: int) -> float:

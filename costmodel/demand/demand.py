@@ -35,7 +35,7 @@ class FanOut:
     sessions_per_page_view: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Demand:
     """Per-minute load in UTC. Arrays over geographies have shape (geographies, minutes), others
     (minutes,) or (days,); counts are counts in that minute. Every array is read-only.

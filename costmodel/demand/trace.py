@@ -205,7 +205,7 @@ class _Rows:
     is_local: bool
 
 
-_Record = tuple[int, Any, Any]
+_Record = tuple[int, str, Any]
 
 
 def _csv_records(trace: Trace, faults: _Faults) -> Iterator[_Record]:
@@ -239,13 +239,16 @@ def _parquet_records(trace: Trace, faults: _Faults) -> Iterator[_Record]:
 
     try:
         frame = pandas.read_parquet(trace.file, engine="pyarrow")
-        columns = {str(name): frame[name].tolist() for name in frame.columns}
+        names = [str(name) for name in frame.columns]
+        _require_columns(trace, names, faults)
+        times = frame[trace.time_column].astype(str).tolist()
+        values = frame[trace.value_column].tolist()
+    except ScenarioError:
+        raise
     except OSError as error:
         faults.stop(f"cannot be read: {error.strerror or error}")
     except Exception as error:  # a damaged file raises whatever its decoder trips over
         faults.stop(f"is not valid Parquet: {error}")
-    _require_columns(trace, columns, faults)
-    times, values = columns[trace.time_column], columns[trace.value_column]
     return zip(range(1, len(times) + 1), times, values, strict=True)
 
 
@@ -297,10 +300,10 @@ def _parse(records: Iterable[_Record], faults: _Faults) -> _Rows:
     )
 
 
-def _read_time(text: Any) -> datetime | None:
+def _read_time(text: str) -> datetime | None:
     try:
-        moment = text if isinstance(text, datetime) else datetime.fromisoformat(text)
-    except (TypeError, ValueError):
+        moment = datetime.fromisoformat(text)
+    except ValueError:
         return None
     return moment if _FIRST_YEAR <= moment.year <= _LAST_YEAR else None
 

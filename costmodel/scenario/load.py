@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from costmodel.errors import Fault, ScenarioError
-from costmodel.scenario.document import Document, Place, parse_document, read_document, short
+from costmodel.scenario.document import Document, Place, dotted, parse_document, read_document, short
 from costmodel.scenario.faults import faults
 from costmodel.scenario.model import Scenario
 
@@ -20,9 +20,9 @@ _NEXT_STEP = "Correct these, then type: costmodel scenario check FILE (all keys:
 def load(path: Path, overrides: Mapping[str, object] | None = None) -> Scenario:
     """Read and validate one scenario file.
 
-    `overrides` replaces top-level keys (`region`, `months`, `seed`) before validation; None keeps
-    what the file says. Trace paths are read relative to the scenario file. Raises ScenarioError
-    with every fault.
+    `overrides` replaces values by their path (`region`, `account.free_tier`) before validation;
+    None keeps what the file says. Trace paths are read relative to the scenario file. Raises
+    ScenarioError with every fault.
     """
     scenario = _validate(read_document(path, ScenarioError), str(path), overrides or {})
     return _with_trace_beside(scenario, path)
@@ -43,9 +43,15 @@ def validate(tree: Mapping[str, Any], source: str, lines: Mapping[Place, int] | 
 
 
 def _validate(document: Document, source: str, overrides: Mapping[str, object]) -> Scenario:
-    given = {key: value for key, value in overrides.items() if value is not None}
+    given = {path: value for path, value in overrides.items() if value is not None}
+    tree, lines = document.tree, document.lines
+    for path, value in given.items():
+        tree = _replaced(tree, path.split("."), value)
+        lines = {place: line for place, line in lines.items() if dotted(place) != path}
+    if given:
+        source += " with " + ", ".join(f"{path} {short(value)}" for path, value in given.items())
     try:
-        scenario = validate(document.tree | given, source, document.lines)
+        scenario = validate(tree, source, lines)
     except ScenarioError as error:
         if not document.duplicates:
             raise
@@ -53,6 +59,17 @@ def _validate(document: Document, source: str, overrides: Mapping[str, object]) 
     if document.duplicates:
         raise ScenarioError(source, document.duplicates, _NEXT_STEP)
     return scenario
+
+
+def _replaced(tree: Any, path: Sequence[str], value: object) -> Any:
+    """A copy of a tree with one value replaced, its group made where it is missing."""
+    if not path:
+        return value
+    if not isinstance(tree, dict | None):
+        return tree
+    key, *rest = path
+    inner = tree or {}
+    return inner | {key: _replaced(inner.get(key), rest, value)}
 
 
 def _with_trace_beside(scenario: Scenario, path: Path) -> Scenario:

@@ -37,6 +37,7 @@ _DECIMAL = re.compile(r"-?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,3})?")
 _LONGEST_NUMBER = 40
 _LARGEST_BYTES = 16 * BYTES_PER_MB
 _SHOWN_CHARACTERS = 60
+_NEXT_STEP = "Correct these and price the file again. Its form: costmodel price --help"
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,14 +146,12 @@ def load_usage_file(path: Path) -> UsageFile:
         with path.open("rb") as stream:
             content = stream.read(_LARGEST_BYTES + 1)
         if len(content) > _LARGEST_BYTES:
-            raise UsageFileError(
-                str(path), [Fault("", f"is larger than {_LARGEST_BYTES // BYTES_PER_MB} MB")]
-            )
+            raise _refused(str(path), Fault("", f"is larger than {_LARGEST_BYTES // BYTES_PER_MB} MB"))
         text = content.decode("utf-8-sig")
     except OSError as error:
-        raise UsageFileError(str(path), [Fault("", f"cannot be read: {error.strerror}")]) from error
+        raise _refused(str(path), Fault("", f"cannot be read: {error.strerror}")) from error
     except UnicodeDecodeError as error:
-        raise UsageFileError(str(path), [Fault("", "is not UTF-8 text")]) from error
+        raise _refused(str(path), Fault("", "is not UTF-8 text")) from error
     return parse_usage_file(text, str(path))
 
 
@@ -161,17 +160,20 @@ def parse_usage_file(text: str, source: str) -> UsageFile:
     try:
         document = yaml.load(text, Loader=_TextLoader)
     except RecursionError as error:
-        raise UsageFileError(source, [Fault("", "is nested too deeply")]) from error
+        raise _refused(source, Fault("", "is nested too deeply")) from error
     except (yaml.YAMLError, ValueError, OverflowError) as error:
-        raise UsageFileError(source, [_yaml_fault(error)]) from error
+        raise _refused(source, _yaml_fault(error)) from error
     if not isinstance(document, dict):
-        raise UsageFileError(source, [Fault("", "must be a mapping with the keys period and usage")])
+        raise _refused(source, Fault("", "must be a mapping with the keys period and usage"))
     try:
         return UsageFile.model_validate(document)
     except ValidationError as error:
-        raise UsageFileError(
-            source, [_fault(details) for details in error.errors() if _tells(details)]
-        ) from error
+        found = [_fault(details) for details in error.errors() if _tells(details)]
+        raise _refused(source, *found) from error
+
+
+def _refused(source: str, *faults: Fault) -> UsageFileError:
+    return UsageFileError(source, faults, _NEXT_STEP)
 
 
 class _TextLoader(yaml.SafeLoader):

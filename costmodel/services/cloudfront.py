@@ -449,6 +449,7 @@ class PayAsYouGo:
             "price_class": f"PriceClass_{self.price_class}",
             "origin_shield": self.origin_shield,
             "ttl_s": self.distribution.ttl_s,
+            "origin_failover": False,
         }
 
     def simulate(self, demand: Demand) -> Capacity:
@@ -568,6 +569,7 @@ class FlatRatePlan:
             "beyond_allowance": BEYOND_ALLOWANCE,
             "custom_cache_policy": self.plan.custom_cache_policy,
             "ttl_s": self.distribution.ttl_s,
+            "origin_failover": False,
         }
 
     def simulate(self, demand: Demand) -> Capacity:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from statistics import NormalDist
 from typing import Self
 
@@ -430,6 +431,7 @@ class ProvisionedTable(_Table):
             "index_maximum_units": self.index_maximum_units,
         }
 
+    @lru_cache(maxsize=2)  # noqa: B019 - simulate and usage ask for the same runs, one after the other
     def runs(self, demand: Demand) -> tuple[ProvisionedRun, ProvisionedRun, ProvisionedRun]:
         """Reads of the table, writes of the table, writes of one index."""
         units = call_units(demand.fan_out, self.work)

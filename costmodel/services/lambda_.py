@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -172,6 +173,7 @@ class LambdaFunction:
             "memory_mb": self.memory_mb,
             "architecture": self.architecture,
             "provisioned_concurrency": self.provisioned_concurrency,
+            "reserved_concurrency": 0,
             "runtime": self.api.lambda_runtime,
             "rendering_memory_mb": self.rendering_memory_mb,
             "availability_zones": self.zones,
@@ -346,6 +348,7 @@ class LambdaFunction:
             alarms=ALARMS,
         )
 
+    @lru_cache(maxsize=2)  # noqa: B019 - simulate and usage ask for the same run, one after the other
     def _run(self, demand: Demand) -> ConcurrencyRun:
         left = np.maximum(1.0, self.concurrency_quota - self._rendering_environments(demand))
         return run_concurrency(

@@ -77,6 +77,7 @@ class HostedZone:
     def settings(self) -> Mapping[str, Setting]:
         return {
             "hosted_zones": 1,
+            "routing_policy": "simple",
             "health_checks": self.health_checks,
             "health_check_interval_s": CHECK_INTERVAL_S,
             "health_check_failure_threshold": FAILURE_THRESHOLD,

@@ -45,6 +45,12 @@ NONCURRENT_DAYS = 30
 Source: AWS Well-Architected, REL09 and COST (2023-04): version, and expire what is noncurrent.
 """
 
+ABORT_MULTIPART_DAYS = 7
+"""Days after which an upload that never finished is thrown away.
+
+Source: AWS Trusted Advisor check reference, c1cj39rr6v (AWS Support User Guide, 2026 copy).
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class AssetBucket:
@@ -86,6 +92,7 @@ class AssetBucket:
             "storage_class": "STANDARD",
             "versioning": True,
             "noncurrent_days": NONCURRENT_DAYS,
+            "abort_incomplete_multipart_days": ABORT_MULTIPART_DAYS,
             "replica_region": self.second_region_id or "none",
         }
 
@@ -144,6 +151,7 @@ class AssetBucket:
                     flag("versioning", True),
                     flag("bucket_key_enabled", True),
                     between("noncurrent_version_expiration_days", NONCURRENT_DAYS, 1, 3650),
+                    between("abort_incomplete_multipart_upload_days", ABORT_MULTIPART_DAYS, 1, 365),
                     flag("replication", self.second_region_id is not None),
                     one_of("replica_region", self.second_region_id or "none", ("none", *USAGE_TYPE_CODES)),
                 ),

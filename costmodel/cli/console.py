@@ -1,0 +1,156 @@
+"""Where text goes: results to stdout, messages and progress to stderr; and writing files whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from costmodel.errors import OutputError
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+    from rich.table import Table
+
+    from costmodel.decision.search import Progress
+
+
+WIDEST = 1000
+"""Characters in the longest line of a result."""
+
+
+class Format(StrEnum):
+    """How a result is printed."""
+
+    TABLE = "table"
+    JSON = "json"
+
+
+def results() -> Console:
+    """The console for results. Text is printed as it is: brackets and colons in a name mean nothing."""
+    from rich.console import Console
+
+    return Console(highlight=False, markup=False, emoji=False)
+
+
+def messages() -> Console:
+    """The console for messages and progress."""
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False, markup=False, emoji=False)
+
+
+def table_of(
+    *columns: str, right: tuple[str, ...] = (), whole: tuple[str, ...] = (), title: str | None = None
+) -> Table:
+    """An empty table without lines.
+
+    Columns named in `right` hold numbers: flush right, never wrapped. Those in `whole` hold names, which
+    are not wrapped either. The others share what width is left.
+    """
+    from rich.table import Table
+
+    table = Table(
+        title=title, title_justify="left", title_style="bold", header_style="dim", box=None, pad_edge=False
+    )
+    for column in columns:
+        number = column in right
+        table.add_column(
+            column,
+            justify="right" if number else "left",
+            no_wrap=number or column in whole,
+            overflow="fold",
+        )
+    return table
+
+
+def print_result(*parts: RenderableType) -> None:
+    """Print parts of a result on stdout, one below the other.
+
+    Where the terminal is too narrow for a part's numbers and names, its lines are longer than the
+    terminal: broken over two lines they can be read, and a number cut short is a wrong number.
+    """
+    from rich.measure import Measurement
+
+    console = results()
+    width = console.width
+    for part in parts:
+        needed = Measurement.get(console, console.options.update(width=WIDEST), part).minimum
+        console.width = max(width, needed)
+        console.print(part)
+
+
+@contextmanager
+def progress_bar() -> Iterator[Progress]:
+    """A progress bar on stderr with the time left; it disappears when done, and is silent off a terminal."""
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    console = messages()
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        tasks: dict[str, Any] = {}
+
+        def report(step: str, done: int, total: int) -> None:
+            if step not in tasks:
+                tasks[step] = bar.add_task(step, total=total)
+            bar.update(tasks[step], completed=done, total=total)
+
+        yield report
+
+
+def check_writable(path: Path) -> None:
+    """Raise OutputError if a file at `path` could not be written. Creates nothing.
+
+    For use before long work: what it cannot foresee, such as a full disk, `write_files` reports.
+    """
+    try:
+        if path.is_dir():
+            raise OutputError(path, "it is a folder, not a file")
+        if path.exists() and not path.is_file():
+            raise OutputError(path, "it is not a plain file")
+        folder = next(parent for parent in path.absolute().parents if parent.exists())
+    except OSError as error:
+        raise OutputError(path, error.strerror or str(error)) from None
+    if not folder.is_dir():
+        raise OutputError(path, f"{folder} is not a folder")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise OutputError(path, f"no permission to write in {folder}")
+
+
+def write_files(folder: Path, contents: Mapping[str, bytes]) -> None:
+    """Write files by name into a folder: all of them beside their targets first, then moved into place.
+
+    Raises OutputError when the folder cannot be made or written; then no target has changed.
+    """
+    targets = {folder / name: content for name, content in contents.items()}
+    for target in targets:
+        check_writable(target)
+    beside = {target: target.with_name(f".{target.name}.{os.getpid()}") for target in targets}
+    target = folder
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for target, content in targets.items():
+            beside[target].write_bytes(content)
+        for target, temporary in beside.items():
+            temporary.replace(target)
+    except OSError as error:
+        raise OutputError(target, error.strerror or str(error)) from None
+    finally:
+        for temporary in beside.values():
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Write one file whole or not at all. Raises OutputError."""
+    write_files(path.parent, {path.name: content})
+
+
+def write_json(content: bytes) -> None:
+    """Print JSON bytes to stdout as they are."""
+    sys.stdout.buffer.write(content)
+    sys.stdout.buffer.flush()

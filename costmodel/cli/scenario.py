@@ -1,0 +1,69 @@
+"""`costmodel scenario`: the input and what can be in it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from costmodel.cli.console import Format, print_result, table_of, write_json
+
+app = typer.Typer(help="Check scenarios, list examples, print the schema.", no_args_is_help=True)
+
+
+@app.command("check")
+def check(
+    scenario: Annotated[
+        str, typer.Argument(metavar="SCENARIO", help="A scenario file, or the name of a shipped example.")
+    ],
+) -> None:
+    """Read a scenario and list every fault in it."""
+    from costmodel.scenario.assumptions import assumptions, uncertain_inputs
+    from costmodel.scenario.examples import find
+    from costmodel.scenario.load import load
+
+    read = load(find(scenario))
+    visitors = read.traffic.monthly_visitors
+    print_result(
+        f"{read.name}: fine. {sum(visitors.values()):,.0f} visitors a month from "
+        f"{_count(len(visitors), 'geography', 'geographies')}; {_count(read.months, 'month', 'months')} from "
+        f"{read.start} in {read.region}; {_count(len(uncertain_inputs(read)), 'uncertain input', 'uncertain inputs')}; "
+        f"{_count(len(assumptions(read)), 'default', 'defaults')} in force."
+    )
+
+
+def _count(number: int, one: str, more: str) -> str:
+    return f"{number:,} {one if number == 1 else more}"
+
+
+@app.command("schema")
+def schema() -> None:
+    """Print the JSON Schema of a scenario, for editors."""
+    import json
+
+    from costmodel.scenario.schema import json_schema
+
+    write_json(json.dumps(json_schema(), indent=2).encode() + b"\n")
+
+
+@app.command("list")
+def list_examples(
+    output: Annotated[Format, typer.Option("--format", help="How to print the list.")] = Format.TABLE,
+) -> None:
+    """List the examples that ship with the tool.
+
+    Any of their names can stand where a command wants a scenario.
+    """
+    import json
+
+    from costmodel.scenario.examples import examples
+
+    found = examples()
+    if output is Format.JSON:
+        rows = [{"name": example.name, "summary": example.summary} for example in found]
+        write_json(json.dumps(rows, indent=2).encode() + b"\n")
+        return
+    table = table_of("Name", "Story", whole=("Name",))
+    for example in found:
+        table.add_row(example.name, example.summary)
+    print_result(table)

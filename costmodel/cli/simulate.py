@@ -1,0 +1,74 @@
+"""`costmodel simulate`: the answer to one scenario."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from costmodel.cli.console import Format, check_writable, print_result, progress_bar, write_file, write_json
+
+if TYPE_CHECKING:
+    from costmodel.decision.run import Run
+
+
+def simulate(
+    scenario: Annotated[
+        str,
+        typer.Argument(
+            metavar="SCENARIO",
+            help="A scenario file, or the name of a shipped example (costmodel scenario list).",
+            show_default=False,
+        ),
+    ],
+    output: Annotated[Format, typer.Option("--format", help="How to print the result.")] = Format.TABLE,
+    seed: Annotated[int | None, typer.Option(help="Seed of the traffic's randomness.")] = None,
+    region: Annotated[
+        str | None, typer.Option(help="Serve from this region instead of the scenario's.")
+    ] = None,
+    months: Annotated[int | None, typer.Option(help="Simulate this many months.")] = None,
+    free_tier: Annotated[
+        bool | None,
+        typer.Option("--free-tier/--no-free-tier", help="Count AWS's always-free allowances or not."),
+    ] = None,
+    save: Annotated[Path | None, typer.Option(help="Also write the whole run to this JSON file.")] = None,
+) -> None:
+    """Simulate a scenario and recommend what to run.
+
+    Makes its traffic minute by minute, runs it through every allowed architecture, prices what AWS would
+    meter, and recommends the cheapest configuration that meets the objectives.
+    """
+    from costmodel.decision.run import encode
+
+    if save is not None:
+        check_writable(save)
+    given = {"seed": seed, "region": region, "months": months, "account.free_tier": free_tier}
+    run = answer(scenario, {key: value for key, value in given.items() if value is not None})
+    if save is not None:
+        write_file(save, encode(run))
+    show(run, output)
+
+
+def answer(scenario_name: str, overrides: dict[str, object]) -> Run:
+    """Load, simulate and recommend, with a progress bar."""
+    from costmodel.decision.simulate import simulate as run_scenario
+    from costmodel.pricing.book import PriceBook
+    from costmodel.scenario.examples import find
+    from costmodel.scenario.load import load
+
+    scenario = load(find(scenario_name), overrides)
+    with progress_bar() as progress:
+        return run_scenario(scenario, PriceBook.shipped(), progress)
+
+
+def show(run: Run, output: Format) -> None:
+    """Print a run as tables or as JSON."""
+    if output is Format.JSON:
+        from costmodel.decision.run import encode
+
+        write_json(encode(run))
+    else:
+        from costmodel.cli.run_tables import run_tables
+
+        print_result(*run_tables(run))

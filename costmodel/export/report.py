@@ -1,0 +1,605 @@
+"""The monthly report: one self-contained HTML page and the same in Markdown.
+
+The page is built once, as sections of text and tables; the two templates only lay it out, so that
+both always say the same. Nothing about money is computed here beyond sums, shares and the one
+projection that is labelled as such.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal, localcontext
+from typing import Any
+
+from costmodel.billing.charge import EXACT
+from costmodel.decision.recommend import dollars
+from costmodel.decision.run import Run
+from costmodel.demand.calendar import BillingPeriod
+from costmodel.export import charts
+from costmodel.export.charts import LARGEST_SERVICES, OTHER, Chart
+from costmodel.review.variance import MonthVariance, Variance
+
+HTML_FILE = "index.html"
+MARKDOWN_FILE = "report.md"
+
+_LARGEST_LINES = 15
+_SHOWN_REJECTIONS = 25
+_SHOWN_ALTERNATIVES = 8
+_CHARTED_VARIANCES = 12
+_PROJECTED_MONTHS = 3
+_SLUG_LENGTH = 60
+_NOTHING = "\N{EN DASH}"
+
+_LOAD_NAMES = {
+    "page_views": "Page views",
+    "sessions": "Sessions",
+    "model_views": "3D model views",
+    "api_requests": "API calls",
+    "asset_requests": "Asset requests",
+    "egress_gb": "Delivered GB",
+}
+_CHARTED_LOADS = ("page_views", "api_requests", "egress_gb")
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    name: str
+    number: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows of text under their columns."""
+
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[str, ...], ...]
+    total: tuple[str, ...] = ()
+    title: str = ""
+    folded: bool = False
+    """Hidden behind its title until asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One part of the report, in the order shown."""
+
+    title: str
+    text: tuple[str, ...] = ()
+    warning: str = ""
+    chart: Chart | None = None
+    tables: tuple[Table, ...] = ()
+    notes: tuple[str, ...] = ()
+    commands: tuple[str, ...] = ()
+
+    @property
+    def anchor(self) -> str:
+        return slug(self.title)
+
+
+def monthly_report(run: Run, variance: Variance | None = None) -> dict[str, bytes]:
+    """The report's files by name. The same run and bill give the same bytes."""
+    page = {
+        "run": run,
+        "span": _span(run),
+        "figures": tuple(_key_figures(run, variance)),
+        "sections": tuple(_sections(run, variance)),
+    }
+    return {
+        HTML_FILE: _render("report.html.j2", page, html=True),
+        MARKDOWN_FILE: _render("report.md.j2", page, html=False),
+    }
+
+
+def report_folder(run: Run) -> str:
+    """Name of the report's folder: the scenario and its first month, safe as a path."""
+    return f"{slug(run.scenario_name)}-{slug(run.months[0])}"
+
+
+def slug(text: str) -> str:
+    """Lower-case letters, digits and single dashes."""
+    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
+    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:_SLUG_LENGTH].rstrip("-") or "scenario"
+
+
+# Layout --------------------------------------------------------------------------------------------
+
+
+class _Verbatim(str):
+    """Text that a Markdown template takes as it is."""
+
+    __slots__ = ()
+
+
+def _render(template: str, page: Mapping[str, Any], *, html: bool) -> bytes:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("costmodel.export"),
+        autoescape=html,
+        finalize=None if html else _escape_markdown,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters["one_line"] = lambda text: _Verbatim(" ".join(str(text).replace("`", "'").split()))
+    return environment.get_template(template).render(page).encode()
+
+
+def _escape_markdown(value: object) -> str:
+    """Text as GitHub-flavoured Markdown shows it literally, also inside a table cell."""
+    if isinstance(value, _Verbatim):
+        return value
+    text = " ".join(str(value).split())
+    text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return re.sub(r"([\\`*_{}\[\]|~]|\$(?!\d))", r"\\\1", text)
+
+
+# What the page says --------------------------------------------------------------------------------
+
+
+def _sections(run: Run, variance: Variance | None) -> Iterator[Section]:
+    yield _bill(run)
+    if variance is not None:
+        yield from (_forecast_against_actual(month, variance) for month in variance.months)
+    yield _cost_by_day(run)
+    yield _load_by_day(run)
+    yield _requirements(run)
+    yield _side_by_side(run)
+    yield _next_months(run)
+    yield _rejected(run)
+    if run.drivers:
+        yield _drivers(run)
+    yield _assumptions(run)
+    yield _provenance(run)
+
+
+def _span(run: Run) -> str:
+    return run.months[0] if len(run.months) == 1 else f"{run.months[0]} to {run.months[-1]}"
+
+
+def _key_figures(run: Run, variance: Variance | None) -> Iterator[tuple[str, str]]:
+    """Label and figure."""
+    chosen, spread = run.chosen, run.cost_range
+    yield "Forecast a month", dollars(run.monthly_usd)
+    yield "80 % of draws between", f"{dollars(spread.p10_usd)} and {dollars(spread.p90_usd)}"
+    for month in variance.months if variance else ():
+        yield f"Actual services, {month.actual_month}", dollars(month.actual_usd)
+    yield "API calls, p95 and p99", f"{chosen.api_p95_ms:,.0f} and {chosen.api_p99_ms:,.0f} ms"
+    yield "Availability agreed", f"{chosen.availability_ratio:.3%}"
+    yield "Requirements met", f"{sum(known.met for known in run.requirements)} of {len(run.requirements)}"
+    page_views = sum(run.daily_load.get("page_views", ()))
+    yield "Page views a month", f"{page_views / len(run.months):,.0f}"
+
+
+def _totals(costs: Iterable[tuple[str, Decimal]]) -> dict[str, Decimal]:
+    """Exact sums by name, dearest first."""
+    totals: dict[str, Decimal] = {}
+    with localcontext(EXACT):
+        for name, cost in costs:
+            totals[name] = totals.get(name, Decimal(0)) + cost
+    return dict(sorted(totals.items(), key=lambda item: (-item[1], item[0])))
+
+
+def _total(costs: Iterable[Decimal]) -> Decimal:
+    with localcontext(EXACT):
+        return sum(costs, Decimal(0))
+
+
+def _share(part: Decimal, whole: Decimal) -> str:
+    return f"{part / whole:.1%}" if whole else _NOTHING
+
+
+def _number(name: str) -> Column:
+    return Column(name, number=True)
+
+
+def _bill(run: Run) -> Section:
+    totals = _totals((charge.service_name, charge.billed_cost) for charge in run.charges)
+    whole = _total(totals.values())
+    rows = tuple((name, dollars(cost), _share(cost, whole)) for name, cost in totals.items())
+    by_service = Table(
+        (Column("Service"), _number("USD"), _number("Share")), rows, ("Total", dollars(whole), "")
+    )
+    largest = sorted(run.charges, key=lambda charge: -charge.billed_cost)[:_LARGEST_LINES]
+    lines = Table(
+        (
+            Column("Month"),
+            Column("Service"),
+            Column("Meter"),
+            _number("Quantity"),
+            Column("Unit"),
+            _number("Unit price USD"),
+            _number("USD"),
+        ),
+        tuple(
+            (
+                charge.billing_period,
+                charge.service_name,
+                charge.sku_meter,
+                f"{charge.pricing_quantity:,.2f}",
+                charge.pricing_unit,
+                f"{charge.list_unit_price.normalize():f}",
+                dollars(charge.billed_cost),
+            )
+            for charge in largest
+        ),
+        title=f"The {len(largest)} largest of {len(run.charges)} lines",
+        folded=True,
+    )
+    return Section(
+        "Bill by service",
+        text=(f"Forecast of the recommended configuration for {_span(run)}, at list prices without tax.",),
+        chart=charts.service_bars(totals, "Bill by service") if totals else None,
+        tables=(by_service, lines),
+        notes=("Each figure is rounded to the cent on its own; the total is the exact sum, rounded once.",),
+    )
+
+
+def _forecast_against_actual(month: MonthVariance, variance: Variance) -> Section:
+    columns = (
+        Column("Service"),
+        _number("Forecast USD"),
+        _number("Actual USD"),
+        _number("Difference USD"),
+        _number("Difference"),
+        Column("Where"),
+    )
+    rows = tuple(
+        (
+            row.service_name,
+            _dollars_or_nothing(row.forecast_usd),
+            _dollars_or_nothing(row.actual_usd),
+            dollars(row.difference_usd),
+            _signed_share(row.difference_ratio),
+            row.standing,
+        )
+        for row in month.rows
+    )
+    total = (
+        "Total",
+        dollars(month.forecast_usd),
+        dollars(month.actual_usd),
+        dollars(month.difference_usd),
+        _signed_share(month.difference_ratio),
+        "",
+    )
+    charted = [
+        (row.service_name, row.forecast_usd, row.actual_usd) for row in month.rows[:_CHARTED_VARIANCES]
+    ]
+    title = f"Forecast against actual, {month.actual_month}"
+    return Section(
+        title,
+        text=(_variance_sentence(month, variance),),
+        warning=""
+        if month.same_month
+        else f"This run does not hold {month.actual_month}. The bill is compared with the run's first month, "
+        f"{month.forecast_month}: the differences hold whatever differs between the two months.",
+        chart=charts.variance_bars(charted, title) if charted else None,
+        tables=(Table(columns, rows, total), *_apart_table(month)),
+        notes=tuple(_variance_notes(month, variance)),
+    )
+
+
+def _variance_sentence(month: MonthVariance, variance: Variance) -> str:
+    more = month.difference_usd
+    direction = "more" if more >= 0 else "less"
+    share = f" ({abs(month.difference_ratio):.1%})" if month.difference_ratio is not None else ""
+    return (
+        f"The services of the actual bill {variance.source} ({variance.format_name}) cost "
+        f"{dollars(month.actual_usd)}: {dollars(abs(more))}{share} {direction} than the forecast of "
+        f"{dollars(month.forecast_usd)}. Its charges are dated {month.first_day} to {month.last_day}."
+    )
+
+
+def _apart_table(month: MonthVariance) -> Iterator[Table]:
+    if month.apart_usd:
+        yield Table(
+            (Column("Also on the invoice, not forecast"), _number("USD")),
+            tuple((category, dollars(cost)) for category, cost in sorted(month.apart_usd.items())),
+            (f"Invoice of {month.actual_month}, services included", dollars(month.invoice_usd)),
+        )
+
+
+def _variance_notes(month: MonthVariance, variance: Variance) -> Iterator[str]:
+    yield "Billed cost stands against billed cost. Difference is actual less forecast."
+    if month.effective_usd != month.actual_usd:
+        yield (
+            f"With commitments and prepayments spread over their use, the actual services cost "
+            f"{dollars(month.effective_usd)}, by the bill's own effective cost."
+        )
+    for moved in (moved for moved in month.regrouped if moved.billed_cost):
+        yield (
+            f"{dollars(moved.billed_cost)} that this report shows under {moved.from_service} stands here under "
+            f"{moved.to_service}, where an AWS invoice has it."
+        )
+    for aside in variance.set_aside:
+        yield (
+            f"Not compared, {aside.reason}: {aside.rows:,} rows, {aside.billed_cost:,.2f} {aside.currency}, over "
+            "the whole file."
+        )
+
+
+def _dollars_or_nothing(amount: Decimal | None) -> str:
+    return _NOTHING if amount is None else dollars(amount)
+
+
+def _signed_share(ratio: Decimal | None) -> str:
+    return _NOTHING if ratio is None else f"{ratio:+,.1%}"
+
+
+def _cost_by_day(run: Run) -> Section:
+    series = _largest_series(run.daily_cost_usd)
+    days = _days(run)
+    columns = (Column("Day"), *(_number(name) for name in series), _number("Total USD"))
+    by_day = dict(zip(days, zip(*series.values(), strict=True), strict=True))
+    rows = tuple(
+        (day.isoformat(), *map(dollars, costs), dollars(sum(costs))) for day, costs in by_day.items()
+    )
+    dearest = max(by_day, key=lambda day: sum(by_day[day]))
+    return Section(
+        "Cost by day",
+        text=(
+            "What each day costs; a month's charge is spread over its days by their use. The dearest day is "
+            f"{dearest.isoformat()} with {dollars(sum(by_day[dearest]))}.",
+        ),
+        chart=charts.daily_cost(series, days[0], "Cost by day"),
+        tables=(Table(columns, rows, title="Cost by day as a table", folded=True),),
+    )
+
+
+def _largest_series(series: Mapping[str, Sequence[float]]) -> dict[str, Sequence[float]]:
+    """The dearest services by themselves and the rest as one; all of them where that is no more."""
+    ranked = sorted(series, key=lambda name: (-sum(series[name]), name))
+    if len(ranked) <= LARGEST_SERVICES:
+        return {name: series[name] for name in ranked}
+    largest: dict[str, Sequence[float]] = {name: series[name] for name in ranked[:LARGEST_SERVICES]}
+    rest = (series[name] for name in ranked[LARGEST_SERVICES:])
+    return largest | {OTHER: tuple(sum(costs) for costs in zip(*rest, strict=True))}
+
+
+def _days(run: Run) -> list[date]:
+    first = date.fromisoformat(run.first_day)
+    return [first + timedelta(days=day) for day in range(run.days)]
+
+
+def _load_by_day(run: Run) -> Section:
+    days = _days(run)
+    shown = {_LOAD_NAMES[name]: run.daily_load[name] for name in _CHARTED_LOADS if name in run.daily_load}
+    columns = (Column("Day"), *(_number(_LOAD_NAMES.get(name, name)) for name in run.daily_load))
+    rows = tuple(
+        (day.isoformat(), *(f"{value:,.0f}" for value in values))
+        for day, values in zip(days, zip(*run.daily_load.values(), strict=True), strict=True)
+    )
+    return Section(
+        "Load by day",
+        text=("What the shop is asked for, each panel on its own scale.",),
+        chart=charts.daily_load(
+            {f"{name} a day": values for name, values in shown.items()}, days[0], "Load by day"
+        ),
+        tables=(Table(columns, rows, title="Load by day as a table", folded=True),),
+    )
+
+
+def _requirements(run: Run) -> Section:
+    rows = tuple((known.name, "yes" if known.met else "no", known.summary) for known in run.requirements)
+    views = tuple(
+        (_words(geography), f"{median / 1000:,.1f}", f"{tail / 1000:,.1f}")
+        for geography, (median, tail) in run.first_view_ms.items()
+    )
+    first_view = Table(
+        (Column("First view of a 3D model from"), _number("Median s"), _number("95th percentile s")), views
+    )
+    return Section(
+        "Five requirements",
+        tables=(
+            Table((Column("Requirement"), Column("Met"), Column("In numbers")), rows),
+            *([first_view] if views else []),
+        ),
+    )
+
+
+def _side_by_side(run: Run) -> Section:
+    kinds = Table(
+        (
+            Column("Choice"),
+            Column("Kind"),
+            Column("Best of its kind"),
+            _number("USD a month"),
+            Column("Outcome"),
+        ),
+        tuple(
+            (
+                row.role,
+                _words(row.kind),
+                row.label or "none feasible",
+                _dollars_or_nothing(row.monthly_usd),
+                row.why,
+            )
+            for row in run.comparisons
+        ),
+    )
+    rivals = Table(
+        (
+            Column("Compute"),
+            Column("Database"),
+            Column("Delivery"),
+            _number("p99 ms"),
+            _number("USD a month"),
+            Column("Why"),
+        ),
+        tuple(
+            (
+                option.compute,
+                option.database,
+                option.delivery,
+                f"{option.api_p99_ms:,.0f}",
+                dollars(option.monthly_usd),
+                option.why,
+            )
+            for option in (run.chosen, *run.alternatives[:_SHOWN_ALTERNATIVES])
+        ),
+        title="Recommended, and runners-up",
+    )
+    hidden = len(run.alternatives) - _SHOWN_ALTERNATIVES
+    return Section(
+        "Side by side",
+        text=("What the whole stack would have cost with the best design of each other kind.",),
+        tables=(kinds, rivals),
+        notes=(f"{hidden} dearer combinations are in the saved run, under alternatives.",) if hidden > 0 else (),
+    )
+
+
+def _next_months(run: Run) -> Section:
+    bills = {
+        month: _total(charge.billed_cost for charge in run.charges if charge.billing_period == month)
+        for month in run.months
+    }
+    if len(bills) > 1:
+        return _simulated_months(run, bills)
+    growth = _growth_ratio(run)
+    projected = _projection(run.months[0], bills[run.months[0]], growth) if growth else None
+    text = "This run holds one month. To see the next ones, simulate more:"
+    return Section(
+        "Next months",
+        text=(text,),
+        commands=(f"costmodel simulate SCENARIO.yaml --months 12 --seed {run.seed} --save RUN.json",),
+        tables=(projected,) if projected else (),
+        notes=(
+            f"The projection is this month's bill times the scenario's growth of {growth:.1%} a month, nothing "
+            "else: season, events, tiers, steps of capacity and the length of months are not simulated.",
+        )
+        if projected
+        else (),
+    )
+
+
+def _simulated_months(run: Run, bills: Mapping[str, Decimal]) -> Section:
+    services = _totals((charge.service_name, charge.billed_cost) for charge in run.charges)
+    costs = {
+        (service, month): _total(
+            charge.billed_cost
+            for charge in run.charges
+            if charge.service_name == service and charge.billing_period == month
+        )
+        for service in services
+        for month in run.months
+    }
+    rows = tuple(
+        (service, *(dollars(costs[service, month]) for month in run.months), dollars(services[service]))
+        for service in services
+    )
+    total = ("Total", *map(dollars, bills.values()), dollars(_total(bills.values())))
+    dearest = max(bills, key=lambda month: bills[month])
+    return Section(
+        "Next months",
+        text=(
+            f"Every month of the run is simulated. The dearest is {dearest} with {dollars(bills[dearest])}.",
+        ),
+        tables=(Table((Column("Service"), *map(_number, run.months), _number("USD")), rows, total),),
+    )
+
+
+def _growth_ratio(run: Run) -> Decimal:
+    """Growth per month that the scenario states; 0 when it states none."""
+    growth = run.scenario.get("traffic", {}).get("growth_per_month_ratio", 0)
+    return Decimal(str(growth.get("mid", 0) if isinstance(growth, dict) else growth))
+
+
+def _projection(month: str, bill_usd: Decimal, growth_ratio: Decimal) -> Table:
+    rows = []
+    period = BillingPeriod.parse(month)
+    for _ in range(_PROJECTED_MONTHS):
+        period = period.next()
+        bill_usd *= 1 + growth_ratio
+        rows.append((str(period), dollars(bill_usd)))
+    return Table((Column("Month"), _number("USD if every cost grew with traffic")), tuple(rows))
+
+
+def _rejected(run: Run) -> Section:
+    counts = run.counts
+    rows = tuple(
+        (
+            rejection.subject,
+            rejection.constraint,
+            _figure(rejection.observed),
+            _figure(rejection.limit),
+            rejection.unit,
+            f"{rejection.candidates:,}",
+        )
+        for rejection in run.rejections[:_SHOWN_REJECTIONS]
+    )
+    hidden = len(run.rejections) - len(rows)
+    columns = (
+        Column("Design"),
+        Column("Breaks"),
+        _number("Observed"),
+        _number("Allowed"),
+        Column("Unit"),
+        _number("Candidates"),
+    )
+    return Section(
+        "Rejected, and why",
+        text=(
+            f"Of {counts.considered:,} candidates {counts.rejected:,} break an objective or a limit, "
+            f"{counts.pruned:,} are proven dearer without a whole bill, and {counts.priced:,} were billed whole.",
+        ),
+        tables=(Table(columns, rows),) if rows else (),
+        notes=(f"{hidden:,} more are in the saved run, under rejections.",) if hidden else (),
+    )
+
+
+def _figure(value: float) -> str:
+    """A number with its separators: no exponent, and four digits where it is small."""
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+
+
+def _drivers(run: Run) -> Section:
+    rows = tuple((driver.path, dollars(driver.low_usd), dollars(driver.high_usd)) for driver in run.drivers)
+    return Section(
+        "What moves the bill most",
+        text=("Each uncertain input moved alone from its low to its high value.",),
+        tables=(Table((Column("Input"), _number("At low, USD"), _number("At high, USD")), rows),),
+    )
+
+
+def _assumptions(run: Run) -> Section:
+    rows = tuple(
+        (known.path, known.value, known.unit, known.source, known.as_of) for known in run.assumptions
+    )
+    columns = (Column("Input"), _number("Value"), Column("Unit"), Column("Source"), Column("As of"))
+    return Section(
+        "Assumptions",
+        text=(
+            f"{len(rows)} inputs are defaults: the scenario does not state them. Each has a source; stating a "
+            "figure in the scenario replaces it.",
+        ),
+        tables=(Table(columns, rows, title="All assumptions with their sources", folded=True),)
+        if rows
+        else (),
+    )
+
+
+def _provenance(run: Run) -> Section:
+    book = run.price_book
+    return Section(
+        "Prices, and how to reproduce",
+        text=(
+            f"AWS list prices in US dollars, without tax, as of {book.oldest_as_of} to {book.newest_as_of}. "
+            f"Price book {book.digest}. Written by costmodel {run.version} with seed {run.seed}; the same scenario, "
+            "prices and seed give the same report. The saved run holds the scenario whole, under scenario.",
+        ),
+        commands=(
+            f"costmodel simulate SCENARIO.yaml --region {run.region_id} --months {len(run.months)} "
+            f"--seed {run.seed} --save RUN.json",
+            "costmodel report monthly RUN.json",
+        ),
+    )
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")

@@ -1,0 +1,200 @@
+"""The search against brute force, and what it says when nothing fits."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from itertools import product
+
+import pytest
+
+from costmodel.billing.tariff import Tariff
+from costmodel.decision.candidate import combine, count_combinations
+from costmodel.decision.constraints import joint_limits, promise, single_tier_limits
+from costmodel.decision.search import Evaluation, evaluate, search, simulate_all
+from costmodel.demand.demand import Demand
+from costmodel.demand.synthesise import synthesise
+from costmodel.errors import Infeasible
+from costmodel.pricing.book import PriceBook
+from costmodel.scenario.load import validate
+from costmodel.scenario.model import Scenario
+from costmodel.services._base import Role
+
+BOOK = PriceBook.shipped()
+
+
+def shop(visitors: float = 60_000, **parts: object) -> Scenario:
+    tree: dict[str, object] = {
+        "name": "a shop",
+        "region": "eu-west-1",
+        "start": "2026-02",
+        "traffic": {"monthly_visitors": {"europe": visitors}},
+        "constraints": {"instance_families": ["m7g", "t4g"], "database_families": ["t4g"]},
+    }
+    return validate(tree | parts, "test")
+
+
+def every_bill(scenario: Scenario, demand: Demand) -> list[Evaluation]:
+    tiers = {
+        role: [
+            tier
+            for tier in simulated
+            if not any(limit.broken for limit in single_tier_limits(tier, scenario.objectives))
+        ]
+        for role, simulated in simulate_all(scenario, demand).items()
+    }
+    return [
+        evaluate(scenario, demand, BOOK, candidate)
+        for candidate in combine(tiers)
+        if not any(limit.broken for limit in joint_limits(candidate, scenario.objectives))
+    ]
+
+
+@pytest.mark.parametrize(
+    "scenario",
+    [
+        shop(
+            constraints={
+                "instance_families": ["t4g"],
+                "database": ["dynamodb_on_demand", "rds"],
+                "database_families": ["t4g"],
+                "delivery": ["flat_rate"],
+            }
+        ),
+        shop(
+            3_000,
+            account={"free_tier": False},
+            constraints={
+                "compute": ["lambda"],
+                "database": ["aurora", "dynamodb_provisioned"],
+                "database_families": ["t4g"],
+            },
+        ),
+        shop(
+            400_000,
+            constraints={
+                "compute": ["ec2"],
+                "instance_families": ["c7g"],
+                "database": ["aurora_serverless"],
+                "delivery": ["pay_as_you_go"],
+            },
+        ),
+        shop(
+            900_000,
+            constraints={
+                "database": ["dynamodb_on_demand"],
+                "instance_families": ["m7g"],
+                "delivery": ["pay_as_you_go"],
+            },
+        ),
+    ],
+    ids=["plans", "no free tier", "ec2 only", "pay as you go"],
+)
+def test_the_search_finds_what_billing_every_candidate_finds(scenario: Scenario) -> None:
+    demand = synthesise(scenario)
+    evaluations = every_bill(scenario, demand)
+    found = search(scenario, demand, BOOK)
+    assert found.best.monthly_usd == min(evaluation.monthly_usd for evaluation in evaluations)
+    cheapest: dict[tuple[str, str, str], Decimal] = {}
+    for evaluation in evaluations:
+        kinds = evaluation.candidate.kinds
+        cheapest[kinds] = min(cheapest.get(kinds, evaluation.monthly_usd), evaluation.monthly_usd)
+    assert {e.candidate.kinds: e.monthly_usd for e in (found.best, *found.rivals)} == cheapest
+    assert found.considered == found.rejected + found.pruned + found.priced
+    assert found.considered - found.rejected == len(evaluations) >= 20
+
+
+def test_a_tier_alone_never_costs_more_than_its_part_of_the_whole() -> None:
+    scenario = shop()
+    demand = synthesise(scenario)
+    tariff = Tariff(BOOK, free_tier=True)
+    tiers = {role: simulated[:3] for role, simulated in simulate_all(scenario, demand).items()}
+    checked = 0
+    for candidate in combine(tiers):
+        alone = sum(tariff.cost_usd([tariff.sketch(tier.usages)]) for tier in candidate.tiers)
+        together = tariff.cost_usd([tariff.sketch(tier.usages) for tier in candidate.tiers])
+        assert alone <= together * (1 + 1e-9) + 1e-9
+        checked += 1
+    assert checked == count_combinations(tiers) > 20
+
+
+def test_combinations_are_counted_without_making_them() -> None:
+    simulated = simulate_all(shop(), synthesise(shop()))
+    assert count_combinations(simulated) == sum(1 for _ in combine(simulated))
+    fitting = sum(
+        balancer.design.serves == compute.design.kind  # type: ignore[attr-defined]
+        for compute, balancer in product(simulated[Role.COMPUTE], simulated[Role.LOAD_BALANCER])
+    )
+    others = len(simulated[Role.DATABASE]) * len(simulated[Role.DELIVERY])
+    assert count_combinations(simulated) == fitting * others
+
+
+def test_what_a_candidate_promises_is_the_composition_of_its_tiers() -> None:
+    scenario = shop()
+    demand = synthesise(scenario)
+    best = search(scenario, demand, BOOK).best.candidate
+    together = promise(best)
+    inside = (best.load_balancer, best.compute, best.database)
+    expected = 1.0
+    for tier in inside:
+        expected *= tier.design.reliability.sla_ratio
+    assert together.availability_ratio == pytest.approx(expected, abs=1e-12)
+    assert together.api_p99_ms == pytest.approx(sum(tier.capacity.latency.p99_ms for tier in inside))
+    assert together.rto_minutes == max(tier.design.reliability.rto_minutes for tier in best.tiers)
+
+
+@pytest.mark.parametrize(
+    ("parts", "words"),
+    [
+        ({"objectives": {"api_p95_ms": 2, "api_p99_ms": 2}}, "API latency"),
+        ({"objectives": {"availability_ratio": 0.99999}}, "unavailability"),
+        (
+            {"objectives": {"rto_minutes": 0, "rpo_minutes": 0}, "constraints": {"database": ["rds"]}},
+            "recovery",
+        ),
+    ],
+)
+def test_nothing_feasible_names_the_objective_and_the_nearest_miss(
+    parts: dict[str, object], words: str
+) -> None:
+    scenario = shop(**parts)
+    with pytest.raises(Infeasible) as caught:
+        search(scenario, synthesise(scenario), BOOK)
+    text = str(caught.value)
+    assert caught.value.exit_code == 3
+    assert words in text
+    assert "Relax" in text
+    assert "allowed" in text
+
+
+def test_a_budget_below_everything_is_infeasible_and_says_the_price() -> None:
+    scenario = shop(constraints={"monthly_budget_usd": 5})
+    with pytest.raises(Infeasible, match=r"monthly budget.*needs [0-9.]+ USD, allowed 5"):
+        search(scenario, synthesise(scenario), BOOK)
+
+
+def test_a_family_without_a_price_in_the_region_falls_with_its_reason() -> None:
+    scenario = shop(
+        region="sa-east-1",
+        constraints={"instance_families": ["m8i", "m7g"], "database": ["dynamodb_on_demand"]},
+    )
+    found = search(scenario, synthesise(scenario), BOOK)
+    assert any(
+        "m8i" in rejection.subject and rejection.limit.constraint == "published price in sa-east-1"
+        for rejection in found.rejections
+    )
+
+
+def test_reservations_enter_only_when_allowed() -> None:
+    parts = {
+        "compute": ["ec2"],
+        "database": ["rds"],
+        "instance_families": ["m7g"],
+        "database_families": ["m7g"],
+    }
+    on_demand = shop(constraints=parts)
+    committed = shop(constraints=parts | {"commitments": ["on_demand", "reserved_1yr_no_upfront"]})
+    plain = search(on_demand, synthesise(on_demand), BOOK).best
+    reserved = search(committed, synthesise(committed), BOOK).best
+    assert reserved.monthly_usd < plain.monthly_usd
+    assert {charge.pricing_category for charge in plain.bill.charges} == {"Standard"}
+    assert "Committed" in {charge.pricing_category for charge in reserved.bill.charges}

@@ -1,0 +1,47 @@
+"""Every example scenario, from YAML to what a user sees and to Terraform, byte for byte.
+
+`pytest tests/golden --rewrite-golden` writes the files anew; their diff is to be read.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from costmodel.cli.run_tables import run_tables
+from costmodel.decision.run import Run, encode, read_run
+from costmodel.decision.simulate import simulate
+from costmodel.export.terraform import terraform_files
+from costmodel.pricing.book import PriceBook
+from costmodel.scenario.examples import examples
+from costmodel.scenario.load import load
+
+GOLDEN = Path(__file__).parent / "files"
+
+
+def as_text(run: Run) -> str:
+    console = Console(width=120, record=True, file=Path("/dev/null").open("w"), force_terminal=False)
+    with console.file:
+        for part in run_tables(run):
+            console.print(part)
+    return "\n".join(line.rstrip() for line in console.export_text().splitlines()) + "\n"
+
+
+@pytest.mark.parametrize("name", [example.name for example in examples()])
+def test_example_is_as_recorded(name: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    path = next(example.path for example in examples() if example.name == name)
+    run = simulate(load(path), PriceBook.shipped())
+    seen = {"result.txt": as_text(run).encode()} | terraform_files(run)
+    folder = GOLDEN / name
+    if request.config.getoption("--rewrite-golden"):
+        folder.mkdir(parents=True, exist_ok=True)
+        for file, content in seen.items():
+            (folder / file).write_bytes(content)
+    for file, content in seen.items():
+        assert content.decode() == (folder / file).read_text(), f"{name}/{file} changed"
+
+    saved = tmp_path / "run.json"
+    saved.write_bytes(encode(run))
+    assert encode(read_run(saved)) == encode(run)
