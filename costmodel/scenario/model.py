@@ -494,6 +494,10 @@ class Network(Model):
         2, "zones", "AWS Well-Architected REL10-BP01 asks for two or more", "2026-05"
     )
     """Zones the shop runs in."""
+    interface_endpoints: Annotated[int, Whole(0, 100)] = assumed(
+        0, "endpoints", "gateway endpoints to S3 and DynamoDB are free and serve most shops", "2023-06"
+    )
+    """AWS services that private subnets reach through an interface endpoint instead of NAT, logs first."""
     second_region: RegionId | None = None
     """Region that keeps a copy of assets and backups; none when left out."""
 

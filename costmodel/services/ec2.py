@@ -283,7 +283,7 @@ class Ec2Fleet:
     def footprint(self, demand: Demand, capacity: Capacity) -> Footprint:
         """What the instances leave to other services.
 
-        Log lines reach CloudWatch through the NAT gateway, as calls to other companies do. Requests
+        Log lines reach CloudWatch through NAT or an interface endpoint; the network decides. Requests
         and responses cost no transfer: an ALB does not charge between zones, CloudFront is free.
         """
         calls = demand.daily(demand.api_requests)
@@ -293,7 +293,7 @@ class Ec2Fleet:
             Footprint.none(demand.days),
             monitored_instance_hours=demand.daily(capacity.servers) / MINUTES_PER_HOUR,
             log_gb=log_gb,
-            outside_gb=external_gb + log_gb,
+            outside_gb=external_gb,
             internet_egress_gb=external_gb * SENT_RATIO,
             database_gb=_database_gb(demand, self.database),
             alarms=TRACKING_ALARMS,

@@ -59,6 +59,8 @@ class Network:
     second_region_id: str | None
     zones: int
     flow_log_retention_days: int
+    interface_endpoints: int
+    """AWS services reached through an interface endpoint in each zone; logs are the first of them."""
     nat_gateways: int
     """One in each zone when compute stands in private subnets or must join a database there; else none."""
 
@@ -87,6 +89,7 @@ class Network:
             "availability_zones": self.zones,
             "nat_gateways": self.nat_gateways,
             "gateway_endpoints": "s3, dynamodb",
+            "interface_endpoints": self.interface_endpoints,
             "flow_log_retention_days": self.flow_log_retention_days,
         }
 
@@ -97,6 +100,9 @@ class Network:
         """
         calendar = demand.calendar
         gateways = self.nat_gateways
+        endpoints = self.interface_endpoints * self.zones
+        log_gb = footprint.log_gb
+        nat_gb = (footprint.outside_gb + (0.0 if endpoints else log_gb)) * bool(gateways)
         inter_az_gb = footprint.database_gb * (self.zones - 1) / self.zones
         addresses = footprint.public_ipv4_addresses + gateways
         return (
@@ -109,8 +115,20 @@ class Network:
             *self._meter(
                 ("NAT gateway data", "AmazonEC2", "NatGateway-Bytes", "GB"),
                 calendar,
-                footprint.outside_gb * bool(gateways),
-                "bytes through NAT gateways, both ways",
+                nat_gb,
+                "bytes to and from the outside" + ("" if endpoints else " and log lines of instances"),
+            ),
+            *self._meter(
+                ("Interface endpoint hours", SERVICE_CODE, "VpcEndpoint-Hours", "Hours"),
+                calendar,
+                np.full(calendar.days, float(endpoints * HOURS_PER_DAY)),
+                f"{self.interface_endpoints} endpoints x {self.zones} zones x hours",
+            ),
+            *self._meter(
+                ("Interface endpoint data", SERVICE_CODE, "VpcEndpoint-Bytes", "GB"),
+                calendar,
+                log_gb * bool(endpoints),
+                "log lines of instances",
             ),
             *self._meter(
                 ("Public IPv4 addresses", SERVICE_CODE, "PublicIPv4:InUseAddress", "Hours"),
@@ -186,6 +204,7 @@ def design(scenario: Scenario, footprint: Footprint) -> Network:
         second_region_id=scenario.network.second_region,
         zones=zones,
         flow_log_retention_days=log_retention_days(scenario.monitoring.log_retention_days),
+        interface_endpoints=scenario.network.interface_endpoints,
         nat_gateways=zones if footprint.private_subnets or footprint.zonal_database else 0,
     )
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import pytest
@@ -22,10 +23,9 @@ GOLDEN = Path(__file__).parent / "files"
 
 
 def as_text(run: Run) -> str:
-    console = Console(width=120, record=True, file=Path("/dev/null").open("w"), force_terminal=False)
-    with console.file:
-        for part in run_tables(run):
-            console.print(part)
+    console = Console(width=120, record=True, file=io.StringIO(), force_terminal=False)
+    for part in run_tables(run):
+        console.print(part)
     return "\n".join(line.rstrip() for line in console.export_text().splitlines()) + "\n"
 
 

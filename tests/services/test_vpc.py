@@ -42,6 +42,8 @@ def test_quantities_by_hand() -> None:
     assert got == {
         ("eu-west-1", "NatGateway-Hours"): Decimal(2 * 720),
         ("eu-west-1", "NatGateway-Bytes"): Decimal(300),
+        ("eu-west-1", "VpcEndpoint-Hours"): Decimal(0),
+        ("eu-west-1", "VpcEndpoint-Bytes"): Decimal(0),
         ("eu-west-1", "PublicIPv4:InUseAddress"): Decimal(5 * 720),
         ("eu-west-1", "DataTransfer-Regional-Bytes"): Decimal(300),
         ("eu-west-1", "DataTransfer-Out-Bytes"): Decimal(300),
@@ -70,6 +72,25 @@ def test_nat_gateways_stand_where_compute_is_private_or_must_join_its_database(
     (variable,) = network.terraform()
     values = {attribute.name: attribute.value for attribute in variable.attributes}
     assert values["enable_nat_gateway"] is (gateways > 0)
+
+
+@pytest.mark.parametrize(("endpoints", "nat_gb", "endpoint_gb"), [(0, 900, 0), (3, 300, 600)])
+def test_log_lines_take_an_interface_endpoint_where_there_is_one(
+    endpoints: int, nat_gb: int, endpoint_gb: int
+) -> None:
+    footprint = replace(
+        Footprint.none(30),
+        private_subnets=True,
+        outside_gb=np.full(30, 10.0),
+        log_gb=np.full(30, 20.0),
+    )
+    network = design(
+        scenario_of(network={"availability_zones": 2, "interface_endpoints": endpoints}), footprint
+    )
+    got = quantities(network.usage(demand_of(1.0), footprint))
+    assert got["eu-west-1", "NatGateway-Bytes"] == nat_gb
+    assert got["eu-west-1", "VpcEndpoint-Bytes"] == endpoint_gb
+    assert got["eu-west-1", "VpcEndpoint-Hours"] == endpoints * 2 * 720
 
 
 def test_no_tier_behind_nat_means_no_gateway() -> None:
@@ -110,4 +131,4 @@ def test_every_meter_has_a_price_in_its_unit(region: str) -> None:
     for usage in usages:
         price = book.price(usage.meter.query)
         assert FOCUS_UNITS[price.pricing_unit] == usage.meter.consumed_unit
-    assert len(usages) == 6
+    assert len(usages) == 8
