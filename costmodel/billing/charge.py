@@ -90,3 +90,9 @@ def to_cents(amount_usd: Decimal) -> Decimal:
     with localcontext(EXACT) as context:
         context.traps[Inexact] = False
         return amount_usd.quantize(CENT, rounding=ROUND_HALF_UP)
+
+
+def dollars(amount: Decimal | float) -> str:
+    """An amount in US dollars, rounded half up to the cent: `$1,234.50`."""
+    rounded = to_cents(Decimal(amount))
+    return f"-${-rounded:,.2f}" if rounded < 0 else f"${rounded:,.2f}"

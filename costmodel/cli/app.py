@@ -69,7 +69,7 @@ def main() -> None:
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     flags = Flags()
     try:
-        app(obj=flags)
+        app(prog_name="costmodel", obj=flags)
     except SystemExit as leaving:
         if leaving.code == INTERRUPTED:
             sys.stderr.write("Interrupted.\n")

@@ -79,7 +79,8 @@ def print_result(*parts: RenderableType) -> None:
     console = results()
     width = console.width
     for part in parts:
-        needed = Measurement.get(console, console.options.update(width=WIDEST), part).minimum
+        content = getattr(part, "renderable", part)  # of a panel or a padded table
+        needed = Measurement.get(console, console.options.update(width=WIDEST), content).minimum
         console.width = max(width, needed)
         console.print(part)
 

@@ -11,7 +11,7 @@ from costmodel.cli.console import messages, write_files
 
 app = typer.Typer(help="Write reports about a saved run.", no_args_is_help=True)
 
-RunFile = Annotated[Path, typer.Argument(help="A run saved by: costmodel simulate SCENARIO --save RUN.json")]
+RunFile = Annotated[Path, typer.Argument(metavar="RUN", help="A run saved by: costmodel simulate SCENARIO --save RUN.json")]
 
 
 @app.callback()
@@ -30,7 +30,10 @@ def monthly(
     ] = None,
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write to.")] = Path("reports"),
 ) -> None:
-    """Write the monthly report as a self-contained HTML page and as Markdown."""
+    """Write the monthly report as HTML and as Markdown.
+
+    The HTML page is self-contained: it holds its charts and needs no network.
+    """
     from costmodel.decision.run import read_run
     from costmodel.export.report import monthly_report, report_folder
     from costmodel.review.actuals import read_bill

@@ -2,114 +2,163 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 from decimal import Decimal
 
 from rich.console import RenderableType
+from rich.padding import Padding
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from costmodel.decision.recommend import dollars
-from costmodel.decision.run import Run
+from costmodel.billing.charge import dollars
+from costmodel.cli.console import table_of
+from costmodel.decision.run import Option, RejectionNote, Run
+from costmodel.units import figure
 
 SHOWN_REJECTIONS = 8
 SHOWN_ALTERNATIVES = 6
+BLANK_LINE_ABOVE = (1, 0, 0, 0)
 
 
 def run_tables(run: Run) -> Iterator[RenderableType]:
     """The parts of a result, in reading order."""
     span = run.months[0] if len(run.months) == 1 else f"{run.months[0]} to {run.months[-1]}"
-    yield Panel(
-        Text(run.headline), title=f"{run.scenario_name} · {run.region_id} · {span}", title_align="left"
-    )
-    yield _bill_by_service(run)
-    yield _requirements(run)
-    yield _comparisons(run)
+    title = Text(f"{run.scenario_name} · {run.region_id} · {span}")
+    yield Panel(Text(run.headline), title=title, title_align="left")
+    tables = [_bill_by_service(run), _requirements(run), _comparisons(run)]
     if run.alternatives:
-        yield _alternatives(run)
+        tables.append(_alternatives(run))
     if run.rejections:
-        yield _rejections(run)
+        tables.append(_rejections(run))
     if run.drivers:
-        yield _drivers(run)
-    yield _footer(run)
-
-
-def _table(title: str, *columns: str) -> Table:
-    table = Table(title=title, title_justify="left", title_style="bold", pad_edge=False, box=None)
-    for column in columns:
-        right = column.endswith(("USD", "ms", "Share", "Candidates"))
-        table.add_column(column, justify="right" if right else "left", no_wrap=right, header_style="dim")
-    return table
+        tables.append(_drivers(run))
+    for table in tables:
+        yield Padding(table, BLANK_LINE_ABOVE)
+    yield Padding(_footer(run), BLANK_LINE_ABOVE)
 
 
 def _bill_by_service(run: Run) -> Table:
     months = len(run.months)
-    totals: dict[str, Decimal] = {}
+    totals: defaultdict[str, Decimal] = defaultdict(Decimal)
     for charge in run.charges:
-        totals[charge.service_name] = totals.get(charge.service_name, Decimal(0)) + charge.billed_cost
-    table = _table("Monthly bill by service", "Service", "USD", "Share")
+        totals[charge.service_name] += charge.billed_cost
     whole = sum(totals.values(), Decimal(0))
+    table = table_of(
+        "Service", "USD a month", "Share",
+        right=("USD a month", "Share"),
+        title="Monthly bill by service" if months == 1 else f"Monthly bill by service, mean of {months} months",
+    )  # fmt: skip
     for service, cost in sorted(totals.items(), key=lambda item: (-item[1], item[0])):
-        share = f"{cost / whole:.0%}" if whole else ""
-        table.add_row(service, dollars(cost / months), share)
-    table.add_section()
+        table.add_row(service, dollars(cost / months), f"{cost / whole:.0%}" if whole else "")
     table.add_row("Total", dollars(whole / months), "", style="bold")
     return table
 
 
 def _requirements(run: Run) -> Table:
-    table = _table("Five requirements", "Requirement", "Met", "In numbers")
+    table = table_of(
+        "Requirement", "Met", "In numbers", title="Five requirements", whole=("Requirement", "Met")
+    )
     for requirement in run.requirements:
         table.add_row(requirement.name, "yes" if requirement.met else "no", requirement.summary)
     return table
 
 
 def _comparisons(run: Run) -> Table:
-    table = _table("Side by side", "Choice", "Best of its kind", "USD", "Outcome")
-    role = ""
+    """The best whole stack with each kind of compute, database and delivery; a blank line between roles."""
+    table = table_of(
+        "With", "Best of its kind", "USD a month", "More by",
+        right=("USD a month", "More by"),
+        title="Side by side: the cheapest stack that meets the objectives, by kind",
+    )  # fmt: skip
+    role = run.comparisons[0].role if run.comparisons else ""
     for row in run.comparisons:
-        if role and row.role != role:
-            table.add_section()
+        if row.role != role:
+            table.add_row()
         role = row.role
-        cost = "" if row.monthly_usd is None else dollars(row.monthly_usd)
-        style = "bold" if row.why == "recommended" else ""
-        table.add_row(row.kind.replace("_", " "), row.label or "none feasible", cost, row.why, style=style)
+        kind = row.kind.replace("_", " ")
+        if row.monthly_usd is None:
+            table.add_row(kind, f"none: {row.why}", "", "", style="dim")
+            continue
+        recommended = row.why == "recommended"
+        more = "recommended" if recommended else _more(row.monthly_usd, run)
+        table.add_row(kind, row.label, dollars(row.monthly_usd), more, style="bold" if recommended else "")
     return table
 
 
 def _alternatives(run: Run) -> Table:
-    table = _table("Runners-up", "Compute", "Database", "Delivery", "p99 ms", "USD", "Why it lost")
+    table = table_of(
+        "Instead of what is recommended", "p99 ms", "USD a month", "More by",
+        right=("p99 ms", "USD a month", "More by"),
+        title="Runners-up: the cheapest stack of every other combination of kinds",
+    )  # fmt: skip
     for option in run.alternatives[:SHOWN_ALTERNATIVES]:
         table.add_row(
-            option.compute,
-            option.database,
-            option.delivery,
-            f"{option.api_p99_ms:,.0f}",
+            _difference(option, run.chosen),
+            figure(round(option.api_p99_ms)),
             dollars(option.monthly_usd),
-            option.why,
+            _more(option.monthly_usd, run),
         )
+    _say_hidden(table, len(run.alternatives) - SHOWN_ALTERNATIVES)
     return table
+
+
+def _difference(option: Option, chosen: Option) -> str:
+    """The designs in which an option differs; its load balancer follows its compute."""
+    pairs = [
+        (option.compute, chosen.compute),
+        (option.database, chosen.database),
+        (option.delivery, chosen.delivery),
+    ]
+    return " + ".join(label for label, recommended in pairs if label != recommended) or option.load_balancer
+
+
+def _more(monthly_usd: Decimal, run: Run) -> str:
+    more = monthly_usd - run.monthly_usd
+    return f"{dollars(more)} ({more / run.monthly_usd:.0%})" if run.monthly_usd else dollars(more)
 
 
 def _rejections(run: Run) -> Table:
-    table = _table("Not considered further", "Design", "Breaks", "Observed", "Allowed", "Candidates")
-    for rejection in run.rejections[:SHOWN_REJECTIONS]:
+    """Rejected designs of one kind that break one objective, in one row with the one that came nearest."""
+    alike: defaultdict[tuple[object, ...], list[RejectionNote]] = defaultdict(list)
+    for rejection in run.rejections:
+        alike[rejection.constraint, rejection.unit, rejection.kinds].append(rejection)
+    table = table_of(
+        "Breaks", "Nearest miss", "Observed", "Allowed", "Designs",
+        right=("Observed", "Allowed", "Designs"),
+        title="Rejected: designs that break an objective or a limit",
+    )  # fmt: skip
+    groups = sorted(alike.values(), key=lambda group: -sum(rejection.candidates for rejection in group))
+    for group in groups[:SHOWN_REJECTIONS]:
+        nearest = min(group, key=_excess)
         table.add_row(
-            rejection.subject,
-            rejection.constraint,
-            f"{rejection.observed:,.4g} {rejection.unit}",
-            f"{rejection.limit:,.4g}",
-            f"{rejection.candidates:,}",
+            f"{nearest.constraint}, {nearest.unit}",
+            nearest.subject,
+            figure(nearest.observed),
+            figure(nearest.limit),
+            f"{len(group):,}",
         )
-    hidden = len(run.rejections) - SHOWN_REJECTIONS
-    if hidden > 0:
-        table.add_row(f"and {hidden} more: --format json shows all", style="dim")
+    _say_hidden(table, len(groups) - SHOWN_REJECTIONS)
     return table
 
 
+def _excess(rejection: RejectionNote) -> tuple[float, float]:
+    ratio = rejection.observed / rejection.limit if rejection.limit > 0 else float("inf")
+    return ratio, rejection.observed
+
+
+def _say_hidden(table: Table, rows: int) -> None:
+    if rows > 0:
+        table.add_row(f"and {rows} more: --format json has all", style="dim")
+
+
 def _drivers(run: Run) -> Table:
-    table = _table("What moves the bill most", "Uncertain input", "at low USD", "at high USD")
+    table = table_of(
+        "Uncertain input", "USD a month at low", "at high",
+        right=("USD a month at low", "at high"),
+        title="What moves the bill most",
+    )  # fmt: skip
     for driver in run.drivers:
         table.add_row(driver.path, dollars(driver.low_usd), dollars(driver.high_usd))
     return table
@@ -121,6 +170,6 @@ def _footer(run: Run) -> Text:
         f"{counts.considered:,} candidates: {counts.rejected:,} break an objective, {counts.pruned:,} proven dearer, "
         f"{counts.priced:,} billed whole. Prices of {run.price_book.oldest_as_of} to "
         f"{run.price_book.newest_as_of} (book {run.price_book.digest[:12]}), list, without tax. "
-        f"{len(run.assumptions)} defaults in force. Seed {run.seed}.",
+        f"{len(run.assumptions)} defaults in force: --format json lists them under assumptions. Seed {run.seed}.",
         style="dim",
     )

@@ -11,7 +11,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from costmodel.billing.charge import Bill, Charge, to_cents
+from costmodel.billing.charge import Bill, Charge, dollars
 from costmodel.capacity.result import Capacity
 from costmodel.decision.candidate import SimulatedDesign
 from costmodel.decision.run import (
@@ -94,12 +94,6 @@ def recommend(
             for known in assumptions(scenario)
         ),
     )
-
-
-def dollars(amount: Decimal | float) -> str:
-    """An amount in US dollars, rounded half up to the cent: `$1,234.50`."""
-    rounded = to_cents(Decimal(amount))
-    return f"-${-rounded:,.2f}" if rounded < 0 else f"${rounded:,.2f}"
 
 
 def _headline(scenario: Scenario, result: SearchResult, cost_range: CostRange) -> str:

@@ -6,16 +6,24 @@ simulator nor the price snapshot to be reported on.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
 from costmodel.errors import Fault, RunFileError
 
 FORMAT = "costmodel-run/1"
+
+Month = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])$")]
+Day = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])-01$")]
+Identifier = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9_]*$")]
+
+MOST_DIGITS = 60
+"""Digits before or after the point beyond which an amount in a saved run is damage."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +163,7 @@ class ChargeNote:
 
 @dataclass(frozen=True, slots=True)
 class TerraformAttributeNote:
-    name: str
+    name: Identifier
     type: str
     value: str | int | float | bool | tuple[str, ...]
     condition: str
@@ -164,9 +172,9 @@ class TerraformAttributeNote:
 
 @dataclass(frozen=True, slots=True)
 class TerraformVariableNote:
-    name: str
+    name: Identifier
     description: str
-    attributes: tuple[TerraformAttributeNote, ...]
+    attributes: Annotated[tuple[TerraformAttributeNote, ...], msgspec.Meta(min_length=1)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,10 +221,10 @@ class Run:
     """The scenario as given, with defaults filled in, as JSON values."""
     scenario_name: str
     region_id: str
-    months: tuple[str, ...]
+    months: Annotated[tuple[Month, ...], msgspec.Meta(min_length=1)]
     """Billing periods simulated, `YYYY-MM`."""
-    first_day: str
-    days: int
+    first_day: Day
+    days: Annotated[int, msgspec.Meta(ge=1)]
     seed: int
     price_book: PriceBookNote
     headline: str
@@ -261,15 +269,53 @@ def read_run(path: Path) -> Run:
     except OSError as error:
         raise RunFileError(str(path), [Fault("", f"cannot be read: {error.strerror}")], again) from None
     try:
+        head = msgspec.json.decode(content, type=_Head)
+        if head.format != FORMAT:
+            fault = Fault("format", f"must be {FORMAT}, written by this version", head.format[:40])
+            raise RunFileError(str(path), [fault], again)
         run = msgspec.json.decode(content, type=Run)
     except msgspec.ValidationError as error:
         raise RunFileError(str(path), [Fault("", _sentence(error))], again) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise RunFileError(str(path), [Fault("", f"is not JSON: {_sentence(error)}")], again) from None
-    if run.format != FORMAT:
-        fault = Fault("format", f"must be {FORMAT}, written by this version", run.format[:40])
-        raise RunFileError(str(path), [fault], again)
+    disagreeing = list(_disagreements(run))
+    if disagreeing:
+        raise RunFileError(str(path), disagreeing, again)
     return run
+
+
+@dataclass(frozen=True, slots=True)
+class _Head:
+    """What is read first: another version's run may differ in everything else."""
+
+    format: str
+
+
+def _disagreements(run: Run) -> Iterator[Fault]:
+    """Where a run that was changed by hand no longer agrees with itself, or holds no number."""
+    for path, amount in _amounts(run):
+        if not amount.is_finite() or abs(amount.adjusted()) > MOST_DIGITS:
+            yield Fault(path, "must be a plain amount", str(amount)[:40])
+    for name in ("daily_cost_usd", "daily_load"):
+        for series, values in getattr(run, name).items():
+            if len(values) != run.days:
+                yield Fault(f"{name}.{series[:40]}", f"must hold one value for each of {run.days} days")
+    if run.first_day[:7] != run.months[0]:
+        yield Fault("first_day", f"must lie in the first month, {run.months[0]}", run.first_day[:40])
+
+
+def _amounts(run: Run) -> Iterator[tuple[str, Decimal]]:
+    yield "chosen.monthly_usd", run.chosen.monthly_usd
+    for place, option in enumerate(run.alternatives):
+        yield f"alternatives.{place}.monthly_usd", option.monthly_usd
+    for place, row in enumerate(run.comparisons):
+        if row.monthly_usd is not None:
+            yield f"comparisons.{place}.monthly_usd", row.monthly_usd
+    for place, charge in enumerate(run.charges):
+        for field in fields(charge):
+            value = getattr(charge, field.name)
+            if isinstance(value, Decimal):
+                yield f"charges.{place}.{field.name}", value
 
 
 def _sentence(error: Exception) -> str:

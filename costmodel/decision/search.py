@@ -26,6 +26,7 @@ from costmodel.pricing.book import PriceBook
 from costmodel.scenario.model import Scenario
 from costmodel.services._base import TIER_ROLES, Footprint, PlatformDesign, Role, TierDesign, Usage
 from costmodel.services.registry import PLATFORM_SERVICES, TIER_SERVICES
+from costmodel.units import figure
 
 THREADS = 2
 """Designs simulated side by side. The compiled kernels and array operations run outside the interpreter lock."""

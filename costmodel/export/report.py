@@ -8,6 +8,7 @@ projection that is labelled as such.
 from __future__ import annotations
 
 import re
+import shlex
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,8 +16,7 @@ from datetime import date, timedelta
 from decimal import Decimal, localcontext
 from typing import Any
 
-from costmodel.billing.charge import EXACT
-from costmodel.decision.recommend import dollars
+from costmodel.billing.charge import EXACT, dollars
 from costmodel.decision.run import Run
 from costmodel.demand.calendar import BillingPeriod
 from costmodel.export import charts
@@ -146,8 +146,10 @@ def _sections(run: Run, variance: Variance | None) -> Iterator[Section]:
     yield _bill(run)
     if variance is not None:
         yield from (_forecast_against_actual(month, variance) for month in variance.months)
-    yield _cost_by_day(run)
-    yield _load_by_day(run)
+    if run.daily_cost_usd:
+        yield _cost_by_day(run)
+    if run.daily_load:
+        yield _load_by_day(run)
     yield _requirements(run)
     yield _side_by_side(run)
     yield _next_months(run)
@@ -221,7 +223,7 @@ def _bill(run: Run) -> Section:
                 charge.billing_period,
                 charge.service_name,
                 charge.sku_meter,
-                f"{charge.pricing_quantity:,.2f}",
+                f"{charge.pricing_quantity:,.2f}".removesuffix(".00"),
                 charge.pricing_unit,
                 f"{charge.list_unit_price.normalize():f}",
                 dollars(charge.billed_cost),
@@ -369,7 +371,11 @@ def _days(run: Run) -> list[date]:
 
 def _load_by_day(run: Run) -> Section:
     days = _days(run)
-    shown = {_LOAD_NAMES[name]: run.daily_load[name] for name in _CHARTED_LOADS if name in run.daily_load}
+    shown = {
+        f"{_LOAD_NAMES[name]} a day": run.daily_load[name]
+        for name in _CHARTED_LOADS
+        if name in run.daily_load
+    }
     columns = (Column("Day"), *(_number(_LOAD_NAMES.get(name, name)) for name in run.daily_load))
     rows = tuple(
         (day.isoformat(), *(f"{value:,.0f}" for value in values))
@@ -378,9 +384,7 @@ def _load_by_day(run: Run) -> Section:
     return Section(
         "Load by day",
         text=("What the shop is asked for, each panel on its own scale.",),
-        chart=charts.daily_load(
-            {f"{name} a day": values for name, values in shown.items()}, days[0], "Load by day"
-        ),
+        chart=charts.daily_load(shown, days[0], "Load by day") if shown else None,
         tables=(Table(columns, rows, title="Load by day as a table", folded=True),),
     )
 
@@ -450,7 +454,9 @@ def _side_by_side(run: Run) -> Section:
         "Side by side",
         text=("What the whole stack would have cost with the best design of each other kind.",),
         tables=(kinds, rivals),
-        notes=(f"{hidden} dearer combinations are in the saved run, under alternatives.",) if hidden > 0 else (),
+        notes=(f"{hidden} dearer combinations are in the saved run, under alternatives.",)
+        if hidden > 0
+        else (),
     )
 
 
@@ -594,7 +600,7 @@ def _provenance(run: Run) -> Section:
             "prices and seed give the same report. The saved run holds the scenario whole, under scenario.",
         ),
         commands=(
-            f"costmodel simulate SCENARIO.yaml --region {run.region_id} --months {len(run.months)} "
+            f"costmodel simulate SCENARIO.yaml --region {shlex.quote(run.region_id)} --months {len(run.months)} "
             f"--seed {run.seed} --save RUN.json",
             "costmodel report monthly RUN.json",
         ),

@@ -382,8 +382,8 @@ class _CurColumns:
 
         What a commitment covers costs its share of the commitment; the fees that paid for it cost only
         their unused part. Discounts taken into net columns are not read.
-        Source: AWS Cost and Usage Report User Guide, "Understanding your amortized reservation data" and
-        "Understanding your savings plans" (2024).
+        Source: AWS Cost and Usage Report User Guide, "Understanding Savings Plans" and reservation details
+        (2026); AWS CUR Query Library, amortized cost (2024).
         """
         if kind == "SavingsPlanCoveredUsage":
             return row.amount(self.plan_effective_cost)
@@ -421,7 +421,7 @@ _CATEGORIES = {
 }
 """Line item type -> charge category. A discount lowers the service it is on, as it does in FOCUS.
 
-Source: AWS Data Exports User Guide, line item details, `lineItem/LineItemType` (2026).
+Source: AWS Cost and Usage Report User Guide, line item details, `lineItem/LineItemType` (2026).
 """
 
 _LEGACY = _CurColumns(

@@ -324,10 +324,10 @@ class _Saved:
             check_id = self._text(check, "id", path, required=True)
             self._text(check, "name", path)
             self._text(check, "category", path)
-            headings = check.get("metadata")
-            if not _is_texts(headings):
-                self.fault(f"{path}.metadata", "must be a list of column headings", headings)
-            checks[check_id] = check
+            if _is_texts(check.get("metadata")):
+                checks[check_id] = check
+            else:
+                self.fault(f"{path}.metadata", "must be a list of column headings", check.get("metadata"))
         results = self._support_results("results", checks)
         summaries = self._support_results("summaries", checks)
         return list({**summaries, **results}.values())
@@ -387,14 +387,16 @@ class _Saved:
             seen.setdefault(once, path)
             columns = headings.get(check_id, {})
             own = resources.pop(arn, [])
+            status = self._recommendation_status(item, path)
+            saving = self._saving(item, "pillarSpecificAggregates", path)
             self.headings_missing |= not columns and bool(own)
             found[arn] = Finding(
                 reported_id=check_id or self._text(item, "id", path, required=True),
                 name=self._text(item, "name", path) or check_id,
                 pillars=tuple(self._texts(item, "pillars", path)),
-                status=self._recommendation_status(item, path),
+                status=status,
                 resources=tuple(self._new_resource(place, resource, columns) for place, resource in own),
-                estimated_monthly_saving_usd=self._saving(item, "pillarSpecificAggregates", path),
+                estimated_monthly_saving_usd=None if status is Status.NOT_AVAILABLE else saving,
                 dismissed=self._text(item, "lifecycleStage", path) in ("dismissed", "resolved"),
             )
         for arn, orphans in resources.items():

@@ -18,7 +18,8 @@ from costmodel.review.actuals import PURCHASE, USAGE, ActualBill, ActualCharge, 
 
 EC2 = "Amazon Elastic Compute Cloud"
 
-SERVICES_BY_CODE: dict[str, str] = {
+INVOICE_SERVICES: dict[str, str] = {
+    "AWS Data Transfer": EC2,
     "AWSDataTransfer": EC2,
     "AWSELB": "Elastic Load Balancing",
     "AWSLambda": "AWS Lambda",
@@ -34,28 +35,13 @@ SERVICES_BY_CODE: dict[str, str] = {
     "awskms": "AWS Key Management Service",
     "awswaf": "AWS WAF",
 }
-"""Price-list service code, or product code of a Cost and Usage Report -> service on the invoice.
+"""Service code of a price or a bill's row -> service on the invoice; a service not named here keeps its name.
 
 Transfer between zones, regions and to the internet has a price list of its own but stands on the
-invoice under the service that sent it; for a shop that is mostly EC2. Aurora is part of RDS.
-Source: FOCUS 1.0 sample data, `ServiceName` of NAT gateway and data transfer rows (2024-09); AWS Cost
-and Usage Report User Guide, `lineItem/ProductCode` (2024).
-"""
-
-SERVICES_BY_NAME: dict[str, str] = {
-    "AWS Data Transfer": EC2,
-    "Amazon Aurora": "Amazon Relational Database Service",
-    "Amazon CloudWatch": "AmazonCloudWatch",
-    "Amazon EC2": EC2,
-    "Amazon Elastic Compute Cloud - Compute": EC2,
-    "Amazon Elastic Load Balancing": "Elastic Load Balancing",
-    "Amazon S3": "Amazon Simple Storage Service",
-    "Amazon VPC": "Amazon Virtual Private Cloud",
-    "EC2 - Other": EC2,
-}
-"""Other names of the same services, as older reports and Cost Explorer write them.
-
-Source: AWS Cost Management User Guide, "Service" dimension values (2024).
+invoice under the service that sent it; for a shop that is mostly EC2. NAT gateways are priced and
+billed under EC2, Aurora under RDS.
+Source: FOCUS 1.0 sample data, `ServiceName` of NAT gateway and data transfer rows (2024-09); legacy Cost
+and Usage Report sample of focus_converters, `lineItem/ProductCode` beside `product/servicecode` (2023-11).
 """
 
 _COMPARED = (USAGE, PURCHASE)
@@ -169,7 +155,7 @@ def variance(run: Run, bill: ActualBill) -> Variance:
 
 def invoice_service(service_name: str, service_code: str) -> str:
     """The service under which an AWS invoice shows a charge: by code where known, by name otherwise."""
-    return SERVICES_BY_CODE.get(service_code) or SERVICES_BY_NAME.get(service_name, service_name)
+    return INVOICE_SERVICES.get(service_code) or INVOICE_SERVICES.get(service_name, service_name)
 
 
 def _month_variance(run: Run, bill: ActualBill, month: str) -> MonthVariance:
