@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import cached_property
 
 from costmodel.demand.calendar import FloatArray
+from costmodel.units import SECONDS_PER_MINUTE
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class Limit:
         return self.observed > self.limit
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False)
 class Capacity:
     """What one design ran each minute. Arrays have shape (minutes,) and are read-only."""
 
@@ -63,16 +63,37 @@ class Capacity:
     max_connections: float = math.inf
     """Database connections a database design accepts."""
 
-    @cached_property
-    def error_ratio(self) -> float:
-        """Failed over offered requests in the whole run; 0 when nothing was offered."""
+    def summary(self) -> CapacitySummary:
+        """What the run comes to, without its minutes."""
         offered = float(self.requests.sum())
-        return float(self.failed_requests.sum()) / offered if offered > 0 else 0.0
+        failed = float(self.failed_requests.sum())
+        return CapacitySummary(
+            failed_requests=failed,
+            error_ratio=failed / offered if offered > 0 else 0.0,
+            peak_requests_per_s=float(self.requests.max()) / SECONDS_PER_MINUTE,
+            saturation_requests_per_s=self.saturation_requests_per_s,
+            latency=self.latency,
+            limits=self.limits,
+            peak_connections=self.peak_connections,
+            max_connections=self.max_connections,
+        )
 
-    @cached_property
-    def peak_requests_per_s(self) -> float:
-        """Arrival rate of the busiest minute."""
-        return float(self.requests.max()) / 60.0
+
+@dataclass(frozen=True, slots=True)
+class CapacitySummary:
+    """What one design's run comes to. It is kept for every design; the minutes are not."""
+
+    failed_requests: float
+    """Requests dropped, timed out or throttled in the whole run."""
+    error_ratio: float
+    """Failed over offered requests in the whole run; 0 when nothing was offered."""
+    peak_requests_per_s: float
+    """Arrival rate of the busiest minute."""
+    saturation_requests_per_s: float
+    latency: Latency
+    limits: tuple[Limit, ...]
+    peak_connections: float
+    max_connections: float
 
     @property
     def headroom_ratio(self) -> float:

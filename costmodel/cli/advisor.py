@@ -20,7 +20,8 @@ def root() -> None:
 @app.command("compare")
 def compare(
     run_file: Annotated[
-        Path, typer.Argument(metavar="RUN", help="A run saved by: costmodel simulate SCENARIO --save RUN.json")
+        Path,
+        typer.Argument(metavar="RUN", help="A run saved by: costmodel simulate SCENARIO --save RUN.json"),
     ],
     findings_file: Annotated[
         Path,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from decimal import Decimal
 
@@ -53,25 +54,29 @@ def _summary(comparison: AdvisorComparison) -> str:
 
 def _items(title: str, items: list[Item]) -> Table:
     aws, ours = "AWS saves USD", "we save USD"
-    table = table_of("Check", "AWS", aws, "We", ours, "Why", right=(aws, ours), title=title)
+    table = table_of("Check, and why", "AWS", aws, "We", ours, right=(aws, ours), title=title)
     for item in items:
         table.add_row(
-            f"{item.name} ({item.check_id})" if item.check_id else item.name,
+            Text.assemble(_name(item.name, item.check_id), "\n", (_why(item), "dim")),
             item.aws,
             _cents(item.aws_saving_usd),
             item.ours,
             _cents(item.our_saving_usd),
-            item.reason + _resources(item.resources),
         )
     return table
 
 
-def _resources(names: tuple[str, ...]) -> str:
-    shown = [name for name in names if name][:SHOWN_RESOURCES]
+def _name(name: str, check_id: str) -> str:
+    return f"{name} ({check_id})" if check_id and check_id != name else name
+
+
+def _why(item: Item) -> str:
+    """The reason, and the first few resources it is about; of an ARN its last part."""
+    shown = [re.split("[:/]", name)[-1] for name in item.resources if name][:SHOWN_RESOURCES]
     if not shown:
-        return ""
-    hidden = len(names) - len(shown)
-    return f" ({', '.join(shown)}{f' and {hidden} more' if hidden else ''})"
+        return item.reason
+    hidden = len(item.resources) - len(shown)
+    return f"{item.reason} ({', '.join(shown)}{f' and {hidden} more' if hidden else ''})"
 
 
 def _quiet(items: list[Item]) -> str:
@@ -87,7 +92,7 @@ def _predictions(comparison: AdvisorComparison) -> Table:
     undecided = [p for p in comparison.predictions if p.verdict is Verdict.NOT_DECIDABLE]
     for prediction in (*comparison.tripped, *undecided):
         table.add_row(
-            f"{prediction.name} ({prediction.check_id})", prediction.verdict.value, prediction.reason
+            _name(prediction.name, prediction.check_id), prediction.verdict.value, prediction.reason
         )
     passed = sum(prediction.verdict is Verdict.OK for prediction in comparison.predictions)
     absent = sum(prediction.verdict is Verdict.NOT_APPLICABLE for prediction in comparison.predictions)

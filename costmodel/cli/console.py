@@ -55,7 +55,13 @@ def table_of(
     from rich.table import Table
 
     table = Table(
-        title=title, title_justify="left", title_style="bold", header_style="dim", box=None, pad_edge=False
+        title=title,
+        title_justify="left",
+        title_style="bold",
+        min_width=len(title or ""),  # a title is not wrapped
+        header_style="dim",
+        box=None,
+        pad_edge=False,
     )
     for column in columns:
         number = column in right

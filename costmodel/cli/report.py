@@ -11,7 +11,9 @@ from costmodel.cli.console import messages, write_files
 
 app = typer.Typer(help="Write reports about a saved run.", no_args_is_help=True)
 
-RunFile = Annotated[Path, typer.Argument(metavar="RUN", help="A run saved by: costmodel simulate SCENARIO --save RUN.json")]
+RunFile = Annotated[
+    Path, typer.Argument(metavar="RUN", help="A run saved by: costmodel simulate SCENARIO --save RUN.json")
+]
 
 
 @app.callback()

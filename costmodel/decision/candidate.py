@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Protocol, runtime_checkable
 
-from costmodel.capacity.result import Capacity, Limit
+from costmodel.capacity.result import CapacitySummary, Limit
 from costmodel.services._base import Footprint, Role, TierDesign, Usage
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SimulatedDesign:
-    """One tier design with what it ran, used and left behind. Made once per demand."""
+    """One tier design with what it came to, used and left behind. Made once per demand."""
 
     design: TierDesign
-    capacity: Capacity
+    capacity: CapacitySummary
     usages: tuple[Usage, ...]
     footprint: Footprint
 

@@ -59,7 +59,7 @@ def recommend(
 ) -> Run:
     """Write the search's result down as a `Run`."""
     best = result.best
-    designs = tuple(_tier_note(tier, demand.calendar) for tier in best.candidate.tiers) + tuple(
+    designs = tuple(_tier_note(tier, demand) for tier in best.candidate.tiers) + tuple(
         _platform_note(design) for design in best.platform
     )
     first_view_ms = _first_view_ms(best, demand)
@@ -187,7 +187,7 @@ def _rejection_note(rejection: Rejection) -> RejectionNote:
     )
 
 
-def _tier_note(tier: SimulatedDesign, calendar: Calendar) -> DesignNote:
+def _tier_note(tier: SimulatedDesign, demand: Demand) -> DesignNote:
     capacity = tier.capacity
     figures = {
         "peak_requests_per_s": capacity.peak_requests_per_s,
@@ -199,7 +199,8 @@ def _tier_note(tier: SimulatedDesign, calendar: Calendar) -> DesignNote:
         "p99_ms": capacity.latency.p99_ms,
     }
     known = {name: figure for name, figure in figures.items() if math.isfinite(figure)}
-    return _note(tier.design, tier.design.kind, _daily_capacity(capacity, calendar), known)
+    daily = _daily_capacity(tier.design.simulate(demand), demand.calendar)
+    return _note(tier.design, tier.design.kind, daily, known)
 
 
 def _platform_note(design: PlatformDesign) -> DesignNote:
@@ -333,7 +334,7 @@ def _scalability(best: Evaluation) -> Requirement:
     inside = (best.candidate.compute, best.candidate.database)
     tightest = min(inside, key=lambda tier: tier.capacity.headroom_ratio)
     capacity = tightest.capacity
-    failed = sum(float(tier.capacity.failed_requests.sum()) for tier in inside)
+    failed = sum(tier.capacity.failed_requests for tier in inside)
     return Requirement(
         "scalability",
         f"The busiest minute brings {capacity.peak_requests_per_s:,.1f} API calls a second; "

@@ -89,7 +89,10 @@ def simulate_design(design: TierDesign, demand: Demand) -> SimulatedDesign:
     """Run one tier design over the demand and meter it."""
     capacity = design.simulate(demand)
     return SimulatedDesign(
-        design, capacity, design.usage(demand, capacity), design.footprint(demand, capacity)
+        design,
+        capacity.summary(),
+        design.usage(demand, capacity),
+        design.footprint(demand, capacity),
     )
 
 

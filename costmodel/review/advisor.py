@@ -51,7 +51,8 @@ class Item:
     aws_saving_usd: Decimal | None
     """Per month, as AWS estimates it for the check."""
     ours: str
-    """The predicted verdict on the recommended design, or `recommended`; empty where we say nothing."""
+    """The predicted verdict on the recommended design; `recommended` where that design is our answer, to AWS
+    or unasked; empty where we say nothing."""
     our_saving_usd: Decimal | None
     """Per month: by the rule of the check, or the difference of whole bills."""
     resources: tuple[str, ...]
@@ -129,7 +130,7 @@ def compare(run: Run, findings: Findings) -> AdvisorComparison:
         findings.api,
         tuple(items),
         comparer.predictions,
-        (*findings.notes, *_overlaps(items)),
+        (*findings.notes, *_elsewhere(run, findings), *_overlaps(items)),
     )
 
 
@@ -140,6 +141,17 @@ SAME_SUBJECT = {"c1z7kmr18n": "c2vlfg022t", "c1z7kmr01n": "c1z7kmr00n"}
 def _subject(check_id: str) -> str:
     current = current_id(check_id)
     return SAME_SUBJECT.get(current, current)
+
+
+def _elsewhere(run: Run, findings: Findings) -> Iterator[str]:
+    """A run about another region than the account is a likely slip."""
+    flagged = (resource for finding in findings.findings for resource in finding.flagged_resources)
+    regions = sorted({resource.region_id for resource in flagged if resource.region_id})
+    if regions and run.region_id not in regions:
+        yield (
+            f"Every flagged resource is in {', '.join(regions)}, and the run is about {run.region_id}."
+            " Simulate the account's region with: costmodel simulate SCENARIO --region REGION --save RUN.json"
+        )
 
 
 def _overlaps(items: Iterable[Item]) -> Iterator[str]:
@@ -193,7 +205,7 @@ class _Comparer:
             name=prediction.name if prediction and finding.name == finding.reported_id else finding.name,
             aws=finding.status.value.replace("_", " "),
             aws_saving_usd=finding.estimated_monthly_saving_usd,
-            ours=prediction.verdict.value if prediction else "",
+            ours=_ours(view, prediction),
             our_saving_usd=view.saving_usd,
             resources=tuple(resource.resource_id for resource in here),
             reason=view.reason,
@@ -263,7 +275,7 @@ class _Comparer:
                     ours="recommended",
                     our_saving_usd=other.monthly_usd - self.run.monthly_usd,
                     resources=(),
-                    reason=f"no check compares kinds of {other.role}; the saving is on the whole bill, one per {other.role}",
+                    reason=f"no check compares kinds of {other.role}; the saving is the difference of whole bills",
                 )
 
     def saving_over(self, role: Role, kind: str) -> Decimal | None:
@@ -277,6 +289,12 @@ class _Comparer:
     def rejection(self, label: str) -> RejectionNote | None:
         """Why a design of this label was rejected, if it was."""
         return next((rejection for rejection in self.run.rejections if rejection.subject == label), None)
+
+
+def _ours(view: View, prediction: Prediction | None) -> str:
+    if view.outcome is Outcome.AGREE and not (prediction and prediction.verdict.flagged):
+        return "recommended"
+    return prediction.verdict.value if prediction else ""
 
 
 def _unflagged(finding: Finding, prediction: Prediction | None) -> View:
@@ -422,7 +440,10 @@ def _size(
         return View(Outcome.ONLY_AWS, f"the file does not list the instances to set beside our {ours}")
     order = list(Outcome)
     views.sort(key=lambda view: order.index(view[1].outcome))
-    return View(views[0][1].outcome, "; ".join(f"{name or 'one'}: {view.reason}" for name, view in views))
+    if len(views) == 1:
+        return views[0][1]
+    reasons = (f"{name or 'another'}: {view.reason}" for name, view in views)
+    return View(views[0][1].outcome, "; ".join(reasons))
 
 
 def _one_size(

@@ -864,3 +864,12 @@ Default quotas. Source: Amazon EC2 Auto Scaling User Guide, quotas (2023-06); El
 Application and Network Load Balancers (2023-06); Amazon VPC User Guide, quotas (2023-06); Amazon Route 53 Developer
 Guide, quotas (2023-06); Amazon RDS User Guide, quotas (2025).
 """
+
+
+def checks_table() -> str:
+    """Every applied check as a Markdown table, for docs/advisor.md."""
+    rows = ["| pillar | check | id | what AWS flags, in our words |", "|---|---|---|---|"]
+    for check in CHECKS:
+        pillar = check.pillar.replace("_", " ")
+        rows.append(f"| {pillar} | {check.name} | `{check.check_id}` | {check.criterion} |")
+    return "\n".join(rows) + "\n"

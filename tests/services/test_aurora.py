@@ -127,7 +127,7 @@ def test_designs_carry_the_load() -> None:
     families = {d.instance_class.split(".")[1] for d in found if isinstance(d, AuroraCluster)}
     assert families == {"t4g", "r7g", "r6g"}  # Aurora sells no m classes
     for design in found:
-        assert design.simulate(demand).error_ratio < 0.001
+        assert design.simulate(demand).summary().error_ratio < 0.001
 
 
 def test_designs_honour_constraints() -> None:

@@ -314,9 +314,9 @@ def test_utilisation_is_the_larger_share_of_the_two_quotas() -> None:
     bits_per_s = (1_500 * 2**20 + 5_000 * 8_192) * 8 / 60
     assert capacity.utilisation.max() == pytest.approx(bits_per_s / 150e9)
     assert capacity.utilisation.max() > 15_500 / 60 / 250_000
-    assert capacity.peak_requests_per_s == pytest.approx(15_500 / 60)
+    assert capacity.summary().peak_requests_per_s == pytest.approx(15_500 / 60)
     assert capacity.saturation_requests_per_s == pytest.approx(15_500 / 60 * 150e9 / bits_per_s)
-    assert capacity.error_ratio == 0
+    assert capacity.summary().error_ratio == 0
 
 
 def test_first_view_from_the_edge_is_round_trips_and_a_lognormal_transfer() -> None:
@@ -355,7 +355,7 @@ def test_no_views_at_all() -> None:
     demand = demand_of({"europe": 0.0})
     capacity = pay().simulate(demand)
     assert capacity.latency.p99_ms == 0
-    assert capacity.headroom_ratio == 1
+    assert capacity.summary().headroom_ratio == 1
     assert all(usage.consumed_quantity == 0 for usage in used(pay(origin_shield=True), demand)[:-1])
 
 

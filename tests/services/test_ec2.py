@@ -143,8 +143,8 @@ class TestCapacity:
         """4 vCPU serve 400 calls/s at most; of 800 half fail, once 10 s of work wait."""
         fleet, demand = fleet_of(max_size=2), demand_of(800)
         capacity = fleet.simulate(demand)
-        assert capacity.error_ratio == pytest.approx(0.5, abs=1e-3)
-        assert capacity.headroom_ratio == pytest.approx(1 - 800 / 400)
+        assert capacity.summary().error_ratio == pytest.approx(0.5, abs=1e-3)
+        assert capacity.summary().headroom_ratio == pytest.approx(1 - 800 / 400)
         assert capacity.latency.p50_ms > 9_000
 
     def test_connections_follow_the_most_instances(self):

@@ -116,8 +116,8 @@ def test_nothing_fails_and_addresses_follow_the_zones():
     design, demand = ApplicationLoadBalancer(REGION, 3, "ec2"), demand_of(100)
     capacity = design.simulate(demand)
     footprint = design.footprint(demand, capacity)
-    assert capacity.error_ratio == 0
-    assert capacity.headroom_ratio == 1
+    assert capacity.summary().error_ratio == 0
+    assert capacity.summary().headroom_ratio == 1
     assert (footprint.public_ipv4_addresses, footprint.alarms) == (3, 2)
     assert not footprint.database_gb.any()
 

@@ -149,7 +149,7 @@ class TestBilling:
         function = function_of(concurrency_quota=10)
         demand = demand_of(300)
         capacity = function.simulate(demand)
-        assert capacity.error_ratio == pytest.approx(2 / 3)
+        assert capacity.summary().error_ratio == pytest.approx(2 / 3)
         assert quantities(function, demand)["api", "Request"] == Decimal(86_400_000 * 3)
 
 
@@ -178,7 +178,7 @@ class TestCapacity:
 
     def test_no_calls_at_all(self):
         capacity = function_of().simulate(demand_of(0))
-        assert capacity.error_ratio == 0
+        assert capacity.summary().error_ratio == 0
         assert capacity.latency.p99_ms == 0
         assert capacity.saturation_requests_per_s == 10_000
 

@@ -57,7 +57,7 @@ def test_overload_fails_what_cannot_be_served() -> None:
     scenario = shop()
     full_per_s = 2 * 1.16 / 0.6875e-3
     ran = instance(scenario).simulate(demand_of(scenario, 1.25 * full_per_s * 60))
-    assert ran.error_ratio == pytest.approx(0.2, rel=1e-3)
+    assert ran.summary().error_ratio == pytest.approx(0.2, rel=1e-3)
     assert ran.utilisation.max() == 1.0
     assert ran.latency.p99_ms > 10_000
 
@@ -178,7 +178,7 @@ def test_designs_are_few_and_near_the_load() -> None:
     assert {d.multi_az for d in found} == {False, True}
     assert {d.read_replicas for d in found} == {0, 1}
     for design in found:
-        assert design.simulate(demand).error_ratio < 0.001
+        assert design.simulate(demand).summary().error_ratio < 0.001
 
 
 def test_storage_is_bought_for_the_busiest_minute() -> None:
@@ -203,7 +203,7 @@ def test_designs_exist_for_a_silent_shop() -> None:
     for design in rds.designs(scenario, demand):
         ran = design.simulate(demand)
         assert ran.latency == NO_LATENCY
-        assert ran.error_ratio == 0.0
+        assert ran.summary().error_ratio == 0.0
 
 
 def test_designs_honour_constraints() -> None:
