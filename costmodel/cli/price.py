@@ -41,7 +41,7 @@ def price(
             tiers: [{from: 0, price: 0.08}]
 
     Find services, meters and regions with: costmodel prices show TEXT
-    """
+    """  # noqa: D301 - the backspace tells the help not to join the lines after it
     import json
 
     from costmodel.billing.plain import price_usage

@@ -296,10 +296,12 @@ def _disagreements(run: Run) -> Iterator[Fault]:
     for path, amount in _amounts(run):
         if not amount.is_finite() or abs(amount.adjusted()) > MOST_DIGITS:
             yield Fault(path, "must be a plain amount", str(amount)[:40])
-    for name in ("daily_cost_usd", "daily_load"):
-        for series, values in getattr(run, name).items():
+    daily = {"daily_cost_usd": run.daily_cost_usd, "daily_load": run.daily_load}
+    daily |= {f"designs.{place}.daily": design.daily for place, design in enumerate(run.designs)}
+    for name, series in daily.items():
+        for key, values in series.items():
             if len(values) != run.days:
-                yield Fault(f"{name}.{series[:40]}", f"must hold one value for each of {run.days} days")
+                yield Fault(f"{name}.{key[:40]}", f"must hold one value for each of {run.days} days")
     if run.first_day[:7] != run.months[0]:
         yield Fault("first_day", f"must lie in the first month, {run.months[0]}", run.first_day[:40])
 
