@@ -231,9 +231,8 @@ def _mixture(
     utilisation = np.minimum(load / servers, MAXIMUM_UTILISATION)
     cell = (-_CELLS_PER_UTILISATION * np.log1p(-utilisation)).astype(np.int64)
     cell += (_UTILISATION_CELLS + 1) * _server_cell(servers)
-    if delay is None or not delay.any():
-        delay = np.zeros_like(requests)
-    else:
+    backlog = delay is not None and bool(delay.any())
+    if delay is not None and backlog:
         late = np.flatnonzero(delay)
         delay_cell = _CELLS_PER_LOG_DELAY * np.log(np.maximum(delay[late] / _LEAST_DELAY, 1.0))
         cells = cell.max() + 1
@@ -252,7 +251,7 @@ def _mixture(
         share=weight / weight.sum(),
         servers=mean_servers,
         offered_load_erlangs=mean_load,
-        delay=mean_of(delay),
+        delay=mean_of(delay) if delay is not None and backlog else np.zeros_like(weight),
         waiting=_wait_probabilities(mean_servers, mean_load),
     )
 

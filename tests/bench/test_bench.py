@@ -1,0 +1,176 @@
+"""Measurements, taken with `make bench`. Nothing here passes or fails on time.
+
+Figures that matter are ratios taken in one run; they stand in `extra_info` of the saved results and
+are printed at the end.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+import pytest
+from pytest_benchmark.fixture import BenchmarkFixture
+
+from costmodel.billing.rate import bill
+from costmodel.capacity import fleet, provisioned
+from costmodel.decision.candidate import combine
+from costmodel.decision.search import platform_usages, search, simulate_all
+from costmodel.decision.simulate import simulate
+from costmodel.demand.synthesise import synthesise
+from costmodel.pricing.book import PriceBook
+from costmodel.pricing.price import PriceQuery
+from costmodel.scenario.examples import find
+from costmodel.scenario.load import load, validate
+
+PYTHON = sys.executable
+CLI = [PYTHON, "-c", "from costmodel.cli.app import main; main()"]
+
+
+def wall_s(words: list[str]) -> float:
+    start = time.perf_counter()
+    subprocess.run(words, check=True, capture_output=True)
+    return time.perf_counter() - start
+
+
+def best_s(work: Callable[[], object], rounds: int = 5) -> float:
+    times = []
+    for _ in range(rounds):
+        start = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - start)
+    return min(times)
+
+
+def test_help_against_importing_typer(benchmark: BenchmarkFixture) -> None:
+    """Goal: at most 2.5 times `python -c "import typer"`."""
+    pairs = [(wall_s([*CLI, "--help"]), wall_s([PYTHON, "-c", "import typer"])) for _ in range(11)]
+    benchmark.extra_info["help_over_import_typer"] = round(median(ours / theirs for ours, theirs in pairs), 2)
+    benchmark.pedantic(wall_s, args=([*CLI, "--help"],), rounds=3)
+
+
+def test_steady_shop_from_a_cold_process(benchmark: BenchmarkFixture, tmp_path: Path) -> None:
+    """Goal: under 3 s warm on two cores, at least 200 candidates, peak memory under 1 GiB."""
+    saved = tmp_path / "run.json"
+    words = [*CLI, "simulate", "steady-furniture-shop", "--save", str(saved)]
+    benchmark.pedantic(wall_s, args=(words,), rounds=3, warmup_rounds=1)
+    benchmark.extra_info["peak_memory_mib"] = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024
+    benchmark.extra_info["candidates"] = json.loads(saved.read_text())["counts"]["considered"]
+
+
+def test_demand_of_a_month(benchmark: BenchmarkFixture) -> None:
+    scenario = load(find("steady-furniture-shop"))
+    benchmark(synthesise, scenario)
+
+
+def test_designs_of_a_month(benchmark: BenchmarkFixture) -> None:
+    scenario = load(find("steady-furniture-shop"))
+    demand = synthesise(scenario)
+    simulated = benchmark(simulate_all, scenario, demand)
+    benchmark.extra_info["designs"] = sum(map(len, simulated.values()))
+
+
+def test_search_of_a_month(benchmark: BenchmarkFixture) -> None:
+    scenario = load(find("steady-furniture-shop"))
+    demand = synthesise(scenario)
+    found = benchmark(search, scenario, demand, PriceBook.shipped())
+    benchmark.extra_info["candidates"] = found.considered
+
+
+def test_bill_of_a_candidate(benchmark: BenchmarkFixture) -> None:
+    scenario = load(find("steady-furniture-shop"))
+    demand = synthesise(scenario)
+    candidate = next(combine(simulate_all(scenario, demand)))
+    usages = candidate.usages + platform_usages(scenario, demand, candidate.footprint)
+    book = PriceBook.shipped()
+    benchmark(bill, usages, book, free_tier=True)
+    benchmark.extra_info["meters"] = len(usages)
+
+
+def test_opening_the_book_and_200_prices(benchmark: BenchmarkFixture) -> None:
+    names = [
+        price.query.usage_type for price in PriceBook.shipped().search("BoxUsage", "eu-west-1", "AmazonEC2")
+    ][:200]
+    queries = [PriceQuery("AmazonEC2", "eu-west-1", name) for name in names]
+
+    def look_up() -> None:
+        book = PriceBook.shipped()
+        for query in queries:
+            book.price(query)
+
+    benchmark(look_up)
+    benchmark.extra_info["prices"] = len(queries)
+
+
+def test_fleet_kernel_against_its_plain_twin(benchmark: BenchmarkFixture) -> None:
+    minutes = 44_640
+    work = np.random.default_rng(1).gamma(20.0, 10.0, minutes)
+    group = fleet.ScalingGroup(
+        instance_cpu_s_per_minute=120.0,
+        target_ratio=0.5,
+        min_size=2,
+        max_size=40,
+        boot_minutes=2,
+        warmup_minutes=5,
+        timeout_s=10.0,
+    )
+    fleet.run_fleet(work, group)
+    compiled_s = best_s(lambda: fleet.run_fleet(work, group))
+    compiled = fleet._compiled_minutes
+    fleet._compiled_minutes = compiled.py_func
+    try:
+        plain_s = best_s(lambda: fleet.run_fleet(work, group), rounds=1)
+    finally:
+        fleet._compiled_minutes = compiled
+    benchmark.extra_info["plain_over_compiled"] = round(plain_s / compiled_s, 1)
+    benchmark(fleet.run_fleet, work, group)
+
+
+def test_provisioned_kernel_against_its_plain_twin(benchmark: BenchmarkFixture) -> None:
+    needed = np.random.default_rng(1).gamma(20.0, 300.0, 44_640)
+
+    def run() -> object:
+        return provisioned.follow_target(needed, 0.7, 10.0, 500.0)
+
+    run()
+    compiled_s = best_s(run)
+    compiled = provisioned._follow_target
+    provisioned._follow_target = compiled.py_func
+    try:
+        plain_s = best_s(run, rounds=1)
+    finally:
+        provisioned._follow_target = compiled
+    benchmark.extra_info["plain_over_compiled"] = round(plain_s / compiled_s, 1)
+    benchmark(run)
+
+
+@pytest.mark.parametrize(
+    ("file", "start", "months"),
+    [("worldcup98_1min.csv", "2026-05", 2), ("aws_elb_requests_5min.csv", "2026-04", 1)],
+)
+def test_a_real_trace_through_the_whole_line(
+    benchmark: BenchmarkFixture, traces: Path, file: str, start: str, months: int
+) -> None:
+    scenario = validate(
+        {
+            "name": file,
+            "region": "us-east-1",
+            "start": start,
+            "months": months,
+            "traffic": {
+                "monthly_visitors": {"united_states": 500_000, "europe": 300_000},
+                "trace": {"file": str(traces / file)},
+            },
+        },
+        file,
+    )
+    run = benchmark.pedantic(simulate, args=(scenario, PriceBook.shipped()), rounds=1, warmup_rounds=1)
+    benchmark.extra_info["monthly_usd"] = str(round(run.monthly_usd, 2))
+    benchmark.extra_info["candidates"] = run.counts.considered
