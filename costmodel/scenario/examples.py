@@ -35,7 +35,7 @@ def find(name_or_path: str) -> Path:
         return shipped_paths[name_or_path]
     path = Path(name_or_path)
     try:
-        if path.exists():
+        if name_or_path and path.exists():
             return path
     except OSError:
         pass  # a name no file system takes is answered like one that does not exist

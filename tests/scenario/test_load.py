@@ -303,8 +303,21 @@ def test_overrides_are_validated_like_the_file(tmp_path: Path) -> None:
     assert (scenario.region, scenario.months, scenario.seed) == ("sa-east-1", 3, 1)
     with pytest.raises(ScenarioError) as caught:
         load(file, {"region": "moon", "months": 0, "sead": 1})
-    assert [fault.path for fault in caught.value.faults] == ["months", "sead", "region"]
-    assert caught.value.source == str(file)
+    assert [fault.path for fault in caught.value.faults] == ["region", "months", "sead"]
+    assert all(fault.line is None for fault in caught.value.faults), "they do not stand in the file"
+    assert caught.value.source == f'{file} with region "moon", months 0, sead 1'
+
+
+def test_an_override_reaches_into_a_group(tmp_path: Path) -> None:
+    file = tmp_path / "shop.yaml"
+    for group in ("", "account: {}\n", "account: {free_tier: true, lambda_concurrency: 50}\n"):
+        file.write_text(SHOP + group)
+        plain, changed = load(file), load(file, {"account.free_tier": False})
+        assert (plain.account.free_tier, changed.account.free_tier) == (True, False)
+        assert changed.account.lambda_concurrency == plain.account.lambda_concurrency
+    file.write_text(SHOP + "account: [1]\n")
+    with pytest.raises(ScenarioError, match="account"):
+        load(file, {"account.free_tier": False})
 
 
 def test_trace_paths_are_read_beside_the_scenario(tmp_path: Path) -> None:

@@ -152,7 +152,9 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     ]:
         with pytest.raises(UsageFileError) as caught:
             load_usage_file(path)
-        assert str(caught.value) == f"{path}: 1 fault\n  - {problem}"
+        first, fault, next_step = str(caught.value).splitlines()
+        assert (first, fault) == (f"{path}: 1 fault", f"  - {problem}")
+        assert "costmodel price --help" in next_step
 
 
 def test_a_file_with_a_byte_order_mark_is_read(tmp_path: Path) -> None:

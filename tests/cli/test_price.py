@@ -1,0 +1,129 @@
+"""`costmodel price`: a usage file line by line, and every fault of one at once."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+
+USAGE = Path(__file__).parents[2] / "docs" / "examples" / "usage.yaml"
+EC2 = 'service: AmazonEC2, meter: "BoxUsage:m7g.large", region: eu-west-1'
+D = Decimal
+
+
+def usage_file(folder: Path, text: str) -> Path:
+    file = folder / "usage.yaml"
+    file.write_text(text)
+    return file
+
+
+def test_the_example_is_priced_to_the_cent(cli: Any) -> None:
+    """EC2 1440 x 0.091; ALB 720 x 0.0252 + 936.5 x 0.008; RDS 720 x 0.138; S3 250 x 0.023; CloudFront 1 024 GB free,
+    9 216 x 0.085, 4 096 x 0.08; Lambda 400 000 GB-s free, 850 000 x 0.0000133334, 1 M requests free, 4 M x 0.0000002;
+    DynamoDB at own rates 100 M x 0.13 + 200 M x 0.11 a million."""
+    costs = [
+        D("131.04"), D("18.144"), D("7.492"), D("99.36"), D("5.75"), D("783.36") + D("327.68"),
+        D("850000") * D("0.0000133334"), D("0.8"), D("35"),
+    ]  # fmt: skip
+    outcome = cli("price", USAGE, "--format", "json")
+    assert (outcome.code, outcome.err) == (0, "")
+    document = json.loads(outcome.out)
+    assert [D(line["billed_cost"]) for line in document["lines"]] == costs
+    assert D(document["billed_cost"]) == sum(costs)
+    last = cli("price", USAGE).out.splitlines()[-1].split()
+    assert last == ["Total", f"{sum(costs):,.2f}"]
+
+
+def test_without_the_free_tier_it_costs_more(cli: Any) -> None:
+    """1 024 GB more at 0.085 shift the second tier: 10 240 x 0.085 + 4 096 x 0.08; Lambda's allowances are paid too."""
+    document = json.loads(cli("price", USAGE, "--no-free-tier", "--format", "json").out)
+    assert document["free_tier"] is False
+    costs = {line["meter"]: D(line["billed_cost"]) for line in document["lines"]}
+    assert costs["DataTransfer-Out-Bytes"] == 10240 * D("0.085") + 4096 * D("0.08")
+    assert costs["Request-ARM"] == 1
+    assert cli("price", USAGE, "--no-free-tier").out.startswith("2026-11, without always-free allowances")
+
+
+def test_the_table_fits_and_groups_by_region(cli: Any) -> None:
+    lines = cli("price", USAGE, columns=80).out.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert "".join(lines).count("edge:europe") == 1
+    assert any(line.split() == ["always", "free", "1,024", "0", "0.00"] for line in lines)
+    assert any(line.split() == ["from", "10,240", "4,096", "0.08", "327.68"] for line in lines)
+
+
+def test_a_rate_for_nothing_is_noted_on_stderr(cli: Any, tmp_path: Path) -> None:
+    rate = '{service: AmazonEC2, meter: "BoxUsage:m7g.lagre", region: eu-west-1, unit: Hrs, tiers: [{from: 0, price: 1}]}'
+    file = usage_file(tmp_path, f"period: 2026-11\nusage:\n  - {{{EC2}, quantity: 1}}\nrates:\n  - {rate}")
+    outcome = cli("price", file, columns=200)
+    assert outcome.code == 0
+    assert outcome.err == "Note: rates.0 matches no usage line. Is its service, meter or region misspelt?\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("", "must be a mapping with the keys period and usage"),
+        ("- 1", "must be a mapping with the keys period and usage"),
+        ("period: 2026-13\nusage: []", "period: must be a month, YYYY-MM (found '2026-13')"),
+        ("period: 2026-11\nusage: []", "usage: must hold at least one entry"),
+        (f"period: 2026-11\nusage:\n  - {{{EC2}, quantity: -1}}", "usage.0.quantity: must be from 0 to"),
+        (
+            f"period: 2026-11\nusage:\n  - {{{EC2}, quantity: many}}",
+            "must be a decimal number such as 1200 or 0.25",
+        ),
+        (f"period: 2026-11\nusage:\n  - {{{EC2}, qty: 1}}", "usage.0.quantity: is missing"),
+        (f"period: 2026-11\nusage:\n  - {{{EC2}, qty: 1}}", "usage.0.qty: is not a key here; valid are"),
+        ("period: 2026-11\nusage: [", "is not valid YAML"),
+    ],
+)
+def test_a_faulty_file_names_the_place_and_the_next_step(
+    cli: Any, tmp_path: Path, text: str, told: str
+) -> None:
+    file = usage_file(tmp_path, text)
+    outcome = cli("price", file)
+    assert (outcome.code, outcome.out) == (1, "")
+    assert outcome.err.startswith(f"Error: {file}: ")
+    assert told in outcome.err
+    assert "costmodel price --help" in outcome.err
+
+
+def test_unknown_prices_and_units_are_told_together(cli: Any, tmp_path: Path) -> None:
+    lines = [
+        f"- {{{EC2}, quantity: 1, unit: GB}}",
+        '- {service: AmazonEC2, meter: "BoxUsage:m7g.lagre", region: eu-west-1, quantity: 1}',
+        '- {service: AmazonEC2, meter: "BoxUsage:m7g.large", region: eu-north-9, quantity: 1}',
+        '- {service: AmazonRDS, meter: "InstanceUsage:db.m7g.large", region: eu-west-1, quantity: 1}',
+    ]
+    outcome = cli(
+        "price", usage_file(tmp_path, "period: 2026-11\nusage:\n" + "\n".join(f"  {line}" for line in lines))
+    )
+    assert (outcome.code, outcome.out) == (1, "")
+    assert ": 4 faults\n" in outcome.err
+    assert "usage.0.unit: must be Hours or Hrs, as the price is (found GB)" in outcome.err
+    assert "BoxUsage:m7g.large" in outcome.err
+    assert "eu-north-9" in outcome.err
+    assert "Name the attributes to choose one" in outcome.err
+    assert outcome.err.splitlines()[-1] == "Find what AWS prices with: costmodel prices show TEXT"
+
+
+def test_a_missing_file_a_folder_and_an_unreadable_file(cli: Any, tmp_path: Path) -> None:
+    assert "cannot be read: No such file or directory" in cli("price", tmp_path / "gone.yaml").err
+    assert "cannot be read: Is a directory" in cli("price", tmp_path).err
+    with patch.object(Path, "open", side_effect=PermissionError(13, "Permission denied")):
+        outcome = cli("price", USAGE)
+    assert outcome.code == 1
+    assert "cannot be read: Permission denied" in outcome.err
+    assert "costmodel price --help" in outcome.err
+
+
+def test_the_form_in_the_help_can_be_priced(cli: Any, tmp_path: Path) -> None:
+    shown = cli("price", "--help").out
+    form = shown[shown.index("      period:") : shown.index("  Find services")]
+    outcome = cli("price", usage_file(tmp_path, form), "--format", "json")
+    assert (outcome.code, outcome.err) == (0, "")
+    assert D(json.loads(outcome.out)["billed_cost"]) == D("57.6")

@@ -1,0 +1,124 @@
+"""`costmodel scenario`: every kind of unusable file gets its own clear answer."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from costmodel.scenario.assumptions import assumptions
+from costmodel.scenario.examples import examples, find
+from costmodel.scenario.load import load
+
+NEXT_STEP = "costmodel scenario"
+
+
+def test_list_names_every_example(cli: Any) -> None:
+    outcome = cli("scenario", "list", columns=200)
+    assert (outcome.code, outcome.err) == (0, "")
+    for example in examples():
+        (line,) = [line for line in outcome.out.splitlines() if line.startswith(example.name)]
+        assert line.rstrip().endswith(example.summary)
+
+
+def test_list_as_json(cli: Any) -> None:
+    rows = json.loads(cli("scenario", "list", "--format", "json").out)
+    assert rows == [{"name": example.name, "summary": example.summary} for example in examples()]
+
+
+@pytest.mark.parametrize("name", [example.name for example in examples()])
+def test_check_says_what_a_scenario_holds(cli: Any, name: str) -> None:
+    by_name, by_path = cli("scenario", "check", name), cli("scenario", "check", find(name))
+    assert by_name == by_path
+    assert by_name.code == 0
+    assert ": fine. " in by_name.out
+    assert " defaults in force." in " ".join(by_name.out.split())
+
+
+def test_check_counts_in_plain_english(cli: Any) -> None:
+    defaults = len(assumptions(load(find("small-shop"))))
+    assert cli("scenario", "check", "small-shop", columns=300).out == (
+        "Small shop: fine. 5,000 visitors a month from 1 geography; 1 month from 2026-05 in eu-central-1; "
+        f"1 uncertain input; {defaults} defaults in force.\n"
+    )
+
+
+def test_schema_is_a_schema_that_the_examples_meet(cli: Any) -> None:
+    schema = json.loads(cli("scenario", "schema").out)
+    Draft202012Validator.check_schema(schema)
+    assert "traffic" in schema["properties"]
+
+
+def test_a_name_that_nobody_knows_lists_the_examples(cli: Any) -> None:
+    outcome = cli("scenario", "check", "smal-shop")
+    assert (outcome.code, outcome.out) == (1, "")
+    assert outcome.err.startswith("Error: smal-shop: 1 fault\n")
+    for example in examples():
+        assert example.name in outcome.err
+    assert "costmodel scenario list" in outcome.err
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"", "is empty"),
+        (b"\xff\xfe\x00", "is not UTF-8 text"),
+        (b"- a list", "the file must begin with keys"),
+        (b"name: [unclosed", "is not YAML"),
+        (b"\tname: x", "a tab"),
+        (b"name: x\nname: y", "given twice, first on line 1"),
+        (b"name: x\nfoo: 1", "unknown key"),
+        (b"name: &a x\nstory: *a", "anchors (&) and aliases (*) are not read"),
+        (b"name: !!python/object:os.system x", "tags (!) are not read"),
+    ],
+)
+def test_a_broken_file_is_answered_with_place_and_next_step(
+    cli: Any, tmp_path: Path, content: bytes, told: str
+) -> None:
+    file = tmp_path / "shop.yaml"
+    file.write_bytes(content)
+    outcome = cli("scenario", "check", file)
+    assert (outcome.code, outcome.out) == (1, "")
+    assert outcome.err.startswith(f"Error: {file}: ")
+    assert told in outcome.err
+    assert NEXT_STEP in outcome.err.splitlines()[-1]
+
+
+def test_every_fault_is_listed_at_once(cli: Any, tmp_path: Path) -> None:
+    text = find("small-shop").read_text()
+    file = tmp_path / "shop.yaml"
+    file.write_text(text.replace("region: eu-central-1", "region: moon") + "\nmonths: -1\ntypo: 1\n")
+    outcome = cli("scenario", "check", file)
+    assert outcome.code == 1
+    faults = [line for line in outcome.err.splitlines() if line.startswith("  - ")]
+    assert len(faults) >= 2
+    assert all("(line " in fault for fault in faults)
+
+
+def test_a_folder_is_not_a_file(cli: Any, tmp_path: Path) -> None:
+    outcome = cli("scenario", "check", tmp_path)
+    assert outcome.code == 1
+    assert "is a folder, not a file" in outcome.err
+
+
+def test_an_unreadable_file_says_why(cli: Any, tmp_path: Path) -> None:
+    file = tmp_path / "shop.yaml"
+    file.write_text("name: x")
+    with patch.object(Path, "open", side_effect=PermissionError(13, "Permission denied")):
+        outcome = cli("scenario", "check", file)
+    assert outcome.code == 1
+    assert "cannot be read: Permission denied" in outcome.err
+    assert "Check the path and its permissions" in outcome.err
+
+
+def test_a_name_with_brackets_is_printed_as_it_is(cli: Any, tmp_path: Path) -> None:
+    file = tmp_path / "shop.yaml"
+    file.write_text(
+        find("small-shop").read_text().replace("name: Small shop", 'name: "[/b] :smile: [red]shop"')
+    )
+    outcome = cli("scenario", "check", file)
+    assert outcome.out.startswith("[/b] :smile: [red]shop: fine.")
