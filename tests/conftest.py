@@ -10,7 +10,9 @@ SHARED = ROOT.parent / "shared"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--rewrite-golden", action="store_true", help="write the golden files anew; read their diff")
+    parser.addoption(
+        "--rewrite-golden", action="store_true", help="write the golden files anew; read their diff"
+    )
 
 
 @pytest.fixture(autouse=True)

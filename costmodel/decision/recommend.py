@@ -180,8 +180,8 @@ def _rejection_note(rejection: Rejection) -> RejectionNote:
         rejection.subject,
         rejection.kinds,
         limit.constraint,
-        limit.observed,
-        limit.limit,
+        float(limit.observed),
+        float(limit.limit),
         limit.unit,
         rejection.candidates,
     )

@@ -144,13 +144,7 @@ class Ec2Fleet:
         sizes = (
             f"{self.min_size}" if self.min_size == self.max_size else f"{self.min_size} to {self.max_size}"
         )
-        return f"{sizes} {self.instance.name} at {self.target_ratio * 100:.0f} % CPU, {purchase}"
-
-    @property
-    def _sizes(self) -> str:
-        if self.min_size == self.max_size:
-            return f"{self.min_size} x"
-        return f"{self.min_size} to {self.max_size}"
+        return f"EC2 fleet of {sizes} {self.instance.name} at {self.target_ratio * 100:.0f} % CPU, {purchase}"
 
     @property
     def reliability(self) -> Reliability:

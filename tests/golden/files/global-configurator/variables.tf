@@ -1,0 +1,337 @@
+# Variables of the configuration that costmodel recommends. The values are in costmodel.auto.tfvars.json.
+# Validations hold the limits AWS sets and the sense of each value.
+
+variable "region" {
+  description = "AWS region that serves the shop."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z]{2}(-[a-z]+)+-[0-9]$", var.region))
+    error_message = "The region must be an AWS region code such as eu-west-1."
+  }
+}
+
+variable "tags" {
+  description = "Tags for every resource."
+  type        = map(string)
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for key in keys(var.tags) : length(key) <= 128])
+    error_message = "A tag key has at most 128 characters."
+  }
+}
+
+variable "lambda" {
+  description = "Function that answers API calls"
+  type = object({
+    memory_size                       = number
+    timeout                           = number
+    runtime                           = string
+    architectures                     = list(string)
+    provisioned_concurrent_executions = number
+  })
+  nullable = false
+
+  validation {
+    condition     = var.lambda.memory_size >= 128 && var.lambda.memory_size <= 10240 && floor(var.lambda.memory_size) == var.lambda.memory_size
+    error_message = "The value of lambda.memory_size must be a whole number from 128 to 10240."
+  }
+
+  validation {
+    condition     = var.lambda.timeout >= 1 && var.lambda.timeout <= 900 && floor(var.lambda.timeout) == var.lambda.timeout
+    error_message = "The value of lambda.timeout must be a whole number from 1 to 900."
+  }
+
+  validation {
+    condition     = contains(["dotnet8", "java21", "nodejs22.x", "provided.al2023", "python3.13", "ruby3.4"], var.lambda.runtime)
+    error_message = "The value of lambda.runtime must be one of dotnet8, java21, nodejs22.x, provided.al2023, python3.13, ruby3.4."
+  }
+
+  validation {
+    condition     = length(var.lambda.architectures) == 1 && alltrue([for name in var.lambda.architectures : contains(["x86_64", "arm64"], name)])
+    error_message = "The value of lambda.architectures must be a list of one of x86_64, arm64."
+  }
+
+  validation {
+    condition     = var.lambda.provisioned_concurrent_executions >= -1 && var.lambda.provisioned_concurrent_executions <= 1000 && floor(var.lambda.provisioned_concurrent_executions) == var.lambda.provisioned_concurrent_executions
+    error_message = "The value of lambda.provisioned_concurrent_executions must be a whole number from -1 to 1000."
+  }
+}
+
+variable "lambda_rendering" {
+  description = "Function that renders 3D models"
+  type = object({
+    memory_size   = number
+    timeout       = number
+    runtime       = string
+    architectures = list(string)
+  })
+  nullable = false
+
+  validation {
+    condition     = var.lambda_rendering.memory_size >= 128 && var.lambda_rendering.memory_size <= 10240 && floor(var.lambda_rendering.memory_size) == var.lambda_rendering.memory_size
+    error_message = "The value of lambda_rendering.memory_size must be a whole number from 128 to 10240."
+  }
+
+  validation {
+    condition     = var.lambda_rendering.timeout >= 1 && var.lambda_rendering.timeout <= 900 && floor(var.lambda_rendering.timeout) == var.lambda_rendering.timeout
+    error_message = "The value of lambda_rendering.timeout must be a whole number from 1 to 900."
+  }
+
+  validation {
+    condition     = contains(["dotnet8", "java21", "nodejs22.x", "provided.al2023", "python3.13", "ruby3.4"], var.lambda_rendering.runtime)
+    error_message = "The value of lambda_rendering.runtime must be one of dotnet8, java21, nodejs22.x, provided.al2023, python3.13, ruby3.4."
+  }
+
+  validation {
+    condition     = length(var.lambda_rendering.architectures) == 1 && alltrue([for name in var.lambda_rendering.architectures : contains(["x86_64", "arm64"], name)])
+    error_message = "The value of lambda_rendering.architectures must be a list of one of x86_64, arm64."
+  }
+}
+
+variable "alb" {
+  description = "Load balancer in front of the compute tier"
+  type = object({
+    load_balancer_type         = string
+    internal                   = bool
+    enable_deletion_protection = bool
+    idle_timeout               = number
+    drop_invalid_header_fields = bool
+  })
+  nullable = false
+
+  validation {
+    condition     = contains(["application", "network"], var.alb.load_balancer_type)
+    error_message = "The value of alb.load_balancer_type must be one of application, network."
+  }
+
+  validation {
+    condition     = var.alb.idle_timeout >= 1 && var.alb.idle_timeout <= 4000 && floor(var.alb.idle_timeout) == var.alb.idle_timeout
+    error_message = "The value of alb.idle_timeout must be a whole number from 1 to 4000."
+  }
+}
+
+variable "rds" {
+  description = "Database instance: inputs of terraform-aws-modules/rds."
+  type = object({
+    identifier              = string
+    engine                  = string
+    instance_class          = string
+    allocated_storage       = number
+    max_allocated_storage   = number
+    storage_type            = string
+    multi_az                = bool
+    backup_retention_period = number
+    storage_encrypted       = bool
+    publicly_accessible     = bool
+    deletion_protection     = bool
+  })
+  nullable = false
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9-]{0,62}$", var.rds.identifier))
+    error_message = "The value of rds.identifier must be lower-case letters, digits and hyphens, a letter first."
+  }
+
+  validation {
+    condition     = contains(["postgres", "mysql"], var.rds.engine)
+    error_message = "The value of rds.engine must be one of postgres, mysql."
+  }
+
+  validation {
+    condition     = can(regex("^db\\.[a-z0-9]+\\.[a-z0-9]+$", var.rds.instance_class))
+    error_message = "The value of rds.instance_class must be a database class such as db.m7g.large."
+  }
+
+  validation {
+    condition     = var.rds.allocated_storage >= 20 && var.rds.allocated_storage <= 65536 && floor(var.rds.allocated_storage) == var.rds.allocated_storage
+    error_message = "The value of rds.allocated_storage must be a whole number from 20 to 65536."
+  }
+
+  validation {
+    condition     = var.rds.max_allocated_storage >= 20 && var.rds.max_allocated_storage <= 65536 && floor(var.rds.max_allocated_storage) == var.rds.max_allocated_storage
+    error_message = "The value of rds.max_allocated_storage must be a whole number from 20 to 65536."
+  }
+
+  validation {
+    condition     = contains(["gp3"], var.rds.storage_type)
+    error_message = "The value of rds.storage_type must be one of gp3."
+  }
+
+  validation {
+    condition     = var.rds.backup_retention_period >= 1 && var.rds.backup_retention_period <= 35 && floor(var.rds.backup_retention_period) == var.rds.backup_retention_period
+    error_message = "The value of rds.backup_retention_period must be a whole number from 1 to 35."
+  }
+}
+
+variable "cloudfront" {
+  description = "Distribution. A flat-rate plan is subscribed to outside this module; no overage charge, performance may be reduced beyond the allowance."
+  type = object({
+    price_class           = string
+    origin_shield_enabled = bool
+    origin_shield_region  = string
+    default_ttl           = number
+    http_version          = string
+    compress              = bool
+    flat_rate_plan        = string
+  })
+  nullable = false
+
+  validation {
+    condition     = contains(["PriceClass_100", "PriceClass_200", "PriceClass_All"], var.cloudfront.price_class)
+    error_message = "The value of cloudfront.price_class must be one of PriceClass_100, PriceClass_200, PriceClass_All."
+  }
+
+  validation {
+    condition     = contains(["us-east-1", "us-west-2", "eu-west-1", "eu-central-1", "ap-southeast-1", "ap-northeast-1", "ap-south-1", "sa-east-1"], var.cloudfront.origin_shield_region)
+    error_message = "The value of cloudfront.origin_shield_region must be one of us-east-1, us-west-2, eu-west-1, eu-central-1, ap-southeast-1, ap-northeast-1, ap-south-1, sa-east-1."
+  }
+
+  validation {
+    condition     = var.cloudfront.default_ttl >= 0 && var.cloudfront.default_ttl <= 3.1536e+07 && floor(var.cloudfront.default_ttl) == var.cloudfront.default_ttl
+    error_message = "The value of cloudfront.default_ttl must be a whole number from 0 to 3.1536e+07."
+  }
+
+  validation {
+    condition     = contains(["http1.1", "http2", "http3", "http2and3"], var.cloudfront.http_version)
+    error_message = "The value of cloudfront.http_version must be one of http1.1, http2, http3, http2and3."
+  }
+
+  validation {
+    condition     = contains(["NONE", "FREE", "PRO", "BUSINESS", "PREMIUM"], var.cloudfront.flat_rate_plan)
+    error_message = "The value of cloudfront.flat_rate_plan must be one of NONE, FREE, PRO, BUSINESS, PREMIUM."
+  }
+}
+
+variable "s3_bucket" {
+  description = "Asset bucket: private, versioned, encrypted; inputs of terraform-aws-modules/s3-bucket."
+  type = object({
+    versioning                             = bool
+    bucket_key_enabled                     = bool
+    noncurrent_version_expiration_days     = number
+    abort_incomplete_multipart_upload_days = number
+    replication                            = bool
+    replica_region                         = string
+  })
+  nullable = false
+
+  validation {
+    condition     = var.s3_bucket.noncurrent_version_expiration_days >= 1 && var.s3_bucket.noncurrent_version_expiration_days <= 3650 && floor(var.s3_bucket.noncurrent_version_expiration_days) == var.s3_bucket.noncurrent_version_expiration_days
+    error_message = "The value of s3_bucket.noncurrent_version_expiration_days must be a whole number from 1 to 3650."
+  }
+
+  validation {
+    condition     = var.s3_bucket.abort_incomplete_multipart_upload_days >= 1 && var.s3_bucket.abort_incomplete_multipart_upload_days <= 365 && floor(var.s3_bucket.abort_incomplete_multipart_upload_days) == var.s3_bucket.abort_incomplete_multipart_upload_days
+    error_message = "The value of s3_bucket.abort_incomplete_multipart_upload_days must be a whole number from 1 to 365."
+  }
+
+  validation {
+    condition     = contains(["none", "us-east-1", "us-west-2", "eu-west-1", "eu-central-1", "ap-southeast-1", "ap-northeast-1", "ap-south-1", "sa-east-1"], var.s3_bucket.replica_region)
+    error_message = "The value of s3_bucket.replica_region must be one of none, us-east-1, us-west-2, eu-west-1, eu-central-1, ap-southeast-1, ap-northeast-1, ap-south-1, sa-east-1."
+  }
+}
+
+variable "route53" {
+  description = "Public hosted zone and health checks; inputs of terraform-aws-modules/route53."
+  type = object({
+    create_zone                    = bool
+    alias_to_cloudfront            = bool
+    health_checks                  = number
+    health_check_interval_s        = number
+    health_check_failure_threshold = number
+  })
+  nullable = false
+
+  validation {
+    condition     = var.route53.health_checks >= 0 && var.route53.health_checks <= 200 && floor(var.route53.health_checks) == var.route53.health_checks
+    error_message = "The value of route53.health_checks must be a whole number from 0 to 200."
+  }
+
+  validation {
+    condition     = var.route53.health_check_interval_s >= 10 && var.route53.health_check_interval_s <= 30 && floor(var.route53.health_check_interval_s) == var.route53.health_check_interval_s
+    error_message = "The value of route53.health_check_interval_s must be a whole number from 10 to 30."
+  }
+
+  validation {
+    condition     = var.route53.health_check_failure_threshold >= 1 && var.route53.health_check_failure_threshold <= 10 && floor(var.route53.health_check_failure_threshold) == var.route53.health_check_failure_threshold
+    error_message = "The value of route53.health_check_failure_threshold must be a whole number from 1 to 10."
+  }
+}
+
+variable "cloudwatch" {
+  description = "Retention of log groups; inputs of terraform-aws-modules/cloudwatch."
+  type = object({
+    retention_in_days = number
+    dashboards        = number
+  })
+  nullable = false
+
+  validation {
+    condition     = contains([1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653], var.cloudwatch.retention_in_days)
+    error_message = "The value of cloudwatch.retention_in_days must be one of 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653."
+  }
+
+  validation {
+    condition     = var.cloudwatch.dashboards >= 0 && var.cloudwatch.dashboards <= 1000 && floor(var.cloudwatch.dashboards) == var.cloudwatch.dashboards
+    error_message = "The value of cloudwatch.dashboards must be a whole number from 0 to 1000."
+  }
+}
+
+variable "vpc" {
+  description = "Network over several zones; inputs of terraform-aws-modules/vpc."
+  type = object({
+    azs                                             = list(string)
+    enable_nat_gateway                              = bool
+    single_nat_gateway                              = bool
+    one_nat_gateway_per_az                          = bool
+    enable_flow_log                                 = bool
+    flow_log_cloudwatch_log_group_retention_in_days = number
+  })
+  nullable = false
+
+  validation {
+    condition     = length(var.vpc.azs) >= 2 && length(var.vpc.azs) <= 3
+    error_message = "The value of vpc.azs must name two or three Availability Zones."
+  }
+
+  validation {
+    condition     = contains([1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653], var.vpc.flow_log_cloudwatch_log_group_retention_in_days)
+    error_message = "The value of vpc.flow_log_cloudwatch_log_group_retention_in_days must be one of 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653."
+  }
+}
+
+variable "waf" {
+  description = "Web ACL of scope CLOUDFRONT, created in us-east-1."
+  type = object({
+    enabled = bool
+    rules   = number
+  })
+  nullable = false
+
+  validation {
+    condition     = var.waf.rules >= 0 && var.waf.rules <= 1500 && floor(var.waf.rules) == var.waf.rules
+    error_message = "The value of waf.rules must be a whole number from 0 to 1500."
+  }
+}
+
+variable "kms" {
+  description = "Customer-managed keys; inputs of terraform-aws-modules/kms."
+  type = object({
+    keys                    = number
+    enable_key_rotation     = bool
+    deletion_window_in_days = number
+  })
+  nullable = false
+
+  validation {
+    condition     = var.kms.keys >= 0 && var.kms.keys <= 10000 && floor(var.kms.keys) == var.kms.keys
+    error_message = "The value of kms.keys must be a whole number from 0 to 10000."
+  }
+
+  validation {
+    condition     = var.kms.deletion_window_in_days >= 7 && var.kms.deletion_window_in_days <= 30 && floor(var.kms.deletion_window_in_days) == var.kms.deletion_window_in_days
+    error_message = "The value of kms.deletion_window_in_days must be a whole number from 7 to 30."
+  }
+}
