@@ -95,6 +95,12 @@ class _Cluster:
     work: Database
     timeout_s: float
 
+    @property
+    def label_ending(self) -> str:
+        """Readers and storage, as they end a label."""
+        readers = {0: "", 1: " with 1 reader"}.get(self.readers, f" with {self.readers} readers")
+        return readers + (", I/O-Optimized" if self.io_optimized else "")
+
     def under(self, scenario: Scenario) -> Self:
         """The same settings under another scenario's figures."""
         return replace(self, work=scenario.database, timeout_s=scenario.api.timeout_s)
@@ -237,8 +243,7 @@ class AuroraCluster(_Cluster):
 
     @property
     def label(self) -> str:
-        storage = ", I/O-Optimized" if self.io_optimized else ""
-        return f"{self.engine_name} {self.instance_class} with {self.readers} reader(s){storage}"
+        return f"{self.engine_name} {self.instance_class}{self.label_ending}"
 
     def settings(self) -> Mapping[str, Setting]:
         return {
@@ -337,11 +342,8 @@ class AuroraServerless(_Cluster):
 
     @property
     def label(self) -> str:
-        storage = ", I/O-Optimized" if self.io_optimized else ""
-        return (
-            f"{self.engine_name} Serverless v2, {self.min_acu:g} to {self.max_acu:g} ACU"
-            f" with {self.readers} reader(s){storage}"
-        )
+        acu = f"{self.min_acu:g} to {self.max_acu:g} ACU"
+        return f"{self.engine_name} Serverless v2, {acu}{self.label_ending}"
 
     def settings(self) -> Mapping[str, Setting]:
         return {

@@ -165,7 +165,9 @@ class RdsInstance:
     @property
     def label(self) -> str:
         form = "Multi-AZ" if self.multi_az else "Single-AZ"
-        replicas = f" and {self.read_replicas} read replica(s)" if self.read_replicas else ""
+        replicas = {0: "", 1: " and 1 read replica"}.get(
+            self.read_replicas, f" and {self.read_replicas} read replicas"
+        )
         reserved = ", reserved for a year" if self.purchase != "on_demand" else ""
         return f"RDS {self.engine_name} {self.instance_class} {form}{replicas}{reserved}"
 

@@ -175,7 +175,7 @@ TABLE = note(
 CLUSTER = note(
     "database",
     "aurora",
-    "Aurora PostgreSQL db.r7g.large with 1 reader(s)",
+    "Aurora PostgreSQL db.r7g.large with 1 reader",
     {"instance_class": "db.r7g.large", "readers": 1, "backup_retention_days": 7},
     "database",
     series(requests=1_000_000.0, failed_requests=0.0),
