@@ -14,9 +14,10 @@ from rich.console import Console
 from costmodel.cli.run_tables import run_tables
 from costmodel.decision.run import Run, encode, read_run
 from costmodel.decision.simulate import simulate
+from costmodel.export.report import monthly_report, report_folder
 from costmodel.export.terraform import terraform_files
 from costmodel.pricing.book import PriceBook
-from costmodel.scenario.examples import examples
+from costmodel.scenario.examples import examples, find
 from costmodel.scenario.load import load
 
 GOLDEN = Path(__file__).parent / "files"
@@ -45,3 +46,15 @@ def test_example_is_as_recorded(name: str, tmp_path: Path, request: pytest.Fixtu
     saved = tmp_path / "run.json"
     saved.write_bytes(encode(run))
     assert encode(read_run(saved)) == encode(run)
+
+
+def test_the_example_report_is_what_the_tool_writes(root: Path, request: pytest.FixtureRequest) -> None:
+    run = simulate(load(find("small-shop")), PriceBook.shipped())
+    folder = root / "reports" / "example" / report_folder(run)
+    files = monthly_report(run)
+    if request.config.getoption("--rewrite-golden"):
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, content in files.items():
+            (folder / name).write_bytes(content)
+    assert set(files) == {path.name for path in folder.iterdir()}
+    assert files["report.md"].decode() == (folder / "report.md").read_text()
