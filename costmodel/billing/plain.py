@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal, localcontext
 from typing import Any
@@ -122,6 +122,7 @@ def price_usage(
         for place, rate in enumerate(file.rates)
         if _pricing_unit(rate.unit) is None
     ]
+    faults += _contradictions(file.rates, book)
     priced = []
     for place, line in enumerate(file.usage):
         path = f"usage.{place}"
@@ -133,7 +134,9 @@ def price_usage(
         unit = FOCUS_UNITS.get(price.pricing_unit, "")
         if line.unit not in (None, unit, price.pricing_unit):
             faults.append(
-                Fault(f"{path}.unit", f"must be {unit} or {price.pricing_unit}, as the price is", line.unit)
+                Fault(
+                    f"{path}.unit", f"must be {_either(unit, price.pricing_unit)}, as the price is", line.unit
+                )
             )
         priced.append((path, line, price))
     if faults:
@@ -185,6 +188,23 @@ class _PricesWithOwn:
 
     def unused(self) -> tuple[str, ...]:
         return tuple(price.source for query, price in self._own.items() if query not in self._used)
+
+
+def _contradictions(rates: tuple[OwnRate, ...], book: Prices) -> Iterator[Fault]:
+    """Own rates in another unit than the list price of the same meter, where there is one."""
+    for place, rate in enumerate(rates):
+        try:
+            listed = book.price(_query(rate, ON_DEMAND))
+        except (PriceNotFound, AmbiguousPrice):
+            continue
+        unit = FOCUS_UNITS[listed.pricing_unit]
+        if rate.unit not in (unit, listed.pricing_unit):
+            expected = _either(unit, listed.pricing_unit)
+            yield Fault(f"rates.{place}.unit", f"must be {expected}, as AWS counts this meter", rate.unit)
+
+
+def _either(unit: str, pricing_unit: str) -> str:
+    return unit if unit == pricing_unit else f"{unit} or {pricing_unit}"
 
 
 def _query(priced: UsageLine | OwnRate, term: str) -> PriceQuery:

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from costmodel.cli.console import Format, print_result, table_of, write_json
+from costmodel.cli.simulate import note_trace
 
 app = typer.Typer(help="Check scenarios, list examples, print the schema.", no_args_is_help=True)
 
@@ -23,6 +24,7 @@ def check(
     from costmodel.scenario.load import load
 
     read = load(find(scenario))
+    note_trace(read)
     visitors = read.traffic.monthly_visitors
     print_result(
         f"{read.name}: fine. {sum(visitors.values()):,.0f} visitors a month from "

@@ -7,10 +7,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from costmodel.cli.console import Format, check_writable, print_result, progress_bar, write_file, write_json
+from costmodel.cli.console import (
+    Format,
+    check_writable,
+    messages,
+    print_result,
+    progress_bar,
+    write_file,
+    write_json,
+)
 
 if TYPE_CHECKING:
     from costmodel.decision.run import Run
+    from costmodel.scenario.model import Scenario
 
 
 def simulate(
@@ -50,6 +59,15 @@ def simulate(
     show(run, output)
 
 
+def note_trace(scenario: Scenario) -> None:
+    """Say on stderr what the scenario's trace holds, gaps included; nothing without a trace."""
+    if scenario.traffic.trace is not None:
+        from costmodel.demand.trace import read_trace
+
+        trace = scenario.traffic.trace
+        messages().print(f"trace {trace.file.name}: {read_trace(trace)[1]}", markup=False)
+
+
 def answer(scenario_name: str, overrides: dict[str, object]) -> Run:
     """Load, simulate and recommend, with a progress bar."""
     from costmodel.decision.simulate import simulate as run_scenario
@@ -58,6 +76,7 @@ def answer(scenario_name: str, overrides: dict[str, object]) -> Run:
     from costmodel.scenario.load import load
 
     scenario = load(find(scenario_name), overrides)
+    note_trace(scenario)
     with progress_bar() as progress:
         return run_scenario(scenario, PriceBook.shipped(), progress)
 

@@ -14,6 +14,7 @@ import numpy as np
 from costmodel.billing.charge import Bill, Charge, dollars
 from costmodel.capacity.result import Capacity
 from costmodel.decision.candidate import SimulatedDesign
+from costmodel.decision.constraints import MINUTES_PER_MONTH
 from costmodel.decision.run import (
     FORMAT,
     AssumptionNote,
@@ -105,6 +106,11 @@ def _headline(scenario: Scenario, result: SearchResult, cost_range: CostRange) -
         f"{dollars(cost_range.p90_usd)}). API calls take {best.promise.api_p95_ms:,.0f} ms at the 95th and "
         f"{best.promise.api_p99_ms:,.0f} ms at the 99th percentile."
     )
+    if cost_range.holds_ratio < 1:
+        text += (
+            f" It holds in {cost_range.holds_ratio:.0%} of the draws; in the others {cost_range.breaks_first} "
+            "breaks first, and what it cannot serve is not billed."
+        )
     if result.rivals:
         rival = result.rivals[0]
         text += (
@@ -300,7 +306,7 @@ def _requirements(
 ) -> tuple[Requirement, ...]:
     return (
         _availability(scenario, best),
-        _scalability(best),
+        _scalability(scenario, best),
         _performance(scenario, best, first_view_ms),
         _security(scenario, demand, best),
         _cost(scenario, best, cost_range),
@@ -310,13 +316,13 @@ def _requirements(
 def _availability(scenario: Scenario, best: Evaluation) -> Requirement:
     promise = best.promise
     objectives = scenario.objectives
-    lost_minutes = (1 - promise.availability_ratio) * 730 * 60
+    lost_minutes = (1 - promise.availability_ratio) * MINUTES_PER_MONTH
     return Requirement(
         "availability",
         f"Agreements compose to {promise.availability_ratio:.3%} inside the region "
         f"({lost_minutes:,.0f} minutes a month) and {promise.availability_with_delivery_ratio:.3%} with "
-        f"content delivery. After the loss of a zone it serves again within {promise.rto_minutes:g} minutes "
-        f"and loses at most {promise.rpo_minutes:g} minutes of work.",
+        f"content delivery. After the loss of a zone it serves again within {promise.rto_minutes:.1f} minutes "
+        f"and loses at most {promise.rpo_minutes:.1f} minutes of work.",
         {
             "availability_ratio": promise.availability_ratio,
             "availability_with_delivery_ratio": promise.availability_with_delivery_ratio,
@@ -330,7 +336,7 @@ def _availability(scenario: Scenario, best: Evaluation) -> Requirement:
     )
 
 
-def _scalability(best: Evaluation) -> Requirement:
+def _scalability(scenario: Scenario, best: Evaluation) -> Requirement:
     inside = (best.candidate.compute, best.candidate.database)
     tightest = min(inside, key=lambda tier: tier.capacity.headroom_ratio)
     capacity = tightest.capacity
@@ -349,7 +355,7 @@ def _scalability(best: Evaluation) -> Requirement:
             "failed_requests": failed,
             "error_ratio": best.promise.error_ratio,
         },
-        True,
+        best.promise.error_ratio <= scenario.objectives.error_ratio,
     )
 
 
@@ -390,22 +396,28 @@ def _security(scenario: Scenario, demand: Demand, best: Evaluation) -> Requireme
     by_resource = best.bill.by("resource_name")
     price_usd = sum((by_resource.get(name, Decimal(0)) for name in guards), Decimal(0))
     monthly_usd = price_usd / months
-    firewall = best.candidate.footprint.included_roles
+    footprint = best.candidate.footprint
+    firewall = footprint.included_roles
     waf = scenario.security.waf or Role.FIREWALL in firewall
-    controls = [
-        "TLS at the edge and between tiers",
-        "private subnets for compute and data",
-        "encryption at rest",
-        f"{scenario.security.kms_keys} customer-managed keys",
-        "Shield Standard",
-        *(["a web application firewall"] if waf else []),
-    ]
+    keys = scenario.security.kms_keys
+    controls = ["HTTPS only at the edge", "Shield Standard"]
+    if footprint.private_subnets:
+        controls.append("private subnets for compute")
+    if footprint.zonal_database:
+        controls.append("private subnets for data")
+    controls.append(
+        f"encryption at rest with {keys} customer-managed keys"
+        if keys
+        else "encryption at rest with AWS-owned keys"
+    )
+    if waf:
+        controls.append("a web application firewall")
     return Requirement(
         "security",
         f"{', '.join(controls)}; together {dollars(monthly_usd)} a month"
         f"{', the firewall included in the plan' if Role.FIREWALL in firewall else ''}.",
         {"controls": ", ".join(controls), "monthly_usd": float(monthly_usd)},
-        True,
+        waf or not scenario.security.waf,
     )
 
 
@@ -415,11 +427,14 @@ def _cost(scenario: Scenario, best: Evaluation, cost_range: CostRange) -> Requir
     budget = scenario.constraints.monthly_budget_usd
     return Requirement(
         "cost",
-        f"{dollars(best.monthly_usd)} a month expected, 80 % between {dollars(cost_range.p10_usd)} and "
-        f"{dollars(cost_range.p90_usd)} over {cost_range.draws} draws; the dearest month is {worst} with "
+        f"{dollars(best.monthly_usd)} a month with the traffic of seed {scenario.seed}; over "
+        f"{cost_range.draws} draws of inputs and traffic the mean is {dollars(cost_range.mean_usd)} and 80 % lie between "
+        f"{dollars(cost_range.p10_usd)} and {dollars(cost_range.p90_usd)}. The dearest month is {worst} with "
         f"{dollars(months[worst])}.",
         {
             "monthly_usd": float(best.monthly_usd),
+            "mean_usd": cost_range.mean_usd,
+            "holds_ratio": cost_range.holds_ratio,
             "p10_usd": cost_range.p10_usd,
             "p50_usd": cost_range.p50_usd,
             "p90_usd": cost_range.p90_usd,

@@ -58,6 +58,7 @@ class Requirement:
     figures: dict[str, float | str]
     """Each figure by name, unit last."""
     met: bool
+    """Whether every objective about it holds. The search recommends nothing else; this is the check on it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +183,7 @@ class CostRange:
     """What uncertain inputs and traffic luck do to the recommended candidate's monthly cost."""
 
     draws: int
+    mean_usd: float
     p10_usd: float
     p50_usd: float
     p90_usd: float
@@ -189,6 +191,10 @@ class CostRange:
     """Standard error of the mean over the draws."""
     budget_breach_ratio: float | None
     """Share of draws above the budget; None without a budget."""
+    holds_ratio: float
+    """Share of draws in which the designs, unchanged, meet every objective and limit."""
+    breaks_first: str
+    """What breaks in most of the other draws; empty when all hold."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from decimal import Decimal
@@ -151,7 +151,7 @@ def _keep_sound(
     rejections = []
     for role, tiers in simulated.items():
         for tier in tiers:
-            broken = _worst(single_tier_limits(tier, scenario.objectives))
+            broken = worst(single_tier_limits(tier, scenario.objectives))
             if broken is None:
                 sound[role].append(tier)
             else:
@@ -187,7 +187,7 @@ def _keep_feasible(scenario: Scenario, tiers: Tiers) -> tuple[list[Candidate], l
     for candidate in combine(tiers):
         inside = (candidate.compute, candidate.load_balancer, candidate.database)
         if inside not in verdicts:
-            verdicts[inside] = _worst(joint_limits(candidate, scenario.objectives))
+            verdicts[inside] = worst(joint_limits(candidate, scenario.objectives))
         broken = verdicts[inside]
         if broken is None:
             feasible.append(candidate)
@@ -303,7 +303,7 @@ def _over_budget(scenario: Scenario, best: Evaluation, members: int) -> Rejectio
     return Rejection(" with ".join(best.candidate.labels), best.candidate.kinds, limit, members)
 
 
-def _worst(limits: Iterator[Limit]) -> Limit | None:
+def worst(limits: Iterable[Limit]) -> Limit | None:
     """The broken limit that is missed by the largest factor; None when all hold."""
     broken = [limit for limit in limits if limit.broken]
     if not broken:

@@ -8,16 +8,27 @@ from __future__ import annotations
 
 import math
 import zlib
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from statistics import NormalDist
 
 import numpy as np
 
 from costmodel.billing.tariff import Tariff
 from costmodel.decision.candidate import Candidate
+from costmodel.decision.constraints import joint_limits, single_tier_limits
 from costmodel.decision.run import CostRange, Driver
-from costmodel.decision.search import THREADS, Evaluation, Progress, platform_usages, silent, simulate_design
+from costmodel.decision.search import (
+    THREADS,
+    Evaluation,
+    Progress,
+    platform_usages,
+    silent,
+    simulate_design,
+    worst,
+)
 from costmodel.demand.synthesise import synthesise
 from costmodel.pricing.book import PriceBook
 from costmodel.scenario.assumptions import uncertain_inputs, with_values
@@ -47,28 +58,46 @@ def cost_range_of(
     ]
     for path, given in inputs.items():
         cases += [({path: given.low}, scenario.seed), ({path: given.high}, scenario.seed)]
-    costs = []
+    outcomes = []
     with ThreadPoolExecutor(THREADS) as pool:
         runs = pool.map(
-            lambda case: monthly_usd(with_values(scenario, case[0]), chosen, book, seed=case[1]), cases
+            lambda case: outcome(with_values(scenario, case[0]), chosen, book, seed=case[1]), cases
         )
-        for done, cost_usd in enumerate(runs):
+        for done, found in enumerate(runs):
             progress("measuring uncertainty", done + 1, len(cases))
-            costs.append(cost_usd)
-    ends = costs[DRAWS:]
+            outcomes.append(found)
+    ends = [found.monthly_usd for found in outcomes[DRAWS:]]
     drivers = [Driver(path, *ends[2 * place : 2 * place + 2]) for place, path in enumerate(inputs)]
     drivers.sort(key=lambda driver: (-abs(driver.high_usd - driver.low_usd), driver.path))
-    return _range(scenario, np.array(costs[:DRAWS])), tuple(drivers)
+    return _range(scenario, outcomes[:DRAWS]), tuple(drivers)
 
 
-def monthly_usd(scenario: Scenario, chosen: Evaluation, book: PriceBook, *, seed: int) -> float:
-    """Mean monthly cost of the chosen designs, unchanged, under another scenario."""
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What the chosen designs, unchanged, come to under another scenario or seed."""
+
+    monthly_usd: float
+    breaks: str
+    """The constraint missed by most; empty when every objective and limit holds."""
+
+
+def outcome(scenario: Scenario, chosen: Evaluation, book: PriceBook, *, seed: int) -> Outcome:
+    """Simulate and cost the chosen designs under another scenario."""
     demand = synthesise(scenario, seed=seed)
-    tiers = [simulate_design(tier.design.under(scenario), demand) for tier in chosen.candidate.tiers]
-    usages = platform_usages(scenario, demand, Candidate(*tiers).footprint)
+    candidate = Candidate(
+        *(simulate_design(tier.design.under(scenario), demand) for tier in chosen.candidate.tiers)
+    )
+    usages = platform_usages(scenario, demand, candidate.footprint)
     tariff = Tariff(book, free_tier=scenario.account.free_tier)
-    cost_usd = tariff.cost_usd([tariff.sketch(tier.usages) for tier in tiers] + [tariff.sketch(usages)])
-    return cost_usd / len(demand.calendar.periods)
+    sketches = [tariff.sketch(tier.usages) for tier in candidate.tiers]
+    cost_usd = tariff.cost_usd([*sketches, tariff.sketch(usages)])
+    broken = worst(
+        [
+            *(limit for tier in candidate.tiers for limit in single_tier_limits(tier, scenario.objectives)),
+            *joint_limits(candidate, scenario.objectives),
+        ]
+    )
+    return Outcome(cost_usd / len(demand.calendar.periods), broken.constraint if broken else "")
 
 
 def quantile(given: Range, z: float) -> float:
@@ -101,14 +130,19 @@ def _draw_seed(seed: int, draw: int) -> int:
     return int(np.random.SeedSequence([seed, draw]).generate_state(1)[0])
 
 
-def _range(scenario: Scenario, costs: np.ndarray) -> CostRange:
+def _range(scenario: Scenario, outcomes: Sequence[Outcome]) -> CostRange:
+    costs = np.array([found.monthly_usd for found in outcomes])
     budget = scenario.constraints.monthly_budget_usd
+    breaks = Counter(found.breaks for found in outcomes if found.breaks)
     p10, p50, p90 = (float(value) for value in np.quantile(costs, [0.1, 0.5, 0.9]))
     return CostRange(
         draws=len(costs),
+        mean_usd=float(costs.mean()),
         p10_usd=p10,
         p50_usd=p50,
         p90_usd=p90,
         standard_error_usd=float(costs.std(ddof=1) / math.sqrt(len(costs))),
         budget_breach_ratio=None if budget is None else float((costs > budget).mean()),
+        holds_ratio=1 - breaks.total() / len(outcomes),
+        breaks_first=breaks.most_common(1)[0][0] if breaks else "",
     )

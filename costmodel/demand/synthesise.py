@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
+from functools import lru_cache
 
 import numpy as np
 
@@ -19,7 +21,7 @@ from costmodel.demand.events import add_event
 from costmodel.demand.noise import burst_factor, count_arrivals, random_stream
 from costmodel.demand.shapes import hour_of_day_factor, monthly_page_views, trend, usual_rate
 from costmodel.demand.trace import TraceSeries, read_trace, trace_share
-from costmodel.scenario.model import Event, Geography, Scenario, Traffic
+from costmodel.scenario.model import Event, Geography, Scenario, Trace, Traffic
 from costmodel.units import SECONDS_PER_MINUTE
 
 
@@ -37,7 +39,7 @@ def synthesise(scenario: Scenario, seed: int | None = None) -> Demand:
     if traffic.trace is None:
         usual, noise_below_minutes = _profiled(traffic, calendar), np.inf
     else:
-        series, _ = read_trace(traffic.trace)
+        series = _read_once(traffic.trace, _content_of(traffic.trace))
         usual = _measured(traffic, calendar, series, traffic.trace.timezone)
         noise_below_minutes = series.step_s / SECONDS_PER_MINUTE
     burst = burst_factor(
@@ -68,6 +70,22 @@ def synthesise(scenario: Scenario, seed: int | None = None) -> Demand:
         asset_stored_gb=read_only(asset_stored_gb(scenario.content, calendar)),
         database_stored_gb=read_only(database_stored_gb(scenario, calendar)),
     )
+
+
+@lru_cache(maxsize=1)
+def _read_once(trace: Trace, content: bytes) -> TraceSeries:
+    """The series of a trace, parsed once for all draws of a run. `content` tells a changed file apart."""
+    series, _ = read_trace(trace)
+    return series
+
+
+def _content_of(trace: Trace) -> bytes:
+    """Digest of the file; empty when it cannot be read, which `read_trace` explains."""
+    try:
+        with trace.file.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").digest()
+    except OSError:
+        return b""
 
 
 def _profiled(traffic: Traffic, calendar: Calendar) -> Callable[[Geography], FloatArray]:

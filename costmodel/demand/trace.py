@@ -59,6 +59,22 @@ class TraceReport:
     mean_per_step: float
     peak_over_mean: float
 
+    @property
+    def missing_steps(self) -> int:
+        """Steps that no row counts, filled by straight lines."""
+        return sum(gap.missing_steps for gap in self.gaps)
+
+    def __str__(self) -> str:
+        days = self.span_s / SECONDS_PER_DAY
+        text = f"{self.rows:,} rows of {self.step_s:g} s over {days:,.1f} days from {self.start:%Y-%m-%d %H:%M} UTC"
+        if self.gaps:
+            first = self.gaps[0].after
+            text += (
+                f"; {len(self.gaps)} gap(s), the first after {first:%Y-%m-%d %H:%M}, "
+                f"{self.missing_steps:,} steps filled by straight lines"
+            )
+        return text
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TraceSeries:
@@ -83,7 +99,7 @@ def read_trace(trace: Trace) -> tuple[TraceSeries, TraceReport]:
 
     Raises ScenarioError naming every fault with its row (the first 20 of many): a file that cannot be
     read, missing columns, unreadable or repeated or falling times, irregular steps, values that are
-    negative or not finite, fewer than two rows, less than a day, steps of more than a day, more than
+    negative or not finite, fewer than two rows, more gaps than rows, less than a day, steps of more than a day, more than
     ten million rows, nothing but zeros.
     """
     faults = _Faults(trace.file)
@@ -104,6 +120,11 @@ def read_trace(trace: Trace) -> tuple[TraceSeries, TraceReport]:
         faults.stop("has nothing but zeros; one value must be above 0")
     jumps = np.diff(slots)
     gaps = tuple(Gap(_moment(utc_s[i]), int(jumps[i] - 1)) for i in np.flatnonzero(jumps > 1))
+    missing = int(slots[-1]) + 1 - len(utc_s)
+    if missing > len(utc_s):
+        faults.stop(
+            f"misses {missing:,} of {slots[-1] + 1:,} steps; a trace must hold at least half of its steps"
+        )
     mean = float(values.mean())
     report = TraceReport(
         len(utc_s), step_s, gaps, series.start, series.span_s, mean, float(values.max()) / mean

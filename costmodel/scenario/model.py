@@ -466,7 +466,7 @@ class Database(Model):
     stored_gb: Annotated[float, Estimate(ge=0.001, le=1e6)] = assumed(
         50.0, "GB at the start", "engineering guess"
     )
-    """Bytes in the database on the first day."""
+    """Bytes in the database on the first day, its indexes included."""
     growth_gb_per_month: Annotated[float, Estimate(ge=0, le=1e5)] = assumed(
         2.0, "GB per month", "engineering guess"
     )
@@ -499,7 +499,7 @@ class Network(Model):
     )
     """AWS services that private subnets reach through an interface endpoint instead of NAT, logs first."""
     second_region: RegionId | None = None
-    """Region that keeps a copy of assets and backups; none when left out."""
+    """Region that keeps a copy of the assets; none when left out. Database backups stay in the first region."""
 
 
 class Monitoring(Model):

@@ -157,8 +157,6 @@ class Footprint:
     """Bytes exchanged between compute and database, both ways."""
     internet_egress_gb: FloatArray
     """Bytes sent to the internet without CloudFront in between."""
-    inter_region_gb: FloatArray
-    """Bytes sent to another region."""
     origin_requests: FloatArray
     """Object requests that miss every cache and reach the asset bucket."""
     kms_requests: FloatArray
@@ -181,7 +179,7 @@ class Footprint:
         """A footprint of zeros over `days`; `dataclasses.replace` sets what a design leaves behind."""
         zeros = np.zeros(days)
         zeros.flags.writeable = False
-        return cls(zeros, zeros, zeros, zeros, zeros, zeros, zeros, zeros, zeros)
+        return cls(zeros, zeros, zeros, zeros, zeros, zeros, zeros, zeros)
 
     @classmethod
     def smallest(cls, footprints: Collection[Footprint]) -> Footprint:
@@ -254,6 +252,16 @@ def between(name: str, value: float, low: float, high: float, *, whole: bool = T
         condition += " && floor({value}) == {value}"
         kind = "a whole number"
     return TerraformAttribute(name, "number", value, condition, f"must be {kind} from {low:g} to {high:g}")
+
+
+def whole_up_to(name: str, value: int, high: int, *, at_least: str, at_most: str = "") -> TerraformAttribute:
+    """A whole number up to `high` that must also stay between other attributes, given by reference."""
+    parts = [f"{{value}} <= {high}", "floor({value}) == {value}", f"{{value}} >= {at_least}"]
+    words = f"must be a whole number up to {high}, at least {at_least.removeprefix('var.')}"
+    if at_most:
+        parts.append(f"{{value}} <= {at_most}")
+        words += f" and at most {at_most.removeprefix('var.')}"
+    return TerraformAttribute(name, "number", value, " && ".join(parts), words)
 
 
 def one_of(name: str, value: str, options: tuple[str, ...]) -> TerraformAttribute:

@@ -40,6 +40,7 @@ from costmodel.services._base import (
     matching,
     meter_usage,
     one_of,
+    whole_up_to,
 )
 from costmodel.units import (
     BITS_PER_BYTE,
@@ -172,6 +173,7 @@ class Ec2Fleet:
         }
 
     def terraform(self) -> tuple[TerraformVariable, ...]:
+        most = max(MOST_INSTANCES, self.max_size)
         attributes = [
             matching(
                 "name", self.resource_name, "^[A-Za-z0-9-]{1,64}$", "must be 1 to 64 letters, digits or -"
@@ -182,9 +184,15 @@ class Ec2Fleet:
                 "^[a-z][a-z0-9-]*[.][a-z0-9-]+$",
                 "must be an EC2 instance type such as m7g.large",
             ),
-            between("min_size", self.min_size, 1, self.max_size),
-            between("max_size", self.max_size, self.min_size, max(MOST_INSTANCES, self.max_size)),
-            between("desired_capacity", self.min_size, self.min_size, self.max_size),
+            between("min_size", self.min_size, 1, most),
+            whole_up_to("max_size", self.max_size, most, at_least="var.autoscaling.min_size"),
+            whole_up_to(
+                "desired_capacity",
+                self.min_size,
+                most,
+                at_least="var.autoscaling.min_size",
+                at_most="var.autoscaling.max_size",
+            ),
             between("target_cpu_percent", self.target_ratio * 100, 10, 90, whole=False),
             between("default_instance_warmup", warmup_s(self.api.bootstrap_s), 0, 3600),
             between("volume_size", self.volume_gb, 1, 16_384),

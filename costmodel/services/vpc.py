@@ -1,4 +1,4 @@
-"""Amazon VPC: NAT gateways, public IPv4 addresses, and bytes between zones, to the internet, to a region.
+"""Amazon VPC: NAT gateways, public IPv4 addresses, and bytes between zones and to the internet.
 
 Gateway endpoints for S3 and DynamoDB are free and always on, so that traffic never reaches a NAT
 gateway. Source: Amazon VPC User Guide, "Gateway endpoints" (2023-06). Bytes from origins to
@@ -30,7 +30,6 @@ from costmodel.services._base import (
     log_retention,
     log_retention_days,
     meter_usage,
-    region_to_region,
 )
 from costmodel.units import HOURS_PER_DAY
 
@@ -56,7 +55,6 @@ class Network:
     """One VPC over two or three zones; a NAT gateway in each when any tier needs one."""
 
     region_id: str
-    second_region_id: str | None
     zones: int
     flow_log_retention_days: int
     interface_endpoints: int
@@ -94,10 +92,7 @@ class Network:
         }
 
     def usage(self, demand: Demand, footprint: Footprint) -> tuple[Usage, ...]:
-        """Hours and bytes of NAT, address-hours, and bytes by path.
-
-        Raises ValueError when a design sends bytes to another region and the scenario names none.
-        """
+        """Hours and bytes of NAT, address-hours, and bytes by path. What S3 copies to another region it bills itself."""
         calendar = demand.calendar
         gateways = self.nat_gateways
         endpoints = self.interface_endpoints * self.zones
@@ -149,17 +144,6 @@ class Network:
                 footprint.internet_egress_gb,
                 "bytes to the internet that do not pass CloudFront",
             ),
-            *self._to_second_region(calendar, footprint.inter_region_gb),
-        )
-
-    def _to_second_region(self, calendar: Calendar, daily_gb: FloatArray) -> tuple[Usage, ...]:
-        if not daily_gb.any():
-            return ()
-        if self.second_region_id is None:
-            raise ValueError("bytes are sent to another region, but network.second_region is not set")
-        meter = region_to_region(self.region_id, self.second_region_id)
-        return meter_usage(
-            meter, self.resource_name, calendar, daily_gb, f"bytes sent to {self.second_region_id}"
         )
 
     def _meter(
@@ -201,7 +185,6 @@ def design(scenario: Scenario, footprint: Footprint) -> Network:
     zones = scenario.network.availability_zones
     return Network(
         region_id=scenario.region,
-        second_region_id=scenario.network.second_region,
         zones=zones,
         flow_log_retention_days=log_retention_days(scenario.monitoring.log_retention_days),
         interface_endpoints=scenario.network.interface_endpoints,

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from costmodel.decision.search import search
-from costmodel.decision.uncertainty import DRAWS, P90_DEVIATES, cost_range_of, monthly_usd, quantile
+from costmodel.decision.uncertainty import DRAWS, P90_DEVIATES, cost_range_of, outcome, quantile
 from costmodel.demand.synthesise import synthesise
 from costmodel.pricing.book import PriceBook
 from costmodel.scenario.estimate import Range
@@ -64,8 +64,20 @@ def test_the_range_spans_what_the_inputs_do() -> None:
 def test_the_chosen_designs_cost_the_same_again_under_the_same_scenario() -> None:
     scenario = shop()
     chosen = search(scenario, synthesise(scenario), BOOK).best
-    again = monthly_usd(scenario, chosen, BOOK, seed=scenario.seed)
-    assert again == pytest.approx(float(chosen.monthly_usd), rel=1e-9)
+    again = outcome(scenario, chosen, BOOK, seed=scenario.seed)
+    assert again.monthly_usd == pytest.approx(float(chosen.monthly_usd), rel=1e-9)
+    assert again.breaks == ""
+
+
+def test_draws_that_break_the_design_are_counted() -> None:
+    scenario = shop(
+        traffic={"monthly_visitors": {"canada": {"low": 30_000, "mid": 60_000, "high": 900_000}}},
+        constraints={"compute": ["lambda"], "database": ["dynamodb_on_demand"], "delivery": ["flat_rate"]},
+    )
+    chosen = search(scenario, synthesise(scenario), BOOK).best
+    found, _ = cost_range_of(scenario, chosen, BOOK)
+    assert 0.3 < found.holds_ratio < 0.9
+    assert found.breaks_first.startswith("plan ")
 
 
 def test_another_uncertain_input_does_not_reshuffle_the_first() -> None:

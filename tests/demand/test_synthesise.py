@@ -5,7 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from costmodel.demand import synthesise as synthesise_room
 from costmodel.demand.synthesise import synthesise
+from costmodel.errors import ScenarioError
 
 SALE = {"kind": "flash_sale", "start": datetime(2026, 11, 27, 20, tzinfo=UTC)}
 BOTS = {"kind": "bot_scrape", "start": datetime(2026, 11, 12, 3, tzinfo=UTC)}
@@ -93,3 +95,29 @@ def test_an_event_raises_its_own_geographies_only(shop) -> None:
 def test_models_are_opened_by_shoppers_at_the_stated_ratio(shop) -> None:
     demand = synthesise(shop(monthly_visitors={"europe": 1e6}))
     assert demand.model_views == pytest.approx(demand.page_views * 0.195)
+
+
+def test_a_trace_is_parsed_once_and_again_when_its_content_changes(shop, tmp_path, monkeypatch) -> None:
+    file = tmp_path / "trace.csv"
+    parsed = []
+    read_trace = synthesise_room.read_trace
+    monkeypatch.setattr(
+        synthesise_room, "read_trace", lambda trace: parsed.append(trace) or read_trace(trace)
+    )
+
+    def replay(busy_hour: int, seed: int) -> np.ndarray:
+        rows = [
+            f"2026-11-0{1 + h // 24}T{h % 24:02d}:00:00Z,{9 if h % 24 == busy_hour else 1}" for h in range(48)
+        ]
+        file.write_text("\n".join(["timestamp,value", *rows]))
+        return synthesise(shop(trace={"file": file}), seed).total_page_views
+
+    first = replay(6, seed=1)
+    replay(6, seed=2)
+    assert len(parsed) == 1
+    moved = replay(7, seed=1)  # as many bytes, and perhaps in the same instant
+    assert len(parsed) == 2
+    assert moved[7 * 60 : 8 * 60].sum() > 4 * first[7 * 60 : 8 * 60].sum()
+    file.unlink()
+    with pytest.raises(ScenarioError, match="cannot be read"):
+        synthesise(shop(trace={"file": file}))

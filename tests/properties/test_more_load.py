@@ -134,11 +134,11 @@ def whole_usd(candidate: Candidate, scenario: Scenario, demand: Demand, *, free_
     "kind",
     ["ec2", "lambda", "rds", "aurora", "aurora_serverless", "dynamodb_on_demand", "dynamodb_provisioned"],
 )
-def test_beyond_saturation(throttled_shop, kind) -> None:
+def test_beyond_saturation(shops, kind) -> None:
     """What is refused is not billed, and yet refusing more never makes a design cheaper."""
-    demand = throttled_shop.demand
+    demand = shops[0].demand
     tariff = Tariff(BOOK, free_tier=False)
-    tier = first(throttled_shop, kind)
+    tier = first(shops[0], kind)
     saturation_per_s = tier.capacity.saturation_requests_per_s
     tiers = [
         simulate_design(tier.design, constant(demand, load * saturation_per_s))

@@ -259,7 +259,7 @@ def run_of(*designs: DesignNote, **changes: Any) -> Run:
         comparisons=COMPARISONS,
         rejections=REJECTIONS,
         counts=Counts(1, 0, 0, 1),
-        cost_range=CostRange(1, 600.0, 600.0, 600.0, 0.0, None),
+        cost_range=CostRange(1, 600.0, 600.0, 600.0, 600.0, 0.0, None, 1.0, ""),
         drivers=(),
         requirements=(),
         designs=tuple(by_role.values()),

@@ -29,7 +29,6 @@ def footprint_of(load: float, days: int = 30) -> Footprint:
         outside_gb=daily,
         database_gb=daily,
         internet_egress_gb=daily,
-        inter_region_gb=daily,
     )
 
 
@@ -47,7 +46,6 @@ def test_quantities_by_hand() -> None:
         ("eu-west-1", "PublicIPv4:InUseAddress"): Decimal(5 * 720),
         ("eu-west-1", "DataTransfer-Regional-Bytes"): Decimal(300),
         ("eu-west-1", "DataTransfer-Out-Bytes"): Decimal(300),
-        ("eu-west-1", "USE1-AWS-Out-Bytes"): Decimal(300),
     }
 
 
@@ -60,7 +58,6 @@ def test_nat_gateways_stand_where_compute_is_private_or_must_join_its_database(
 ) -> None:
     footprint = replace(
         footprint_of(10.0),
-        inter_region_gb=np.zeros(30),
         private_subnets=private_subnets,
         zonal_database=zonal_database,
     )
@@ -98,11 +95,6 @@ def test_no_tier_behind_nat_means_no_gateway() -> None:
     assert set(got.values()) == {Decimal(0)}
 
 
-def test_bytes_to_a_region_nobody_named_are_an_error() -> None:
-    with pytest.raises(ValueError, match=r"network\.second_region is not set"):
-        design(scenario_of()).usage(demand_of(1.0), footprint_of(1.0))
-
-
 def test_zones_are_named_as_the_region_names_them() -> None:
     (variable,) = design(scenario_of("ap-northeast-1", network={"availability_zones": 2})).terraform()
     values = {attribute.name: attribute.value for attribute in variable.attributes}
@@ -131,4 +123,4 @@ def test_every_meter_has_a_price_in_its_unit(region: str) -> None:
     for usage in usages:
         price = book.price(usage.meter.query)
         assert FOCUS_UNITS[price.pricing_unit] == usage.meter.consumed_unit
-    assert len(usages) == 8
+    assert len(usages) == 7
