@@ -198,7 +198,7 @@ def _contradictions(rates: tuple[OwnRate, ...], book: Prices) -> Iterator[Fault]
         except (PriceNotFound, AmbiguousPrice):
             continue
         unit = FOCUS_UNITS[listed.pricing_unit]
-        if rate.unit not in (unit, listed.pricing_unit):
+        if _pricing_unit(rate.unit) and rate.unit not in (unit, listed.pricing_unit):
             expected = _either(unit, listed.pricing_unit)
             yield Fault(f"rates.{place}.unit", f"must be {expected}, as AWS counts this meter", rate.unit)
 

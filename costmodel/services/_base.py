@@ -255,9 +255,13 @@ def between(name: str, value: float, low: float, high: float, *, whole: bool = T
 
 
 def whole_up_to(name: str, value: int, high: int, *, at_least: str, at_most: str = "") -> TerraformAttribute:
-    """A whole number up to `high` that must also stay between other attributes, given by reference."""
-    parts = [f"{{value}} <= {high}", "floor({value}) == {value}", f"{{value}} >= {at_least}"]
-    words = f"must be a whole number up to {high}, at least {at_least.removeprefix('var.')}"
+    """A whole number from 1 to `high` that must also stay between other attributes, given by reference."""
+    parts = [
+        f"{{value}} >= 1 && {{value}} <= {high}",
+        "floor({value}) == {value}",
+        f"{{value}} >= {at_least}",
+    ]
+    words = f"must be a whole number from 1 to {high}, at least {at_least.removeprefix('var.')}"
     if at_most:
         parts.append(f"{{value}} <= {at_most}")
         words += f" and at most {at_most.removeprefix('var.')}"

@@ -211,7 +211,7 @@ def test_the_package_runs_from_the_wheel_alone(wheel: ZipFile, tmp_path: Path) -
             text=True,
             check=False,
         )
-        assert (running.returncode, running.stderr) == (0, "")
+        assert running.returncode == 0, running.stderr
         package, scenarios = running.stdout.splitlines()[0].split()
         assert package == str(tmp_path / "installed" / "costmodel" / "__init__.py")
         assert scenarios == str(tmp_path / "installed" / "costmodel" / "_shipped" / "scenarios")
