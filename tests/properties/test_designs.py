@@ -8,6 +8,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterable
+from types import SimpleNamespace
 from typing import Any, get_args
 
 import pytest
@@ -16,7 +17,7 @@ from costmodel.decision.search import platform_designs
 from costmodel.demand.synthesise import synthesise
 from costmodel.scenario.load import validate
 from costmodel.scenario.model import Commitment, ComputeKind, DatabaseKind, DeliveryKind, LoadBalancerKind
-from costmodel.services._base import PLATFORM_ROLES, TIER_ROLES, Design, TerraformAttribute
+from costmodel.services._base import PLATFORM_ROLES, TIER_ROLES, Design, TerraformAttribute, TerraformVariable
 from costmodel.services.registry import PLATFORM_SERVICES, SERVICES, TIER_SERVICES
 
 
@@ -155,8 +156,11 @@ class TestTerraform:
                 assert not attribute.requirement.endswith("."), attribute.name
 
     def test_values_meet_their_own_conditions(self, shop) -> None:
-        for attribute in attributes_of(shop):
-            assert holds(attribute), f"{attribute.name} = {attribute.value!r}: {attribute.condition}"
+        for design in all_designs(shop):
+            for variable in design.terraform():
+                for attribute in variable.attributes:
+                    place = f"{variable.name}.{attribute.name} = {attribute.value!r}"
+                    assert holds(attribute, variable), f"{place}: {attribute.condition}"
 
     @pytest.mark.parametrize(
         ("condition", "good", "bad"),
@@ -165,11 +169,13 @@ class TestTerraform:
             ('contains(["a", "b"], {value})', "a", "c"),
             ('can(regex("^db\\\\.[a-z]+$", {value}))', "db.x", "dbx"),
             ('length({value}) == 1 && alltrue([for n in {value} : contains(["x"], n)])', ("x",), ("y",)),
+            ("{value} >= var.fleet.least", 3, 1),
         ],
     )
     def test_the_evaluator_of_these_tests_can_say_no(self, condition: str, good: Any, bad: Any) -> None:
-        assert holds(TerraformAttribute("a", "", good, condition, ""))
-        assert not holds(TerraformAttribute("a", "", bad, condition, ""))
+        fleet = TerraformVariable("fleet", "", (TerraformAttribute("least", "number", 2),))
+        assert holds(TerraformAttribute("a", "", good, condition, ""), fleet)
+        assert not holds(TerraformAttribute("a", "", bad, condition, ""), fleet)
 
 
 def attributes_of(shop) -> Iterable[TerraformAttribute]:
@@ -193,8 +199,8 @@ def has_type(attribute: TerraformAttribute) -> bool:
     return type(value) is tuple and all(type(item) is str for item in value)
 
 
-def holds(attribute: TerraformAttribute) -> bool:
-    """Evaluate the few forms of HCL that conditions use, as Python."""
+def holds(attribute: TerraformAttribute, variable: TerraformVariable) -> bool:
+    """Evaluate the few forms of HCL that conditions use, as Python. They may refer to their own variable."""
     if not attribute.condition:
         return True
     python = attribute.condition.replace("{value}", "value").replace("&&", " and ").replace("||", " or ")
@@ -206,6 +212,9 @@ def holds(attribute: TerraformAttribute) -> bool:
         "can": bool,
         "contains": lambda options, value: value in options,
         "regex": re.search,
+        "var": SimpleNamespace(
+            **{variable.name: SimpleNamespace(**{other.name: other.value for other in variable.attributes})}
+        ),
     }
     return bool(eval(python, functions | {"value": attribute.value, "__builtins__": {}}))
 
