@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import ClassVar, Literal, Self
@@ -99,7 +100,7 @@ NLB_TCP_UNIT = CapacityUnit(800.0, 100_000.0, 1.0, np.inf)
 
 
 @dataclass(frozen=True, slots=True)
-class _LoadBalancer:
+class _LoadBalancer(ABC):
     """What both kinds share: hours, capacity units, one public address a zone."""
 
     kind: ClassVar[BalancerKind]
@@ -142,12 +143,12 @@ class _LoadBalancer:
         )
 
     @property
-    def _unit(self) -> CapacityUnit:
-        raise NotImplementedError
+    @abstractmethod
+    def _unit(self) -> CapacityUnit: ...
 
     @property
-    def _extra_attributes(self) -> tuple[TerraformAttribute, ...]:
-        raise NotImplementedError
+    @abstractmethod
+    def _extra_attributes(self) -> tuple[TerraformAttribute, ...]: ...
 
     def settings(self) -> Mapping[str, Setting]:
         return {
