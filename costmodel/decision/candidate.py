@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Protocol, runtime_checkable
 
-from costmodel.capacity.result import CapacitySummary, Limit
+from costmodel.capacity.result import CapacitySummary
 from costmodel.services._base import Footprint, Role, TierDesign, Usage
 
 
@@ -19,10 +19,6 @@ class SimulatedDesign:
     capacity: CapacitySummary
     usages: tuple[Usage, ...]
     footprint: Footprint
-
-    @property
-    def broken_limits(self) -> tuple[Limit, ...]:
-        return tuple(limit for limit in self.capacity.limits if limit.broken)
 
 
 Tiers = Mapping[Role, Sequence[SimulatedDesign]]
