@@ -158,19 +158,20 @@ def test_an_interrupt_is_one_line_and_writes_nothing(
 
 
 def test_ctrl_c_in_a_terminal(tmp_path: Path) -> None:
-    program = (
+    program = (  # a background job is born with Ctrl-C ignored; a terminal's is not
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "import sys, time, costmodel.decision.simulate as line\n"
         "line.simulate = lambda *_: (print('begun', flush=True), time.sleep(60))\n"
         "from costmodel.cli.app import main; main()"
     )
     arguments = ["simulate", "small-shop", "--save", str(tmp_path / "run.json")]
-    running = subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, "-c", program, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
-    assert running.stdout
-    assert running.stdout.readline() == b"begun\n"
-    running.send_signal(signal.SIGINT)
-    out, err = running.communicate(timeout=30)
+    ) as running:
+        assert running.stdout
+        assert running.stdout.readline() == b"begun\n"
+        running.send_signal(signal.SIGINT)
+        out, err = running.communicate()
     assert (running.returncode, out, err) == (130, b"", b"Interrupted.\n")
     assert list(tmp_path.iterdir()) == []
 
