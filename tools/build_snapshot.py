@@ -11,15 +11,12 @@ from __future__ import annotations
 
 import argparse
 import csv
-import hashlib
-import io
-import json
 import re
 import shutil
 import sys
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
@@ -30,17 +27,18 @@ from costmodel.pricing.snapshot import (
     ALLOWANCE_COLUMNS,
     ALLOWANCES,
     DISCOUNTS,
-    FORMAT_VERSION,
     FREE_TIER,
     MANIFEST,
     PRICE_COLUMNS,
     PRICES,
     RESERVED,
     WITHOUT_END,
-    PriceFile,
+    Manifest,
+    Part,
     decimal,
     ladder,
     partition_path,
+    write_folder,
 )
 from costmodel.units import FOCUS_UNITS
 
@@ -348,6 +346,8 @@ class PriceRow:
     price_usd: str
     source: str
     as_of: str
+    sku: str = ""
+    rate_code: str = ""
 
     @property
     def key(self) -> tuple[str, ...]:
@@ -367,39 +367,6 @@ class Evidence:
         self.quantities[row.place] = quantity
         if not self.source:
             self.source, self.as_of = row.source, row.as_of
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """One file of the snapshot before it is written."""
-
-    path: str
-    kind: str
-    columns: Sequence[str]
-    rows: Sequence[tuple[str, ...]]
-    service_code: str = ""
-    region_id: str = ""
-
-    def content(self) -> bytes:
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(self.columns)
-        writer.writerows(self.rows)
-        return text.getvalue().encode()
-
-    def entry(self) -> PriceFile:
-        date_column = self.columns.index("as_of")
-        dates = [row[date_column] for row in self.rows]
-        return PriceFile(
-            path=self.path,
-            kind=self.kind,
-            service_code=self.service_code,
-            region_id=self.region_id,
-            rows=len(self.rows),
-            sha256=hashlib.sha256(self.content()).hexdigest(),
-            oldest_as_of=min(dates, default=""),
-            newest_as_of=max(dates, default=""),
-        )
 
 
 def build(source_dir: Path, output_dir: Path) -> None:
@@ -429,7 +396,7 @@ def build(source_dir: Path, output_dir: Path) -> None:
         Part("savings_plans.csv", DISCOUNTS, SAVINGS_PLAN_COLUMNS, _savings_plans(by_term["savings"])),
         Part("spot_savings.csv", DISCOUNTS, SPOT_FILE_COLUMNS, _without_duplicates(spot, 2)),
     ]
-    _replace(output_dir, {part.path: part.content() for part in parts} | {MANIFEST: _manifest(parts)})
+    _replace(output_dir, parts)
 
 
 def _price_rows(path: Path) -> Iterable[PriceRow]:
@@ -569,7 +536,7 @@ def _complete_ladders(rows: Iterable[PriceRow], evidence: dict[str, Evidence]) -
         rows_of_price = _without_free_step(_sorted_steps(steps), evidence)
         first = rows_of_price[0]
         try:
-            ladder([(row.tier_start, row.tier_end, row.price_usd) for row in rows_of_price])
+            ladder([(row.tier_start, row.tier_end, row.price_usd, row.rate_code) for row in rows_of_price])
         except ValueError as error:
             raise SourceFault(f"{first.place}: {' '.join(first.key)}: {error}") from error
         if len({row.unit for row in rows_of_price}) > 1:
@@ -714,29 +681,24 @@ def _without_duplicates(rows: Iterable[tuple[str, ...]], key_columns: int) -> li
     return ordered
 
 
-def _manifest(parts: Iterable[Part]) -> bytes:
+def _manifest(parts: Iterable[Part]) -> Manifest:
     entries = sorted((part.entry() for part in parts), key=lambda entry: entry.path)
     priced = {entry.region_id for entry in entries if entry.kind == PRICES}
-    document = {
-        "format_version": FORMAT_VERSION,
-        "snapshot_date": max(entry.newest_as_of for entry in entries),
-        "currency": "USD",
-        "regions": [region for region in REGION_PREFIXES if region in priced],
-        "note": NOTE,
-        "files": [asdict(entry) for entry in entries],
-    }
-    return (json.dumps(document, indent=1) + "\n").encode()
+    return Manifest(
+        book_date=max(entry.newest_as_of for entry in entries),
+        regions=tuple(region for region in REGION_PREFIXES if region in priced),
+        note=NOTE,
+        files=tuple(entries),
+    )
 
 
-def _replace(output_dir: Path, files: dict[str, bytes]) -> None:
+def _replace(output_dir: Path, parts: Sequence[Part]) -> None:
     """Write beside `output_dir`, then move into its place."""
     if output_dir.exists() and not (output_dir / MANIFEST).exists() and any(output_dir.iterdir()):
         raise SourceFault(f"{output_dir}: holds something else than a price snapshot; choose an empty folder")
     fresh = output_dir.with_name(output_dir.name + ".new")
     shutil.rmtree(fresh, ignore_errors=True)
-    for path, content in files.items():
-        (fresh / path).parent.mkdir(parents=True, exist_ok=True)
-        (fresh / path).write_bytes(content)
+    write_folder(fresh, parts, _manifest(parts))
     shutil.rmtree(output_dir, ignore_errors=True)
     fresh.rename(output_dir)
 

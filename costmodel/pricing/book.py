@@ -207,14 +207,15 @@ class PriceBook:
 
 
 def _price(file: PriceFile, rows: list[Row]) -> Price:
-    usage_type, attributes, term, description, unit, _, _, _, source, _ = rows[0]
+    usage_type, attributes, term, description, unit, _, _, _, sku, _, source, _ = rows[0]
     return Price(
         query=PriceQuery(file.service_code, file.region_id, usage_type, _attributes(attributes), term),
         description=description,
         pricing_unit=unit,
-        tiers=ladder([(row[5], row[6], row[7]) for row in rows]),
+        tiers=ladder([(row[5], row[6], row[7], row[9]) for row in rows]),
         source=source,
-        as_of=min(row[9] for row in rows),
+        as_of=min(row[11] for row in rows),
+        sku_id=sku,
     )
 
 

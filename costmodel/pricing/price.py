@@ -41,6 +41,8 @@ class PriceTier:
     end: Decimal | None
     """None means without end."""
     list_unit_price: Decimal
+    rate_code: str = ""
+    """AWS's code of this step where the source carries one; empty in the shipped snapshot."""
 
 
 @dataclass(frozen=True, slots=True)

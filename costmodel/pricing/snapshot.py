@@ -1,4 +1,4 @@
-"""The price files on disk: their layout, and reading one of them with its checksum checked.
+"""The price files on disk: their layout, and reading and writing them with their checksums.
 
     manifest.json                          dates, and per file its rows and SHA-256
     <service>/<region>.csv                 on-demand prices and flat-rate plans
@@ -16,8 +16,8 @@ import hashlib
 import io
 import json
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -25,10 +25,13 @@ from typing import Any
 from costmodel.errors import PriceCacheCorrupt
 from costmodel.pricing.price import PriceTier
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 MANIFEST = "manifest.json"
 FREE_TIER = "free_tier.csv"
 WITHOUT_END = "Inf"
+CURRENCY = "USD"
+SNAPSHOT = "snapshot"
+"""Origin of a file that came with the package."""
 
 PRICES = "prices"
 RESERVED = "reserved"
@@ -44,6 +47,8 @@ PRICE_COLUMNS = (
     "tier_start",
     "tier_end",
     "price_usd",
+    "sku",
+    "rate_code",
     "source",
     "as_of",
 )
@@ -82,20 +87,96 @@ class PriceFile:
     sha256: str
     oldest_as_of: str
     newest_as_of: str
+    origin: str
+    """`snapshot`, or how AWS was asked: `api`, `bulk`, `list`."""
+    retrieved_at: str
+    """When AWS was asked, ISO 8601 in UTC; empty for the snapshot."""
+    edition: str
+    """Version of AWS's price list, a UTC time in 14 digits; empty for the snapshot."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One file of a price folder before it is written."""
+
+    path: str
+    kind: str
+    columns: Sequence[str]
+    rows: Sequence[Row]
+    service_code: str = ""
+    region_id: str = ""
+    origin: str = SNAPSHOT
+    retrieved_at: str = ""
+    edition: str = ""
+
+    def content(self) -> bytes:
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(self.columns)
+        writer.writerows(self.rows)
+        return text.getvalue().encode()
+
+    def entry(self) -> PriceFile:
+        """What the manifest says of this file."""
+        date_column = self.columns.index("as_of")
+        dates = [row[date_column] for row in self.rows]
+        return PriceFile(
+            path=self.path,
+            kind=self.kind,
+            service_code=self.service_code,
+            region_id=self.region_id,
+            rows=len(self.rows),
+            sha256=hashlib.sha256(self.content()).hexdigest(),
+            oldest_as_of=min(dates, default=""),
+            newest_as_of=max(dates, default=""),
+            origin=self.origin,
+            retrieved_at=self.retrieved_at,
+            edition=self.edition,
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
     """What the price folder holds."""
 
-    snapshot_date: str
-    """Newest date on any row: YYYY-MM-DD."""
+    book_date: str
+    """The day these prices were put together: YYYY-MM-DD. Of the snapshot, the newest date on any row."""
     regions: tuple[str, ...]
     """Region codes every regional service is priced in."""
     note: str
     files: tuple[PriceFile, ...]
-    digest: str
-    """SHA-256 of the manifest, and so of every price."""
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over path and checksum of every file, and so over every price."""
+        listed = "".join(f"{file.sha256} {file.path}\n" for file in sorted(self.files, key=lambda f: f.path))
+        return hashlib.sha256(listed.encode()).hexdigest()
+
+    def content(self) -> bytes:
+        """The manifest as it is written."""
+        return sealed(
+            {
+                "format_version": FORMAT_VERSION,
+                "book_date": self.book_date,
+                "currency": CURRENCY,
+                "regions": self.regions,
+                "note": self.note,
+                "files": [asdict(file) for file in self.files],
+            }
+        )
+
+
+def sealed(document: dict[str, Any]) -> bytes:
+    """A document as JSON that ends in the checksum of everything before it."""
+    body = json.dumps(document, indent=1).removesuffix("\n}").encode()
+    return body + _seal(body)
+
+
+def _seal(body: bytes) -> bytes:
+    return f',\n "checksum": "{hashlib.sha256(body).hexdigest()}"\n}}\n'.encode()
+
+
+_SEAL_BYTES = len(_seal(b""))
 
 
 def partition_path(service_code: str, region_id: str, kind: str = PRICES) -> str:
@@ -115,12 +196,17 @@ def read_manifest(folder: Path) -> Manifest:
             raise PriceCacheCorrupt(
                 f"{path}: format version {version}, this costmodel reads version {FORMAT_VERSION}. {WHAT_NEXT}"
             )
+        if content[-_SEAL_BYTES:] != _seal(content[:-_SEAL_BYTES]):
+            raise PriceCacheCorrupt(f"{path}: changed or cut short since it was written. {WHAT_NEXT}")
+        if document["currency"] != CURRENCY:
+            raise PriceCacheCorrupt(
+                f"{path}: prices in {document['currency']}, not in {CURRENCY}. {WHAT_NEXT}"
+            )
         return Manifest(
-            snapshot_date=str(document["snapshot_date"]),
+            book_date=str(document["book_date"]),
             regions=tuple(str(region) for region in document["regions"]),
             note=str(document["note"]),
             files=tuple(_price_file(entry) for entry in document["files"]),
-            digest=hashlib.sha256(content).hexdigest(),
         )
     except (ValueError, KeyError, TypeError) as error:
         raise PriceCacheCorrupt(f"{path}: not a price manifest ({error}). {WHAT_NEXT}") from error
@@ -148,15 +234,24 @@ def read_rows(folder: Path, file: PriceFile, columns: Sequence[str]) -> list[Row
     return rows[1:]
 
 
-def ladder(steps: Sequence[tuple[str, str, str]]) -> tuple[PriceTier, ...]:
-    """Tiers from (start, end, price) texts in ascending order.
+def write_folder(folder: Path, parts: Iterable[Part], manifest: Manifest) -> None:
+    """Write the files and their manifest into a folder, which must not exist yet. Raises OSError."""
+    for part in parts:
+        path = folder / part.path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(part.content())
+    (folder / MANIFEST).write_bytes(manifest.content())
+
+
+def ladder(steps: Sequence[tuple[str, str, str, str]]) -> tuple[PriceTier, ...]:
+    """Tiers from (start, end, price, rate code) texts in ascending order.
 
     Raises ValueError for a number that is not a plain decimal, a negative price, a first tier
     that does not start at 0, a gap, an overlap, or a last tier with an end.
     """
     tiers: list[PriceTier] = []
     expected: Decimal | None = Decimal(0)
-    for start_text, end_text, price_text in steps:
+    for start_text, end_text, price_text, rate_code in steps:
         start = decimal(start_text)
         end = None if end_text == WITHOUT_END else decimal(end_text)
         if start != expected:
@@ -164,7 +259,7 @@ def ladder(steps: Sequence[tuple[str, str, str]]) -> tuple[PriceTier, ...]:
             raise ValueError(f"a tier starts at {start}; the tiers before it reach {after}")
         if end is not None and end <= start:
             raise ValueError(f"a tier ends at {end}, not after its start {start}")
-        tiers.append(PriceTier(start, end, decimal(price_text)))
+        tiers.append(PriceTier(start, end, decimal(price_text), rate_code))
         expected = end
     if expected is not None:
         raise ValueError(f"no price beyond {expected}; the last tier must end at {WITHOUT_END}")

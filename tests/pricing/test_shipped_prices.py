@@ -332,5 +332,7 @@ def test_the_manifest_tells_the_truth_about_every_file():
             entry["newest_as_of"],
         )
         assert all(row["source"] for row in rows)
-    assert BOOK.digest == hashlib.sha256((FOLDER / "manifest.json").read_bytes()).hexdigest()
-    assert document["snapshot_date"] == "2026-10-06"
+    assert {entry["origin"] for entry in listed.values()} == {"snapshot"}
+    paths = "".join(f"{listed[path]['sha256']} {path}\n" for path in sorted(listed))
+    assert BOOK.digest == hashlib.sha256(paths.encode()).hexdigest()
+    assert document["book_date"] == "2026-10-06"

@@ -21,6 +21,7 @@ from costmodel.pricing.snapshot import (
     partition_path,
     read_manifest,
     read_rows,
+    sealed,
 )
 from costmodel.shipped import shipped
 
@@ -106,14 +107,32 @@ def test_a_missing_file_or_manifest_is_named(folder):
 def rewrite(folder: Path, change) -> None:
     path = folder / "manifest.json"
     document = json.loads(path.read_bytes())
+    document.pop("checksum")
     change(document)
-    path.write_text(json.dumps(document))
+    path.write_bytes(sealed(document))
 
 
 def test_a_manifest_of_another_format_is_refused(folder):
-    rewrite(folder, lambda document: document.update(format_version=2))
-    with pytest.raises(PriceCacheCorrupt, match="format version 2, this costmodel reads version 1"):
+    rewrite(folder, lambda document: document.update(format_version=1))
+    with pytest.raises(PriceCacheCorrupt, match="format version 1, this costmodel reads version 2"):
         PriceBook(folder)
+
+
+def test_a_manifest_in_another_currency_is_refused(folder):
+    rewrite(folder, lambda document: document.update(currency="CNY"))
+    with pytest.raises(PriceCacheCorrupt, match="prices in CNY, not in USD"):
+        PriceBook(folder)
+
+
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_any_changed_byte_of_the_manifest_is_noticed(tmp_path_factory, data):
+    folder = tmp_path_factory.mktemp("prices")
+    content = bytearray((shipped("pricing_cache") / "manifest.json").read_bytes())
+    content[data.draw(st.integers(0, len(content) - 1))] ^= data.draw(st.integers(1, 255))
+    (folder / "manifest.json").write_bytes(content)
+    with pytest.raises(PriceCacheCorrupt, match=r"manifest\.json"):
+        read_manifest(folder)
 
 
 def test_a_manifest_without_the_free_tier_is_refused_when_asked_for_it(folder):
@@ -132,7 +151,7 @@ json_values = st.recursive(
 @settings(max_examples=60, deadline=None)
 @given(
     field=st.sampled_from(
-        ["format_version", "snapshot_date", "regions", "note", "files", "file", "file field"]
+        ["format_version", "book_date", "currency", "regions", "note", "files", "file", "file field"]
     ),
     value=json_values,
 )
@@ -155,9 +174,7 @@ def test_a_manifest_is_read_or_refused_never_half_understood(tmp_path_factory, f
         assert "manifest.json" in str(error)  # noqa: PT017
     else:
         assert all(isinstance(file, PriceFile) and isinstance(file.rows, int) for file in manifest.files)
-        assert all(
-            isinstance(text, str) for text in (manifest.snapshot_date, manifest.note, *manifest.regions)
-        )
+        assert all(isinstance(text, str) for text in (manifest.book_date, manifest.note, *manifest.regions))
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", "not json", "\x00"])
@@ -170,7 +187,8 @@ def test_a_manifest_that_is_none_is_refused(tmp_path, content):
 def price_file(folder: Path, content: str) -> PriceFile:
     (folder / "prices.csv").write_text(content)
     digest = hashlib.sha256(content.encode()).hexdigest()
-    return PriceFile("prices.csv", "prices", "S", "r", 1, digest, "2025-01-01", "2025-01-01")
+    day = "2025-01-01"
+    return PriceFile("prices.csv", "prices", "S", "r", 1, digest, day, day, "snapshot", "", "")
 
 
 @pytest.mark.parametrize("content", ["", "a,b\n1,2\n", f"{','.join(PRICE_COLUMNS)}\n1,2\n"])
@@ -210,9 +228,9 @@ def test_decimals_are_exact():
 bounds = st.lists(st.decimals(1, 10**12, places=2), min_size=1, max_size=5, unique=True).map(sorted)
 
 
-def steps_of(ends) -> list[tuple[str, str, str]]:
+def steps_of(ends) -> list[tuple[str, str, str, str]]:
     starts = ["0", *(str(end) for end in ends)]
-    return list(zip(starts, [*starts[1:], "Inf"], ["0.5"] * len(starts), strict=True))
+    return list(zip(starts, [*starts[1:], "Inf"], ["0.5"] * len(starts), [""] * len(starts), strict=True))
 
 
 @given(bounds)
@@ -237,4 +255,4 @@ def test_no_steps_are_no_ladder():
     with pytest.raises(ValueError, match="no price beyond 0"):
         ladder([])
     with pytest.raises(ValueError, match="a tier ends at 0, not after its start 0"):
-        ladder([("0", "0", "1")])
+        ladder([("0", "0", "1", "")])

@@ -75,9 +75,9 @@ def test_files_are_sorted_text_with_line_feeds(build):
     book = build(STORAGE)
     content = (book.folder / "AmazonS3" / "eu-west-1.csv").read_bytes()
     assert content == (
-        b"usage_type,attributes,term,description,unit,tier_start,tier_end,price_usd,source,as_of\n"
-        b"TimedStorage-ByteHrs,,OnDemand,Standard storage,GB-Mo,0,51200,0.023,a feed,2025-01-02\n"
-        b"TimedStorage-ByteHrs,,OnDemand,Standard storage,GB-Mo,51200,Inf,0.022,a feed,2025-01-02\n"
+        b"usage_type,attributes,term,description,unit,tier_start,tier_end,price_usd,sku,rate_code,source,as_of\n"
+        b"TimedStorage-ByteHrs,,OnDemand,Standard storage,GB-Mo,0,51200,0.023,,,a feed,2025-01-02\n"
+        b"TimedStorage-ByteHrs,,OnDemand,Standard storage,GB-Mo,51200,Inf,0.022,,,a feed,2025-01-02\n"
     )
 
 
