@@ -22,8 +22,9 @@ ChargeField = Literal[
 class Charge:
     """One FOCUS row: one price tier of one meter of one resource in one billing period.
 
-    `list_cost == list_unit_price * pricing_quantity`, exactly. The part of a quantity that an
-    always-free allowance covers stands in its own row at a unit price of 0.
+    `list_cost == list_unit_price * pricing_quantity`, exactly, and so with the contracted price and cost,
+    which carry an own rate; what is contracted is billed. The part of a quantity that an always-free
+    allowance covers stands in its own row at a unit price of 0.
     """
 
     billing_period: BillingPeriod
@@ -41,6 +42,8 @@ class Charge:
     pricing_unit: str
     list_unit_price: Decimal
     list_cost: Decimal
+    contracted_unit_price: Decimal
+    contracted_cost: Decimal
     effective_cost: Decimal
     billed_cost: Decimal
     pricing_category: str
@@ -48,6 +51,8 @@ class Charge:
     x_tier_begin: Decimal
     x_free: bool
     """True for the part an always-free allowance covers."""
+    x_rate_name: str
+    """The own rate behind the contracted price; empty where the list price is paid."""
     x_formula: str
     x_price_source: str
     x_price_as_of: str
@@ -65,6 +70,11 @@ class Bill:
     def list_cost(self) -> Decimal:
         with localcontext(EXACT):
             return sum((charge.list_cost for charge in self.charges), Decimal(0))
+
+    @property
+    def contracted_cost(self) -> Decimal:
+        with localcontext(EXACT):
+            return sum((charge.contracted_cost for charge in self.charges), Decimal(0))
 
     @property
     def effective_cost(self) -> Decimal:
@@ -96,3 +106,11 @@ def dollars(amount: Decimal | float) -> str:
     """An amount in US dollars, rounded half up to the cent: `$1,234.50`."""
     rounded = to_cents(Decimal(amount))
     return f"-${-rounded:,.2f}" if rounded < 0 else f"${rounded:,.2f}"
+
+
+def converted(amount_usd: Decimal, per_usd: Decimal) -> str:
+    """A dollar amount in another currency, rounded half up to two decimals: `1,234.50`."""
+    with localcontext(EXACT) as context:
+        context.traps[Inexact] = False
+        amount = amount_usd * per_usd
+    return f"{to_cents(amount):,}"

@@ -1,6 +1,11 @@
 """A bill as FOCUS 1.2 rows.
 
-Source: FinOps Open Cost and Usage Specification 1.2, Cost and Usage columns (2025-05).
+Every amount is in US dollars, even where own rates state another currency: the billing currency is the
+invoice's, and a rate that a file states is not what AWS will convert an invoice at. So pricing and billing
+currency are one, and the PricingCurrency columns, which are for providers that tell the two apart, are absent.
+
+Source: FinOps Open Cost and Usage Specification 1.2, Cost and Usage columns; Billing Currency, Pricing
+Currency, Contracted Unit Price (2025-05).
 """
 
 from __future__ import annotations
@@ -45,7 +50,7 @@ def _mandatory(charge: Charge, billing_account_id: str) -> FocusRow:
         "ChargeDescription": charge.charge_description,
         "ChargePeriodStart": start,
         "ChargePeriodEnd": end,
-        "ContractedCost": charge.list_cost,
+        "ContractedCost": charge.contracted_cost,
         "EffectiveCost": charge.effective_cost,
         "InvoiceIssuerName": "AWS",
         "ListCost": charge.list_cost,
@@ -63,6 +68,7 @@ def _conditional(charge: Charge) -> FocusRow:
         "ChargeFrequency": "Usage-Based",
         "ConsumedQuantity": charge.consumed_quantity,
         "ConsumedUnit": charge.consumed_unit,
+        "ContractedUnitPrice": charge.contracted_unit_price,
         "ListUnitPrice": charge.list_unit_price,
         "PricingCategory": charge.pricing_category,
         "RegionId": charge.region_id,
@@ -76,6 +82,7 @@ def _own(charge: Charge) -> FocusRow:
     return {
         "x_TierBegin": charge.x_tier_begin,
         "x_Free": charge.x_free,
+        "x_RateName": charge.x_rate_name or None,
         "x_Formula": charge.x_formula,
         "x_PriceSource": charge.x_price_source,
         "x_PriceAsOf": charge.x_price_as_of,

@@ -12,6 +12,7 @@ import numpy as np
 
 from costmodel.billing.charge import EXACT, Bill, Charge
 from costmodel.billing.rate import Prices, bill
+from costmodel.billing.rates import NO_OWN_RATES, OwnRates
 from costmodel.demand.calendar import BillingPeriod
 from costmodel.errors import AmbiguousPrice, Fault, PriceNotFound, UsageFileError
 from costmodel.pricing.price import ON_DEMAND, FreeAllowance, Price, PriceQuery, PriceTier
@@ -20,7 +21,7 @@ from costmodel.services._base import Meter, Usage
 from costmodel.units import FOCUS_UNITS
 
 OWN_RATE = "Own rate"
-"""Term of a query that an own rate answers; no free allowance covers it."""
+"""Term of a query that the usage file's own rate answers; no free allowance covers it, no discount comes off it."""
 
 _SERVICES = {
     "AWSDataTransfer": ("AWS Data Transfer", "Networking"),
@@ -49,6 +50,8 @@ class PricedTier:
     begin: Decimal
     quantity: Decimal
     list_unit_price: Decimal
+    contracted_unit_price: Decimal
+    list_cost: Decimal
     billed_cost: Decimal
     free: bool
 
@@ -69,6 +72,9 @@ class PricedLine:
     unit: str
     """FOCUS unit."""
     tiers: tuple[PricedTier, ...]
+    rate_name: str
+    """The rate of the agreement that applies; empty where none does."""
+    list_cost: Decimal
     billed_cost: Decimal
     source: str
     as_of: str
@@ -80,10 +86,11 @@ class PricedUsage:
 
     period: BillingPeriod
     free_tier: bool
+    own_rates: OwnRates
     bill: Bill
     lines: tuple[PricedLine, ...]
     unused_rates: tuple[str, ...]
-    """Own rates that no line asked for, by their place in the file: often a misspelt meter."""
+    """Own rates that no line asked for, by their place in the usage file or their name: often a misspelt meter."""
 
     @property
     def billed_cost(self) -> Decimal:
@@ -95,20 +102,28 @@ class PricedUsage:
             "period": str(self.period),
             "free_tier": self.free_tier,
             "billing_currency": "USD",
+            "list_cost": _text(self.bill.list_cost),
             "billed_cost": _text(self.billed_cost),
+            "own_rates": _rates_dict(self.own_rates) if self.own_rates.name else None,
             "lines": [_line_dict(line) for line in self.lines],
             "unused_rates": list(self.unused_rates),
         }
 
 
 def price_usage(
-    file: UsageFile, book: Prices, *, source: str = "usage file", free_tier: bool | None = None
+    file: UsageFile,
+    book: Prices,
+    *,
+    source: str = "usage file",
+    free_tier: bool | None = None,
+    own_rates: OwnRates = NO_OWN_RATES,
 ) -> PricedUsage:
     """Price every line of a usage file together: lines of one price share its tiers and allowance.
 
-    An own rate replaces the list price of the same service, meter, region and attributes; a rate
-    without attributes stands for all of them. `free_tier` overrides the file's. Raises
-    UsageFileError, naming every line whose price is missing or ambiguous or counts in another unit.
+    A rate in the usage file replaces the list price of the same service, meter, region and attributes;
+    one without attributes stands for all of them. `own_rates` are laid over the list prices that are
+    left. `free_tier` overrides the file's. Raises UsageFileError, naming every line whose price is
+    missing or ambiguous or counts in another unit; UnitMismatch where an own price does.
     """
     free_tier = file.free_tier if free_tier is None else free_tier
     period = BillingPeriod.parse(file.period)
@@ -142,7 +157,10 @@ def price_usage(
     if faults:
         raise UsageFileError(source, faults, "Find what AWS prices with: costmodel prices show TEXT")
     whole = bill(
-        [_usage(path, line, price, period) for path, line, price in priced], prices, free_tier=free_tier
+        [_usage(path, line, price, period) for path, line, price in priced],
+        prices,
+        free_tier=free_tier,
+        own_rates=own_rates,
     )
     charges = defaultdict(list)
     for charge in whole.charges:
@@ -150,9 +168,10 @@ def price_usage(
     return PricedUsage(
         period=period,
         free_tier=free_tier,
+        own_rates=own_rates,
         bill=whole,
         lines=tuple(_priced_line(path, line, price, charges[path]) for path, line, price in priced),
-        unused_rates=prices.unused(),
+        unused_rates=(*prices.unused(), *own_rates.unused(whole)),
     )
 
 
@@ -245,6 +264,7 @@ def _usage(path: str, line: UsageLine, price: Price, period: BillingPeriod) -> U
 
 def _priced_line(path: str, line: UsageLine, price: Price, charges: list[Charge]) -> PricedLine:
     with localcontext(EXACT):
+        list_cost = sum((charge.list_cost for charge in charges), Decimal(0))
         billed_cost = sum((charge.billed_cost for charge in charges), Decimal(0))
     return PricedLine(
         path=path,
@@ -257,6 +277,8 @@ def _priced_line(path: str, line: UsageLine, price: Price, charges: list[Charge]
         quantity=line.quantity,
         unit=FOCUS_UNITS[price.pricing_unit],
         tiers=tuple(_priced_tier(charge) for charge in charges),
+        rate_name=next((charge.x_rate_name for charge in charges if charge.x_rate_name), ""),
+        list_cost=list_cost,
         billed_cost=billed_cost,
         source=price.source,
         as_of=price.as_of,
@@ -268,6 +290,8 @@ def _priced_tier(charge: Charge) -> PricedTier:
         charge.x_tier_begin,
         charge.pricing_quantity,
         charge.list_unit_price,
+        charge.contracted_unit_price,
+        charge.list_cost,
         charge.billed_cost,
         charge.x_free,
     )
@@ -289,14 +313,33 @@ def _line_dict(line: PricedLine) -> dict[str, Any]:
                 "begin": _text(tier.begin),
                 "quantity": _text(tier.quantity),
                 "list_unit_price": _text(tier.list_unit_price),
+                "contracted_unit_price": _text(tier.contracted_unit_price),
+                "list_cost": _text(tier.list_cost),
                 "billed_cost": _text(tier.billed_cost),
                 "free": tier.free,
             }
             for tier in line.tiers
         ],
+        "rate_name": line.rate_name,
+        "list_cost": _text(line.list_cost),
         "billed_cost": _text(line.billed_cost),
         "source": line.source,
         "as_of": line.as_of,
+    }
+
+
+def _rates_dict(own_rates: OwnRates) -> dict[str, Any]:
+    stated = own_rates.currency
+    return {
+        "name": own_rates.name,
+        "digest": own_rates.digest,
+        "currency": stated
+        and {
+            "code": stated.code,
+            "per_usd": _text(stated.per_usd),
+            "date": stated.day.isoformat(),
+            "source": stated.source,
+        },
     }
 
 

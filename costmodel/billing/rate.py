@@ -11,6 +11,7 @@ from typing import Protocol
 import numpy as np
 
 from costmodel.billing.charge import EXACT, Bill, Charge
+from costmodel.billing.rates import NO_OWN_RATES, ContractedPrice, OwnRates
 from costmodel.demand.calendar import BillingPeriod, FloatArray
 from costmodel.errors import AmbiguousPrice, UnitMismatch
 from costmodel.pricing.price import FreeAllowance, Price, PriceQuery
@@ -36,6 +37,7 @@ class _Portion:
     begin: Decimal
     quantity: Decimal
     list_unit_price: Decimal
+    contracted_unit_price: Decimal
     allowance: FreeAllowance | None = None
 
 
@@ -44,16 +46,22 @@ class _Ladder:
     """Everything that climbs one price's tiers together: one query in one billing period."""
 
     period: BillingPeriod
-    price: Price
+    contracted: ContractedPrice
     usages: list[tuple[int, Usage]] = field(default_factory=list)
     """Each usage with its place in the candidate."""
     quantity: Decimal = ZERO
     free: _Portion | None = None
     """What an allowance covers, at the bottom of the tiers."""
 
+    @property
+    def price(self) -> Price:
+        return self.contracted.price
 
-def bill(usages: Iterable[Usage], book: Prices, *, free_tier: bool) -> Bill:
-    """Price all usage of one candidate together, exactly.
+
+def bill(
+    usages: Iterable[Usage], book: Prices, *, free_tier: bool, own_rates: OwnRates = NO_OWN_RATES
+) -> Bill:
+    """Price all usage of one candidate together, exactly, at own rates where there are any.
 
     Usage of equal price queries in one billing period shares the price's tiers, and everything an
     always-free allowance covers shares the allowance, in proportion to quantity. Free quantity
@@ -61,13 +69,13 @@ def bill(usages: Iterable[Usage], book: Prices, *, free_tier: bool) -> Bill:
     Usage of nothing makes no charge. Charges stand in the order of the usages, tiers from the
     bottom up.
 
-    Raises PriceNotFound, AmbiguousPrice, or UnitMismatch when meter and price count differently.
+    Raises PriceNotFound, AmbiguousPrice, or UnitMismatch when meter, price and own rate count differently.
 
     Source: Amazon CloudFront price list, "First 1 TB free, next 9 TB" per month (2025-07-01);
     AWS Price List, free-tier SKUs `appliesTo` the discounted SKUs (2025-07-01).
     """
     with localcontext(EXACT):
-        ladders = _ladders(usages, book)
+        ladders = _ladders(usages, book, own_rates)
         if free_tier:
             _grant(ladders, book.allowances)
         placed = [charge for ladder in ladders for charge in _charges(ladder)]
@@ -105,7 +113,7 @@ def covering_allowance(allowances: Iterable[FreeAllowance], price: Price) -> Fre
     return covering[0]
 
 
-def _ladders(usages: Iterable[Usage], book: Prices) -> list[_Ladder]:
+def _ladders(usages: Iterable[Usage], book: Prices, own_rates: OwnRates) -> list[_Ladder]:
     """Sorted, so that the order of the usages cannot move a billionth from one price to another."""
     ladders: dict[tuple[BillingPeriod, PriceQuery], _Ladder] = {}
     for place, usage in enumerate(usages):
@@ -113,7 +121,10 @@ def _ladders(usages: Iterable[Usage], book: Prices) -> list[_Ladder]:
             continue
         price = book.price(usage.meter.query)
         check_unit(usage.meter, price)
-        ladder = ladders.setdefault((usage.billing_period, price.query), _Ladder(usage.billing_period, price))
+        key = (usage.billing_period, price.query)
+        if key not in ladders:
+            ladders[key] = _Ladder(usage.billing_period, own_rates.contracted(price, usage.billing_period))
+        ladder = ladders[key]
         ladder.usages.append((place, usage))
         ladder.quantity += usage.consumed_quantity
     for ladder in ladders.values():
@@ -138,7 +149,7 @@ def _grant(ladders: Sequence[_Ladder], allowances: Sequence[FreeAllowance]) -> N
         granted = min(allowance.quantity, sum(wanted, ZERO))
         for ladder, share in zip(members, share_out(granted, wanted, wanted), strict=True):
             if share:
-                ladder.free = _Portion(ZERO, share, ZERO, allowance)
+                ladder.free = _Portion(ZERO, share, ZERO, ZERO, allowance)
 
 
 def _portions(ladder: _Ladder) -> Iterator[_Portion]:
@@ -147,11 +158,11 @@ def _portions(ladder: _Ladder) -> Iterator[_Portion]:
     if ladder.free:
         yield ladder.free
         paid_from = ladder.free.quantity
-    for tier in ladder.price.tiers:
+    for tier in ladder.contracted.tiers:
         low = max(tier.begin, paid_from)
         high = ladder.quantity if tier.end is None else min(tier.end, ladder.quantity)
         if high > low:
-            yield _Portion(tier.begin, high - low, tier.list_unit_price)
+            yield _Portion(tier.begin, high - low, tier.list_unit_price, tier.contracted_unit_price)
 
 
 def _charges(ladder: _Ladder) -> Iterator[tuple[int, Charge]]:
@@ -163,7 +174,7 @@ def _charges(ladder: _Ladder) -> Iterator[tuple[int, Charge]]:
         left = [room - part for room, part in zip(left, parts, strict=True)]
         for (place, usage), part in zip(ladder.usages, parts, strict=True):
             if part:
-                yield place, _charge(usage, ladder.price, portion, part)
+                yield place, _charge(usage, ladder.contracted, portion, part)
 
 
 def share_out(amount: Decimal, weights: Sequence[Decimal], rooms: Sequence[Decimal]) -> list[Decimal]:
@@ -185,9 +196,9 @@ def share_out(amount: Decimal, weights: Sequence[Decimal], rooms: Sequence[Decim
     return parts
 
 
-def _charge(usage: Usage, price: Price, portion: _Portion, quantity: Decimal) -> Charge:
-    meter, allowance = usage.meter, portion.allowance
-    cost = portion.list_unit_price * quantity
+def _charge(usage: Usage, contracted: ContractedPrice, portion: _Portion, quantity: Decimal) -> Charge:
+    meter, price, allowance = usage.meter, contracted.price, portion.allowance
+    cost = portion.contracted_unit_price * quantity
     if allowance:
         description = f"{price.description}, free allowance {allowance.allowance_id}"
         price_id = f"{price.query} free {allowance.allowance_id}"
@@ -209,12 +220,15 @@ def _charge(usage: Usage, price: Price, portion: _Portion, quantity: Decimal) ->
         pricing_quantity=quantity,
         pricing_unit=meter.consumed_unit,
         list_unit_price=portion.list_unit_price,
-        list_cost=cost,
+        list_cost=portion.list_unit_price * quantity,
+        contracted_unit_price=portion.contracted_unit_price,
+        contracted_cost=cost,
         effective_cost=cost,
         billed_cost=cost,
         pricing_category="Committed" if price.query.term.startswith("Reserved") else "Standard",
         x_tier_begin=portion.begin,
         x_free=allowance is not None,
+        x_rate_name="" if allowance else contracted.rate_name,
         x_formula=usage.formula,
         x_price_source=(allowance or price).source,
         x_price_as_of=(allowance or price).as_of,

@@ -7,10 +7,11 @@ shares tiers or an allowance with other designs stays a quantity until the candi
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from costmodel.billing.rate import Prices, check_unit, covering_allowance
+from costmodel.billing.rates import NO_OWN_RATES, ContractedPrice, OwnRates
 from costmodel.demand.calendar import BillingPeriod
 from costmodel.pricing.price import FreeAllowance, Price, PriceQuery
 from costmodel.services._base import Usage
@@ -48,15 +49,18 @@ class _Ladder:
 
 
 class Tariff:
-    """A price book with its ladders compiled to floats; sketches belong to the tariff that made them."""
+    """A price book and own rates with their ladders compiled to floats; sketches belong to the tariff that made them."""
 
-    def __init__(self, book: Prices, *, free_tier: bool) -> None:
+    def __init__(self, book: Prices, *, free_tier: bool, own_rates: OwnRates = NO_OWN_RATES) -> None:
         self._book = book
+        self._own_rates = own_rates
         self._allowances = book.allowances if free_tier else ()
         self._asked: dict[tuple[PriceQuery, BillingPeriod], _Ladder] = {}
         self._ladders: dict[tuple[PriceQuery, BillingPeriod], _Ladder] = {}
         self._compiled: list[tuple[tuple[_Step, ...], int]] = []
         """Steps and pool of every ladder, by its number."""
+        self._least: list[tuple[tuple[_Step, ...], int]] = []
+        """The same with agreed steps at their cheapest."""
         self._pools: dict[tuple[BillingPeriod, FreeAllowance, str], int] = {}
         self._free_quantities = [0.0]
         """Quantity of every pool, by its number."""
@@ -81,13 +85,21 @@ class Tariff:
 
     def cost_usd(self, sketches: Iterable[CostSketch]) -> float:
         """What `bill` of all the sketched usages together comes to, up to float rounding."""
+        return self._sum_usd(sketches, self._compiled)
+
+    def least_usd(self, sketches: Iterable[CostSketch]) -> float:
+        """A cost that the usages do not fall below, however far others beside them climb agreed steps."""
+        return self._sum_usd(sketches, self._least)
+
+    def _sum_usd(
+        self, sketches: Iterable[CostSketch], compiled: Sequence[tuple[tuple[_Step, ...], int]]
+    ) -> float:
         cost = 0.0
         quantities: dict[int, float] = {}
         for sketch in sketches:
             cost += sketch.alone_usd
             for number, quantity in sketch.shared:
                 quantities[number] = quantities.get(number, 0.0) + quantity
-        compiled = self._compiled
         pooled = [0.0] * len(self._free_quantities)
         for number, quantity in quantities.items():
             pooled[compiled[number][1]] += quantity
@@ -115,8 +127,12 @@ class Tariff:
         return ladder
 
     def _compile(self, price: Price, period: BillingPeriod) -> _Ladder:
-        ladder = _Ladder(len(self._compiled), price, _steps(price), self._pool(price, period))
+        contracted = self._own_rates.contracted(price, period)
+        ladder = _Ladder(len(self._compiled), price, _steps(contracted), self._pool(price, period))
         self._compiled.append((ladder.steps, ladder.pool))
+        cheapest = min(unit_price for _, _, unit_price, _ in ladder.steps)
+        least = ((math.inf, 0.0, cheapest, 0.0),) if contracted.own_tiers else ladder.steps
+        self._least.append((least, ladder.pool))
         return ladder
 
     def _pool(self, price: Price, period: BillingPeriod) -> int:
@@ -130,11 +146,11 @@ class Tariff:
         return self._pools[pool]
 
 
-def _steps(price: Price) -> tuple[_Step, ...]:
+def _steps(price: ContractedPrice) -> tuple[_Step, ...]:
     steps = []
     below_usd = 0.0
     for tier in price.tiers:
-        begin, unit_price = float(tier.begin), float(tier.list_unit_price)
+        begin, unit_price = float(tier.begin), float(tier.contracted_unit_price)
         end = math.inf if tier.end is None else float(tier.end)
         steps.append((end, begin, unit_price, below_usd))
         below_usd += (end - begin) * unit_price if tier.end is not None else 0.0

@@ -69,6 +69,7 @@ def table_of(
             column,
             justify="right" if number else "left",
             no_wrap=number or column in whole,
+            min_width=len(column) if number or column in whole else None,  # a heading is not wrapped either
             overflow="fold",
         )
     return table

@@ -7,9 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from costmodel.cli.console import Format, messages, print_result, table_of, write_json
+from costmodel.cli.books import MaxPriceAgeOption, PricesOption, check_ages, open_book, used_prices
+from costmodel.cli.console import Format, print_result, table_of, write_json
+from costmodel.cli.own_rates import RatesFileOption, currency_sentence, note_unused, read_own_rates
 
 if TYPE_CHECKING:
+    from decimal import Decimal
+
     from rich.table import Table
 
     from costmodel.billing.plain import PricedUsage
@@ -24,6 +28,9 @@ def price(
             help="Count AWS's always-free allowances or not; default: the file's.",
         ),
     ] = None,
+    rates: RatesFileOption = None,
+    prices: PricesOption = None,
+    max_price_age: MaxPriceAgeOption = None,
     output: Annotated[Format, typer.Option("--format", help="How to print the result.")] = Format.TABLE,
 ) -> None:
     """Price plain quantities, line by line.
@@ -45,55 +52,79 @@ def price(
     import json
 
     from costmodel.billing.plain import price_usage
-    from costmodel.pricing.book import PriceBook
     from costmodel.scenario.usage_file import load_usage_file
 
     file = load_usage_file(usage_file)
-    priced = price_usage(file, PriceBook.shipped(), source=str(usage_file), free_tier=free_tier)
-    for rate in priced.unused_rates:
-        messages().print(f"Note: {rate} matches no usage line. Is its service, meter or region misspelt?")
+    book = open_book(prices)
+    priced = price_usage(
+        file,
+        book,
+        source=str(usage_file),
+        free_tier=free_tier,
+        own_rates=read_own_rates(rates),
+    )
+    used = used_prices(book, (charge.sku_price_id for charge in priced.bill.charges))
+    check_ages(book, used, max_price_age)
+    note_unused(priced.unused_rates, "matches no usage line. Is its service, meter or region misspelt?")
     if output is Format.JSON:
         write_json(json.dumps(priced.to_dict(), indent=2).encode() + b"\n")
     else:
         print_result(_table(priced))
+        if priced.own_rates.currency:
+            print_result(currency_sentence(priced.own_rates.currency))
 
 
 def _table(priced: PricedUsage) -> Table:
-    from costmodel.billing.charge import to_cents
+    """One row for each line and each of its tiers; at own rates with list cost and discount beside the cost."""
+    from costmodel.billing.charge import converted, to_cents
 
+    own = ("List USD", "Discount USD") if priced.own_rates.name else ()
     allowances = "with" if priced.free_tier else "without"
+    rates = f", own rates {priced.own_rates.name}" if own else ""
     table = table_of(
         "Meter",
         "Quantity",
         "Unit",
         "USD per unit",
+        *own,
         "USD",
-        title=f"{priced.period}, {allowances} always-free allowances",
-        right=("Quantity", "USD per unit", "USD"),
+        title=f"{priced.period}, {allowances} always-free allowances{rates}",
+        right=("Quantity", "USD per unit", *own, "USD"),
         whole=("Meter",),
     )
+
+    def costs(listed: Decimal, billed: Decimal) -> tuple[str, ...]:
+        amounts = (listed, listed - billed, billed) if own else (billed,)
+        return tuple(f"{to_cents(amount):,}" for amount in amounts)
+
     region_id = ""
     for line in priced.lines:
         if line.region_id != region_id:
             region_id = line.region_id
             table.add_row(region_id, style="dim")
-        cost = f"{to_cents(line.billed_cost):,}"
         only = line.tiers[0] if len(line.tiers) == 1 else None
         table.add_row(
             f"  {line.meter}",
             f"{line.quantity.normalize():,f}",
             line.unit,
-            f"{only.list_unit_price.normalize():f}" if only else "",
-            cost,
+            f"{only.contracted_unit_price.normalize():f}" if only else "",
+            *costs(line.list_cost, line.billed_cost),
         )
         for tier in line.tiers if only is None else ():
             table.add_row(
                 "    always free" if tier.free else f"    from {tier.begin.normalize():,f}",
                 f"{tier.quantity.normalize():,f}",
                 "",
-                f"{tier.list_unit_price.normalize():f}",
-                f"{to_cents(tier.billed_cost):,}",
+                f"{tier.contracted_unit_price.normalize():f}",
+                *costs(tier.list_cost, tier.billed_cost),
                 style="dim",
             )
-    table.add_row("Total", "", "", "", f"{to_cents(priced.billed_cost):,}", style="bold")
+    table.add_row("Total", "", "", "", *costs(priced.bill.list_cost, priced.billed_cost), style="bold")
+    stated = priced.own_rates.currency
+    if stated:
+        table.add_row(
+            f"In {stated.code}",
+            *[""] * (3 + len(own)),
+            converted(priced.billed_cost, stated.per_usd),
+        )
     return table

@@ -12,9 +12,10 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from costmodel.billing.charge import dollars
+from costmodel.billing.charge import converted, dollars
 from costmodel.cli.console import table_of
-from costmodel.decision.run import Option, RejectionNote, Run
+from costmodel.cli.own_rates import currency_sentence
+from costmodel.decision.run import Option, OwnRatesNote, RejectionNote, Run
 from costmodel.units import figure
 
 SHOWN_REJECTIONS = 8
@@ -40,19 +41,32 @@ def run_tables(run: Run) -> Iterator[RenderableType]:
 
 
 def _bill_by_service(run: Run) -> Table:
+    """Billed cost by service; at own rates with list cost and discount beside it."""
     months = len(run.months)
-    totals: defaultdict[str, Decimal] = defaultdict(Decimal)
+    listed: defaultdict[str, Decimal] = defaultdict(Decimal)
+    billed: defaultdict[str, Decimal] = defaultdict(Decimal)
     for charge in run.charges:
-        totals[charge.service_name] += charge.billed_cost
-    whole = sum(totals.values(), Decimal(0))
+        listed[charge.service_name] += charge.list_cost
+        billed[charge.service_name] += charge.billed_cost
+    whole = sum(billed.values(), Decimal(0))
+    own = ("List USD", "Discount USD") if run.own_rates else ()
     table = table_of(
-        "Service", "USD a month", "Share",
-        right=("USD a month", "Share"),
+        "Service", *own, "USD a month", "Share",
+        right=(*own, "USD a month", "Share"),
         title="Monthly bill by service" if months == 1 else f"Monthly bill by service, mean of {months} months",
     )  # fmt: skip
-    for service, cost in sorted(totals.items(), key=lambda item: (-item[1], item[0])):
-        table.add_row(service, dollars(cost / months), f"{cost / whole:.0%}" if whole else "")
-    table.add_row("Total", dollars(whole / months), "", style="bold")
+
+    def costs(at_list: Decimal, cost: Decimal) -> tuple[str, ...]:
+        amounts = (at_list, at_list - cost, cost) if own else (cost,)
+        return tuple(dollars(amount / months) for amount in amounts)
+
+    for service, cost in sorted(billed.items(), key=lambda item: (-item[1], item[0])):
+        table.add_row(service, *costs(listed[service], cost), f"{cost / whole:.0%}" if whole else "")
+    table.add_row("Total", *costs(sum(listed.values(), Decimal(0)), whole), "", style="bold")
+    stated = run.own_rates.currency if run.own_rates else None
+    if stated:
+        total = converted(whole / months, stated.per_usd)
+        table.add_row(f"In {stated.code}", *[""] * len(own), total, "")
     return table
 
 
@@ -166,10 +180,18 @@ def _drivers(run: Run) -> Table:
 
 def _footer(run: Run) -> Text:
     counts = run.counts
+    rates = _own_rates(run.own_rates) if run.own_rates else ""
     return Text(
         f"{counts.considered:,} candidates: {counts.rejected:,} break an objective, {counts.pruned:,} proven dearer, "
         f"{counts.priced:,} billed whole. Prices of {run.price_book.oldest_as_of} to "
-        f"{run.price_book.newest_as_of} (book {run.price_book.digest[:12]}), list, without tax. "
+        f"{run.price_book.newest_as_of} (book {run.price_book.digest[:12]}), {'own rates' if rates else 'list'}, without tax.{rates} "
         f"{len(run.assumptions)} defaults in force: --format json lists them under assumptions. Seed {run.seed}.",
         style="dim",
     )
+
+
+def _own_rates(note: OwnRatesNote) -> str:
+    """Name, file and currency of own rates in a sentence or two."""
+    saved = note.list_cost - note.contracted_cost
+    text = f" Own rates {note.name} (file {note.digest[:12]}): {dollars(saved)} off {dollars(note.list_cost)} at list."
+    return f"{text} {currency_sentence(note.currency)}" if note.currency else text

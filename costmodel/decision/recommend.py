@@ -12,6 +12,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 
 from costmodel.billing.charge import Bill, Charge, dollars
+from costmodel.billing.rates import NO_OWN_RATES, OwnRates
 from costmodel.capacity.result import Capacity
 from costmodel.decision.candidate import SimulatedDesign
 from costmodel.decision.constraints import MINUTES_PER_MONTH
@@ -22,9 +23,11 @@ from costmodel.decision.run import (
     Comparison,
     CostRange,
     Counts,
+    CurrencyNote,
     DesignNote,
     Driver,
     Option,
+    OwnRatesNote,
     PriceBookNote,
     RejectionNote,
     Requirement,
@@ -57,6 +60,7 @@ def recommend(
     result: SearchResult,
     cost_range: CostRange,
     drivers: tuple[Driver, ...],
+    own_rates: OwnRates = NO_OWN_RATES,
 ) -> Run:
     """Write the search's result down as a `Run`."""
     best = result.best
@@ -75,7 +79,8 @@ def recommend(
         days=demand.days,
         seed=scenario.seed,
         price_book=PriceBookNote(book.digest, book.oldest_as_of, book.newest_as_of),
-        headline=_headline(scenario, result, cost_range),
+        own_rates=_own_rates_note(own_rates, best.bill),
+        headline=_headline(scenario, result, cost_range, own_rates),
         chosen=_option(best, "the cheapest candidate that meets every objective"),
         alternatives=tuple(_option(rival, _dearer(rival, best)) for rival in result.rivals),
         comparisons=tuple(_comparisons(scenario, result)),
@@ -97,12 +102,28 @@ def recommend(
     )
 
 
-def _headline(scenario: Scenario, result: SearchResult, cost_range: CostRange) -> str:
+def _own_rates_note(own_rates: OwnRates, bill: Bill) -> OwnRatesNote | None:
+    if own_rates is NO_OWN_RATES:
+        return None
+    stated = own_rates.currency
+    return OwnRatesNote(
+        name=own_rates.name,
+        digest=own_rates.digest,
+        list_cost=bill.list_cost,
+        contracted_cost=bill.contracted_cost,
+        unused=own_rates.unused(bill),
+        currency=CurrencyNote(stated.code, stated.per_usd, stated.day.isoformat(), stated.source)
+        if stated
+        else None,
+    )
+
+
+def _headline(scenario: Scenario, result: SearchResult, cost_range: CostRange, own_rates: OwnRates) -> str:
     best = result.best
     compute, balancer, database, delivery = best.candidate.labels
     text = (
         f"Run {compute} behind {balancer}, with {database} and {delivery}, in {scenario.region}: "
-        f"{dollars(best.monthly_usd)} a month (80 % of {cost_range.draws} draws between {dollars(cost_range.p10_usd)} and "
+        f"{dollars(best.monthly_usd)} a month{' at own rates' if own_rates.name else ''} (80 % of {cost_range.draws} draws between {dollars(cost_range.p10_usd)} and "
         f"{dollars(cost_range.p90_usd)}). API calls take {best.promise.api_p95_ms:,.0f} ms at the 95th and "
         f"{best.promise.api_p99_ms:,.0f} ms at the 99th percentile."
     )

@@ -16,7 +16,7 @@ import msgspec
 
 from costmodel.errors import Fault, RunFileError
 
-FORMAT = "costmodel-run/1"
+FORMAT = "costmodel-run/2"
 
 Month = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])$")]
 Day = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])-01$")]
@@ -34,6 +34,31 @@ class PriceBookNote:
     """SHA-256 of the book's manifest."""
     oldest_as_of: str
     newest_as_of: str
+
+
+@dataclass(frozen=True, slots=True)
+class CurrencyNote:
+    """A currency to show amounts in beside US dollars, which remain the currency of every figure here."""
+
+    code: Annotated[str, msgspec.Meta(pattern=r"^[A-Z]{3}$")]
+    per_usd: Decimal
+    day: str
+    """Date of the rate: YYYY-MM-DD."""
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class OwnRatesNote:
+    """Which own rates a run used, and what they saved over all of its months."""
+
+    name: str
+    digest: str
+    """SHA-256 of the file of rates."""
+    list_cost: Decimal
+    contracted_cost: Decimal
+    unused: tuple[str, ...]
+    """Rates that no charge of the recommended candidate carries."""
+    currency: CurrencyNote | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,11 +177,14 @@ class ChargeNote:
     pricing_unit: str
     list_unit_price: Decimal
     list_cost: Decimal
+    contracted_unit_price: Decimal
+    contracted_cost: Decimal
     effective_cost: Decimal
     billed_cost: Decimal
     pricing_category: str
     x_tier_begin: Decimal
     x_free: bool
+    x_rate_name: str
     x_formula: str
     x_price_source: str
     x_price_as_of: str
@@ -233,6 +261,8 @@ class Run:
     days: Annotated[int, msgspec.Meta(ge=1)]
     seed: int
     price_book: PriceBookNote
+    own_rates: OwnRatesNote | None
+    """None at list prices."""
     headline: str
     """The recommendation in one paragraph."""
     chosen: Option
@@ -314,6 +344,11 @@ def _disagreements(run: Run) -> Iterator[Fault]:
 
 def _amounts(run: Run) -> Iterator[tuple[str, Decimal]]:
     yield "chosen.monthly_usd", run.chosen.monthly_usd
+    if run.own_rates is not None:
+        yield "own_rates.list_cost", run.own_rates.list_cost
+        yield "own_rates.contracted_cost", run.own_rates.contracted_cost
+        if run.own_rates.currency is not None:
+            yield "own_rates.currency.per_usd", run.own_rates.currency.per_usd
     for place, option in enumerate(run.alternatives):
         yield f"alternatives.{place}.monthly_usd", option.monthly_usd
     for place, row in enumerate(run.comparisons):

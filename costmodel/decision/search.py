@@ -16,6 +16,7 @@ from decimal import Decimal
 
 from costmodel.billing.charge import Bill
 from costmodel.billing.rate import bill
+from costmodel.billing.rates import NO_OWN_RATES, OwnRates
 from costmodel.billing.tariff import CostSketch, Tariff
 from costmodel.capacity.result import Limit
 from costmodel.decision.candidate import Candidate, SimulatedDesign, Tiers, combine, count_combinations
@@ -96,23 +97,29 @@ def simulate_design(design: TierDesign, demand: Demand) -> SimulatedDesign:
     )
 
 
-def search(scenario: Scenario, demand: Demand, book: PriceBook, progress: Progress = silent) -> SearchResult:
-    """Find the cheapest candidate that meets the objectives, and the cheapest of every other kind.
+def search(
+    scenario: Scenario,
+    demand: Demand,
+    book: PriceBook,
+    progress: Progress = silent,
+    own_rates: OwnRates = NO_OWN_RATES,
+) -> SearchResult:
+    """Find the candidate that meets the objectives and costs least at own rates, and the cheapest of every other kind.
 
     Raises Infeasible when nothing meets the objectives, PriceNotFound when no design of a tier can
-    be priced in the region.
+    be priced in the region, UnitMismatch when an own price counts in another unit than the list's.
     """
     simulated = simulate_all(scenario, demand, progress)
     considered = count_combinations(simulated)
     survivors, rejections = _keep_sound(scenario, simulated)
-    tariff = Tariff(book, free_tier=scenario.account.free_tier)
+    tariff = Tariff(book, free_tier=scenario.account.free_tier, own_rates=own_rates)
     sketches, unpriced = _sketch_alone(scenario, survivors, tariff)
     rejections += unpriced
     survivors = {role: [tier for tier in tiers if tier in sketches] for role, tiers in survivors.items()}
     feasible, joint = _keep_feasible(scenario, survivors)
     rejections += joint
-    pricer = _Pricer(scenario, demand, tariff, sketches)
-    winners, over_budget, priced = _cheapest_of_each_kind(scenario, demand, book, pricer, feasible, progress)
+    pricer = _Pricer(scenario, demand, book, own_rates, tariff, sketches)
+    winners, over_budget, priced = _cheapest_of_each_kind(pricer, feasible, progress)
     rejections += over_budget
     if not winners:
         raise Infeasible(_explain(scenario, simulated, rejections))
@@ -207,12 +214,7 @@ def _keep_feasible(scenario: Scenario, tiers: Tiers) -> tuple[list[Candidate], l
 
 
 def _cheapest_of_each_kind(
-    scenario: Scenario,
-    demand: Demand,
-    book: PriceBook,
-    pricer: _Pricer,
-    feasible: Sequence[Candidate],
-    progress: Progress,
+    pricer: _Pricer, feasible: Sequence[Candidate], progress: Progress
 ) -> tuple[list[Evaluation], list[Rejection], int]:
     groups: defaultdict[tuple[str, str, str], list[Candidate]] = defaultdict(list)
     for candidate in feasible:
@@ -230,8 +232,8 @@ def _cheapest_of_each_kind(
             priced += 1
             if whole_usd < cost_usd:
                 best, cost_usd = candidate, whole_usd
-        winner = evaluate(scenario, demand, book, best)
-        over = _over_budget(scenario, winner, len(members))
+        winner = evaluate(pricer.scenario, pricer.demand, pricer.book, best, pricer.own_rates)
+        over = _over_budget(pricer.scenario, winner, len(members))
         if over is None:
             winners.append(winner)
         else:
@@ -246,6 +248,8 @@ class _Pricer:
 
     scenario: Scenario
     demand: Demand
+    book: PriceBook
+    own_rates: OwnRates
     tariff: Tariff
     sketches: dict[SimulatedDesign, CostSketch]
 
@@ -260,25 +264,32 @@ class _Pricer:
     def by_lower_bound(self, members: Sequence[Candidate]) -> list[tuple[Candidate, float]]:
         """Members with what they cost at least, cheapest first.
 
-        Each tier is costed alone, with the free allowances all to itself. The platform is costed at
+        Each tier is costed alone, with the free allowances all to itself, and agreed steps at their
+        cheapest, which it may reach only together with others. The platform is costed at
         the smallest footprint of any member: platform charges never fall as a footprint grows.
         """
         alone = {
-            tier: self.tariff.cost_usd([self.sketches[tier]])
+            tier: self.tariff.least_usd([self.sketches[tier]])
             for tier in {tier for member in members for tier in member.tiers}
         }
         lightest = Footprint.none(self.demand.days)
         for tiers in zip(*(member.tiers for member in members), strict=True):
             lightest = lightest + Footprint.smallest({tier.footprint for tier in tiers})
-        platform_usd = self.tariff.cost_usd([self._platform(lightest)])
+        platform_usd = self.tariff.least_usd([self._platform(lightest)])
         bounded = [(member, platform_usd + sum(alone[tier] for tier in member.tiers)) for member in members]
         return sorted(bounded, key=lambda item: item[1])
 
 
-def evaluate(scenario: Scenario, demand: Demand, book: PriceBook, candidate: Candidate) -> Evaluation:
+def evaluate(
+    scenario: Scenario,
+    demand: Demand,
+    book: PriceBook,
+    candidate: Candidate,
+    own_rates: OwnRates = NO_OWN_RATES,
+) -> Evaluation:
     """Bill a whole candidate: tiers and allowances are shared between its services."""
     usages = candidate.usages + platform_usages(scenario, demand, candidate.footprint)
-    whole = bill(usages, book, free_tier=scenario.account.free_tier)
+    whole = bill(usages, book, free_tier=scenario.account.free_tier, own_rates=own_rates)
     monthly_usd = whole.billed_cost / len(demand.calendar.periods)
     platform = platform_designs(scenario, candidate.footprint)
     return Evaluation(candidate, platform, promise(candidate), whole, monthly_usd)

@@ -16,6 +16,7 @@ from statistics import NormalDist
 
 import numpy as np
 
+from costmodel.billing.rates import NO_OWN_RATES, OwnRates
 from costmodel.billing.tariff import Tariff
 from costmodel.decision.candidate import Candidate
 from costmodel.decision.constraints import joint_limits, single_tier_limits
@@ -40,7 +41,11 @@ P90_DEVIATES = NormalDist().inv_cdf(0.9)
 
 
 def cost_range_of(
-    scenario: Scenario, chosen: Evaluation, book: PriceBook, progress: Progress = silent
+    scenario: Scenario,
+    chosen: Evaluation,
+    book: PriceBook,
+    progress: Progress = silent,
+    own_rates: OwnRates = NO_OWN_RATES,
 ) -> tuple[CostRange, tuple[Driver, ...]]:
     """Simulate and bill the chosen candidate again under other inputs and other traffic.
 
@@ -61,7 +66,10 @@ def cost_range_of(
     outcomes = []
     with ThreadPoolExecutor(THREADS) as pool:
         runs = pool.map(
-            lambda case: outcome(with_values(scenario, case[0]), chosen, book, seed=case[1]), cases
+            lambda case: outcome(
+                with_values(scenario, case[0]), chosen, book, seed=case[1], own_rates=own_rates
+            ),
+            cases,
         )
         for done, found in enumerate(runs):
             progress("measuring uncertainty", done + 1, len(cases))
@@ -81,14 +89,21 @@ class Outcome:
     """The constraint missed by most; empty when every objective and limit holds."""
 
 
-def outcome(scenario: Scenario, chosen: Evaluation, book: PriceBook, *, seed: int) -> Outcome:
+def outcome(
+    scenario: Scenario,
+    chosen: Evaluation,
+    book: PriceBook,
+    *,
+    seed: int,
+    own_rates: OwnRates = NO_OWN_RATES,
+) -> Outcome:
     """Simulate and cost the chosen designs under another scenario."""
     demand = synthesise(scenario, seed=seed)
     candidate = Candidate(
         *(simulate_design(tier.design.under(scenario), demand) for tier in chosen.candidate.tiers)
     )
     usages = platform_usages(scenario, demand, candidate.footprint)
-    tariff = Tariff(book, free_tier=scenario.account.free_tier)
+    tariff = Tariff(book, free_tier=scenario.account.free_tier, own_rates=own_rates)
     sketches = [tariff.sketch(tier.usages) for tier in candidate.tiers]
     cost_usd = tariff.cost_usd([*sketches, tariff.sketch(usages)])
     broken = worst(

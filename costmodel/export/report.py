@@ -16,7 +16,7 @@ from datetime import date, timedelta
 from decimal import Decimal, localcontext
 from typing import Any
 
-from costmodel.billing.charge import EXACT, dollars
+from costmodel.billing.charge import EXACT, converted, dollars
 from costmodel.decision.run import Run
 from costmodel.demand.calendar import BillingPeriod
 from costmodel.export import charts
@@ -203,9 +203,17 @@ def _number(name: str) -> Column:
 def _bill(run: Run) -> Section:
     totals = _totals((charge.service_name, charge.billed_cost) for charge in run.charges)
     whole = _total(totals.values())
-    rows = tuple((name, dollars(cost), _share(cost, whole)) for name, cost in totals.items())
+    at_list = _totals((charge.service_name, charge.list_cost) for charge in run.charges)
+    own = (_number("List USD"), _number("Discount USD")) if run.own_rates else ()
+
+    def costs(listed: Decimal, cost: Decimal) -> tuple[str, ...]:
+        return tuple(map(dollars, (listed, listed - cost, cost) if own else (cost,)))
+
+    rows = tuple((name, *costs(at_list[name], cost), _share(cost, whole)) for name, cost in totals.items())
     by_service = Table(
-        (Column("Service"), _number("USD"), _number("Share")), rows, ("Total", dollars(whole), "")
+        (Column("Service"), *own, _number("USD"), _number("Share")),
+        rows,
+        ("Total", *costs(_total(at_list.values()), whole), ""),
     )
     largest = sorted(run.charges, key=lambda charge: -charge.billed_cost)[:_LARGEST_LINES]
     lines = Table(
@@ -225,7 +233,7 @@ def _bill(run: Run) -> Section:
                 charge.sku_meter,
                 f"{charge.pricing_quantity:,.2f}".removesuffix(".00"),
                 charge.pricing_unit,
-                f"{charge.list_unit_price.normalize():f}",
+                f"{charge.contracted_unit_price.normalize():f}",
                 dollars(charge.billed_cost),
             )
             for charge in largest
@@ -235,11 +243,34 @@ def _bill(run: Run) -> Section:
     )
     return Section(
         "Bill by service",
-        text=(f"Forecast of the recommended configuration for {_span(run)}, at list prices without tax.",),
+        text=(
+            f"Forecast of the recommended configuration for {_span(run)}, "
+            f"at {'own rates' if own else 'list prices'} without tax.",
+            *_own_rates(run, whole),
+        ),
         chart=charts.service_bars(totals, "Bill by service") if totals else None,
         tables=(by_service, lines),
         notes=("Each figure is rounded to the cent on its own; the total is the exact sum, rounded once.",),
     )
+
+
+def _own_rates(run: Run, whole_usd: Decimal) -> Iterator[str]:
+    """Which own rates apply and what they save; the total in the currency they state."""
+    note = run.own_rates
+    if note is None:
+        return
+    saved = note.list_cost - note.contracted_cost
+    unused = f" Not used here: {'; '.join(note.unused)}." if note.unused else ""
+    yield (
+        f"Own rates {note.name}: {dollars(saved)} off {dollars(note.list_cost)} at list prices, "
+        f"{_share(saved, note.list_cost)}.{unused}"
+    )
+    stated = note.currency
+    if stated:
+        yield (
+            f"The total is {stated.code} {converted(whole_usd, stated.per_usd)}, at {stated.per_usd.normalize():f} a dollar "
+            f"({stated.source}, {stated.day}). Every other amount is in US dollars."
+        )
 
 
 def _forecast_against_actual(month: MonthVariance, variance: Variance) -> Section:
@@ -470,10 +501,11 @@ def _next_months(run: Run) -> Section:
     growth = _growth_ratio(run)
     projected = _projection(run.months[0], bills[run.months[0]], growth) if growth else None
     text = "This run holds one month. To see the next ones, simulate more:"
+    rates = " --rates RATES.yaml" if run.own_rates else ""
     return Section(
         "Next months",
         text=(text,),
-        commands=(f"costmodel simulate SCENARIO.yaml --months 12 --seed {run.seed} --save RUN.json",),
+        commands=(f"costmodel simulate SCENARIO.yaml --months 12 --seed {run.seed}{rates} --save RUN.json",),
         tables=(projected,) if projected else (),
         notes=(
             f"The projection is this month's bill times the scenario's growth of {growth:.1%} a month, nothing "
@@ -591,17 +623,18 @@ def _assumptions(run: Run) -> Section:
 
 
 def _provenance(run: Run) -> Section:
-    book = run.price_book
+    book, rates = run.price_book, run.own_rates
+    own = f" less the own rates {rates.name} (file {rates.digest})" if rates else ""
     return Section(
         "Prices, and how to reproduce",
         text=(
-            f"AWS list prices in US dollars, without tax, as of {book.oldest_as_of} to {book.newest_as_of}. "
+            f"AWS list prices in US dollars{own}, without tax, as of {book.oldest_as_of} to {book.newest_as_of}. "
             f"Price book {book.digest}. Written by costmodel {run.version} with seed {run.seed}; the same scenario, "
             "prices and seed give the same report. The saved run holds the scenario whole, under scenario.",
         ),
         commands=(
             f"costmodel simulate SCENARIO.yaml --region {shlex.quote(run.region_id)} --months {len(run.months)} "
-            f"--seed {run.seed} --save RUN.json",
+            f"--seed {run.seed}{' --rates RATES.yaml' if rates else ''} --save RUN.json",
             "costmodel report monthly RUN.json",
         ),
     )

@@ -2,28 +2,27 @@
 
 Built on the events of `yaml.SafeLoader`, so that no tag is ever constructed, and size, depth
 and duplicate keys are checked while reading; there are no anchors and aliases, so no alias bombs.
-Only JSON's scalars exist: `yes`, `no`, dates, sexagesimal numbers and numbers with a leading zero
-stay text. `600_000` is a number.
+One reader serves every file we take; a `Form` says how large one may be and how its unquoted words
+are read: as JSON's scalars (`as_json`) or, where money is exact, as the text of their numbers (`as_text`).
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from costmodel.errors import Fault, FaultyInput
+from costmodel.errors import Fault, FaultyInput, ScenarioError
+from costmodel.units import BYTES_PER_MB
 
-MAX_BYTES = 1024 * 1024
 MAX_DEPTH = 12
-MAX_NODES = 20_000
-"""Values in one file."""
 
+Scalar = str | int | float | bool | None
 Place = tuple[str | int, ...]
 """Keys and positions from the top of a document to one value."""
 
@@ -39,7 +38,23 @@ _FLOAT = re.compile(
 _LONGEST_INT = 30
 """Digits beyond which a whole number is read as a float: every bound refuses it either way."""
 
-_SYNTAX_STEP = "Correct that place first. A working file to compare with: costmodel scenario list"
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """One kind of file: its limits, how its words are read, and what its errors say."""
+
+    name: str
+    """What such a file is called: `scenario`."""
+    error: type[FaultyInput]
+    resolve: Callable[[str], Scalar]
+    """Reads an unquoted word."""
+    max_bytes: int
+    max_nodes: int
+    """Values in one file."""
+    first_key: str
+    """How such a file may begin."""
+    example: str
+    """Where to find one that works."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,34 +68,36 @@ class Document:
     """Keys given twice; the tree holds the first."""
 
 
-def read_document(path: Path, error: type[FaultyInput]) -> Document:
-    """Read one YAML file. Raises `error` when the file cannot be read or is not one YAML mapping."""
+def read_document(path: Path, form: Form) -> Document:
+    """Read one YAML file. Raises the form's error when the file cannot be read or is not one YAML mapping."""
+    return parse_document(read_bytes(path, form), str(path), form)
+
+
+def read_bytes(path: Path, form: Form) -> bytes:
+    """The content of a file, up to one byte more than the form allows. Raises the form's error."""
     try:
         if not path.is_file():
             problem = "is a folder, not a file" if path.is_dir() else "no such file"
-            raise error(
-                str(path),
-                [Fault("file", problem)],
-                "Check the path. Shipped examples: costmodel scenario list",
+            raise form.error(
+                str(path), [Fault("file", problem)], f"Check the path. One that works: {form.example}"
             )
         with path.open("rb") as stream:
-            content = stream.read(MAX_BYTES + 1)
+            return stream.read(form.max_bytes + 1)
     except (OSError, ValueError) as reason:
-        raise error(
+        raise form.error(
             repr(str(path))[1:-1],
             [Fault("file", f"cannot be read: {getattr(reason, 'strerror', None) or reason}")],
-            "Check the path and its permissions. Shipped examples: costmodel scenario list",
+            f"Check the path and its permissions. One that works: {form.example}",
         ) from None
-    return parse_document(content, str(path), error)
 
 
-def parse_document(content: bytes, source: str, error: type[FaultyInput]) -> Document:
-    """Parse the bytes of one YAML file; `source` names it in messages. Raises `error`."""
+def parse_document(content: bytes, source: str, form: Form) -> Document:
+    """Parse the bytes of one YAML file; `source` names it in messages. Raises the form's error."""
     try:
-        text = _decode(content)
-        return _Composer(text).document()
+        return _Composer(_decode(content, form), form).document()
     except _Broken as broken:
-        raise error(source, [broken.fault], _SYNTAX_STEP) from None
+        step = f"Correct that place first. A working file to compare with: {form.example}"
+        raise form.error(source, [broken.fault], step) from None
 
 
 class _Broken(Exception):
@@ -92,11 +109,9 @@ class _Broken(Exception):
         super().__init__(problem)
 
 
-def _decode(content: bytes) -> str:
-    if len(content) > MAX_BYTES:
-        raise _Broken(
-            "is larger than 1 MiB; a scenario is a page of text, and a trace belongs in its own file"
-        )
+def _decode(content: bytes, form: Form) -> str:
+    if len(content) > form.max_bytes:
+        raise _Broken(f"is larger than {form.max_bytes // BYTES_PER_MB} MiB; no {form.name} is")
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as reason:
@@ -128,6 +143,7 @@ class _Composer:
     """Builds the tree from parser events, one pass, bounded in depth and in values."""
 
     text: str
+    form: Form
     lines: dict[Place, int] = field(default_factory=dict)
     duplicates: list[Fault] = field(default_factory=list)
     nodes: int = 0
@@ -149,7 +165,7 @@ class _Composer:
         if tree is None:
             raise _Broken("is empty")
         if not isinstance(tree, dict):
-            raise self._broken("the file must begin with keys, such as `name: My shop`", first)
+            raise self._broken(f"the file must begin with keys, such as `{self.form.first_key}`", first)
         return Document(tree, self.lines, tuple(self.duplicates))
 
     def _events(self) -> Iterator[yaml.Event]:
@@ -173,17 +189,19 @@ class _Composer:
         self._refuse_unwanted(event, place)
         if isinstance(event, yaml.ScalarEvent):
             self._check_text(event)
-            return event.value if event.style else resolve(event.value)
+            return event.value if event.style else self.form.resolve(event.value)
         if isinstance(event, yaml.SequenceStartEvent):
             return self._sequence(place)
         return self._mapping(place)
 
     def _refuse_unwanted(self, event: yaml.Event, place: Place) -> None:
         self.nodes += 1
-        if self.nodes > MAX_NODES:
-            raise self._broken(f"more than {MAX_NODES} values; no scenario has so many", event)
+        if self.nodes > self.form.max_nodes:
+            raise self._broken(
+                f"more than {self.form.max_nodes} values; no {self.form.name} has so many", event
+            )
         if len(place) > MAX_DEPTH:
-            raise self._broken(f"more than {MAX_DEPTH} levels deep; no scenario is", event)
+            raise self._broken(f"more than {MAX_DEPTH} levels deep; no {self.form.name} is", event)
         if getattr(event, "anchor", None) is not None:
             raise self._broken("anchors (&) and aliases (*) are not read; write the value out", event)
         if getattr(event, "tag", None) is not None:
@@ -224,8 +242,11 @@ class _Composer:
         self._value(self._next(), (*place, name, "given twice"))
 
 
-def resolve(text: str) -> str | int | float | bool | None:
-    """An unquoted word as JSON would have it: what is not a number, true, false or null is text."""
+def as_json(text: str) -> Scalar:
+    """An unquoted word as JSON would have it: what is not a number, true, false or null is text.
+
+    `yes`, `no`, dates, sexagesimal numbers and numbers with a leading zero stay text; `600_000` is a number.
+    """
     if text in _CONSTANTS:
         return _CONSTANTS[text]
     if _INT.fullmatch(text) and len(text) <= _LONGEST_INT:
@@ -233,6 +254,22 @@ def resolve(text: str) -> str | int | float | bool | None:
     if _FLOAT.fullmatch(text):
         return float(text.replace(".inf", "inf").replace(".nan", "nan"))
     return text
+
+
+def as_text(text: str) -> Scalar:
+    """An unquoted word as it stands, but for true, false and null; numbers then go to Decimal unrounded."""
+    return _CONSTANTS.get(text, text)
+
+
+SCENARIO = Form(
+    name="scenario",
+    error=ScenarioError,
+    resolve=as_json,
+    max_bytes=BYTES_PER_MB,
+    max_nodes=20_000,
+    first_key="name: My shop",
+    example="costmodel scenario list",
+)
 
 
 def dotted(place: Place) -> str:

@@ -5,26 +5,50 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, get_args
+from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from costmodel.errors import Fault
-from costmodel.scenario.document import Place, dotted, short
+from costmodel.scenario.document import Form, Place, dotted, parse_document, short
 
 _PLAIN = {
     "bool_type": "must be true or false",
     "string_type": "must be text; put it in quotes",
     "path_type": "must be the name of a file, in quotes",
+    "string_pattern_mismatch": "must be plain text without special characters",
     "tuple_type": "must be a list, such as [a, b]",
 }
 
 
+M = TypeVar("M", bound=BaseModel)
+
+
+def validated(model: type[M], content: bytes, source: str, form: Form, next_step: str) -> M:
+    """A YAML file's content as a model; `source` names it in messages. Raises the form's error with every fault."""
+    document = parse_document(content, source, form)
+    found = document.duplicates
+    try:
+        part = model.model_validate(document.tree)
+    except ValidationError as error:
+        found = (*found, *faults(error, model, document.lines))
+    if found:
+        raise form.error(source, found, next_step)
+    return part
+
+
 def faults(error: ValidationError, model: type[BaseModel], lines: Mapping[Place, int]) -> tuple[Fault, ...]:
     """Every fault of a document that `model` refused, in the order of its lines."""
-    found = [fault for details in error.errors(include_url=False) for fault in _unpack(details, model, lines)]
+    told = [details for details in error.errors(include_url=False) if _tells(details)]
+    found = [fault for details in told for fault in _unpack(details, model, lines)]
     return tuple(sorted(found, key=lambda fault: fault.line or 0))
+
+
+def _tells(details: ErrorDetails) -> bool:
+    """Not when pydantic calls a list too short because every entry of it is already at fault."""
+    return details["type"] != "too_short" or not details["input"]
 
 
 def part_at(model: type[BaseModel], place: Sequence[str | int]) -> Any:
@@ -46,7 +70,13 @@ def _step(annotation: Any, key: str | int) -> Any:
     part = model_in(annotation)
     if part is None or isinstance(key, int):
         return part
-    return part.model_fields[key].annotation if key in part.model_fields else None
+    field = keys_of(part).get(key)
+    return field.annotation if field else None
+
+
+def keys_of(part: type[BaseModel]) -> dict[str, FieldInfo]:
+    """The fields of a part by the key that a file gives them."""
+    return {field.alias or name: field for name, field in part.model_fields.items()}
 
 
 def _unpack(details: ErrorDetails, model: type[BaseModel], lines: Mapping[Place, int]) -> list[Fault]:
@@ -83,7 +113,9 @@ def _problem(details: ErrorDetails, place: Place, model: type[BaseModel]) -> str
     if kind in {"model_type", "dict_type", "model_attributes_type"}:
         return _group(place, model)
     if kind == "too_short":
-        return "must name at least one; see the valid keys with: costmodel scenario schema"
+        if isinstance(details["input"], dict):
+            return "must name at least one; see the valid keys with: costmodel scenario schema"
+        return "must hold at least one entry"
     if kind in {"too_long", "string_too_long"}:
         return f"must hold at most {context['max_length']}" + (
             " characters" if "string" in kind else " entries"
@@ -95,14 +127,14 @@ def _problem(details: ErrorDetails, place: Place, model: type[BaseModel]) -> str
 
 def _unknown_key(place: Place, model: type[BaseModel]) -> str:
     part = model_in(part_at(model, place[:-1])) or model
-    near = _nearest(place[-1], part.model_fields)
-    where = dotted(place[:-1]) or "a scenario"
-    return f"unknown key{near}; valid keys of {where}: {', '.join(part.model_fields)}"
+    keys = keys_of(part)
+    where = dotted(place[:-1]) or f"a {re.sub('(?<=[a-z])(?=[A-Z])', ' ', model.__name__).lower()}"
+    return f"unknown key{_nearest(place[-1], keys)}; valid keys of {where}: {', '.join(keys)}"
 
 
 def _missing(place: Place, model: type[BaseModel]) -> str:
     part = model_in(part_at(model, place[:-1])) or model
-    field = part.model_fields[str(place[-1])]
+    field = keys_of(part)[str(place[-1])]
     inner = model_in(field.annotation)
     meaning = field.description or (inner.__doc__ if inner else "") or ""
     return f"is required: {meaning.strip().rstrip('.')}"
@@ -111,8 +143,8 @@ def _missing(place: Place, model: type[BaseModel]) -> str:
 def _group(place: Place, model: type[BaseModel]) -> str:
     annotation = part_at(model, place)
     part = model_in(annotation)
-    keys = ", ".join(part.model_fields) if part else ", ".join(_literals(annotation))
-    return f"must be a group of keys: {keys}"
+    keys = ", ".join(keys_of(part) if part else _literals(annotation))
+    return f"must be a group of keys: {keys}".removesuffix(": ")
 
 
 def _literals(annotation: Any) -> list[str]:

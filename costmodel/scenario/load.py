@@ -10,7 +10,15 @@ from typing import Any
 from pydantic import ValidationError
 
 from costmodel.errors import Fault, ScenarioError
-from costmodel.scenario.document import Document, Place, dotted, parse_document, read_document, short
+from costmodel.scenario.document import (
+    SCENARIO,
+    Document,
+    Place,
+    dotted,
+    parse_document,
+    read_document,
+    short,
+)
 from costmodel.scenario.faults import faults
 from costmodel.scenario.model import Scenario
 
@@ -24,14 +32,14 @@ def load(path: Path, overrides: Mapping[str, object] | None = None) -> Scenario:
     None keeps what the file says. Trace paths are read relative to the scenario file. Raises
     ScenarioError with every fault.
     """
-    scenario = _validate(read_document(path, ScenarioError), str(path), overrides or {})
+    scenario = _validate(read_document(path, SCENARIO), str(path), overrides or {})
     return _with_trace_beside(scenario, path)
 
 
 def loads(text: str, source: str = "scenario") -> Scenario:
     """Validate a scenario given as YAML text; `source` names it in messages. Raises ScenarioError."""
     content = text.encode("utf-8", errors="surrogatepass")
-    return _validate(parse_document(content, source, ScenarioError), source, {})
+    return _validate(parse_document(content, source, SCENARIO), source, {})
 
 
 def validate(tree: Mapping[str, Any], source: str, lines: Mapping[Place, int] | None = None) -> Scenario:

@@ -63,7 +63,7 @@ class Rule(NamedTuple):
     value: Any
 
 
-def _obeying(part: P, rules: list[Rule]) -> P:
+def obeying(part: P, rules: list[Rule]) -> P:
     """The part itself. Raises one PydanticCustomError that carries every broken rule; `faults` unpacks it."""
     if rules:
         summary = "; ".join(f"{rule.place[-1]} {rule.problem}" for rule in rules)
@@ -280,7 +280,7 @@ class Traffic(Model):
                     rules.append(
                         Rule(place, "must be a geography with visitors in monthly_visitors", geography)
                     )
-        return _obeying(self, rules)
+        return obeying(self, rules)
 
 
 class Content(Model):
@@ -567,7 +567,7 @@ class Objectives(Model):
         if self.api_p95_ms <= self.api_p99_ms:
             return self
         problem = f"must not exceed api_p99_ms, which is {self.api_p99_ms:g}"
-        return _obeying(self, [Rule(("api_p95_ms",), problem, self.api_p95_ms)])
+        return obeying(self, [Rule(("api_p95_ms",), problem, self.api_p95_ms)])
 
 
 ComputeKind = Literal["ec2", "lambda"]
@@ -621,7 +621,7 @@ class Constraints(Model):
     def _check(self) -> Self:
         if self.compute == ("lambda",) and "alb" not in self.load_balancer:
             problem = "must include alb when compute is lambda only: an NLB cannot call functions"
-            return _obeying(self, [Rule(("load_balancer",), problem, list(self.load_balancer))])
+            return obeying(self, [Rule(("load_balancer",), problem, list(self.load_balancer))])
         return self
 
 
@@ -692,7 +692,7 @@ class Scenario(Model):
                 f"must not exceed api.timeout_s, after which calls fail: {self.api.timeout_s * 1000:g} ms"
             )
             rules.append(Rule(("objectives", "api_p99_ms"), problem, self.objectives.api_p99_ms))
-        return _obeying(self, rules)
+        return obeying(self, rules)
 
     def _event_rules(self) -> list[Rule]:
         year, month = (int(part) for part in self.start.split("-"))

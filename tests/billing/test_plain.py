@@ -138,6 +138,8 @@ def test_the_result_is_plain_json_with_exact_numbers() -> None:
         "begin": "0",
         "quantity": "1.000000001",
         "list_unit_price": "0.085",
+        "contracted_unit_price": "0.085",
+        "list_cost": "0.085000000085",
         "billed_cost": "0.085000000085",
         "free": False,
     }

@@ -71,7 +71,7 @@ def test_a_missing_file_says_so(tmp_path: Path) -> None:
 
 def test_another_format_is_refused(run: Run, tmp_path: Path) -> None:
     path = tmp_path / "run.json"
-    path.write_bytes(encode(run).replace(b"costmodel-run/1", b"costmodel-run/0"))
+    path.write_bytes(encode(run).replace(b"costmodel-run/2", b"costmodel-run/1"))
     with pytest.raises(RunFileError, match="written by this version"):
         read_run(path)
 
@@ -113,4 +113,5 @@ def test_no_number_of_a_run_is_lost_in_json(run: Run) -> None:
     empty = [leaf for key, part in tree.items() if key != "scenario" for leaf in leaves(part) if leaf is None]
     missing_kinds = sum(row["monthly_usd"] is None for row in tree["comparisons"])
     no_budget = tree["cost_range"]["budget_breach_ratio"] is None
-    assert len(empty) == missing_kinds + no_budget
+    at_list = tree["own_rates"] is None
+    assert len(empty) == missing_kinds + no_budget + at_list

@@ -7,6 +7,7 @@ from itertools import product
 
 import pytest
 
+from costmodel.billing.rates import NO_OWN_RATES, OwnRates
 from costmodel.billing.tariff import Tariff
 from costmodel.decision.candidate import combine, count_combinations
 from costmodel.decision.constraints import joint_limits, promise, single_tier_limits
@@ -17,6 +18,7 @@ from costmodel.errors import Infeasible
 from costmodel.pricing.book import PriceBook
 from costmodel.scenario.load import validate
 from costmodel.scenario.model import Scenario
+from costmodel.scenario.rates_file import parse_rates_file
 from costmodel.services._base import Role
 
 BOOK = PriceBook.shipped()
@@ -33,7 +35,13 @@ def shop(visitors: float = 60_000, **parts: object) -> Scenario:
     return validate(tree | parts, "test")
 
 
-def every_bill(scenario: Scenario, demand: Demand) -> list[Evaluation]:
+def own_rates(*discounts: str) -> OwnRates:
+    listed = "".join(f"  - {{{discount}}}\n" for discount in discounts)
+    file = parse_rates_file(f"name: Agreement\ndiscounts:\n{listed}", "test")
+    return OwnRates(file.name, "", file.discounts, file.currency)
+
+
+def every_bill(scenario: Scenario, demand: Demand, rates: OwnRates = NO_OWN_RATES) -> list[Evaluation]:
     tiers = {
         role: [
             tier
@@ -43,7 +51,7 @@ def every_bill(scenario: Scenario, demand: Demand) -> list[Evaluation]:
         for role, simulated in simulate_all(scenario, demand).items()
     }
     return [
-        evaluate(scenario, demand, BOOK, candidate)
+        evaluate(scenario, demand, BOOK, candidate, rates)
         for candidate in combine(tiers)
         if not any(limit.broken for limit in joint_limits(candidate, scenario.objectives))
     ]
@@ -101,6 +109,59 @@ def test_the_search_finds_what_billing_every_candidate_finds(scenario: Scenario)
     assert {e.candidate.kinds: e.monthly_usd for e in (found.best, *found.rivals)} == cheapest
     assert found.considered == found.rejected + found.pruned + found.priced
     assert found.considered - found.rejected == len(evaluations) >= 20
+
+
+SHARED_LADDERS = own_rates(
+    "service: AWSDataTransfer, usage_type: DataTransfer-Regional-Bytes, unit: GB, "
+    "tiers: [{from: 0, price: 0.5}, {from: 20, price: 0.001}]",
+    "service: AmazonEC2, percent: 30",
+    "service: AWSLambda, usage_type: Request-ARM, unit: Requests, tiers: [{from: 0, price: 0}, {from: 5000000, price: 1e-5}]",
+    "service: AmazonVPC, percent: 50",
+)
+"""Steps that compute, database and platform climb together, falling steeply; and percentages beside them."""
+
+
+@pytest.mark.parametrize(
+    "constraints",
+    [
+        {
+            "instance_families": ["t4g"],
+            "database": ["dynamodb_on_demand", "rds"],
+            "database_families": ["t4g"],
+        },
+        {"compute": ["lambda"], "database": ["aurora", "dynamodb_provisioned"], "database_families": ["t4g"]},
+    ],
+)
+def test_at_own_rates_the_search_still_finds_what_billing_every_candidate_finds(
+    constraints: dict[str, object],
+) -> None:
+    scenario = shop(constraints=constraints | {"delivery": ["flat_rate"]})
+    demand = synthesise(scenario)
+    evaluations = every_bill(scenario, demand, SHARED_LADDERS)
+    found = search(scenario, demand, BOOK, own_rates=SHARED_LADDERS)
+    cheapest: dict[tuple[str, str, str], Decimal] = {}
+    for evaluation in evaluations:
+        kinds = evaluation.candidate.kinds
+        cheapest[kinds] = min(cheapest.get(kinds, evaluation.monthly_usd), evaluation.monthly_usd)
+    assert {e.candidate.kinds: e.monthly_usd for e in (found.best, *found.rivals)} == cheapest
+    assert found.best.bill.list_cost > found.best.bill.billed_cost
+
+
+def test_own_rates_change_what_is_recommended() -> None:
+    """Servers at a hundredth of their price: what is dearer at list prices is cheaper under the agreement."""
+    scenario = shop(
+        900_000,
+        constraints={
+            "instance_families": ["t4g"],
+            "database": ["dynamodb_on_demand"],
+            "delivery": ["flat_rate"],
+        },
+    )
+    demand = synthesise(scenario)
+    at_list = search(scenario, demand, BOOK).best
+    agreed = search(scenario, demand, BOOK, own_rates=own_rates("service: AmazonEC2, percent: 99")).best
+    assert (at_list.candidate.kinds[0], agreed.candidate.kinds[0]) == ("lambda", "ec2")
+    assert agreed.monthly_usd < at_list.monthly_usd < agreed.bill.list_cost
 
 
 def test_a_tier_alone_never_costs_more_than_its_part_of_the_whole() -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from costmodel.billing.rates import OwnRates
 from costmodel.decision.search import search
 from costmodel.decision.uncertainty import DRAWS, P90_DEVIATES, cost_range_of, outcome, quantile
 from costmodel.demand.synthesise import synthesise
@@ -9,6 +10,7 @@ from costmodel.pricing.book import PriceBook
 from costmodel.scenario.estimate import Range
 from costmodel.scenario.load import validate
 from costmodel.scenario.model import Scenario
+from costmodel.scenario.rates_file import parse_rates_file
 
 BOOK = PriceBook.shipped()
 
@@ -67,6 +69,21 @@ def test_the_chosen_designs_cost_the_same_again_under_the_same_scenario() -> Non
     again = outcome(scenario, chosen, BOOK, seed=scenario.seed)
     assert again.monthly_usd == pytest.approx(float(chosen.monthly_usd), rel=1e-9)
     assert again.breaks == ""
+
+
+def test_the_range_is_at_own_rates() -> None:
+    scenario = shop()
+    file = parse_rates_file("name: A\ndiscounts: [{service: AmazonDynamoDB, percent: 50}]", "test")
+    rates = OwnRates(file.name, "", file.discounts)
+    demand = synthesise(scenario)
+    chosen = search(scenario, demand, BOOK, own_rates=rates).best
+    again = outcome(scenario, chosen, BOOK, seed=scenario.seed, own_rates=rates)
+    assert again.monthly_usd == pytest.approx(float(chosen.monthly_usd), rel=1e-9)
+    assert again.monthly_usd < outcome(scenario, chosen, BOOK, seed=scenario.seed).monthly_usd
+    found, _ = cost_range_of(scenario, chosen, BOOK, own_rates=rates)
+    at_list, _ = cost_range_of(scenario, chosen, BOOK)
+    assert found.p90_usd < at_list.p90_usd
+    assert found.p10_usd < float(chosen.monthly_usd) < found.p90_usd
 
 
 def test_draws_that_break_the_design_are_counted() -> None:

@@ -79,7 +79,7 @@ def charge(
             Decimal(quantity),
             "",
         ),
-        *(amount, amount, amount, amount, "", Decimal(0), False, "", "", ""),
+        *(amount, amount, amount, amount, amount, amount, "", Decimal(0), False, "", "", "", ""),
     )
 
 
@@ -250,6 +250,7 @@ def run_of(*designs: DesignNote, **changes: Any) -> Run:
         days=DAYS,
         seed=1,
         price_book=PriceBookNote("0" * 64, "2025-01-01", "2026-01-01"),
+        own_rates=None,
         headline="",
         chosen=Option(
             *(compute.kind, database.kind, "flat_rate", compute.label, "ALB", database.label, DELIVERY.label),

@@ -5,19 +5,19 @@ import pytest
 
 from costmodel.errors import ScenarioError
 from costmodel.scenario.document import (
-    MAX_BYTES,
-    MAX_NODES,
+    SCENARIO,
+    as_json,
+    as_text,
     dotted,
     parse_document,
     read_document,
-    resolve,
     short,
 )
 
 
 def parse(text: str | bytes):
     content = text if isinstance(text, bytes) else text.encode()
-    return parse_document(content, "shop.yaml", ScenarioError)
+    return parse_document(content, "shop.yaml", SCENARIO)
 
 
 @pytest.mark.parametrize(
@@ -47,13 +47,19 @@ def parse(text: str | bytes):
     ],
 )
 def test_unquoted_words_mean_what_they_mean_in_json(text: str, value: object) -> None:
-    found = resolve(text)
+    found = as_json(text)
     assert found == value
     assert type(found) is type(value)
 
 
 def test_not_a_number_is_a_float() -> None:
-    assert math.isnan(resolve(".nan"))  # type: ignore[arg-type]
+    assert math.isnan(as_json(".nan"))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("text", ["0.1", "1_000", "5", "1e3", ".nan", "2026-11-01", "yes", "0x10"])
+def test_where_money_is_exact_a_number_stays_its_text(text: str) -> None:
+    assert as_text(text) == text
+    assert (as_text("true"), as_text("null"), as_text("")) == (True, None, None)
 
 
 def test_quoted_numbers_stay_text_and_lines_are_remembered() -> None:
@@ -102,8 +108,8 @@ def test_duplicate_keys_keep_the_first_and_name_both_lines() -> None:
         (b"a: !!int 5\n", "line 1, column 4: tags (!) are not read"),
         (b"? [a]\n: 1\n", "line 1, column 3: a key must be a plain word followed by a colon"),
         (b"a: " + b"[" * 60_000, "line 1, column 16: more than 12 levels deep"),
-        (b"a: [" + b"1," * MAX_NODES + b"]", f"more than {MAX_NODES} values"),
-        (b"#" * (MAX_BYTES + 1), "file: is larger than 1 MiB"),
+        (b"a: [" + b"1," * SCENARIO.max_nodes + b"]", f"more than {SCENARIO.max_nodes} values"),
+        (b"#" * (SCENARIO.max_bytes + 1), "file: is larger than 1 MiB"),
         (b'a: "\\UFFFFFFFF"\n', "file: is not YAML: "),
         (b"a: [1\n", "is not YAML: "),
         (b"%YAML 9.9\n---\na: 1\n", "is not YAML: "),
@@ -134,13 +140,13 @@ def test_files_that_cannot_be_read_are_faults(tmp_path: Path) -> None:
         (Path("a\0b"), "no such file"),
     ]:
         with pytest.raises(ScenarioError, match=problem):
-            read_document(path, ScenarioError)
+            read_document(path, SCENARIO)
 
 
 def test_a_read_file_is_parsed(tmp_path: Path) -> None:
     file = tmp_path / "a.yaml"
     file.write_text("a: 1\n")
-    assert read_document(file, ScenarioError).tree == {"a": 1}
+    assert read_document(file, SCENARIO).tree == {"a": 1}
 
 
 def test_values_and_paths_are_short_enough_for_a_message() -> None:

@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 
 from costmodel.errors import ScenarioError
 from costmodel.scenario.assumptions import assumptions, with_values
-from costmodel.scenario.document import parse_document
+from costmodel.scenario.document import SCENARIO, parse_document
 from costmodel.scenario.examples import examples
 from costmodel.scenario.load import loads, validate
 from costmodel.scenario.model import Scenario
 
 TEXTS = [example.path.read_bytes() for example in examples()]
-TREES = [parse_document(text, "shop.yaml", ScenarioError).tree for text in TEXTS]
+TREES = [parse_document(text, "shop.yaml", SCENARIO).tree for text in TEXTS]
 STRANGE: list[Any] = [
     None, True, False, "", "x", "5", "yes", "2026-11-31", "a\nb", "é" * 90, -1, 0, 1, 10**40, -(10**40), 0.5, -0.5,
     1e-320, 1e300, float("nan"), float("inf"), -float("inf"), [], [[]], {}, [1] * 30, {"low": 1, "mid": 2, "high": 3},
@@ -41,7 +41,7 @@ def acceptable(outcome: Scenario | ScenarioError) -> None:
 
 def read(content: bytes) -> Scenario | ScenarioError:
     try:
-        tree = parse_document(content, "shop.yaml", ScenarioError)
+        tree = parse_document(content, "shop.yaml", SCENARIO)
         return validate(tree.tree, "shop.yaml", tree.lines)
     except ScenarioError as error:
         return error

@@ -4,8 +4,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from costmodel.errors import ScenarioError
-from costmodel.scenario.document import read_document
+from costmodel.scenario.document import SCENARIO, read_document
 from costmodel.scenario.examples import examples
 from costmodel.scenario.schema import json_schema, reference_page
 
@@ -19,7 +18,7 @@ def test_the_schema_is_a_schema() -> None:
 
 @pytest.mark.parametrize("path", [example.path for example in examples()], ids=lambda path: path.stem)
 def test_every_example_agrees_with_the_schema(path: Path) -> None:
-    tree = read_document(path, ScenarioError).tree
+    tree = read_document(path, SCENARIO).tree
     assert [error.message for error in VALIDATOR.iter_errors(tree)] == []
 
 

@@ -89,19 +89,19 @@ def test_every_fault_is_listed_with_its_place() -> None:
         - {service: s, meter: p, region: r, unit: GB, tiers: [{from: 0, price: -1, to: 5}]}
     """)
     assert dict(found) == {
-        "period": "must be a month, YYYY-MM",
+        "period": "must be a month written YYYY-MM, such as 2026-11",
         "free_tier": "must be true or false",
-        "colour": "is not a key here; valid are period, free_tier, usage, rates",
-        "usage.0.region": "is missing",
+        "colour": "unknown key; valid keys of a usage file: period, free_tier, usage, rates",
+        "usage.0.region": "is required: AWS region code, `global`, or `edge:<geography>` for CloudFront",
         "usage.0.quantity": "must be a decimal number such as 1200 or 0.25",
         "usage.1.service": "must not be empty",
-        "usage.1.price": "is not a key here; valid are service, meter, region, attributes, quantity, unit, term",
-        "usage.2": "must be a mapping",
+        "usage.1.price": "unknown key (did you mean service?); valid keys of usage.1: service, meter, region, attributes, quantity, unit, term",
+        "usage.2": "must be a group of keys: service, meter, region, attributes, quantity, unit, term",
         "rates.0.tiers": "the first tier must be from 0",
         "rates.1.tiers": "every tier must be from more than the one before",
         "rates.2.tiers": "must hold at least one entry",
         "rates.3.tiers.0.price": "must be from 0 to 1,000,000,000",
-        "rates.3.tiers.0.to": "is not a key here; valid are from, price",
+        "rates.3.tiers.0.to": "unknown key; valid keys of rates.3.tiers.0: from, price",
     }
 
 
@@ -115,28 +115,48 @@ def test_one_price_has_one_rate() -> None:
 @pytest.mark.parametrize(
     ("text", "path", "problem"),
     [
-        ("", "", "must be a mapping with the keys period and usage"),
-        ("- 1", "", "must be a mapping with the keys period and usage"),
+        ("", "file", "is empty"),
+        ("- 1", "line 1, column 1", "the file must begin with keys, such as `period: 2026-11`"),
         (
-            "period: 2026-11\nperiod: 2026-12",
-            "line 2, column 1",
-            "is not valid YAML: key 'period' stands twice",
+            "a: &x 1\nb: *x",
+            "line 1, column 4",
+            "anchors (&) and aliases (*) are not read; write the value out",
         ),
-        ("usage:\n  - {a: 1, a: 2}", "line 2, column 12", "is not valid YAML: key 'a' stands twice"),
-        ("a: &x 1\nb: *x", "line 2, column 4", "is not valid YAML: no aliases (*name); repeat the text"),
-        ("a: !!float 1.5", "line 1, column 4", "is not valid YAML: no tags (!name); delete them"),
-        ("a: !!python/name:os.system", "line 1, column 4", "is not valid YAML: no tags (!name); delete them"),
-        ("? [1]\n: 2", "line 1, column 3", "is not valid YAML: a key must be plain text"),
         (
-            "a: [",
-            "line 1, column 5",
-            "is not valid YAML: expected the node content, but found '<stream end>'",
+            "a: !!float 1.5",
+            "line 1, column 4",
+            "tags (!) are not read; delete it, or quote text that begins with !",
         ),
-        ("[" * 400, "", "is nested too deeply"),
+        ("? [1]\n: 2", "line 1, column 3", "a key must be a plain word followed by a colon"),
+        ("a: " + "[" * 400, "line 1, column 16", "more than 12 levels deep; no usage file is"),
     ],
 )
 def test_broken_yaml_is_named_by_its_place(text: str, path: str, problem: str) -> None:
     assert faults(text) == [(path, problem)]
+
+
+@pytest.mark.parametrize(
+    ("text", "path", "line"),
+    [
+        (f"period: 2026-11\nusage: [{LINE}]\nperiod: 2026-12", "period", 3),
+        ("period: 2026-11\nusage:\n  - " + LINE.replace("}", ", quantity: 2}"), "usage.0.quantity", 3),
+    ],
+)
+def test_a_key_given_twice_is_a_fault_with_both_its_lines(text: str, path: str, line: int) -> None:
+    with pytest.raises(UsageFileError) as caught:
+        parse(text)
+    (fault,) = caught.value.faults
+    assert (fault.path, fault.line) == (path, line)
+    assert fault.problem.startswith("given twice, first on line ")
+
+
+def test_every_fault_names_its_line() -> None:
+    with pytest.raises(UsageFileError) as caught:
+        parse(f"period: 2026-11\nusage:\n  - {LINE}\n  - {LINE.replace('720', 'many')}\n  - {{meter: m}}")
+    assert [(fault.path, fault.line) for fault in caught.value.faults][:2] == [
+        ("usage.1.quantity", 4),
+        ("usage.2.service", 5),
+    ]
 
 
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:
@@ -145,10 +165,10 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     large = tmp_path / "large.yaml"
     large.write_bytes(b"#" * (16 * 1024 * 1024 + 1))
     for path, problem in [
-        (tmp_path / "absent.yaml", "cannot be read: No such file or directory"),
-        (tmp_path, "cannot be read: Is a directory"),
-        (binary, "is not UTF-8 text"),
-        (large, "is larger than 16 MB"),
+        (tmp_path / "absent.yaml", "file: no such file"),
+        (tmp_path, "file: is a folder, not a file"),
+        (binary, "line 1, column 1: is not UTF-8 text; save the file as UTF-8"),
+        (large, "file: is larger than 16 MiB; no usage file is"),
     ]:
         with pytest.raises(UsageFileError) as caught:
             load_usage_file(path)

@@ -1,0 +1,155 @@
+"""Own rates: what was agreed with AWS, laid over what it publishes.
+
+A percentage comes off every tier of the list price; an own price has tiers of its own, which are cut
+where either ladder has a step. List prices stay beside contracted ones, so that the saving is a
+difference of two exact sums.
+
+A rate without a `term` covers on-demand usage; reservations and flat-rate plans are covered only by a rate
+that names their term. AWS can take an agreement's discount off them as well, after their own; whether it does
+is for the customer's contract to say, and where it is left out a bill is never too low.
+
+Source: FOCUS 1.2, Contracted Unit Price and Contracted Cost (2025-05); ProsperOps help centre, "How are RI
+and SP savings calculations impacted by an EDP" (read 2026-11), for the order of the two discounts.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal, localcontext
+
+from costmodel.billing.charge import EXACT, Bill
+from costmodel.demand.calendar import BillingPeriod
+from costmodel.errors import UnitMismatch
+from costmodel.pricing.price import ON_DEMAND, Price
+from costmodel.scenario.rates_file import Currency, Discount
+from costmodel.units import FOCUS_UNITS
+
+_INSTANCE_FAMILY = re.compile(r":(?:db\.)?([a-z][a-z0-9-]*)\.[a-z0-9-]+$")
+"""`BoxUsage:m7g.large`, `Multi-AZUsage:db.r7g.large`; not `EBS:VolumeUsage.gp3`."""
+
+
+@dataclass(frozen=True, slots=True)
+class ContractedTier:
+    """The unit prices between two cumulative monthly quantities."""
+
+    begin: Decimal
+    end: Decimal | None
+    """None means without end."""
+    list_unit_price: Decimal
+    contracted_unit_price: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class ContractedPrice:
+    """A published price in one month with what is paid for it. Tiers are gapless, as the price's are."""
+
+    price: Price
+    tiers: tuple[ContractedTier, ...]
+    rate_name: str
+    """The own rate that applies; empty when none does."""
+    own_tiers: bool
+    """Whether the steps are agreed rather than published."""
+
+
+@dataclass(frozen=True, slots=True)
+class OwnRates:
+    """Everything agreed with AWS, by the most exact scope first."""
+
+    name: str = ""
+    digest: str = ""
+    """SHA-256 of the file they come from."""
+    discounts: tuple[Discount, ...] = ()
+    currency: Currency | None = None
+
+    def contracted(self, price: Price, period: BillingPeriod) -> ContractedPrice:
+        """What is paid for a price in a month.
+
+        Raises UnitMismatch when an own price counts in another unit than the list price.
+        """
+        covering = [rate for rate in self.discounts if _covers(rate, price, period)]
+        if not covering:
+            return _as_listed(price)
+        rate = max(covering, key=lambda rate: rate.specificity)
+        with localcontext(EXACT):
+            if rate.percent is not None:
+                return _reduced(price, rate, rate.percent)
+            return _replaced(price, rate)
+
+    def unused(self, bill: Bill) -> tuple[str, ...]:
+        """Rates that no charge of a bill carries, by name: misspelt, out of date or about something else."""
+        used = {charge.x_rate_name for charge in bill.charges}
+        return tuple(rate.label for rate in self.discounts if rate.label not in used)
+
+
+NO_OWN_RATES = OwnRates()
+"""List prices, as they are."""
+
+
+def _covers(rate: Discount, price: Price, period: BillingPeriod) -> bool:
+    query = price.query
+    return (
+        rate.service == query.service_code
+        and rate.region in (None, query.region_id)
+        and (rate.term or ON_DEMAND) == query.term
+        and rate.usage_type in (None, query.usage_type)
+        and rate.sku in (None, price.sku_id)
+        and rate.family in (None, _family(query.usage_type))
+        and rate.covers_month(period.start.date())
+    )
+
+
+def _family(usage_type: str) -> str:
+    """The instance family in a usage type, such as m7g; empty where there is none."""
+    found = _INSTANCE_FAMILY.search(usage_type)
+    return found[1] if found else ""
+
+
+def _as_listed(price: Price) -> ContractedPrice:
+    tiers = tuple(
+        ContractedTier(tier.begin, tier.end, tier.list_unit_price, tier.list_unit_price)
+        for tier in price.tiers
+    )
+    return ContractedPrice(price, tiers, rate_name="", own_tiers=False)
+
+
+def _reduced(price: Price, rate: Discount, percent: Decimal) -> ContractedPrice:
+    tiers = tuple(
+        ContractedTier(tier.begin, tier.end, tier.list_unit_price, _less(tier.list_unit_price, percent))
+        for tier in price.tiers
+    )
+    return ContractedPrice(price, tiers, rate.label, own_tiers=False)
+
+
+def _less(unit_price: Decimal, percent: Decimal) -> Decimal:
+    """A unit price less a percentage of it, exactly; nothing off leaves even its digits alone."""
+    return unit_price - unit_price * percent / 100 if percent else unit_price
+
+
+def _replaced(price: Price, rate: Discount) -> ContractedPrice:
+    """An own price cut at the list price's steps as well as at its own."""
+    _check_unit(price, rate)
+    listed = [(tier.begin, tier.list_unit_price) for tier in price.tiers]
+    own = rate.steps()
+    begins = sorted({begin for begin, _ in [*listed, *own]})
+    tiers = tuple(
+        ContractedTier(begin, end, _unit_price_at(begin, listed), _unit_price_at(begin, own))
+        for begin, end in zip(begins, [*begins[1:], None], strict=True)
+    )
+    return ContractedPrice(price, tiers, rate.label, own_tiers=True)
+
+
+def _unit_price_at(quantity: Decimal, steps: Sequence[tuple[Decimal, Decimal]]) -> Decimal:
+    """The unit price of what comes after a monthly quantity; the first step begins at 0."""
+    return steps[bisect_right(steps, quantity, key=lambda step: step[0]) - 1][1]
+
+
+def _check_unit(price: Price, rate: Discount) -> None:
+    unit = FOCUS_UNITS.get(price.pricing_unit, price.pricing_unit)
+    if rate.unit not in (price.pricing_unit, unit):
+        raise UnitMismatch(
+            f"the own rate {rate.label!r} is per {rate.unit}, but {price.query} is priced per"
+            f" {price.pricing_unit} ({unit}). Give the rate the unit of the list price."
+        )

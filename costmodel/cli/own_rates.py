@@ -1,0 +1,49 @@
+"""The `--rates` option: own rates in place of list prices."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from costmodel.cli.console import messages
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from costmodel.billing.rates import OwnRates
+    from costmodel.decision.run import CurrencyNote
+    from costmodel.scenario.rates_file import Currency
+
+RatesFileOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--rates",
+        metavar="FILE",
+        help="Own rates agreed with AWS, and a currency to show: a YAML file such as docs/examples/rates.yaml.",
+    ),
+]
+
+
+def read_own_rates(path: Path | None) -> OwnRates:
+    """The own rates of a file; list prices without one. Raises RatesFileError."""
+    from costmodel.billing.rates import NO_OWN_RATES, OwnRates
+
+    if path is None:
+        return NO_OWN_RATES
+    from costmodel.scenario.rates_file import load_rates_file
+
+    file, digest = load_rates_file(path)
+    return OwnRates(file.name, digest, file.discounts, file.currency)
+
+
+def note_unused(rate_names: Iterable[str], verdict: str) -> None:
+    """Say on stderr which own rates apply to nothing."""
+    for name in rate_names:
+        messages().print(f"Note: {name} {verdict}", soft_wrap=True)
+
+
+def currency_sentence(stated: Currency | CurrencyNote) -> str:
+    """The rate that amounts are converted at, and who published it when."""
+    return f"{stated.code} at {stated.per_usd.normalize():f} a dollar: {stated.source}, {stated.day}."

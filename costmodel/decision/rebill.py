@@ -1,0 +1,78 @@
+"""What a saved run's use would cost at the list prices of another book."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable
+from decimal import Decimal
+
+import numpy as np
+
+from costmodel.billing.charge import Bill
+from costmodel.billing.rate import bill
+from costmodel.decision.run import ChargeNote, Run
+from costmodel.demand.calendar import BillingPeriod
+from costmodel.errors import PriceNotFound
+from costmodel.pricing.book import PriceBook
+from costmodel.pricing.price import PriceQuery
+from costmodel.services._base import Meter, Usage
+
+_PRICE_ID = re.compile(r"(?P<query>(?P<service>\S+) (?P<region>\S+) .*) (from|free) \S+")
+"""A charge's `sku_price_id`: the text of its query, then the tier's begin or the allowance's name."""
+
+
+def rebill(run: Run, book: PriceBook) -> Bill:
+    """Bill the use behind a run's charges again, at list prices and with the run's free allowances.
+
+    Raises PriceNotFound, naming every price that the book does not have.
+    """
+    by_use: dict[tuple[str, ...], list[ChargeNote]] = defaultdict(list)
+    for charge in run.charges:
+        by_use[
+            charge.billing_period,
+            charge.resource_name,
+            charge.sku_meter,
+            _query_text(charge),
+            charge.x_formula,
+        ].append(charge)
+    queries = _queries(book, run.charges)
+    usages = [_usage(charges, queries[_query_text(charges[0])]) for charges in by_use.values()]
+    return bill(usages, book, free_tier=bool(run.scenario["account"]["free_tier"]))
+
+
+def _query_text(charge: ChargeNote) -> str:
+    found = _PRICE_ID.fullmatch(charge.sku_price_id)
+    return found["query"] if found else charge.sku_price_id
+
+
+def _queries(book: PriceBook, charges: Iterable[ChargeNote]) -> dict[str, PriceQuery]:
+    """The book's query for each text. Raises PriceNotFound."""
+    wanted = {_query_text(charge) for charge in charges}
+    places = {tuple(text.split(" ", 2)[:2]) for text in wanted}
+    known = {
+        str(price.query): price.query
+        for service_code, region_id in sorted(places)
+        for price in book.prices(region_id, service_code)
+    }
+    missing = sorted(wanted - known.keys())
+    if missing:
+        raise PriceNotFound(
+            f"the price book of {book.manifest.book_date} has no price for {', '.join(missing)}. "
+            "See what it has with: costmodel prices status"
+        )
+    return {text: known[text] for text in wanted}
+
+
+def _usage(charges: list[ChargeNote], query: PriceQuery) -> Usage:
+    """The use of one meter in one month, put together again from its tiers."""
+    first = charges[0]
+    period = BillingPeriod.parse(first.billing_period)
+    return Usage(
+        meter=Meter(first.sku_meter, first.service_name, first.service_category, first.consumed_unit, query),
+        resource_name=first.resource_name,
+        billing_period=period,
+        consumed_quantity=sum((charge.consumed_quantity for charge in charges), Decimal(0)),
+        daily_quantity=np.ones(period.days),
+        formula=first.x_formula,
+    )
