@@ -16,6 +16,12 @@ Source: AWS Pricing Calculator, "730 hours in a month" (2026). A simulated month
 calendar month; this constant only converts figures that AWS itself states per average month.
 """
 
+HOURS_PER_YEAR = 8_760
+"""Hours over which an upfront fee is spread, for each year of a term.
+
+Source: AWS Cost Management User Guide, effective hourly rate of a reservation (2023-06).
+"""
+
 BYTES_PER_KB = 1024
 BYTES_PER_MB = 1024**2
 BYTES_PER_GB = 2**30

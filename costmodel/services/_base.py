@@ -19,6 +19,7 @@ import numpy as np
 from costmodel.capacity.result import Capacity
 from costmodel.demand.calendar import BillingPeriod, Calendar, FloatArray
 from costmodel.demand.demand import Demand
+from costmodel.pricing.need import PriceNeed
 from costmodel.pricing.price import PriceQuery
 from costmodel.scenario.model import Scenario
 from costmodel.units import COUNTED_UNITS, QUANTITY_STEP
@@ -362,6 +363,8 @@ class TierService:
     """Price-list service code."""
     role: Role
     designs: Callable[[Scenario, Demand], tuple[TierDesign, ...]]
+    prices: tuple[PriceNeed, ...]
+    """Everything it is billed on, as AWS's price list names it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -373,6 +376,8 @@ class PlatformService:
     role: Role
     design: Callable[[Scenario, Footprint], PlatformDesign]
     """The design that stands beside tiers with this footprint."""
+    prices: tuple[PriceNeed, ...]
+    """Everything it is billed on, as AWS's price list names it."""
 
 
 Service = TierService | PlatformService

@@ -33,6 +33,7 @@ from costmodel.capacity.result import Capacity, Limit
 from costmodel.capacity.serverless import ACU_GIB, ACU_PER_VCPU, HEADROOM_RATIO, follow_load
 from costmodel.demand.calendar import FloatArray
 from costmodel.demand.demand import Demand, read_only
+from costmodel.pricing.need import Distinction, PriceNeed
 from costmodel.pricing.price import PriceQuery
 from costmodel.scenario.model import Database, Scenario
 from costmodel.services._base import (
@@ -166,16 +167,17 @@ class _Cluster:
                 f"API calls x ({call.reads:g} reads x share that misses memory"
                 f" + {call.writes:g} writes x {work.io_per_write:g} I/O)",
             )
+        days = work.backup_retention_days
         changed_gb = changed_gb_per_day(demand.daily(demand.writes), stored_gb, work)
-        # One day of retention is free, and so is a copy as large as the cluster volume.
-        charged_gb = changed_gb * (work.backup_retention_days - 1)
+        charged_gb = charged_backup_gb(changed_gb, stored_gb, days)
         if charged_gb.any():
             usages += meter_usage(
                 self._meter("Backup storage", "Aurora:BackupUsage", "GB-Months"),
                 self.resource_name,
                 calendar,
                 charged_gb * share,
-                f"GB written a day x {work.backup_retention_days - 1} days of retention after the first / days of the month",
+                f"(GB stored {days} days before + GB written in {days} days - GB stored, which is free)"
+                " / days of the month",
             )
         return tuple(usages)
 
@@ -431,6 +433,27 @@ class AuroraServerless(_Cluster):
         )
 
 
+def charged_backup_gb(changed_gb: FloatArray, stored_gb: FloatArray, retention_days: int) -> FloatArray:
+    """GB of continuous backups charged on each day, shape (days,), like `changed_gb` and `stored_gb`.
+
+    Any moment of the retention can be restored: that takes the volume as it was before and every change
+    since, at most the volumes of all those days. As much as the volume holds now is free, and with it a
+    retention of one day. Before the run each day is taken to be like the first.
+
+    Source: Amazon Aurora User Guide, "Understanding Amazon Aurora backup storage usage" (2023-06).
+    """
+    volumes_gb = np.concatenate([np.full(retention_days, stored_gb[0]), stored_gb])
+    changes_gb = np.concatenate([np.full(retention_days, changed_gb[0]), changed_gb])
+    before_gb = volumes_gb[:-retention_days]
+    retained_gb = np.minimum(before_gb + _sums(changes_gb, retention_days), _sums(volumes_gb, retention_days))
+    return np.maximum(0.0, retained_gb - stored_gb)
+
+
+def _sums(per_day: FloatArray, days: int) -> FloatArray:
+    """Sum of each day and the days before it, `days` in all, for every day but the first `days`."""
+    return np.asarray(np.lib.stride_tricks.sliding_window_view(per_day[1:], days).sum(axis=1))
+
+
 def acu_seconds(load: NodeLoad, work: Database) -> float:
     """ACU-seconds that one API call needs on a node at full use."""
     speed = speed_of(database_class(SERVERLESS_CLASS), work.engine)
@@ -488,4 +511,28 @@ def _serverless(scenario: Scenario, demand: Demand) -> tuple[AuroraServerless, .
     return tuple(found)
 
 
-SERVICE = TierService(name=SERVICE_NAME, code=SERVICE_CODE, role=Role.DATABASE, designs=designs)
+PRICES = (
+    *(
+        PriceNeed(
+            SERVICE_CODE,
+            (
+                r"InstanceUsage(IOOptimized)?:db\.[a-z0-9]+\.[a-z0-9]+",
+                r"Aurora:ServerlessV2(IOOptimized)?Usage",
+            ),
+            distinctions=(Distinction("engine", "databaseEngine", {engine: engine}),),
+        )
+        for engine in ("Aurora MySQL", "Aurora PostgreSQL")
+    ),
+    PriceNeed(
+        SERVICE_CODE,
+        (r"Aurora:(StorageUsage|IO-OptimizedStorageUsage|StorageIOUsage|BackupUsage|BacktrackUsage)",),
+        where=(("databaseEngine", ("Any", "Aurora MySQL", "Aurora PostgreSQL")),),
+        containing="Aurora:",
+    ),
+)
+"""Instances and capacity units by engine; storage, which AWS lists for any engine or for each alike.
+
+Source: infracost, internal/resources/aws/rds_cluster.go and rds_cluster_instance.go (2026-05).
+"""
+
+SERVICE = TierService(SERVICE_NAME, SERVICE_CODE, Role.DATABASE, designs, PRICES)

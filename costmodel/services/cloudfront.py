@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -18,6 +18,10 @@ from costmodel.capacity.caching import CacheLayers, cache_layers
 from costmodel.capacity.result import NO_LATENCY, Capacity, Latency, Limit
 from costmodel.demand.calendar import Calendar, FloatArray
 from costmodel.demand.demand import Demand, read_only
+from costmodel.pricing.book import PriceBook
+from costmodel.pricing.discounts import plan_allowances
+from costmodel.pricing.need import Place, PriceNeed
+from costmodel.pricing.offer import FLAT_RATE
 from costmodel.pricing.price import GLOBAL, PriceQuery
 from costmodel.scenario.model import Scenario
 from costmodel.services._base import (
@@ -191,28 +195,48 @@ class Plan:
     custom_cache_policy: bool
 
 
-PLANS = (
-    Plan("Free", "FREE", 1_000_000, 100, 1_000_000, 5, custom_cache_policy=False),
-    Plan("Pro", "PRO", 10_000_000, 51_200, 5_000_000, 50, custom_cache_policy=False),
-    Plan("Business", "BUSINESS", 125_000_000, 51_200, 20_000_000, 1_024, custom_cache_policy=True),
-    *(
-        Plan(code, "PREMIUM", requests, transfer_gb, 100_000_000, 5_120, custom_cache_policy=True)
-        for code, requests, transfer_gb in (
-            ("Premium", 500_000_000, 51_200),
-            ("Premium 75 TB", 750_000_000, 76_800),
-            ("Premium 125 TB", 1_250_000_000, 128_000),
-            ("Premium 200 TB", 2_000_000_000, 204_800),
-            ("Premium 350 TB", 3_500_000_000, 358_400),
-            ("Premium 600 TB", 6_000_000_000, 614_400),
-        )
+PLAN_FORMS = {
+    "Free": ("FREE", False),
+    "Pro": ("PRO", False),
+    "Business": ("BUSINESS", True),
+    **dict.fromkeys(
+        (
+            "Premium",
+            "Premium 75 TB",
+            "Premium 125 TB",
+            "Premium 200 TB",
+            "Premium 350 TB",
+            "Premium 600 TB",
+        ),
+        ("PREMIUM", True),
     ),
-)
-"""Flat-rate plans: one distribution, one apex domain, with WAF, DNS and storage credit.
+}
+"""Plan or usage level -> its name in the subscription API, and whether custom cache policies come with it.
 
-Source: Amazon CloudFront pricing and Developer Guide, "CloudFront flat-rate pricing plans" (2026-09-05);
-storage credits from press on the launch (2025-11-30). Custom cache policies come with Business and
-above; below, the objects' own Cache-Control headers set the time to live.
+Below Business, the objects' own Cache-Control headers set the time to live. Source: Amazon CloudFront
+Developer Guide, "CloudFront flat-rate pricing plans" (2026-09-05).
 """
+
+
+@cache
+def plans() -> tuple[Plan, ...]:
+    """Flat-rate plans: one distribution, one apex domain, with WAF, DNS and storage credit.
+
+    Source: the shipped `plan_allowances.csv`, which names the source and date of every figure.
+    """
+    included = plan_allowances(PriceBook.shipped())
+    return tuple(
+        Plan(
+            code,
+            tier,
+            included[code].requests,
+            included[code].transfer_gb,
+            included[code].dns_queries,
+            included[code].storage_gb,
+            custom_cache_policy,
+        )
+        for code, (tier, custom_cache_policy) in PLAN_FORMS.items()
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,17 +268,21 @@ class Distribution:
             invalidated_paths_per_month=float(content.invalidated_paths_per_month),
         )
 
-    def requests_past_regional_caches(
+    def requests_past_caches(
         self, demand: Demand, price_class: PriceClass, *, origin_shield: bool
     ) -> tuple[FloatArray, FloatArray]:
-        """Object requests per day that leave the regional caches, and that reach the bucket.
+        """Object requests per day that Origin Shield bills, and that reach the bucket.
 
-        Two arrays of shape (days,); equal without Origin Shield. Each month has its own mean rate, by
-        served geography and kind of object. Origin Shield pools all geographies.
+        Two arrays of shape (days,). Each month has its own mean rate, by served geography and kind of
+        object. Origin Shield pools all geographies. It bills what regional caches of other regions
+        send it; the one in its own region it stands in for, so what passes that one is free.
+
+        Source: Amazon CloudFront Developer Guide, "Using Amazon CloudFront Origin Shield", estimating
+        Origin Shield costs (2023-06).
         """
         models = demand.daily_model_views * demand.fan_out.model_requests_per_view
         static = demand.daily_page_views * demand.fan_out.static_requests_per_page_view
-        past_regional = np.zeros(demand.days)
+        shielded = np.zeros(demand.days)
         past_all = np.zeros(demand.days)
         for objects, daily in ((self.model_objects, models), (self.static_objects, static)):
             by_edge = _by_served_geography(demand, daily, price_class)
@@ -264,18 +292,31 @@ class Distribution:
                 total = sum(rates.values())
                 if total == 0:
                     continue
-                regional = sum(
-                    rate * self.layers(objects, rate, VIEWERS[geography]).regional_miss_ratio
+                past_regional = {
+                    geography: rate * self.layers(objects, rate, VIEWERS[geography]).regional_miss_ratio
                     for geography, rate in rates.items()
-                )
-                origin = regional
+                }
+                origin = sum(past_regional.values())
+                month = daily[:, days].sum(axis=0) / total
                 if origin_shield:
                     pooled = self.layers(objects, total, _pool(rates), origin_shield=True)
-                    origin = min(regional, total * pooled.origin_miss_ratio)
-                month = daily[:, days].sum(axis=0) / total
-                past_regional[days] += month * regional
+                    origin = min(origin, total * pooled.origin_miss_ratio)
+                    shielded[days] += month * self._from_other_regions(past_regional)
                 past_all[days] += month * origin
-        return past_regional, past_all
+        return shielded, past_all
+
+    def _from_other_regions(self, past_regional: Mapping[str, float]) -> float:
+        """What passes the regional caches, but for the one in the region of Origin Shield.
+
+        The regional caches of a geography share its requests equally. Every region the tool models
+        has one.
+        """
+        home = REGION_GEOGRAPHY[self.region_id]
+        caches = VIEWERS[home].regional_caches
+        return sum(
+            rate * (caches - 1) / caches if geography == home else rate
+            for geography, rate in past_regional.items()
+        )
 
     def layers(
         self, objects: int, requests_per_s: float, viewers: Viewers, *, origin_shield: bool = False
@@ -405,8 +446,7 @@ class PayAsYouGo:
     """Bytes and requests at the rates of the geography that serves the viewer.
 
     Origin Shield, if any, stands in the region of the bucket: every region the tool models has one.
-    It serves the bucket only; API calls pass it by. Every request from a regional cache to it is
-    billed, also from the regional cache in its own region, which AWS exempts: an upper bound.
+    It serves the bucket only; API calls pass it by.
     Source: Amazon CloudFront Developer Guide, "Using Amazon CloudFront Origin Shield" (2023-06).
     """
 
@@ -492,14 +532,14 @@ class PayAsYouGo:
     def _shield_usage(self, demand: Demand) -> tuple[Usage, ...]:
         if not self.origin_shield:
             return ()
-        past_regional, _ = self._past_caches(demand)
+        shielded, _ = self._past_caches(demand)
         meter = _meter(SHIELD, self.distribution.region_id)
         return meter_usage(
             meter,
             RESOURCE_NAME,
             demand.calendar,
-            past_regional,
-            "asset requests that miss the regional caches",
+            shielded,
+            "asset requests that miss the regional caches of other regions",
         )
 
     def footprint(self, demand: Demand, capacity: Capacity) -> Footprint:
@@ -507,7 +547,7 @@ class PayAsYouGo:
         return replace(Footprint.none(demand.days), origin_requests=read_only(past_all))
 
     def _past_caches(self, demand: Demand) -> tuple[FloatArray, FloatArray]:
-        return self.distribution.requests_past_regional_caches(
+        return self.distribution.requests_past_caches(
             demand, self.price_class, origin_shield=self.origin_shield
         )
 
@@ -526,7 +566,7 @@ class FlatRatePlan:
     Beyond the allowance performance may be reduced, so a month that goes beyond it breaks a limit.
     Price classes and Origin Shield do not apply. The plan includes the web ACL, the hosted zone with
     its queries, and a credit of S3 storage. Invalidations are not listed among what it includes and
-    stay billed. Source: see `PLANS`.
+    stay billed. Source: see `plans`.
     """
 
     distribution: Distribution
@@ -610,7 +650,7 @@ class FlatRatePlan:
         )
 
     def footprint(self, demand: Demand, capacity: Capacity) -> Footprint:
-        _, past_all = self.distribution.requests_past_regional_caches(demand, "All", origin_shield=False)
+        _, past_all = self.distribution.requests_past_caches(demand, "All", origin_shield=False)
         return replace(
             Footprint.none(demand.days),
             origin_requests=read_only(past_all),
@@ -760,8 +800,43 @@ def designs(scenario: Scenario, demand: Demand) -> tuple[TierDesign, ...]:
             for origin_shield in (False, True)
         ]
     if "flat_rate" in scenario.constraints.delivery:
-        found += [FlatRatePlan(distribution, plan) for plan in PLANS]
+        found += [FlatRatePlan(distribution, plan) for plan in plans()]
     return tuple(found)
 
 
-SERVICE = TierService(SERVICE_NAME, SERVICE_CODE, Role.DELIVERY, designs)
+PRICES = (
+    PriceNeed(
+        SERVICE_CODE,
+        (
+            r"DataTransfer-Out-O?Bytes",
+            r"Requests-(Tier1|Tier2-HTTPS|HTTP-Proxy|HTTPS-Proxy|HTTPS-Proxy-FLE)",
+        ),
+        place=Place.EDGE,
+    ),
+    PriceNeed(SERVICE_CODE, (r"Requests-OriginShield", r"Lambda-Edge-(Request|GB-Second)")),
+    PriceNeed(
+        SERVICE_CODE,
+        (
+            r"Executions-CloudFrontFunctions",
+            r"Invalidations",
+            r"KeyValueStore-(APIOperations|EdgeReads)",
+            r"RealTimeLog-KinesisDataStream",
+            r"SSL-Cert-Custom",
+            r"StaticIP-IPv[46]",
+        ),
+        place=Place.GLOBAL,
+    ),
+    PriceNeed(
+        PLAN_CODE,
+        (r"Free", r"Pro", r"Business", r"Premium( \d+ TB)?"),
+        place=Place.GLOBAL,
+        prefix="Global-CloudFrontPlan-",
+        terms=(FLAT_RATE,),
+        free=True,
+    ),
+)
+"""Source: AmazonCloudFront offer (2025-07-01); plan codes of the CloudFrontPlans offer (2026-09-11). How AWS
+codes the larger Premium plans is not known: their names follow the CloudFront pricing page.
+"""
+
+SERVICE = TierService(SERVICE_NAME, SERVICE_CODE, Role.DELIVERY, designs, PRICES)

@@ -21,6 +21,7 @@ from costmodel.capacity.provisioned import ProvisionedRun, follow_target
 from costmodel.capacity.result import Capacity, Latency, Limit
 from costmodel.demand.calendar import FloatArray
 from costmodel.demand.demand import Demand, FanOut, read_only
+from costmodel.pricing.need import PriceNeed
 from costmodel.pricing.price import PriceQuery
 from costmodel.scenario.model import Database, Scenario
 from costmodel.services._base import (
@@ -625,4 +626,19 @@ def _within_quota(units: float) -> float:
     return min(max(1.0, units), TABLE_QUOTA_UNITS_PER_S)
 
 
-SERVICE = TierService(name=SERVICE_NAME, code=SERVICE_CODE, role=Role.DATABASE, designs=designs)
+PRICES = (
+    PriceNeed(
+        SERVICE_CODE,
+        (
+            r"(IA-)?(Repl)?(Write|Read)(RequestUnits|CapacityUnit-Hrs)",
+            r"(IA-)?TimedStorage-ByteHrs",
+            r"Timed(Backup|PITR)Storage-ByteHrs",
+            r"(Export|Import|Restore)DataSize-Bytes",
+            r"ChangeDataCaptureUnits-Kinesis",
+            r"Streams-Requests",
+        ),
+    ),
+)
+"""Source: AmazonDynamoDB usage types as in infracost, internal/resources/aws/dynamodb_table.go (2026-05)."""
+
+SERVICE = TierService(SERVICE_NAME, SERVICE_CODE, Role.DATABASE, designs, PRICES)

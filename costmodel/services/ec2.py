@@ -23,6 +23,8 @@ from costmodel.capacity.result import Capacity, Limit
 from costmodel.demand.calendar import FloatArray
 from costmodel.demand.demand import Demand, read_only
 from costmodel.errors import Fault, ScenarioError, UnknownInstanceType
+from costmodel.pricing.need import PriceNeed
+from costmodel.pricing.offer import RESERVED
 from costmodel.pricing.price import ON_DEMAND, PriceQuery
 from costmodel.scenario.model import Api, Commitment, Database, Rendering, Scenario
 from costmodel.services._base import (
@@ -58,6 +60,15 @@ SERVICE_CATEGORY = "Compute"
 KB_PER_GB = BYTES_PER_GB / BYTES_PER_KB
 VOLUME_GB = 20
 """Root volume, gp3 with its included 3 000 IOPS. Engineering guess: system, application and logs."""
+IO2_METERS = (
+    (32_000, "EBS:VolumeP-IOPS.io2"),
+    (64_000, "EBS:VolumeP-IOPS.io2.tier2"),
+    (256_000, "EBS:VolumeP-IOPS.io2.tier3"),
+)
+"""How far up the provisioned IOPS of one io2 volume each meter goes; the last is the most a volume takes.
+
+Source: Amazon EBS pricing, io2 IOPS tiers (2024-07); Amazon EBS User Guide, io2 Block Express (2024-07).
+"""
 SYSTEM_MEMORY_GB = 1.0
 """Memory the system and the API keep for themselves beside a rendering job. Engineering guess."""
 CONNECTIONS_PER_VCPU = 10
@@ -389,6 +400,26 @@ def designs(scenario: Scenario, demand: Demand) -> tuple[Ec2Fleet, ...]:
     return tuple(found)
 
 
+def io2_iops(provisioned_iops: int) -> dict[str, int]:
+    """IOPS-months of one io2 volume for one month, by usage type.
+
+    Every volume climbs the tiers on its own: two volumes of 40 000 IOPS cost more than one of 80 000.
+    Raises ValueError for more IOPS than a volume can have, or fewer than none.
+
+    Source: see `IO2_METERS`.
+    """
+    most = IO2_METERS[-1][0]
+    if not 0 <= provisioned_iops <= most:
+        raise ValueError(f"an io2 volume has from 0 to {most:,} IOPS, not {provisioned_iops:,}")
+    billed = {}
+    below = 0
+    for end, usage_type in IO2_METERS:
+        if provisioned_iops > below:
+            billed[usage_type] = min(provisioned_iops, end) - below
+        below = end
+    return billed
+
+
 def _sizes_by_family(scenario: Scenario) -> list[list[InstanceType]]:
     """Instance types to look at for each allowed family, from small to large."""
     faults = []
@@ -448,4 +479,34 @@ def _database_gb(demand: Demand, database: Database) -> FloatArray:
     return (read_kb + write_kb) / KB_PER_GB
 
 
-SERVICE = TierService(SERVICE_NAME, SERVICE_CODE, Role.COMPUTE, designs)
+PRICES = (
+    PriceNeed(
+        SERVICE_CODE,
+        (r"BoxUsage:[a-z0-9-]+\.(?!metal)[a-z0-9]+",),
+        where=(
+            ("operatingSystem", ("Linux",)),
+            ("tenancy", ("Shared",)),
+            ("preInstalledSw", ("NA",)),
+            ("capacitystatus", ("Used",)),
+            ("operation", ("RunInstances",)),
+        ),
+        containing="BoxUsage:",
+        terms=(ON_DEMAND, RESERVED),
+    ),
+    PriceNeed(
+        SERVICE_CODE,
+        (
+            r"EBS:VolumeUsage\.(gp2|gp3|io2|piops|sc1|st1)",
+            r"EBS:VolumeP-IOPS\.(gp3|piops|io2|io2\.tier[23])",
+            r"EBS:VolumeP-Throughput\.gp3",
+            r"EBS:SnapshotUsage",
+        ),
+        containing="EBS:",
+    ),
+)
+"""Linux instances without licence, on shared hardware; block storage.
+
+Source: infracost, internal/resources/aws (2026-05); AWS lists the bands of io2 IOPS as products of their own.
+"""
+
+SERVICE = TierService(SERVICE_NAME, SERVICE_CODE, Role.COMPUTE, designs, PRICES)

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
+
 from costmodel.demand.calendar import Calendar, FloatArray
 from costmodel.demand.demand import Demand
+from costmodel.pricing.need import PriceNeed
 from costmodel.pricing.price import PriceQuery
 from costmodel.scenario.model import Scenario
 from costmodel.services._base import (
@@ -32,6 +35,14 @@ BUCKET_KEY_REQUEST_RATIO = 0.01
 Source: Amazon S3 User Guide, "Reducing the cost of SSE-KMS with Amazon S3 Bucket Keys" (2023-06): up
 to 99 percent fewer requests.
 """
+ROTATION_DAYS = 365
+BILLED_ROTATIONS = 2
+"""A key that rotates keeps its old material: the first and the second rotation add a key-month a month each,
+later ones nothing.
+
+Source: AWS KMS Developer Guide, "Rotating AWS KMS keys" (2023-06) for the year; AWS KMS pricing, "Key
+storage" (2026) for the price.
+"""
 DELETION_WINDOW_DAYS = 30
 """Days between the order to delete a key and its end; the default, 7 to 30.
 
@@ -41,7 +52,9 @@ Source: AWS KMS Developer Guide, "Deleting AWS KMS keys" (2023-06).
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """Symmetric customer-managed keys with yearly rotation; without any, AWS-owned keys are used."""
+    """Symmetric customer-managed keys with yearly rotation, made on the first simulated day; without any,
+    AWS-owned keys are used.
+    """
 
     region_id: str
     keys: int
@@ -70,25 +83,30 @@ class Keys:
         return {"customer_managed_keys": self.keys, "bucket_key": self.keys > 0}
 
     def usage(self, demand: Demand, footprint: Footprint) -> tuple[Usage, ...]:
-        """Key-months, requests of the tiers, and S3 reads thinned by the bucket key."""
+        """Key-months, requests of the tiers, and S3 reads thinned by the bucket key.
+
+        AWS-owned keys cost nothing, and what uses them counts no requests.
+        Source: AWS KMS Developer Guide, "AWS KMS concepts", AWS owned keys (2023-06).
+        """
         if self.keys == 0:
-            return self._requests(demand, footprint.kms_requests, "requests of the tiers")
+            return ()
+        calendar = demand.calendar
+        rotations = np.minimum(np.arange(calendar.days) // ROTATION_DAYS, BILLED_ROTATIONS)
         return (
             *self._meter(
                 ("Customer-managed keys", "KMS-Keys", "Keys"),
-                demand.calendar,
-                self.keys * demand.calendar.month_share_per_day,
-                f"{self.keys} keys x share of the month",
+                calendar,
+                self.keys * (1 + rotations) * calendar.month_share_per_day,
+                f"{self.keys} keys, and as many again after each of the first {BILLED_ROTATIONS} yearly"
+                " rotations, x share of the month",
             ),
-            *self._requests(
-                demand,
+            *self._meter(
+                ("Requests", "KMS-Requests", "Requests"),
+                calendar,
                 footprint.kms_requests + BUCKET_KEY_REQUEST_RATIO * footprint.origin_requests,
                 f"requests of the tiers + {BUCKET_KEY_REQUEST_RATIO:g} x S3 object requests (bucket key)",
             ),
         )
-
-    def _requests(self, demand: Demand, daily: FloatArray, formula: str) -> tuple[Usage, ...]:
-        return self._meter(("Requests", "KMS-Requests", "Requests"), demand.calendar, daily, formula)
 
     def _meter(
         self, kind: tuple[str, str, str], calendar: Calendar, daily: FloatArray, formula: str
@@ -117,4 +135,12 @@ def design(scenario: Scenario, footprint: Footprint) -> Keys:
     return Keys(scenario.region, scenario.security.kms_keys)
 
 
-SERVICE = PlatformService(SERVICE_NAME, SERVICE_CODE, Role.ENCRYPTION, design)
+PRICES = (
+    PriceNeed(
+        SERVICE_CODE,
+        (r"KMS-Keys", r"KMS-Requests(-Asymmetric|-GenerateDatakeyPair-(ECC|RSA))?"),
+    ),
+)
+"""Source: awskms offer, usage types as in infracost, internal/resources/aws/kms_key.go (2026-05)."""
+
+SERVICE = PlatformService(SERVICE_NAME, SERVICE_CODE, Role.ENCRYPTION, design, PRICES)

@@ -24,6 +24,7 @@ from costmodel.capacity.concurrency import (
 from costmodel.capacity.result import NO_LATENCY, Capacity, Limit
 from costmodel.demand.calendar import FloatArray
 from costmodel.demand.demand import Demand, read_only
+from costmodel.pricing.need import PriceNeed
 from costmodel.pricing.price import PriceQuery
 from costmodel.scenario.model import Api, Database, Rendering, Scenario
 from costmodel.services._base import (
@@ -73,6 +74,11 @@ Source: Application Load Balancer User Guide, Lambda functions as targets (2023-
 """
 UNRESERVABLE_CONCURRENCY = 100
 """Part of the account's quota that stays unreserved. Source: AWS Lambda Developer Guide, quotas (2023-10)."""
+PROVISIONED_STEP_S = 300
+"""Provisioned concurrency is billed from when it is switched on until it is switched off, in steps of 5 minutes.
+
+Source: AWS Lambda pricing, provisioned concurrency (2025-12).
+"""
 DATABASE_ROUND_TRIP_MS = 2.0
 """Time a function waits, and is billed, for one read or write of the database.
 
@@ -262,8 +268,8 @@ class LambdaFunction:
         """Requests and GB-seconds of both functions, and provisioned concurrency where there is any.
 
         Every duration is rounded up to a millisecond and every initialisation is billed. Requests
-        that are throttled are not billed. Provisioned concurrency is billed in steps of 5 minutes,
-        which whole days always fill; what runs on it has its own rate.
+        that are throttled are not billed. What runs on provisioned concurrency has its own rate,
+        without tiers and without a free allowance.
 
         Source: AWS Lambda pricing (2025-12); AWS Compute Blog, billing for the INIT phase (2025-04).
         """
@@ -305,7 +311,7 @@ class LambdaFunction:
         if not self.provisioned_concurrency:
             return usages
         seconds_per_day = HOURS_PER_DAY * MINUTES_PER_HOUR * SECONDS_PER_MINUTE
-        reserved_gb_s = self.provisioned_concurrency * memory_gb * seconds_per_day
+        reserved_gb_s = self.provisioned_concurrency * memory_gb * provisioned_billed_s(seconds_per_day)
         return (
             usages
             + self._usage(
@@ -420,6 +426,14 @@ class LambdaFunction:
         )
 
 
+def provisioned_billed_s(enabled_s: float) -> int:
+    """Seconds billed for provisioned concurrency that was on for `enabled_s`: every step begun is paid.
+
+    Source: see `PROVISIONED_STEP_S`.
+    """
+    return math.ceil(enabled_s / PROVISIONED_STEP_S) * PROVISIONED_STEP_S
+
+
 def designs(scenario: Scenario, demand: Demand) -> tuple[LambdaFunction, ...]:
     """Memory sizes x architectures, each on demand and with provisioned concurrency.
 
@@ -452,4 +466,15 @@ def designs(scenario: Scenario, demand: Demand) -> tuple[LambdaFunction, ...]:
     return tuple(found)
 
 
-SERVICE = TierService(SERVICE_NAME, SERVICE_CODE, Role.COMPUTE, designs)
+PRICES = (
+    PriceNeed(
+        SERVICE_CODE,
+        (
+            r"Request(-ARM)?",
+            r"Lambda-(GB-Second|Provisioned-Concurrency|Provisioned-GB-Second|Storage-GB-Second)(-ARM)?",
+        ),
+    ),
+)
+"""Source: AWSLambda offer, usage types as of 2026-10-01."""
+
+SERVICE = TierService(SERVICE_NAME, SERVICE_CODE, Role.COMPUTE, designs, PRICES)

@@ -34,6 +34,8 @@ from costmodel.capacity.relational import (
 from costmodel.capacity.result import Capacity, Latency, Limit
 from costmodel.demand.calendar import FloatArray
 from costmodel.demand.demand import Demand, read_only
+from costmodel.pricing.need import Distinction, PriceNeed
+from costmodel.pricing.offer import RESERVED
 from costmodel.pricing.price import ON_DEMAND, PriceQuery
 from costmodel.scenario.model import Database, Scenario
 from costmodel.services._base import (
@@ -333,10 +335,16 @@ class RdsInstance:
         return usages
 
     def _backups(self, demand: Demand) -> tuple[Usage, ...]:
+        """Backups of the primary, beyond as much as all instances have allocated in the region.
+
+        A standby's copy of the storage is not counted as allocated, which is never less than AWS charges.
+        Source: AWS Database Blog, "Demystifying Amazon RDS backup storage costs" (2023).
+        """
         stored_gb = demand.database_stored_gb
         days = self.work.backup_retention_days
         changed_gb = changed_gb_per_day(demand.daily(demand.writes), stored_gb, self.work)
-        charged_gb = np.maximum(0.0, stored_gb + changed_gb * days - self.allocated_gb(demand))
+        free_gb = self.allocated_gb(demand) * (1 + self.read_replicas)
+        charged_gb = np.maximum(0.0, stored_gb + changed_gb * days - free_gb)
         if not charged_gb.any():
             return ()
         return meter_usage(
@@ -344,7 +352,8 @@ class RdsInstance:
             self.resource_name,
             demand.calendar,
             charged_gb * demand.calendar.month_share_per_day,
-            f"(GB stored + {days} days x GB written a day - GB allocated, which is free) / days of the month",
+            f"(GB stored + {days} days x GB written a day - GB allocated to {1 + self.read_replicas} instance(s),"
+            " which is free) / days of the month",
         )
 
     def _meter(self, name: str, usage_type: str, unit: str) -> Meter:
@@ -520,4 +529,32 @@ def _sized(
     )
 
 
-SERVICE = TierService(name=SERVICE_NAME, code=SERVICE_CODE, role=Role.DATABASE, designs=designs)
+ANY_ENGINE = (("databaseEngine", ("Any", "MySQL", "PostgreSQL")),)
+PRICES = (
+    *(
+        PriceNeed(
+            SERVICE_CODE,
+            (r"(Instance|Multi-AZ)Usage:db\.[a-z0-9]+\.[a-z0-9]+",),
+            distinctions=(Distinction("engine", "databaseEngine", {engine: engine}),),
+            containing="Usage:db.",
+            terms=(ON_DEMAND, RESERVED),
+        )
+        for engine in ("MySQL", "PostgreSQL")
+    ),
+    PriceNeed(
+        SERVICE_CODE,
+        (
+            r"RDS:(Multi-AZ-)?(GP2-Storage|GP3-(Storage|PIOPS|Throughput)|PIOPS|PIOPS-Storage(-IO2)?)",
+            r"RDS:(StorageUsage|StorageIOUsage|ChargedBackupUsage|SnapshotExportToS3)",
+        ),
+        where=ANY_ENGINE,
+        containing="RDS:",
+    ),
+    PriceNeed(SERVICE_CODE, (r"RDS:ProxyUsage",), containing="RDS:"),
+)
+"""Instances of the two engines; storage, which AWS lists for any engine or for each alike.
+
+Source: infracost, internal/resources/aws/db_instance.go (2026-05).
+"""
+
+SERVICE = TierService(SERVICE_NAME, SERVICE_CODE, Role.DATABASE, designs, PRICES)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from costmodel.pricing.need import PriceNeed
 from costmodel.services import (
     aurora,
     cloudfront,
@@ -37,3 +38,8 @@ PLATFORM_SERVICES: tuple[PlatformService, ...] = (
     kms.SERVICE,
 )
 SERVICES: tuple[TierService | PlatformService, ...] = TIER_SERVICES + PLATFORM_SERVICES
+
+PRICE_NEEDS: tuple[PriceNeed, ...] = tuple(
+    dict.fromkeys(need for service in SERVICES for need in service.prices)
+)
+"""Everything any service is billed on: what to ask AWS's price list for."""

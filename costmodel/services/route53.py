@@ -9,6 +9,7 @@ import numpy as np
 
 from costmodel.demand.calendar import Calendar, FloatArray
 from costmodel.demand.demand import Demand
+from costmodel.pricing.need import Place, PriceNeed
 from costmodel.pricing.price import GLOBAL, PriceQuery
 from costmodel.scenario.model import Scenario
 from costmodel.services._base import (
@@ -156,4 +157,21 @@ def design(scenario: Scenario, footprint: Footprint) -> HostedZone:
     return HostedZone()
 
 
-SERVICE = PlatformService(SERVICE_NAME, SERVICE_CODE, Role.DNS, design)
+PRICES = (
+    PriceNeed(
+        SERVICE_CODE,
+        (
+            r"HostedZone",
+            r"(DNS|LBR|Geo|Cidr)-Queries",
+            r"Health-Check(-Option)?-(Non-)?AWS",
+            r"Traffic-Flow-Policy-Records",
+            r"Global-RRSets",
+        ),
+        place=Place.GLOBAL,
+    ),
+    PriceNeed(SERVICE_CODE, (r"Intra-AWS-DNS-Queries",), place=Place.GLOBAL, free=True),
+    PriceNeed(SERVICE_CODE, (r"ResolverNetworkInterface",), containing="ResolverNetworkInterface"),
+)
+"""Source: AmazonRoute53 offer, usage types as of 2026-10-01."""
+
+SERVICE = PlatformService(SERVICE_NAME, SERVICE_CODE, Role.DNS, design, PRICES)

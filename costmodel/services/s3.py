@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Decimal
 
 import numpy as np
 
 from costmodel.demand.calendar import Calendar, FloatArray
 from costmodel.demand.demand import Demand
+from costmodel.pricing.need import Distinction, PriceNeed
 from costmodel.pricing.price import PriceQuery
 from costmodel.scenario.model import Scenario
 from costmodel.services._base import (
@@ -32,9 +34,12 @@ from costmodel.services._base import (
     one_of,
     region_to_region,
 )
+from costmodel.units import BYTES_PER_GB, BYTES_PER_KB, QUANTITY_STEP
 
 SERVICE_NAME = "Amazon Simple Storage Service"
 SERVICE_CODE = "AmazonS3"
+ARCHIVE_CODE = "AmazonS3GlacierDeepArchive"
+"""Glacier Deep Archive is an offer of its own."""
 STORAGE = ("Standard storage", "TimedStorage-ByteHrs", "GB-Months")
 WRITES = ("PUT, COPY, POST and LIST requests", "Requests-Tier1", "Requests")
 READS = ("GET and other requests", "Requests-Tier2", "Requests")
@@ -50,6 +55,56 @@ ABORT_MULTIPART_DAYS = 7
 
 Source: AWS Trusted Advisor check reference, c1cj39rr6v (AWS Support User Guide, 2026 copy).
 """
+
+
+@dataclass(frozen=True, slots=True)
+class StorageClass:
+    """How a storage class counts what it holds."""
+
+    usage_type: str
+    """Meter of its storage, in GB-months."""
+    least_kb: int = 0
+    """A smaller object is billed as one of this size."""
+    least_days: int = 0
+    """An object deleted, overwritten or moved on earlier is billed for this long."""
+    archive_kb: int = 0
+    """Added to every object at the class's own rate: index and metadata."""
+    standard_kb: int = 0
+    """Added to every object at the Standard rate: its name, so that it can still be listed."""
+
+    def billed_gb_months(
+        self, objects: int, object_kb: Decimal, held_days: Decimal, days_of_month: int
+    ) -> dict[str, Decimal]:
+        """GB-months by usage type for `objects` of one size, written and gone after `held_days`.
+
+        Days of a shorter month are a larger share of it. Rounded half up to nine decimals.
+        """
+        days = max(held_days, Decimal(self.least_days))
+        own_kb = max(object_kb, Decimal(self.least_kb)) + self.archive_kb
+        billed = {self.usage_type: _gb_months(objects * own_kb, days, days_of_month)}
+        if self.standard_kb:
+            _, standard, _ = STORAGE
+            billed[standard] = _gb_months(objects * Decimal(self.standard_kb), days, days_of_month)
+        return billed
+
+
+STORAGE_CLASSES = {
+    "STANDARD": StorageClass("TimedStorage-ByteHrs"),
+    "STANDARD_IA": StorageClass("TimedStorage-SIA-ByteHrs", least_kb=128, least_days=30),
+    "ONEZONE_IA": StorageClass("TimedStorage-ZIA-ByteHrs", least_kb=128, least_days=30),
+    "GLACIER_IR": StorageClass("TimedStorage-GIR-ByteHrs", least_kb=128, least_days=90),
+    "GLACIER": StorageClass("TimedStorage-GlacierByteHrs", least_days=90, archive_kb=32, standard_kb=8),
+    "DEEP_ARCHIVE": StorageClass("TimedStorage-GDA-ByteHrs", least_days=180, archive_kb=32, standard_kb=8),
+}
+"""Storage classes by the name the S3 API gives them.
+
+Source: Amazon S3 pricing, storage, and Amazon S3 User Guide, "Using Amazon S3 storage classes" (2023-06).
+"""
+
+
+def _gb_months(kilobytes: Decimal, days: Decimal, days_of_month: int) -> Decimal:
+    gb_days = kilobytes * BYTES_PER_KB * days / BYTES_PER_GB
+    return (gb_days / days_of_month).quantize(QUANTITY_STEP, rounding=ROUND_HALF_UP)
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,4 +240,39 @@ def design(scenario: Scenario, footprint: Footprint) -> AssetBucket:
     )
 
 
-SERVICE = PlatformService(SERVICE_NAME, SERVICE_CODE, Role.STORAGE, design)
+TRANSITIONS = Distinction(
+    "transition",
+    "operation",
+    {
+        "S3-GDATransition": "Deep Archive",
+        "S3-GIRTransition": "GIR",
+        "S3-GlacierTransition": "Glacier Flexible",
+        "S3-INTTransition": "INT",
+        "S3-SIATransition": "Standard-IA",
+    },
+)
+PRICES = (
+    PriceNeed(
+        SERVICE_CODE,
+        (
+            r"TimedStorage-((GIR|SIA|ZIA|XZ|INT-(AA|AIA|DAA|FA|IA))-)?ByteHrs",
+            r"TimedStorage-GlacierByteHrs",
+            r"Requests-((GIR|INT|SIA|XZ|ZIA)-)?Tier[12]",
+            r"Retrieval-(GIR|SIA|ZIA)",
+            r"Monitoring-Automation-INT",
+        ),
+    ),
+    PriceNeed(SERVICE_CODE, (r"Requests-Tier[34]",), distinctions=(TRANSITIONS,)),
+    PriceNeed(SERVICE_CODE, (r"Requests-GLACIER-Tier1",), where=(("operation", ("PutObject",)),)),
+    PriceNeed(SERVICE_CODE, (r"Standard-Retrieval-Bytes",), where=(("operation", ("RestoreObject",)),)),
+    PriceNeed(ARCHIVE_CODE, (r"TimedStorage-GDA-ByteHrs",)),
+    PriceNeed(ARCHIVE_CODE, (r"Requests-GDA-Tier1",), where=(("operation", ("PutObject", "PostObject")),)),
+    PriceNeed(
+        ARCHIVE_CODE, (r"Standard-Retrieval-Bytes",), where=(("operation", ("DeepArchiveRestoreObject",)),)
+    ),
+)
+"""Source: AmazonS3 offer of eu-south-2 (2026-06-12); Amazon S3 User Guide, "AWS billing and usage reports for
+Amazon S3"; the offer of Glacier Deep Archive as in infracost, internal/resources/aws (2026-05).
+"""
+
+SERVICE = PlatformService(SERVICE_NAME, SERVICE_CODE, Role.STORAGE, design, PRICES)

@@ -13,6 +13,7 @@ import numpy as np
 
 from costmodel.demand.calendar import Calendar, FloatArray
 from costmodel.demand.demand import Demand
+from costmodel.pricing.need import PriceNeed
 from costmodel.pricing.price import PriceQuery
 from costmodel.scenario.model import Scenario
 from costmodel.services._base import (
@@ -112,4 +113,14 @@ def design(scenario: Scenario, footprint: Footprint) -> WebAcl:
     return WebAcl(scenario.security.waf, scenario.security.waf_rules)
 
 
-SERVICE = PlatformService(SERVICE_NAME, SERVICE_CODE, Role.FIREWALL, design)
+PRICES = (
+    PriceNeed(SERVICE_CODE, (r"WebACLV2",), units={"Month": "WebACL-Mo"}),
+    PriceNeed(SERVICE_CODE, (r"RuleV2",), units={"Month": "Rule-Mo"}),
+    PriceNeed(
+        SERVICE_CODE,
+        (r"RequestV2-Tier1", r"AMR-ATP", r"AMR-BotControl", r"AMR-BotControl-(Targeted-)?Request"),
+    ),
+)
+"""Source: awswaf offer, usage types and units as of 2026-09-14."""
+
+SERVICE = PlatformService(SERVICE_NAME, SERVICE_CODE, Role.FIREWALL, design, PRICES)

@@ -15,7 +15,7 @@ from costmodel.errors import ScenarioError
 from costmodel.pricing.book import PriceBook
 from costmodel.scenario.model import Scenario
 from costmodel.services import aurora
-from costmodel.services.aurora import AuroraCluster, AuroraServerless
+from costmodel.services.aurora import AuroraCluster, AuroraServerless, charged_backup_gb
 from costmodel.units import FOCUS_UNITS
 from shops.database import REGIONS, demand_of, quantities, shop, wave
 
@@ -42,7 +42,7 @@ def test_readers_share_reads_and_repeat_no_writes() -> None:
 def test_bill_of_a_standard_cluster() -> None:
     # 1 000 calls a minute, 43.2 M in November. 50 GB with 5 hot fit 12 GB of cache: 1 % of 2 reads and
     # 0.15 x 2.1 writes = 0.335 I/O a call = 14 472 000. Backups: 1.44 M calls x 0.15 KB = 0.205994 GiB a
-    # day, kept six days beyond the free first.
+    # day, kept seven days beside a free copy of the volume.
     scenario = shop()
     demand = demand_of(scenario, 1_000.0)
     design = cluster(scenario, readers=1)
@@ -51,7 +51,7 @@ def test_bill_of_a_standard_cluster() -> None:
         "database InstanceUsage:db.r7g.large": 1_440.0,
         "database Aurora:StorageUsage": pytest.approx(50.0),
         "database Aurora:StorageIOUsage": 14_472_000.0,
-        "database Aurora:BackupUsage": pytest.approx(6 * 1.44e6 * 0.15 / 2**20),
+        "database Aurora:BackupUsage": pytest.approx(7 * 1.44e6 * 0.15 / 2**20),
     }
 
 
@@ -63,6 +63,34 @@ def test_an_io_optimized_cluster_pays_no_io() -> None:
     assert bill["database InstanceUsageIOOptimized:db.r7g.2xl"] == 720.0
     assert bill["database Aurora:IO-OptimizedStorageUsage"] == pytest.approx(50.0)
     assert not any("StorageIOUsage" in name for name in bill)
+
+
+def test_the_published_example_of_backups_charged_over_a_week() -> None:
+    # Aurora User Guide, "Understanding Amazon Aurora backup storage usage": 90 GiB needed from before the
+    # week, 120 GiB of changes in it, and a volume of 150 GiB in the end: 90 + 120 - 150 = 60 GiB.
+    volumes = np.array([90.0, 100, 110, 125, 130, 140, 150, 150])
+    changes = np.array([0.0, 10, 0, 25, 20, 10, 25, 30])
+    assert charged_backup_gb(changes, volumes, 7)[-1] == 60.0
+    assert charged_backup_gb(changes, volumes, 1).tolist() == [0.0] * 8
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    st.lists(st.tuples(st.floats(0, 1e5), st.floats(0, 1)), min_size=1, max_size=60),
+    st.integers(2, 35),
+)
+def test_backups_are_charged_for_at_most_the_volumes_of_the_other_days(
+    days: list[tuple[float, float]], retention_days: int
+) -> None:
+    volumes = np.array([volume for volume, _ in days])
+    changes = volumes * np.array([changed for _, changed in days])
+    charged = charged_backup_gb(changes, volumes, retention_days)
+    assert charged.shape == volumes.shape
+    assert np.all(charged >= 0)
+    before = np.concatenate([np.full(retention_days, volumes[0]), volumes])
+    for day, gb in enumerate(charged):
+        assert gb <= before[day + 1 : day + retention_days].sum() * (1 + 1e-12) + 1e-9
+    assert np.all(charged_backup_gb(changes / 2, volumes, retention_days) <= charged)
 
 
 def test_serverless_bill_at_a_steady_load() -> None:

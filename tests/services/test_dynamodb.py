@@ -43,6 +43,20 @@ def test_published_unit_arithmetic() -> None:
     assert write_units(1, transactional=False) == 1
 
 
+@settings(max_examples=100, deadline=None)
+@given(st.floats(0.001, 400 * 1024), st.floats(0, 1e5))
+def test_units_are_whole_steps_that_never_fall(item_bytes: float, more_bytes: float) -> None:
+    """An item of n steps costs n units, so that units hold its bytes and one unit less does not."""
+    reads = read_units(item_bytes, consistent=True)
+    writes = write_units(item_bytes, transactional=False)
+    assert (reads - 1) * 4096 < item_bytes <= reads * 4096
+    assert (writes - 1) * 1024 < item_bytes <= writes * 1024
+    assert read_units(item_bytes, consistent=False) == reads / 2
+    assert write_units(item_bytes, transactional=True) == 2 * writes
+    assert read_units(item_bytes + more_bytes, consistent=True) >= reads
+    assert write_units(item_bytes + more_bytes, transactional=False) >= writes
+
+
 def test_units_of_a_call() -> None:
     # 2 reads of 2 KB: 20 % at 1, 80 % at 0.5 = 0.6 each. 0.15 writes of 1 KB: 10 % at 2, 90 % at 1 = 1.1 each;
     # an index takes 1 whatever the transaction.

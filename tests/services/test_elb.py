@@ -60,6 +60,20 @@ class TestCapacityUnits:
     def test_functions_fill_a_unit_with_less(self):
         assert units_of(ALB_UNITS["lambda"], 500, 30_000, 40, 1_600) == 100
 
+    @given(
+        load=st.lists(st.floats(0, 1e6), min_size=4, max_size=4),
+        at=st.integers(0, 3),
+        factor=st.floats(1, 10),
+        unit=st.sampled_from([*ALB_UNITS.values(), NLB_TCP_UNIT]),
+    )
+    def test_units_hold_every_dimension_and_more_load_never_needs_fewer(self, load, at, factor, unit):
+        """No dimension alone needs more than all of them together, and one of them needs as much."""
+        alone = [units_of(unit, *(x if i == j else 0.0 for j, x in enumerate(load))) for i in range(4)]
+        together = units_of(unit, *load)
+        assert together == max(alone)
+        more = [x * factor if i == at else x for i, x in enumerate(load)]
+        assert units_of(unit, *more) >= together
+
     def test_network_units_hold_more_connections(self):
         assert units_of(NLB_TCP_UNIT, 1_600, 100_000, 0.5, 9_999) == 2
 

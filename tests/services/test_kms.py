@@ -35,11 +35,22 @@ def test_quantities_by_hand() -> None:
     assert got["eu-west-1", "KMS-Requests"] == 151_500
 
 
-def test_without_own_keys_only_the_tiers_requests_remain() -> None:
+def test_keys_that_aws_owns_cost_nothing_and_count_no_requests() -> None:
     known = design(scenario_of(security={"kms_keys": 0}))
-    got = quantities(known.usage(demand_of(1.0), footprint_of(5_000.0)))
-    assert got == {("eu-west-1", "KMS-Requests"): Decimal(150_000)}
+    assert known.usage(demand_of(1.0), footprint_of(5_000.0)) == ()
     assert known.label == "AWS-owned keys"
+
+
+def test_the_first_two_yearly_rotations_add_a_key_month_each() -> None:
+    # From November 2026: the first rotation 365 days later, on 2027-11-01; the second after 730 days, on
+    # 2028-10-31, the last day of that month, because 2028 has a 29 February. 36 months see no third one.
+    known = design(scenario_of(security={"kms_keys": 2}), Footprint.none(1_096))
+    usages = known.usage(demand_of(1.0, months=36), footprint_of(0.0, 1_096))
+    months = [float(u.consumed_quantity) for u in usages if u.meter.query.usage_type == "KMS-Keys"]
+    assert months[:12] == pytest.approx([2.0] * 12)
+    assert months[12:23] == pytest.approx([4.0] * 11)
+    assert months[23] == pytest.approx(4.0 + 2.0 / 31)
+    assert months[24:] == pytest.approx([6.0] * 12)
 
 
 @settings(max_examples=25, deadline=None)

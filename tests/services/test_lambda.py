@@ -11,7 +11,7 @@ from costmodel.capacity.concurrency import cold_start_ratio
 from costmodel.demand.calendar import BillingPeriod, Calendar
 from costmodel.demand.demand import Demand, FanOut, read_only
 from costmodel.scenario.model import Scenario
-from costmodel.services.lambda_ import INIT_TIMES, SERVICE, LambdaFunction
+from costmodel.services.lambda_ import INIT_TIMES, SERVICE, LambdaFunction, provisioned_billed_s
 
 MINUTES = 30 * 1440
 DAY = 1440
@@ -121,6 +121,12 @@ class TestBilling:
             259_200_000 * call_ms / 1000, rel=1e-9
         )
         assert float(found["api", "Lambda-GB-Second"]) == pytest.approx(0, abs=1e-3)
+
+    @given(st.integers(0, 10**7))
+    def test_provisioned_concurrency_is_billed_in_whole_steps(self, enabled_s):
+        seconds = provisioned_billed_s(enabled_s)
+        assert seconds % 300 == 0
+        assert enabled_s <= seconds < enabled_s + 300
 
     def test_a_step_bills_its_initialisations(self):
         """From 1 000 to 4 000 calls/s: 20.5 to 82 busy, (82 + 3 sqrt 82) - (20.5 + 3 sqrt 20.5) = 75.08 starts."""

@@ -139,6 +139,15 @@ def test_bought_iops_and_excess_backups_are_billed() -> None:
     assert "database RDS:GP3-Throughput" not in bill
 
 
+def test_backups_are_free_up_to_what_every_instance_has_allocated() -> None:
+    # As above, with 5 850 GB of backups: two replicas bring the free part from 434 to 3 x 434 = 1 302 GB.
+    scenario = shop(database={"backup_retention_days": 14})
+    demand = demand_of(scenario, 6e6, 390.0)
+    design = instance(scenario, storage_gb=434.0, read_replicas=2)
+    bill = quantities(design.usage(demand, design.simulate(demand)))
+    assert bill["database RDS:ChargedBackupUsage"] == pytest.approx(390 + 14 * 390 - 1_302)
+
+
 def test_reservations_change_the_term_and_sizes_are_abbreviated() -> None:
     scenario = shop()
     demand = demand_of(scenario, 60.0)

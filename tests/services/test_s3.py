@@ -14,7 +14,7 @@ from costmodel.demand.calendar import BillingPeriod, Calendar
 from costmodel.pricing.book import PriceBook
 from costmodel.scenario.model import Scenario
 from costmodel.services._base import Footprint, PlatformDesign
-from costmodel.services.s3 import SERVICE, less_credit
+from costmodel.services.s3 import SERVICE, STORAGE_CLASSES, less_credit
 from costmodel.units import FOCUS_UNITS
 from shops.platform import REGIONS, demand_of, quantities, scenario_of
 
@@ -83,6 +83,30 @@ def test_credit_counts_the_month_not_the_day() -> None:
     assert left[:30].sum() == pytest.approx(20.0)
     assert left[30:].sum() == pytest.approx(50.0)
     assert left[:15].sum() == 0
+
+
+@given(
+    name=st.sampled_from(sorted(STORAGE_CLASSES)),
+    objects=st.integers(0, 10**9),
+    object_kb=st.decimals(0, 10**6, places=3),
+    held_days=st.decimals(0, 400, places=2),
+    factor=st.integers(1, 5),
+    month=st.integers(28, 31),
+)
+def test_a_storage_class_never_bills_less_than_it_holds_nor_less_for_more(
+    name: str, objects: int, object_kb: Decimal, held_days: Decimal, factor: int, month: int
+) -> None:
+    storage_class = STORAGE_CLASSES[name]
+    held = STORAGE_CLASSES["STANDARD"].billed_gb_months(objects, object_kb, held_days, month)
+    billed = storage_class.billed_gb_months(objects, object_kb, held_days, month)
+    assert billed[storage_class.usage_type] >= held["TimedStorage-ByteHrs"]
+    assert len(billed) == (2 if storage_class.standard_kb else 1)
+    for more in (
+        storage_class.billed_gb_months(objects * factor, object_kb, held_days, month),
+        storage_class.billed_gb_months(objects, object_kb * factor, held_days, month),
+        storage_class.billed_gb_months(objects, object_kb, held_days * factor, month),
+    ):
+        assert all(more[meter] >= quantity for meter, quantity in billed.items())
 
 
 @settings(max_examples=25, deadline=None)
