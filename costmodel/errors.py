@@ -4,13 +4,46 @@
     ├── FaultyInput                lists every fault of one document at once
     │   ├── ScenarioError          a scenario or trace that cannot be used
     │   ├── UsageFileError         a plain usage file that cannot be priced
+    │   ├── RatesFileError         a file of own rates that cannot be read
     │   ├── RunFileError           a saved run that cannot be read back
     │   ├── BillFileError          an actual bill that cannot be read
     │   └── FindingsError          saved Trusted Advisor output that cannot be read
     ├── PriceError
     │   ├── PriceNotFound          nobody published a price for this
     │   ├── AmbiguousPrice         more than one price answers the query
-    │   └── PriceCacheCorrupt      a price file does not match its checksum or its format
+    │   ├── PriceCacheCorrupt      a price file does not match its checksum or its format
+    │   ├── PriceFileCorrupt       a price list file from AWS is cut short, malformed or of another kind
+    │   ├── PriceFileNotFound      AWS publishes no such price list: unknown service, region or date
+    │   ├── OlderPriceFile         AWS offers an older edition than the one at hand
+    │   ├── DownloadFailed         a price list file cannot be fetched
+    │   ├── PriceBookNotFound      no price book of that date or in that folder
+    │   ├── OlderPrices            prices to be cached are older than those at hand
+    │   ├── PriceBookUnsound       a bill made with the price book may be wrong
+    │   ├── RefreshIncomplete      some of the prices asked for could not be refreshed
+    │   ├── PricesWithdrawn        AWS lists too little of what the price book has
+    │   ├── PricesTooOld           a price in the result is older than the user allows
+    │   ├── PriceCacheUnwritable   the price cache cannot be written; what it held is still there
+    │   ├── PriceListFault         what AWS lists cannot be used as a price
+    │   │   ├── MalformedListing   an answer is no price list product, or of an unknown format
+    │   │   ├── NothingOffered     AWS lists nothing for something that is needed
+    │   │   ├── NoOnDemandTerm     a needed product has no on-demand term
+    │   │   ├── ConflictingPrices  several products answer one query with different prices
+    │   │   ├── BrokenTiers        tiers overlap, leave a gap or end
+    │   │   ├── UnusableUnit       a price counts in a unit that is unknown or not the one before
+    │   │   ├── OtherCurrency      a price is not in US dollars
+    │   │   ├── PlaceholderPrice   the only price listed is 0
+    │   │   └── AllowanceChanged   a free allowance is not the one the price book has
+    │   └── PriceApiError          AWS does not answer a question about prices
+    │       ├── NoCredentials      no AWS credentials on this machine
+    │       ├── CredentialsExpired the credentials or the session behind them have expired
+    │       ├── CredentialsInvalid AWS does not know the credentials, or their signature is wrong
+    │       ├── AccessDenied       the credentials lack an IAM action
+    │       ├── ClockSkewed        this machine's clock is off
+    │       ├── ApiThrottled       AWS asks to slow down, again and again
+    │       ├── ApiUnreachable     no connection to the endpoint
+    │       ├── UnknownOffer       AWS has no price list of that service, or not in that region
+    │       ├── RequestRefused     AWS does not accept the question
+    │       └── ApiFailed          any other failure on AWS's side
     ├── UnknownInstanceType        no such EC2 instance type, family or database class
     ├── UnitMismatch               a meter and its price count in different units
     ├── Infeasible                 no candidate meets the objectives; exit code 3
@@ -22,7 +55,7 @@ that the run as a whole has no answer.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -78,6 +111,10 @@ class UsageFileError(FaultyInput):
     """A plain usage file cannot be priced."""
 
 
+class RatesFileError(FaultyInput):
+    """A file of own rates cannot be read."""
+
+
 class RunFileError(FaultyInput):
     """A saved run cannot be read back."""
 
@@ -104,6 +141,184 @@ class AmbiguousPrice(PriceError):
 
 class PriceCacheCorrupt(PriceError):
     """A price file does not match its checksum or cannot be parsed."""
+
+
+class PriceFileCorrupt(PriceError):
+    """A price list file is cut short, malformed, or not the file it should be."""
+
+    def __init__(self, path: Path | str, place: str, problem: str) -> None:
+        super().__init__(
+            f"{path}, {place}: {problem}. Nothing of it is used; fetch it again with `costmodel prices refresh`."
+        )
+
+
+class PriceFileNotFound(PriceError):
+    """AWS publishes no such price list."""
+
+
+class OlderPriceFile(PriceError):
+    """AWS offers an older edition of a price list than the one at hand."""
+
+    def __init__(self, name: str, offered: str, held: str) -> None:
+        super().__init__(
+            f"{name}: AWS offers edition {offered}, older than edition {held} at hand. The prices stay as they are; "
+            "try again later."
+        )
+
+
+class DownloadFailed(PriceError):
+    """A price list file cannot be fetched. What arrived is kept, so that the next try can go on."""
+
+    def __init__(self, url: str, problem: str, next_step: str) -> None:
+        super().__init__(f"cannot fetch {url.partition('?')[0]}: {problem}. {next_step}")
+
+
+class PriceBookNotFound(PriceError):
+    """No price book of that date, or in that folder."""
+
+
+class OlderPrices(PriceError):
+    """Prices to be cached are older than those they would replace."""
+
+    def __init__(self, older: Mapping[str, str]) -> None:
+        self.paths = tuple(older)
+        """Files of the price folder that would go back in time."""
+        listed = "; ".join(f"{path} {what}" for path, what in older.items())
+        super().__init__(
+            f"older than the prices at hand: {listed}. The cache stays as it is. "
+            "Compare with: costmodel prices status"
+        )
+
+
+class PriceBookUnsound(PriceError):
+    """A price book has faults that may make a bill wrong."""
+
+
+class RefreshIncomplete(PriceError):
+    """Some of the prices asked for could not be refreshed; they stay as they were."""
+
+    def __init__(self, failures: Mapping[str, str]) -> None:
+        listed = "\n".join(f"  - {subject}: {problem}" for subject, problem in failures.items())
+        super().__init__(f"{len(failures)} of the things asked for stay as they were:\n{listed}")
+
+
+class PricesWithdrawn(PriceError):
+    """AWS lists too little of what the price book has: a wrong answer rather than a withdrawal."""
+
+    def __init__(self, path: str, gone: int, held: int, example: str) -> None:
+        super().__init__(
+            f"{path}: AWS no longer lists {gone} of {held} prices, such as {example}. The prices at hand stay. "
+            "If AWS did withdraw them, costmodel needs an update; else try again later."
+        )
+
+
+class PricesTooOld(PriceError):
+    """A price in the result is older than the user allows."""
+
+
+class PriceCacheUnwritable(PriceError):
+    """The price cache cannot be written. What it held before is untouched."""
+
+    def __init__(self, folder: Path, reason: str) -> None:
+        super().__init__(
+            f"cannot write the price cache {folder}: {reason}. The prices at hand are as they were. "
+            "Make room there, or name another folder in COSTMODEL_CACHE_DIR."
+        )
+
+
+class PriceListFault(PriceError):
+    """Base of what can be wrong with AWS's own price list. Nothing of it is used."""
+
+    NEXT_STEP = (
+        "The prices at hand stay as they are. Try again later; if it stays so, AWS has changed its price list "
+        "and costmodel needs an update."
+    )
+
+    def __init__(self, subject: str, problem: str) -> None:
+        super().__init__(f"{subject}: {problem}. {self.NEXT_STEP}")
+
+
+class MalformedListing(PriceListFault):
+    """An answer is no price list product, or of a format that is not known."""
+
+
+class NothingOffered(PriceListFault):
+    """AWS lists nothing for something that is needed."""
+
+
+class NoOnDemandTerm(PriceListFault):
+    """A needed product cannot be bought on demand."""
+
+
+class ConflictingPrices(PriceListFault):
+    """Several products answer one query, and their prices differ."""
+
+
+class BrokenTiers(PriceListFault):
+    """Tiers overlap, contradict one another, leave a gap, or end."""
+
+
+class UnusableUnit(PriceListFault):
+    """A price counts in a unit that is unknown, or in another one than before."""
+
+
+class OtherCurrency(PriceListFault):
+    """A price is not in US dollars."""
+
+
+class PlaceholderPrice(PriceListFault):
+    """The only price listed is 0, for something AWS charges."""
+
+
+class AllowanceChanged(PriceListFault):
+    """A free allowance is not the one the price book has."""
+
+
+class PriceApiError(PriceError):
+    """Base of what keeps AWS from answering a question about prices."""
+
+    def __init__(self, operation: str, problem: str, next_step: str) -> None:
+        super().__init__(f"AWS {operation}: {problem}. {next_step}")
+
+
+class NoCredentials(PriceApiError):
+    """No AWS credentials on this machine."""
+
+
+class CredentialsExpired(PriceApiError):
+    """The credentials or the session behind them have expired."""
+
+
+class CredentialsInvalid(PriceApiError):
+    """AWS does not know the credentials, or their signature is wrong."""
+
+
+class AccessDenied(PriceApiError):
+    """The credentials lack an IAM action."""
+
+
+class ClockSkewed(PriceApiError):
+    """This machine's clock is too far from AWS's."""
+
+
+class ApiThrottled(PriceApiError):
+    """AWS asked to slow down at every attempt."""
+
+
+class ApiUnreachable(PriceApiError):
+    """No connection to the endpoint, or it broke."""
+
+
+class UnknownOffer(PriceApiError):
+    """AWS has no price list of that service, or not in that region."""
+
+
+class RequestRefused(PriceApiError):
+    """AWS does not accept the question."""
+
+
+class ApiFailed(PriceApiError):
+    """Any other failure on AWS's side."""
 
 
 class UnknownInstanceType(CostModelError):

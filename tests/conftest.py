@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import os
+import shutil
 import socket
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -13,6 +16,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--rewrite-golden", action="store_true", help="write the golden files anew; read their diff"
     )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Price books and indexes of the tests go to a folder of their own, never to the user's."""
+    folder = tempfile.mkdtemp(prefix="costmodel-tests-")
+    os.environ["COSTMODEL_CACHE_DIR"] = folder
+    config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
 
 
 @pytest.fixture(autouse=True)

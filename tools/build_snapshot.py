@@ -22,6 +22,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from costmodel.errors import CostModelError
+from costmodel.pricing.places import EDGE_PREFIXES, edge_id, without_prefix
 from costmodel.pricing.price import ON_DEMAND
 from costmodel.pricing.snapshot import (
     ALLOWANCE_COLUMNS,
@@ -29,9 +30,15 @@ from costmodel.pricing.snapshot import (
     DISCOUNTS,
     FREE_TIER,
     MANIFEST,
+    PLAN_ALLOWANCE_COLUMNS,
+    PLAN_ALLOWANCES,
     PRICE_COLUMNS,
     PRICES,
     RESERVED,
+    SAVINGS_PLAN_COLUMNS,
+    SAVINGS_PLANS,
+    SPOT_SAVING_COLUMNS,
+    SPOT_SAVINGS,
     WITHOUT_END,
     Manifest,
     Part,
@@ -42,48 +49,76 @@ from costmodel.pricing.snapshot import (
 )
 from costmodel.units import FOCUS_UNITS
 
-REGION_PREFIXES = {
-    "us-east-1": "USE1",
-    "us-west-2": "USW2",
-    "eu-west-1": "EU",
-    "eu-central-1": "EUC1",
-    "ap-southeast-1": "APS1",
-    "ap-northeast-1": "APN1",
-    "ap-south-1": "APS3",
-    "sa-east-1": "SAE1",
-}
-"""The eight regions of the snapshot and the prefix each puts before its usage types."""
+REGIONS = (
+    *("us-east-1", "us-west-2", "eu-west-1", "eu-central-1"),
+    *("ap-southeast-1", "ap-northeast-1", "ap-south-1", "sa-east-1"),
+)
+"""The eight regions of the snapshot."""
 
 ORIGIN_SHIELD_REGIONS = {
-    "US East (N. Virginia)": ("us-east-1", "USE1"),
-    "US East (Ohio)": ("us-east-2", "USE2"),
-    "US West (N. California)": ("us-west-1", "USW1"),
-    "US West (Oregon)": ("us-west-2", "USW2"),
-    "EU (Ireland)": ("eu-west-1", "EU"),
-    "EU (London)": ("eu-west-2", "EUW2"),
-    "EU (Frankfurt)": ("eu-central-1", "EUC1"),
-    "Asia Pacific (Mumbai)": ("ap-south-1", "APS3"),
-    "Asia Pacific (Seoul)": ("ap-northeast-2", "APN2"),
-    "Asia Pacific (Singapore)": ("ap-southeast-1", "APS1"),
-    "Asia Pacific (Sydney)": ("ap-southeast-2", "APS2"),
-    "Asia Pacific (Tokyo)": ("ap-northeast-1", "APN1"),
-    "South America (Sao Paulo)": ("sa-east-1", "SAE1"),
+    "US East (N. Virginia)": "us-east-1",
+    "US East (Ohio)": "us-east-2",
+    "US West (N. California)": "us-west-1",
+    "US West (Oregon)": "us-west-2",
+    "EU (Ireland)": "eu-west-1",
+    "EU (London)": "eu-west-2",
+    "EU (Frankfurt)": "eu-central-1",
+    "Asia Pacific (Mumbai)": "ap-south-1",
+    "Asia Pacific (Seoul)": "ap-northeast-2",
+    "Asia Pacific (Singapore)": "ap-southeast-1",
+    "Asia Pacific (Sydney)": "ap-southeast-2",
+    "Asia Pacific (Tokyo)": "ap-northeast-1",
+    "South America (Sao Paulo)": "sa-east-1",
 }
-"""Location of a CloudFront Origin Shield row -> region code and usage-type prefix."""
+"""Location of a CloudFront Origin Shield row -> region code."""
 
-EDGE_PREFIXES = {
-    "United States": "US",
-    "Canada": "CA",
-    "Europe": "EU",
-    "Japan": "JP",
-    "Australia": "AU",
-    "Asia Pacific": "AP",
-    "India": "IN",
-    "South America": "SA",
-    "Middle East": "ME",
-    "South Africa": "ZA",
+USAGE_TYPES = {
+    ("AWSDataTransfer", "Transfer from AWS origin to CloudFront"): "CloudFront-Out-Bytes",
+    ("AmazonRDS", "Snapshot export to S3"): "RDS:SnapshotExportToS3",
+    ("AmazonRDS", "io2 storage Multi-AZ"): "RDS:Multi-AZ-PIOPS-Storage-IO2",
+    ("AmazonRoute53", "IP-based routing queries"): "Cidr-Queries",
+    ("AmazonRoute53", "Resolver endpoint ENI-hour"): "ResolverNetworkInterface",
+    ("AmazonRoute53", "Resource record set above 10000 per zone"): "Global-RRSets",
+    ("AmazonRoute53", "Traffic flow policy record-month"): "Traffic-Flow-Policy-Records",
+    ("AmazonS3", "Express One Zone GET"): "Requests-XZ-Tier2",
+    ("AmazonS3", "Express One Zone PUT"): "Requests-XZ-Tier1",
+    ("AmazonS3", "Express One Zone storage"): "TimedStorage-XZ-ByteHrs",
+    ("AmazonS3GlacierDeepArchive", "Deep Archive PUT"): "Requests-GDA-Tier1",
+    ("AmazonVPC", "Transit gateway VPC attachment"): "TransitGateway-Hours",
+    ("AmazonVPC", "Transit gateway data"): "TransitGateway-Bytes",
+    ("awswaf", "Account takeover prevention subscription"): "AMR-ATP",
+    ("awswaf", "Bot Control common requests (first 10M free)"): "AMR-BotControl-Request",
+    ("awswaf", "Bot Control subscription"): "AMR-BotControl",
+    ("awswaf", "Bot Control targeted requests (first 1M free)"): "AMR-BotControl-Targeted-Request",
 }
-"""CloudFront edge geography -> usage-type prefix."""
+"""(service, dimension) of rows without a usage type -> AWS's usage type, without prefix.
+
+Source: Amazon S3 User Guide, "AWS billing and usage reports for Amazon S3" (XZ, GDA, CloudFront-Out-Bytes);
+notes on the price lists of AmazonRoute53 (2026-10-01: Cidr-Queries, Global-RRSets; 2026-09-24: the others),
+awswaf (2026-09-14) and AmazonRDS (2026), found in public repositories; AWS Cost and Usage Report user queries
+(TransitGateway-Hours, TransitGateway-Bytes).
+"""
+
+OWN_NAMES = {
+    (
+        "AWSLambda",
+        "Response streaming bytes beyond 6 MB per request (100 GB/month free)",
+    ): "response-streaming-bytes-beyond-6-mb-per-request",
+}
+"""Rows whose usage type could not be found out, but that bills are made of: a name of our own. AWS's price list
+does not answer to it, so a refresh keeps the snapshot's price.
+"""
+
+LEFT_OUT = {
+    ("AmazonRDS", "Aurora Global Database replicated write I/O"): "AWS's usage type is not known",
+    (
+        "AmazonRoute53",
+        "Resolver endpoint queries",
+    ): "the rate beyond the first 1 G a month is not in the source",
+    ("awswaf", "CAPTCHA attempts"): "AWS's usage type is not known",
+    ("awswaf", "Challenge responses served"): "AWS's usage type is not known",
+}
+"""Rows that no service is billed on and that AWS's price list could not refresh -> why they are left out."""
 
 ENGINES = ("Aurora PostgreSQL", "Aurora MySQL", "PostgreSQL", "MySQL")
 ENGINE_USAGE = ("InstanceUsage", "Multi-AZUsage", "Aurora:ServerlessV2")
@@ -93,14 +128,10 @@ BANDS = {
     ("AmazonEC2", "EBS:VolumeP-IOPS.io2"): "io2 IOPS, first 32,000 of a volume",
     ("AmazonEC2", "EBS:VolumeP-IOPS.io2.tier2"): "io2 IOPS, 32,000 to 64,000 of a volume",
     ("AmazonEC2", "EBS:VolumeP-IOPS.io2.tier3"): "io2 IOPS, above 64,000 of a volume",
-    ("AmazonRoute53", "resource-record-set-above-10000-per-zone"): "Resource record set above 10000 per zone",
-    (
-        "AmazonRoute53",
-        "resolver-endpoint-queries",
-    ): "Resolver endpoint queries (rate of the first 1 G a month; the source has none beyond)",
+    ("AmazonRoute53", "Global-RRSets"): "Resource record set above 10000 per zone",
 }
 """Usage types with bounds that are no steps of a monthly ladder: a band per volume or per zone has
-a usage type of its own and counts from 0; a known first step stands for what lies beyond it."""
+a usage type of its own and counts from 0."""
 
 SOURCE_COLUMNS = (
     "service",
@@ -127,17 +158,6 @@ SPOT_COLUMNS = (
 SPOT_TABLE = "ec2_spot_savings.csv"
 OTHER_TABLES = frozenset({"ec2_specs.csv"})
 """Tables that hold no prices."""
-
-SPOT_FILE_COLUMNS = (
-    "region_id",
-    "instance_type",
-    "savings_percent",
-    "interruption_frequency",
-    "source",
-    "as_of",
-)
-SAVINGS_PLAN_COLUMNS = ("plan", "applies_to", "term", "discount_percent", "source", "as_of")
-PLAN_ALLOWANCE_COLUMNS = ("plan", "allowance", "unit", "quantity", "source", "as_of")
 
 NOTE = (
     "List prices in USD without tax. Bare-metal instance types are left out: their published prices differ "
@@ -315,10 +335,14 @@ ALLOWANCE_RULES = (
         note="Basic health checks of AWS endpoints; optional features cost extra.",
     ),
     AllowanceRule(
-        "waf-bot-control-common", "awswaf", ("bot-control-common-requests",), "Requests", per_region=True
+        "waf-bot-control-common", "awswaf", ("AMR-BotControl-Request",), "Requests", per_region=True
     ),
     AllowanceRule(
-        "waf-bot-control-targeted", "awswaf", ("bot-control-targeted-requests",), "Requests", per_region=True
+        "waf-bot-control-targeted",
+        "awswaf",
+        ("AMR-BotControl-Targeted-Request",),
+        "Requests",
+        per_region=True,
     ),
 )
 
@@ -392,9 +416,9 @@ def build(source_dir: Path, output_dir: Path) -> None:
     parts = [
         *_partitions(prices + plan_prices),
         Part(FREE_TIER, ALLOWANCES, ALLOWANCE_COLUMNS, _allowances(evidence, prices)),
-        Part("plan_allowances.csv", ALLOWANCES, PLAN_ALLOWANCE_COLUMNS, plan_allowances),
-        Part("savings_plans.csv", DISCOUNTS, SAVINGS_PLAN_COLUMNS, _savings_plans(by_term["savings"])),
-        Part("spot_savings.csv", DISCOUNTS, SPOT_FILE_COLUMNS, _without_duplicates(spot, 2)),
+        Part(PLAN_ALLOWANCES, ALLOWANCES, PLAN_ALLOWANCE_COLUMNS, plan_allowances),
+        Part(SAVINGS_PLANS, DISCOUNTS, SAVINGS_PLAN_COLUMNS, _savings_plans(by_term["savings"])),
+        Part(SPOT_SAVINGS, DISCOUNTS, SPOT_SAVING_COLUMNS, _without_duplicates(spot, 2)),
     ]
     _replace(output_dir, parts)
 
@@ -404,16 +428,18 @@ def _price_rows(path: Path) -> Iterable[PriceRow]:
         usage_type = record["usage_type"]
         if ".metal" in usage_type:
             continue
-        region_id, prefix = _region(place, record["region"], usage_type)
-        usage_type = usage_type.removeprefix(f"{prefix}-").removeprefix(f"{region_id}-")
         dimension = record["dimension"]
+        if (record["service"], dimension) in LEFT_OUT:
+            continue
+        region_id, prefixing = _region(place, record["region"], usage_type)
+        usage_type = without_prefix(usage_type, prefixing) or _usage_type(place, record)
         if record["unit"] not in FOCUS_UNITS and record["unit"] != "discount_percent":
             raise SourceFault(f"{place}: unknown unit {record['unit']!r}; add it to costmodel/units.py")
         yield PriceRow(
             place=place,
             service_code=record["service"],
             region_id=region_id,
-            usage_type=usage_type or _slug(dimension),
+            usage_type=usage_type,
             attributes=_attributes(place, record["service"], usage_type, dimension),
             term=record["term"],
             description=dimension,
@@ -461,23 +487,24 @@ def _records(path: Path, columns: Sequence[str]) -> Iterable[tuple[str, dict[str
 
 
 def _region(place: str, region: str, usage_type: str) -> tuple[str, str]:
-    """Region id of the snapshot and the usage-type prefix that belongs to it."""
-    if region in ("global", "any"):
-        return region, ""
-    if region in REGION_PREFIXES:
-        return region, REGION_PREFIXES[region]
+    """Region id of the snapshot, and the place whose prefix may stand before the usage type."""
+    if region in ("global", "any") or region in REGIONS:
+        return region, region
     location = region.removeprefix("edge:")
     if location in EDGE_PREFIXES:
-        return "edge:" + location.lower().replace(" ", "_"), EDGE_PREFIXES[location]
+        return edge_id(location), location
     if location in ORIGIN_SHIELD_REGIONS and usage_type.endswith("OriginShield"):
-        return ORIGIN_SHIELD_REGIONS[location]
-    raise SourceFault(f"{place}: unknown region {region!r}; known are {', '.join(REGION_PREFIXES)}")
+        return ORIGIN_SHIELD_REGIONS[location], ORIGIN_SHIELD_REGIONS[location]
+    raise SourceFault(f"{place}: unknown region {region!r}; known are {', '.join(REGIONS)}")
 
 
-def _slug(dimension: str) -> str:
-    """A usage type for a row without one: `Snapshot export to S3` becomes `snapshot-export-to-s3`."""
-    plain = re.sub(r"\([^)]*\)", "", dimension).lower()
-    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")
+def _usage_type(place: str, record: dict[str, str]) -> str:
+    """The usage type of a row that states none; empty for an allowance, which has none."""
+    key = record["service"], record["dimension"]
+    found = USAGE_TYPES.get(key) or OWN_NAMES.get(key)
+    if found is None and record["term"] != "FreeTier":
+        raise SourceFault(f"{place}: no usage type; name it in USAGE_TYPES, or leave the row out in LEFT_OUT")
+    return found or ""
 
 
 def _attributes(place: str, service_code: str, usage_type: str, dimension: str) -> str:
@@ -686,7 +713,7 @@ def _manifest(parts: Iterable[Part]) -> Manifest:
     priced = {entry.region_id for entry in entries if entry.kind == PRICES}
     return Manifest(
         book_date=max(entry.newest_as_of for entry in entries),
-        regions=tuple(region for region in REGION_PREFIXES if region in priced),
+        regions=tuple(region for region in REGIONS if region in priced),
         note=NOTE,
         files=tuple(entries),
     )

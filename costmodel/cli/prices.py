@@ -8,6 +8,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from costmodel.cli.books import (
+    MaxPriceAgeOption,
+    PricesOption,
+    age_days,
+    check_ages,
+    clock_problem,
+    open_book,
+    warn,
+)
 from costmodel.cli.console import Format, messages, print_result, table_of, write_json
 
 if TYPE_CHECKING:
@@ -15,7 +24,9 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from costmodel.pricing.book import PriceBook
+    from costmodel.pricing.commitment import Commitment, CommittedPrice
     from costmodel.pricing.price import Price
+    from costmodel.pricing.shelf import Choice, Copy
 
 app = typer.Typer(help="Look into the price book.", no_args_is_help=True)
 
@@ -24,21 +35,25 @@ SHOWN_PRICES = 20
 
 @app.command("status")
 def status(
+    prices: PricesOption = None,
     output: Annotated[Format, typer.Option("--format", help="How to print the status.")] = Format.TABLE,
 ) -> None:
     """Say which prices are at hand and how old they are.
 
-    Also checks every price file against its checksum.
+    Lists every price book, says which one is in force and why, and checks its files against their checksums.
     """
-    from costmodel.pricing.book import PriceBook
+    from costmodel.pricing.shelf import Shelf
 
-    book = PriceBook.shipped()
+    shelf = Shelf()
+    book = shelf.open(prices)
     book.verify()
+    choice = shelf.choice()
     if output is Format.JSON:
-        _print_json(_status(book))
+        _print_json(_status(book, choice, shelf.copies()))
         return
     coverage = book.coverage()
-    table = table_of("Service", "Regions", "Rows", "Oldest", "Newest", right=("Regions", "Rows"))
+    columns = ("Service", "Regions", "Rows", "Oldest", "Newest", "Origin", "Retrieved", "Age in days")
+    table = table_of(*columns, right=("Regions", "Rows", "Age in days"), whole=columns)
     for service in coverage:
         table.add_row(
             service.service_code,
@@ -46,8 +61,16 @@ def status(
             f"{service.rows:,}",
             service.oldest_as_of,
             service.newest_as_of,
+            "+".join(service.origins),
+            service.retrieved_at[:10] or "-",
+            str(age_days(service.confirmed_on)),
         )
+    problem = clock_problem(book)
+    if problem:
+        warn(problem)
     print_result(
+        _books(choice, shelf.copies()),
+        f"In force: {choice.copy.name}, since {choice.reason}.\n",
         table,
         f"{sum(service.rows for service in coverage):,} rows, checksums hold, book {book.digest[:12]}. "
         f"Regions: {', '.join(book.regions())}.",
@@ -64,15 +87,18 @@ def show(
         str | None, typer.Option(help="Only this region, `global`, or `edge:<geography>`.")
     ] = None,
     service: Annotated[str | None, typer.Option(help="Only this service code, such as AmazonEC2.")] = None,
-    reserved: Annotated[bool, typer.Option("--reserved", help="Also search reservation rates.")] = False,
+    commitments: Annotated[
+        bool, typer.Option("--commitments", help="Also show what each price is under every commitment.")
+    ] = False,
+    prices: PricesOption = None,
+    max_price_age: MaxPriceAgeOption = None,
     output: Annotated[Format, typer.Option("--format", help="How to print the prices.")] = Format.TABLE,
 ) -> None:
     """Show prices with their tiers, units, sources and dates."""
     from costmodel.errors import PriceNotFound
-    from costmodel.pricing.book import PriceBook
 
-    book = PriceBook.shipped()
-    found = book.search(text, region, service, include_reserved=reserved)
+    book = open_book(prices)
+    found = book.search(text, region, service)
     if not found:
         raise PriceNotFound(
             f"no price matches {text!r}"
@@ -80,10 +106,14 @@ def show(
             + (f" of {service}" if service else "")
             + ". Try a shorter text, leave out --region, or see what is there with: costmodel prices status"
         )
+    check_ages(book, found, max_price_age)
     if output is Format.JSON:
-        _print_json([_plain(price) for price in found])
+        _print_json(
+            [_plain(price) | (_plain_commitments(book, price) if commitments else {}) for price in found]
+        )
         return
-    print_result(*_tables(found[:SHOWN_PRICES]))
+    shown = found[:SHOWN_PRICES]
+    print_result(*(_with_commitments(book, shown) if commitments else _tables(shown)))
     if len(found) > SHOWN_PRICES:
         messages().print(
             f"{len(found) - SHOWN_PRICES} more: narrow it with --region, --service or a longer text"
@@ -96,15 +126,32 @@ def _print_json(document: object) -> None:
     write_json(json.dumps(document, indent=2).encode() + b"\n")
 
 
-def _status(book: PriceBook) -> dict[str, Any]:
+def _books(choice: Choice, copies: Iterable[Copy]) -> Table:
+    """Every book at hand, the one in force marked."""
+    table = table_of("", "Book", "Dated", "Digest", whole=("Book", "Dated", "Digest"))
+    for copy in copies:
+        mark = "*" if copy == choice.copy else ""
+        table.add_row(mark, copy.name, copy.book_date, copy.digest_start)
+    return table
+
+
+def _status(book: PriceBook, choice: Choice, copies: Iterable[Copy]) -> dict[str, Any]:
     from dataclasses import asdict
 
     return {
+        "books": [
+            {"name": copy.name, "book_date": copy.book_date, "folder": str(copy.folder)} for copy in copies
+        ],
+        "in_force": choice.copy.name,
+        "reason": choice.reason,
+        "folder": str(book.folder),
         "digest": book.digest,
         "oldest_as_of": book.oldest_as_of,
         "newest_as_of": book.newest_as_of,
         "regions": book.regions(),
-        "services": [asdict(service) for service in book.coverage()],
+        "services": [
+            asdict(service) | {"age_days": age_days(service.confirmed_on)} for service in book.coverage()
+        ],
     }
 
 
@@ -129,6 +176,81 @@ def _plain(price: Price) -> dict[str, Any]:
         "source": price.source,
         "as_of": price.as_of,
     }
+
+
+def _plain_commitments(book: PriceBook, price: Price) -> dict[str, Any]:
+    from costmodel.pricing.commitment import commitments, plan_of
+
+    plan = plan_of(book, price)
+    found = commitments(book, price)
+    document: dict[str, Any] = {
+        "commitments": [_plain_offer(offer) for offer in found.offers],
+        "without_rate": [
+            {**_plain_commitment(absent.commitment), "reason": absent.reason} for absent in found.absent
+        ],
+    }
+    if plan:
+        of = plan.allowances
+        document["flat_rate_plan"] = {
+            "requests": of.requests,
+            "transfer_gb": of.transfer_gb,
+            "dns_queries": of.dns_queries,
+            "storage_gb": of.storage_gb,
+            "terms": plan.terms.sentence,
+            "source": of.source,
+            "as_of": of.as_of,
+        }
+    return document
+
+
+def _plain_commitment(commitment: Commitment) -> dict[str, Any]:
+    return {"kind": commitment.kind, "years": commitment.years, "payment": commitment.payment}
+
+
+def _plain_offer(offer: CommittedPrice) -> dict[str, Any]:
+    terms = offer.commitment.terms
+    return {
+        **_plain_commitment(offer.commitment),
+        "rates": [
+            {
+                "begin": str(rate.begin),
+                "end": None if rate.end is None else str(rate.end),
+                "upfront": f"{rate.upfront:f}",
+                "unit_price": f"{rate.unit_price:f}",
+                "effective_unit_price": f"{rate.effective_unit_price:f}",
+                "saving_ratio": f"{rate.saving_ratio:f}",
+            }
+            for rate in offer.rates
+        ],
+        "saving_up_to_ratio": None if offer.saving_up_to_ratio is None else f"{offer.saving_up_to_ratio:f}",
+        "published": offer.published,
+        "basis": offer.basis,
+        "source": offer.source,
+        "as_of": offer.as_of,
+        "covers": terms.covers,
+        "same_region": terms.same_region,
+        "size_flexible": terms.size_flexible,
+        "any_compute": terms.any_compute,
+        "terms": terms.sentence,
+        "terms_source": terms.source,
+    }
+
+
+def _with_commitments(book: PriceBook, prices: Sequence[Price]) -> Iterator[RenderableType]:
+    """Each price with a table of its commitments below."""
+    from rich.text import Text
+
+    from costmodel.cli.commitment_tables import commitment_tables, plan_line
+    from costmodel.pricing.commitment import commitments, plan_of
+
+    for price in prices:
+        yield Text(_place(price), style="bold")
+        yield _table([price])
+        plan = plan_of(book, price)
+        if plan:
+            yield plan_line(plan)
+        else:
+            yield from commitment_tables(commitments(book, price))
 
 
 def _tables(prices: Sequence[Price]) -> Iterator[RenderableType]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from costmodel.cli.books import MaxPriceAgeOption, PricesOption, check_ages, open_book, used_prices
 from costmodel.cli.console import (
     Format,
     check_writable,
@@ -16,8 +17,10 @@ from costmodel.cli.console import (
     write_file,
     write_json,
 )
+from costmodel.cli.own_rates import RatesFileOption, note_unused, read_own_rates
 
 if TYPE_CHECKING:
+    from costmodel.billing.rates import OwnRates
     from costmodel.decision.run import Run
     from costmodel.scenario.model import Scenario
 
@@ -41,6 +44,9 @@ def simulate(
         bool | None,
         typer.Option("--free-tier/--no-free-tier", help="Count AWS's always-free allowances or not."),
     ] = None,
+    rates: RatesFileOption = None,
+    prices: PricesOption = None,
+    max_price_age: MaxPriceAgeOption = None,
     save: Annotated[Path | None, typer.Option(help="Also write the whole run to this JSON file.")] = None,
 ) -> None:
     """Simulate a scenario and recommend what to run.
@@ -53,9 +59,12 @@ def simulate(
     if save is not None:
         check_writable(save)
     given = {"seed": seed, "region": region, "months": months, "account.free_tier": free_tier}
-    run = answer(scenario, {key: value for key, value in given.items() if value is not None})
+    overrides: dict[str, object] = {key: value for key, value in given.items() if value is not None}
+    run = answer(scenario, overrides, read_own_rates(rates), prices=prices, max_price_age_days=max_price_age)
     if save is not None:
         write_file(save, encode(run))
+    if run.own_rates is not None:
+        note_unused(run.own_rates.unused, "matches no charge of the recommendation.")
     show(run, output)
 
 
@@ -68,17 +77,30 @@ def note_trace(scenario: Scenario) -> None:
         messages().print(f"trace {trace.file.name}: {read_trace(trace)[1]}", markup=False)
 
 
-def answer(scenario_name: str, overrides: dict[str, object]) -> Run:
-    """Load, simulate and recommend, with a progress bar."""
+def answer(
+    scenario_name: str,
+    overrides: dict[str, object],
+    own_rates: OwnRates,
+    *,
+    prices: str | None = None,
+    max_price_age_days: int | None = None,
+) -> Run:
+    """Load, simulate and recommend, with a progress bar; check the ages of the prices used.
+
+    `prices` names a price book by its date or folder; None is the one in force.
+    """
     from costmodel.decision.simulate import simulate as run_scenario
-    from costmodel.pricing.book import PriceBook
     from costmodel.scenario.examples import find
     from costmodel.scenario.load import load
 
     scenario = load(find(scenario_name), overrides)
+    book = open_book(prices)
     note_trace(scenario)
     with progress_bar() as progress:
-        return run_scenario(scenario, PriceBook.shipped(), progress)
+        run = run_scenario(scenario, book, progress, own_rates)
+    used = used_prices(book, (charge.sku_price_id for charge in run.charges))
+    check_ages(book, used, max_price_age_days)
+    return run
 
 
 def show(run: Run, output: Format) -> None:

@@ -1,33 +1,47 @@
-"""The price book: answers price queries from a price folder, reading only the files it needs."""
+"""The price book: answers price queries from a price folder, through its index or the files it needs."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import cached_property
 from pathlib import Path
 
 from costmodel.errors import AmbiguousPrice, PriceCacheCorrupt, PriceNotFound
+from costmodel.pricing.index import PriceIndex, cache_folder, index_folder, open_or_build
 from costmodel.pricing.price import GLOBAL, FreeAllowance, Price, PriceQuery
 from costmodel.pricing.snapshot import (
     ALLOWANCE_COLUMNS,
     FREE_TIER,
     MANIFEST,
     PRICE_COLUMNS,
+    PRICE_KINDS,
     PRICES,
     RESERVED,
+    SAVINGS,
+    SPOT,
     WHAT_NEXT,
     Manifest,
     PriceFile,
     Row,
     decimal,
     ladder,
+    partition_kind,
     read_manifest,
     read_rows,
     read_verified,
 )
 from costmodel.shipped import shipped
+
+NAMES = {
+    PRICES: "prices",
+    RESERVED: "reserved prices",
+    SAVINGS: "Savings Plans rates",
+    SPOT: "spot prices",
+}
+"""What a message calls each kind of price file."""
 
 Partition = Mapping[str, list[Row]]
 """Rows of one file by usage type."""
@@ -43,28 +57,39 @@ class ServiceCoverage:
     rows: int
     oldest_as_of: str
     newest_as_of: str
+    origins: tuple[str, ...]
+    """`snapshot`, or how AWS was asked: `api`, `bulk`, `list`."""
+    retrieved_at: str
+    """When AWS was last asked, ISO 8601 in UTC; empty if never."""
+    confirmed_on: str
+    """The last day on which every price was known to be AWS's: YYYY-MM-DD."""
 
 
 class PriceBook:
     """Prices of one folder. Reading it changes nothing; asking twice reads once."""
 
-    def __init__(self, folder: Path) -> None:
-        """Open a price folder; raises PriceCacheCorrupt if its manifest is missing or unusable."""
+    def __init__(self, folder: Path, indexes: Path | None = None) -> None:
+        """Open a price folder; raises PriceCacheCorrupt if its manifest is missing or unusable.
+
+        With a folder of indexes, single prices are looked up in this book's index there.
+        """
         self.folder = folder
+        self._indexes = indexes
         self.manifest: Manifest = read_manifest(folder)
         self._partition_files = {
             (file.service_code, file.region_id, file.kind): file
             for file in self.manifest.files
-            if file.kind in (PRICES, RESERVED)
+            if file.kind in PRICE_KINDS
         }
         self._partitions: dict[str, Partition] = {}
+        self._tables: dict[str, list[Row]] = {}
         self._answers: dict[PriceQuery, Price] = {}
         self._allowances: tuple[FreeAllowance, ...] | None = None
 
     @classmethod
     def shipped(cls) -> PriceBook:
         """The snapshot that comes with the package."""
-        return cls(shipped("pricing_cache"))
+        return cls(shipped("pricing_cache"), index_folder(cache_folder()))
 
     @property
     def digest(self) -> str:
@@ -78,6 +103,11 @@ class PriceBook:
     @property
     def newest_as_of(self) -> str:
         return max(file.newest_as_of for file in self.manifest.files if file.rows)
+
+    @property
+    def given(self) -> tuple[Price, ...]:
+        """Every price asked for so far."""
+        return tuple(self._answers.values())
 
     @property
     def allowances(self) -> tuple[FreeAllowance, ...]:
@@ -98,10 +128,23 @@ class PriceBook:
                 by_service[file.service_code].append(file)
         return tuple(_coverage(code, files) for code, files in sorted(by_service.items()))
 
+    def confirmed_on(self, price: Price) -> str:
+        """The last day on which one of this book's prices was known to be AWS's: YYYY-MM-DD.
+
+        A price list is often older than the day it was fetched and still the current one.
+        """
+        query = price.query
+        file = self._partition_files[query.service_code, query.region_id, partition_kind(query.term)]
+        return max(price.as_of, file.retrieved_at[:10])
+
     def verify(self) -> None:
         """Check every file against its checksum; raises PriceCacheCorrupt at the first that differs."""
         for file in self.manifest.files:
-            read_verified(self.folder, file)
+            self.verify_file(file)
+
+    def verify_file(self, file: PriceFile) -> None:
+        """Check one file against its checksum; raises PriceCacheCorrupt if it differs."""
+        read_verified(self.folder, file)
 
     def price(self, query: PriceQuery) -> Price:
         """The published price of exactly this query.
@@ -114,43 +157,72 @@ class PriceBook:
             self._answers[query] = self._find(query)
         return self._answers[query]
 
+    def prices(
+        self,
+        region_id: str | None = None,
+        service_code: str | None = None,
+        kinds: Collection[str] = (PRICES, RESERVED),
+    ) -> Iterator[Price]:
+        """Every price of the book, or of one region or service."""
+        for file in self.manifest.files:
+            if (
+                file.kind in kinds
+                and region_id in (None, file.region_id)
+                and service_code in (None, file.service_code)
+            ):
+                yield from self.prices_of(file)
+
+    def prices_of(self, file: PriceFile) -> Iterator[Price]:
+        """Every price of one file. Raises PriceCacheCorrupt for a tier, number or file that is damaged."""
+        for rows in self._read(file).values():
+            yield from self._prices(file, rows)
+
+    def committed(self, query: PriceQuery) -> tuple[Price, ...]:
+        """Every price of this usage type that is not on demand: reserved, Savings Plans, spot, fees.
+
+        Attributes and term of the query do not matter; empty where the book has none. Raises
+        PriceCacheCorrupt.
+        """
+        place = query.service_code, query.region_id
+        files = [self._partition_files.get((*place, kind)) for kind in (RESERVED, SAVINGS, SPOT)]
+        return tuple(
+            price
+            for file in files
+            if file is not None
+            for price in self._prices(file, self._rows(file, query.usage_type))
+        )
+
+    def table(self, path: str, columns: Sequence[str]) -> list[Row]:
+        """Rows of a file that spans services, such as `free_tier.csv`. Raises PriceCacheCorrupt."""
+        if path not in self._tables:
+            file = next((file for file in self.manifest.files if file.path == path), None)
+            if file is None:
+                raise PriceCacheCorrupt(f"{self.folder / MANIFEST}: does not list {path}. {WHAT_NEXT}")
+            self._tables[path] = read_rows(self.folder, file, columns)
+        return self._tables[path]
+
     def search(
         self,
         text: str,
         region_id: str | None = None,
         service_code: str | None = None,
-        *,
-        include_reserved: bool = False,
     ) -> list[Price]:
         """Prices whose service, usage type, description or attributes contain `text`, in any case."""
-        kinds = (PRICES, RESERVED) if include_reserved else (PRICES,)
         wanted = text.casefold()
         return [
-            price
-            for file in self.manifest.files
-            if file.kind in kinds
-            and region_id in (None, file.region_id)
-            and service_code in (None, file.service_code)
-            for rows in self._read(file).values()
-            for price in self._prices(file, rows)
-            if wanted in _searchable(price)
+            price for price in self.prices(region_id, service_code, (PRICES,)) if wanted in _searchable(price)
         ]
 
     def _read_allowances(self) -> tuple[FreeAllowance, ...]:
-        for file in self.manifest.files:
-            if file.path == FREE_TIER:
-                return tuple(_allowance(row) for row in read_rows(self.folder, file, ALLOWANCE_COLUMNS))
-        raise PriceCacheCorrupt(f"{self.folder / MANIFEST}: does not list {FREE_TIER}. {WHAT_NEXT}")
+        return tuple(_allowance(row) for row in self.table(FREE_TIER, ALLOWANCE_COLUMNS))
 
     def _find(self, query: PriceQuery) -> Price:
-        kind = RESERVED if query.term.startswith("Reserved") else PRICES
+        kind = partition_kind(query.term)
         file = self._partition_files.get((query.service_code, query.region_id, kind))
         if file is None:
             raise PriceNotFound(self._no_partition(query, kind))
-        partition = self._read(file)
-        prices = [
-            p for p in self._prices(file, partition.get(query.usage_type, ())) if p.query.term == query.term
-        ]
+        rows = [row for row in self._rows(file, query.usage_type) if row[2] == query.term]
+        prices = self._prices(file, rows)
         for price in prices:
             if price.query == query:
                 return price
@@ -158,6 +230,26 @@ class PriceBook:
         if len(matches) > 1:
             raise AmbiguousPrice(_ambiguous(query, matches))
         raise PriceNotFound(self._not_in_partition(query, file))
+
+    def _rows(self, file: PriceFile, usage_type: str) -> Sequence[Row]:
+        """Rows of one usage type. What the index lacks, the file itself must lack too."""
+        index = self._index
+        if index is None:
+            return self._read(file).get(usage_type, ())
+        rows = index.rows(file.path, usage_type)
+        if not rows and usage_type in self._read(file):
+            raise index.damaged(f"lacks {usage_type} in {file.path}")
+        return rows
+
+    @cached_property
+    def _index(self) -> PriceIndex | None:
+        if self._indexes is None:
+            return None
+        return open_or_build(self._indexes, self.digest, self._all_partitions())
+
+    def _all_partitions(self) -> Iterator[tuple[str, Partition]]:
+        for file in self._partition_files.values():
+            yield file.path, self._read(file)
 
     def _read(self, file: PriceFile) -> Partition:
         if file.path not in self._partitions:
@@ -181,7 +273,7 @@ class PriceBook:
         places = sorted(
             place for code, place, of in self._partition_files if (code, of) == (query.service_code, kind)
         )
-        what = "reserved prices" if kind == RESERVED else "prices"
+        what = NAMES[kind]
         if query.service_code not in services:
             problem = f"no service {query.service_code!r} in the price book, which has {', '.join(services)}"
         elif not places:
@@ -247,6 +339,9 @@ def _coverage(service_code: str, files: list[PriceFile]) -> ServiceCoverage:
         rows=sum(file.rows for file in files),
         oldest_as_of=min(file.oldest_as_of for file in files),
         newest_as_of=max(file.newest_as_of for file in files),
+        origins=tuple(sorted({file.origin for file in files})),
+        retrieved_at=max(file.retrieved_at for file in files),
+        confirmed_on=min(file.confirmed_on for file in files),
     )
 
 

@@ -12,6 +12,11 @@ from dataclasses import dataclass
 
 import msgspec
 
+RESERVED = "Reserved"
+FLAT_RATE = "FlatRate"
+ORDINARY_TERM = "JRTCKXETXF"
+"""Term code of every on-demand price. Source: AmazonCloudFront offer (2025-07-01) and GetProducts samples."""
+
 
 class Dimension(msgspec.Struct, frozen=True, rename="camel"):
     """One step of a term's price: so much per unit between two monthly quantities."""
@@ -36,6 +41,52 @@ class Term(msgspec.Struct, frozen=True, rename="camel"):
     """Unordered on the wire."""
     effective_date: str = ""
     term_attributes: dict[str, str] = {}
+
+    @property
+    def is_grant(self) -> bool:
+        """Of an on-demand term: whether it states a free allowance on other products, not a price.
+
+        Source: AmazonCloudFront offer (2025-07-01): term code A429C66SYZ, and `appliesTo` names the
+        products it is granted on. Price list files in CSV leave `appliesTo` out.
+        """
+        return self.offer_term_code != ORDINARY_TERM or any(
+            dimension.applies_to for dimension in self.price_dimensions.values()
+        )
+
+
+class Subscription(msgspec.Struct, frozen=True, rename="camel"):
+    """What a flat-rate plan costs a month."""
+
+    price_per_unit: dict[str, str]
+    rate_code: str = ""
+    description: str = ""
+    unit: str = ""
+
+
+class Plan(msgspec.Struct, frozen=True, rename="camel"):
+    """A flat-rate plan. Source: `terms.FlatRate` of the CloudFrontPlans offer (2026-09-11)."""
+
+    sku: str
+    plan_code: str
+    subscription_price: Subscription
+    plan_family_code: str = ""
+
+    def as_term(self) -> Term:
+        """The plan as a term of its product, with the plan's codes as attributes."""
+        price = self.subscription_price
+        dimension = Dimension(price.rate_code, price.unit, price.price_per_unit, price.description)
+        return Term(
+            sku=self.sku,
+            offer_term_code=self.plan_code,
+            price_dimensions={price.rate_code: dimension},
+            term_attributes={"planCode": self.plan_code, "planFamilyCode": self.plan_family_code},
+        )
+
+
+class Plans(msgspec.Struct, frozen=True):
+    """What stands under `FlatRate`: a list, where other kinds of term have an object."""
+
+    plans: list[Plan]
 
 
 class Product(msgspec.Struct, frozen=True, rename="camel"):

@@ -3,6 +3,8 @@
     manifest.json                          dates, and per file its rows and SHA-256
     <service>/<region>.csv                 on-demand prices and flat-rate plans
     <service>/<region>.reserved.csv        reserved terms, read only when asked for
+    <service>/<region>.savings.csv         Savings Plans rates, likewise
+    <service>/<region>.spot.csv            spot price history, likewise
     free_tier.csv                          always-free allowances
     plan_allowances.csv, spot_savings.csv, savings_plans.csv
 
@@ -23,11 +25,14 @@ from pathlib import Path
 from typing import Any
 
 from costmodel.errors import PriceCacheCorrupt
-from costmodel.pricing.price import PriceTier
+from costmodel.pricing.price import Price, PriceTier
 
 FORMAT_VERSION = 2
 MANIFEST = "manifest.json"
 FREE_TIER = "free_tier.csv"
+PLAN_ALLOWANCES = "plan_allowances.csv"
+SPOT_SAVINGS = "spot_savings.csv"
+SAVINGS_PLANS = "savings_plans.csv"
 WITHOUT_END = "Inf"
 CURRENCY = "USD"
 SNAPSHOT = "snapshot"
@@ -35,6 +40,10 @@ SNAPSHOT = "snapshot"
 
 PRICES = "prices"
 RESERVED = "reserved"
+SAVINGS = "savings"
+SPOT = "spot"
+PRICE_KINDS = (PRICES, RESERVED, SAVINGS, SPOT)
+"""Kinds of file whose rows are prices."""
 ALLOWANCES = "allowances"
 DISCOUNTS = "discounts"
 
@@ -63,8 +72,18 @@ ALLOWANCE_COLUMNS = (
     "as_of",
     "note",
 )
+PLAN_ALLOWANCE_COLUMNS = ("plan", "allowance", "unit", "quantity", "source", "as_of")
+SPOT_SAVING_COLUMNS = (
+    "region_id",
+    "instance_type",
+    "savings_percent",
+    "interruption_frequency",
+    "source",
+    "as_of",
+)
+SAVINGS_PLAN_COLUMNS = ("plan", "applies_to", "term", "discount_percent", "source", "as_of")
 
-WHAT_NEXT = "Reinstall costmodel, or restore the price folder from a clean copy."
+WHAT_NEXT = "Reinstall costmodel if this is its snapshot; if it is a refreshed book, delete the folder and refresh again."
 
 Row = tuple[str, ...]
 
@@ -78,7 +97,7 @@ class PriceFile:
     path: str
     """Relative to the price folder, with `/`."""
     kind: str
-    """`prices`, `reserved`, `allowances` or `discounts`."""
+    """`prices`, `reserved`, `savings`, `spot`, `allowances` or `discounts`."""
     service_code: str
     """Empty for a file that spans services."""
     region_id: str
@@ -93,6 +112,11 @@ class PriceFile:
     """When AWS was asked, ISO 8601 in UTC; empty for the snapshot."""
     edition: str
     """Version of AWS's price list, a UTC time in 14 digits; empty for the snapshot."""
+
+    @property
+    def confirmed_on(self) -> str:
+        """The last day on which all of these prices were known to be AWS's: YYYY-MM-DD."""
+        return max(self.oldest_as_of, self.retrieved_at[:10])
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +176,11 @@ class Manifest:
         listed = "".join(f"{file.sha256} {file.path}\n" for file in sorted(self.files, key=lambda f: f.path))
         return hashlib.sha256(listed.encode()).hexdigest()
 
+    @property
+    def confirmed_on(self) -> str:
+        """The last day on which any of these prices was known to be AWS's: YYYY-MM-DD."""
+        return max([self.book_date, *(file.retrieved_at[:10] for file in self.files)])
+
     def content(self) -> bytes:
         """The manifest as it is written."""
         return sealed(
@@ -179,9 +208,15 @@ def _seal(body: bytes) -> bytes:
 _SEAL_BYTES = len(_seal(b""))
 
 
+def partition_kind(term: str) -> str:
+    """The kind of file that prices of a term are kept in."""
+    starts = {"Reserved": RESERVED, "SavingsPlan": SAVINGS, "Spot": SPOT}
+    return next((kind for start, kind in starts.items() if term.startswith(start)), PRICES)
+
+
 def partition_path(service_code: str, region_id: str, kind: str = PRICES) -> str:
     """Where the prices of one service in one region are, relative to the price folder."""
-    suffix = ".reserved.csv" if kind == RESERVED else ".csv"
+    suffix = ".csv" if kind == PRICES else f".{kind}.csv"
     return f"{service_code}/{region_id.replace(':', '-')}{suffix}"
 
 
@@ -264,6 +299,29 @@ def ladder(steps: Sequence[tuple[str, str, str, str]]) -> tuple[PriceTier, ...]:
     if expected is not None:
         raise ValueError(f"no price beyond {expected}; the last tier must end at {WITHOUT_END}")
     return tuple(tiers)
+
+
+def price_rows(price: Price) -> list[Row]:
+    """A price as rows of a price file, one per tier."""
+    query = price.query
+    attributes = ";".join(f"{name}={value}" for name, value in query.attributes)
+    return [
+        (
+            query.usage_type,
+            attributes,
+            query.term,
+            price.description,
+            price.pricing_unit,
+            f"{tier.begin:f}",
+            WITHOUT_END if tier.end is None else f"{tier.end:f}",
+            f"{tier.list_unit_price:f}",
+            price.sku_id,
+            tier.rate_code,
+            price.source,
+            price.as_of,
+        )
+        for tier in price.tiers
+    ]
 
 
 def decimal(text: str) -> Decimal:

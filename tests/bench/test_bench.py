@@ -109,6 +109,48 @@ def test_opening_the_book_and_200_prices(benchmark: BenchmarkFixture) -> None:
     benchmark.extra_info["prices"] = len(queries)
 
 
+COLD_LOOK_UP = """
+import json, sys, time
+from costmodel.pricing.book import PriceBook
+from costmodel.pricing.price import PriceQuery
+from costmodel.shipped import shipped
+words = json.load(open(sys.argv[2]))
+queries = [PriceQuery(*word[:3], tuple(map(tuple, word[3])), word[4]) for word in words]
+start = time.perf_counter()
+book = PriceBook.shipped() if sys.argv[1] == "index" else PriceBook(shipped("pricing_cache"))
+for query in queries:
+    book.price(query)
+print((time.perf_counter() - start) * 1000)
+"""
+
+
+@pytest.mark.parametrize("places", ["one region", "all regions", "all regions, reserved too"])
+def test_the_book_and_200_prices_from_a_cold_process(
+    benchmark: BenchmarkFixture, tmp_path: Path, places: str
+) -> None:
+    """Goal: under 10 ms after imports, by the index; the CSV files beside it in the same run."""
+    kinds = ("prices", "reserved") if "reserved" in places else ("prices",)
+    region_id = "eu-west-1" if places == "one region" else None
+    prices = list(PriceBook.shipped().prices(region_id, kinds=kinds))
+    chosen = [prices[place * len(prices) // 200].query for place in range(200)]
+    words = [
+        (query.service_code, query.region_id, query.usage_type, query.attributes, query.term)
+        for query in chosen
+    ]
+    file = tmp_path / "queries.json"
+    file.write_text(json.dumps(words))
+
+    def look_up_ms(route: str) -> float:
+        command = [PYTHON, "-c", COLD_LOOK_UP, route, str(file)]
+        return float(subprocess.run(command, check=True, capture_output=True).stdout)
+
+    look_up_ms("index")  # builds it
+    pairs = [(look_up_ms("index"), look_up_ms("files")) for _ in range(9)]
+    benchmark.extra_info["index_ms"] = round(median(index for index, _ in pairs), 1)
+    benchmark.extra_info["files_ms"] = round(median(files for _, files in pairs), 1)
+    benchmark.pedantic(look_up_ms, args=("index",), rounds=3)
+
+
 def test_fleet_kernel_against_its_plain_twin(benchmark: BenchmarkFixture) -> None:
     minutes = 44_640
     work = np.random.default_rng(1).gamma(20.0, 10.0, minutes)

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from unittest.mock import patch
 
@@ -26,13 +27,20 @@ class Outcome:
 Cli = Callable[..., Outcome]
 
 
-def run_main(*arguments: object, columns: int = 80) -> Outcome:
-    """Run `costmodel ARGUMENTS` in this process, in a terminal of that width."""
+TODAY = date(2026, 11, 24)
+
+
+def run_main(
+    *arguments: object, columns: int = 80, today: date = TODAY, stale_after_days: int = 10_000
+) -> Outcome:
+    """Run `costmodel ARGUMENTS` in this process, on that day, in a terminal of that width."""
     out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8") for _ in range(2))
     code: object = 0
     with (
         patch.object(sys, "argv", ["costmodel", *map(str, arguments)]),
         patch.dict("os.environ", {"COLUMNS": str(columns)}),
+        patch("costmodel.cli.books.today", lambda: today),
+        patch("costmodel.cli.books.STALE_AFTER_DAYS", stale_after_days),
         redirect_stdout(out),
         redirect_stderr(err),
     ):

@@ -128,10 +128,11 @@ def test_debug_shows_the_traceback_and_keeps_the_exit_code(cli: Any, monkeypatch
     assert outcome.err.endswith("Error: nothing meets it.\n")
 
 
-def test_a_full_disk_is_the_systems_fault(cli: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_the_systems_fault(
+    cli: Any, no_simulation: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     monkeypatch.setattr("costmodel.cli.simulate.show", fails_with(full))
-    monkeypatch.setattr("costmodel.decision.simulate.simulate", lambda *_: None)
     outcome = cli("simulate", "small-shop")
     assert outcome.code == 1
     assert "the operating system refused: [Errno 28] No space left on device" in outcome.err

@@ -67,18 +67,27 @@ def test_a_rate_for_nothing_is_noted_on_stderr(cli: Any, tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("", "must be a mapping with the keys period and usage"),
-        ("- 1", "must be a mapping with the keys period and usage"),
-        ("period: 2026-13\nusage: []", "period: must be a month, YYYY-MM (found '2026-13')"),
-        ("period: 2026-11\nusage: []", "usage: must hold at least one entry"),
-        (f"period: 2026-11\nusage:\n  - {{{EC2}, quantity: -1}}", "usage.0.quantity: must be from 0 to"),
+        ("", "file: is empty"),
+        ("- 1", "the file must begin with keys, such as `period: 2026-11`"),
+        ("period: 2026-13\nusage: []", "period (line 1): must be a month written YYYY-MM"),
+        ("period: 2026-11\nusage: []", "usage (line 2): must hold at least one entry"),
+        (
+            f"period: 2026-11\nusage:\n  - {{{EC2}, quantity: -1}}",
+            "usage.0.quantity (line 3): must be from 0 to",
+        ),
         (
             f"period: 2026-11\nusage:\n  - {{{EC2}, quantity: many}}",
             "must be a decimal number such as 1200 or 0.25",
         ),
-        (f"period: 2026-11\nusage:\n  - {{{EC2}, qty: 1}}", "usage.0.quantity: is missing"),
-        (f"period: 2026-11\nusage:\n  - {{{EC2}, qty: 1}}", "usage.0.qty: is not a key here; valid are"),
-        ("period: 2026-11\nusage: [", "is not valid YAML"),
+        (
+            f"period: 2026-11\nusage:\n  - {{{EC2}, qty: 1}}",
+            "usage.0.quantity (line 3): is required: How much was used",
+        ),
+        (
+            f"period: 2026-11\nusage:\n  - {{{EC2}, qty: 1}}",
+            "usage.0.qty (line 3): unknown key; valid keys of usage.0: service",
+        ),
+        ("period: 2026-11\nusage: [", "is not YAML"),
     ],
 )
 def test_a_faulty_file_names_the_place_and_the_next_step(
@@ -112,8 +121,8 @@ def test_unknown_prices_and_units_are_told_together(cli: Any, tmp_path: Path) ->
 
 
 def test_a_missing_file_a_folder_and_an_unreadable_file(cli: Any, tmp_path: Path) -> None:
-    assert "cannot be read: No such file or directory" in cli("price", tmp_path / "gone.yaml").err
-    assert "cannot be read: Is a directory" in cli("price", tmp_path).err
+    assert "no such file" in cli("price", tmp_path / "gone.yaml").err
+    assert "is a folder, not a file" in cli("price", tmp_path).err
     with patch.object(Path, "open", side_effect=PermissionError(13, "Permission denied")):
         outcome = cli("price", USAGE)
     assert outcome.code == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 from pathlib import Path
 from shutil import copytree
 from typing import Any
@@ -25,8 +26,9 @@ def test_status_counts_and_dates_every_service(cli: Any) -> None:
     lines = outcome.out.splitlines()
     for service in BOOK.coverage():
         (line,) = [line for line in lines if line.startswith(f"{service.service_code} ")]
-        assert line.split()[1:] == [
+        assert line.split()[1:-1] == [
             str(len(service.region_ids)), f"{service.rows:,}", service.oldest_as_of, service.newest_as_of,
+            "snapshot", "-",
         ]  # fmt: skip
     assert f"checksums hold, book {BOOK.digest[:12]}" in words(outcome.out)
 
@@ -43,14 +45,14 @@ def test_a_damaged_price_file_is_named(cli: Any, tmp_path: Path, monkeypatch: py
     copytree(shipped("pricing_cache"), book)
     damaged = book / next(file.path for file in BOOK.manifest.files if file.rows)
     damaged.write_bytes(damaged.read_bytes()[:-20])
-    monkeypatch.setattr("costmodel.pricing.book.shipped", lambda _: book)
+    monkeypatch.setattr("costmodel.pricing.shelf.shipped", lambda _: book)
     outcome = cli("prices", "status")
     assert (outcome.code, outcome.out) == (1, "")
     assert str(damaged) in outcome.err
 
 
 def test_a_missing_price_folder_is_named(cli: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("costmodel.pricing.book.shipped", lambda _: tmp_path / "gone")
+    monkeypatch.setattr("costmodel.pricing.shelf.shipped", lambda _: tmp_path / "gone")
     for arguments in (["prices", "status"], ["simulate", "small-shop"]):
         outcome = cli(*arguments)
         assert outcome.code == 1
@@ -67,10 +69,94 @@ def test_show_gives_tiers_units_and_dates(cli: Any) -> None:
 
 
 def test_show_tells_apart_what_shares_a_usage_type(cli: Any) -> None:
-    shown = cli("prices", "show", "InstanceUsage:db.m7g.large", "--region", "eu-west-1", "--reserved").out
+    shown = cli("prices", "show", "InstanceUsage:db.m7g.large", "--region", "eu-west-1").out
     assert "  engine: MySQL" in shown
     assert "  engine: PostgreSQL" in shown
-    assert "  Reserved 1yr No Upfront" in shown
+    assert "Reserved" not in shown
+
+
+def test_show_puts_commitments_under_each_price(cli: Any) -> None:
+    outcome = cli(
+        "prices", "show", "Multi-AZUsage:db.m7g.large", "--region", "us-east-1", "--commitments", columns=120
+    )
+    assert (outcome.code, outcome.err) == (0, "")
+    lines = outcome.out.splitlines()
+    assert lines.count("AmazonRDS in us-east-1, as of 2025-12-06") == 2  # one heading for each engine
+    told = [" ".join(line.split()) for line in lines]
+    assert (
+        told.count("Reserved database instance 3yr Partial Upfront 2435 0.0927 0.185356 45.0 % published")
+        == 2
+    )
+    assert told.count("Database Savings Plan 1yr No Upfront 0 0.2696 0.2696 20.0 % inferred") == 2
+    assert (
+        words(outcome.out).count("1yr All Upfront, 3yr All Upfront: the price book has no rate for it") == 2
+    )
+    assert "List price less 20 % for RDS PostgreSQL/MySQL/MariaDB gen7+ instances" in words(outcome.out)
+
+
+@pytest.mark.parametrize("columns", [60, 80, 140])
+def test_no_figure_of_a_commitment_is_cut(cli: Any, columns: int) -> None:
+    shown = words(
+        cli(
+            "prices",
+            "show",
+            "Lambda-GB-Second-ARM",
+            "--region",
+            "us-east-1",
+            "--commitments",
+            columns=columns,
+        ).out
+    )
+    for figure in ("0.0000117334", "0.0000105601", "0.0000093867", "18,750,000,000", "12.0 %", "inferred"):
+        assert figure in shown
+    assert "12 % to 17 %" in shown
+
+
+def test_show_says_where_no_commitment_helps(cli: Any) -> None:
+    shown = cli("prices", "show", "NatGateway-Hours", "--region", "us-east-1", "--commitments").out
+    assert "No commitment covers it." in shown
+
+
+def test_show_says_what_a_flat_rate_plan_includes(cli: Any) -> None:
+    shown = words(cli("prices", "show", "Premium 75 TB", "--commitments").out)
+    assert "Includes 750,000,000 requests, 76,800 GB, 100,000,000 DNS queries and 5,120 GB of S3" in shown
+
+
+def test_commitments_as_json_are_exact(cli: Any) -> None:
+    (price,) = json.loads(
+        cli(
+            "prices",
+            "show",
+            "BoxUsage:m7g.large",
+            "--region",
+            "us-east-1",
+            "--commitments",
+            "--format",
+            "json",
+        ).out
+    )
+    assert len(price["commitments"]) == 8
+    assert len(price["without_rate"]) == 16
+    (plan,) = [of for of in price["commitments"] if (of["kind"], of["years"]) == ("Compute Savings Plan", 1)]
+    assert plan["rates"] == [
+        {
+            "begin": "0",
+            "end": None,
+            "upfront": "0.0000",
+            "unit_price": "0.0599",
+            "effective_unit_price": "0.0599",
+            "saving_ratio": f"{1 - Decimal('0.0599') / Decimal('0.0816'):f}",
+        }
+    ]
+    assert (plan["published"], plan["any_compute"], plan["same_region"]) == (False, True, False)
+    assert plan["terms"].startswith("A spend per hour, at the plan's rates")
+    (flat,) = json.loads(
+        cli(
+            "prices", "show", "Business", "--service", "CloudFrontPlans", "--commitments", "--format", "json"
+        ).out
+    )
+    assert flat["flat_rate_plan"]["requests"] == 125_000_000
+    assert flat["commitments"] == []
 
 
 def test_show_as_json_is_exact(cli: Any) -> None:

@@ -166,7 +166,7 @@ def test_reserved_files_are_read_only_for_reserved_terms(monkeypatch):
         return original(self, file)
 
     monkeypatch.setattr(PriceBook, "_read", spy)
-    book = PriceBook.shipped()
+    book = PriceBook(shipped("pricing_cache"))
     book.price(PriceQuery("AmazonEC2", "eu-west-1", "BoxUsage:m7g.large"))
     book.search("m7g.large", region_id="eu-west-1")
     assert not [path for path in read if "reserved" in path]
@@ -195,20 +195,22 @@ def test_search_looks_at_every_field_in_any_case():
     assert BOOK.search("no such thing") == []
 
 
-def test_search_narrows_by_service_and_region_and_can_include_reserved_terms():
+def test_search_narrows_by_service_and_region():
     everywhere = BOOK.search("m7g.large", service_code="AmazonEC2")
     assert [price.query.region_id for price in everywhere] == sorted(REGIONS)
-    terms = [
-        price.query.term
-        for price in BOOK.search("BoxUsage:m7g.large", region_id="eu-west-1", include_reserved=True)
-    ]
-    assert terms == [
-        "OnDemand",
+    assert {price.query.term for price in everywhere} == {"OnDemand"}
+
+
+def test_the_committed_prices_of_a_use_are_found_by_its_usage_type():
+    query = PriceQuery("AmazonEC2", "eu-west-1", "BoxUsage:m7g.large")
+    assert [price.query.term for price in BOOK.committed(query)] == [
         "Reserved convertible 1yr No Upfront",
         "Reserved convertible 3yr No Upfront",
         "Reserved standard 1yr No Upfront",
         "Reserved standard 3yr No Upfront",
     ]
+    assert BOOK.committed(PriceQuery("AmazonEC2", "eu-west-1", "BoxUsage:none.large")) == ()
+    assert BOOK.committed(PriceQuery("AmazonS3", "eu-west-1", "TimedStorage-ByteHrs")) == ()
 
 
 def test_coverage_adds_up_to_the_manifest():

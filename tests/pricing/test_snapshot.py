@@ -68,7 +68,7 @@ def test_a_changed_file_is_corrupt(folder, damage):
         PriceBook(folder).price(QUERY)
     assert str(error.value) == (
         f"{path}: changed or cut short since the manifest was written. "
-        "Reinstall costmodel, or restore the price folder from a clean copy."
+        "Reinstall costmodel if this is its snapshot; if it is a refreshed book, delete the folder and refresh again."
     )
 
 

@@ -1,0 +1,53 @@
+"""`costmodel prices verify`: whether a price book can be trusted."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from costmodel.cli.books import PricesOption, today
+from costmodel.cli.console import Format, print_result, table_of, write_json
+
+SHOWN_FINDINGS = 40
+
+
+def verify(
+    prices: PricesOption = None,
+    output: Annotated[Format, typer.Option("--format", help="How to print the findings.")] = Format.TABLE,
+) -> None:
+    """Check the price book: checksums, tiers, units, currency, dates, and outliers against the snapshot.
+
+    Exit code 1 when a bill made with it may be wrong; warnings alone are fine.
+    """
+    from costmodel.errors import PriceBookUnsound
+    from costmodel.pricing.book import PriceBook
+    from costmodel.pricing.shelf import Shelf
+    from costmodel.pricing.verify import Severity
+    from costmodel.pricing.verify import verify as check
+
+    book = Shelf().open(prices)
+    findings = check(book, PriceBook.shipped(), today())
+    errors = sum(finding.severity is Severity.ERROR for finding in findings)
+    if output is Format.JSON:
+        import json
+        from dataclasses import asdict
+
+        document: dict[str, Any] = {"digest": book.digest, "findings": [asdict(of) for of in findings]}
+        write_json(json.dumps(document, indent=2).encode() + b"\n")
+    else:
+        table = table_of("", "Price or file", "Finding")
+        for finding in findings[:SHOWN_FINDINGS]:
+            table.add_row(finding.severity, finding.subject, finding.problem)
+        hidden = len(findings) - SHOWN_FINDINGS
+        more = f" {hidden:,} more: print them all with --format json." if hidden > 0 else ""
+        print_result(
+            *([table] if findings else []),
+            f"Book {book.digest[:12]} of {book.manifest.book_date}: {errors:,} errors, "
+            f"{len(findings) - errors:,} warnings.{more}",
+        )
+    if errors:
+        raise PriceBookUnsound(
+            f"the price book in {book.folder} has {errors:,} errors. "
+            "Fetch a sound one with: costmodel prices refresh, or use another with --prices."
+        )

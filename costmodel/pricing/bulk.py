@@ -1,0 +1,176 @@
+"""Price list files of any size: products that are wanted, with their terms, in bounded memory.
+
+A file holds one service, in one region or all; JSON or CSV; as it is or compressed with gzip. AWS's
+largest regional file has about 450 MB of JSON. The whole file is read and checked before the first
+product is given out.
+
+Source: AWS Billing User Guide, "Reading the service price list file for an AWS service".
+"""
+
+from __future__ import annotations
+
+import gzip
+import os
+import re
+import zlib
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
+from io import BufferedReader
+from pathlib import Path
+from typing import BinaryIO
+
+import msgspec
+
+from costmodel.errors import PriceFileCorrupt
+from costmodel.pricing.bulk_csv import read_csv
+from costmodel.pricing.bulk_json import read_json
+from costmodel.pricing.bulk_store import EntryStore, Record
+from costmodel.pricing.offer import FLAT_RATE, RESERVED, Edition, OfferedProduct, Product, Term
+from costmodel.pricing.price import ON_DEMAND
+
+FORMAT_VERSION = "v1.0"
+
+_GZIP = b"\x1f\x8b"
+_VERSION = re.compile(r"[0-9]{14}")
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+Z")
+_PRODUCT = msgspec.json.Decoder(Product)
+_TERMS = msgspec.json.Decoder(dict[str, Term])
+
+
+@dataclass(frozen=True, slots=True)
+class OfferCounts:
+    """What a price list file was made of."""
+
+    products: int
+    kept: int
+    products_without_terms: int
+    """Products nobody can buy: no term of any kind."""
+    terms_without_product: int
+    """SKUs with terms that no product belongs to; they are left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A price list file that was read to its end. Iterating gives the kept products in file order.
+
+    Iterating raises PriceFileCorrupt at a product whose terms are malformed.
+    """
+
+    path: Path
+    edition: Edition
+    counts: OfferCounts
+    store: EntryStore
+
+    def __iter__(self) -> Iterator[OfferedProduct]:
+        for records in self.store:
+            yield _offered(self.path, self.edition, records)
+
+
+def read_offer(
+    path: Path,
+    wanted: Callable[[Product], bool],
+    terms: Collection[str] = (ON_DEMAND, RESERVED, FLAT_RATE),
+    *,
+    service_code: str | None = None,
+) -> Offer:
+    """Read the price list file at `path`; keep products that are wanted and their terms of these kinds.
+
+    A kept product without a term of these kinds is given out with no terms. `service_code` is the
+    offer the file must be of. Raises PriceFileCorrupt for a file that is missing, cut short,
+    malformed, of another service or format version, or lists a SKU twice.
+    """
+    try:
+        start = _start(path)
+        if start.startswith(b"{"):
+            found = read_json(lambda: opened(path), path, wanted, terms)
+            store, head = found.store, found.head
+        elif start.lstrip(b'"').startswith(b"FormatVersion"):
+            _check_last_row_ends(path)
+            with opened(path) as stream:
+                store, head = read_csv(stream, path, wanted, terms)
+        else:
+            raise PriceFileCorrupt(
+                path, "its start", f"{start[:20]!r} begins neither a JSON nor a CSV price list"
+            )
+    except (OSError, EOFError, zlib.error) as error:
+        raise PriceFileCorrupt(path, "reading it", f"{error}") from error
+    return Offer(path, _edition(path, head, service_code), _counts(store), store)
+
+
+def _start(path: Path) -> bytes:
+    with opened(path) as stream:
+        return stream.read(1024).lstrip()
+
+
+def opened(path: Path) -> BinaryIO:
+    """The content, decompressed where needed. What it is tells, not its name."""
+    stream: BufferedReader = path.open("rb")
+    if stream.peek(len(_GZIP))[: len(_GZIP)] != _GZIP:
+        return stream
+    stream.close()
+    return gzip.open(path)  # type: ignore[return-value]
+
+
+def _check_last_row_ends(path: Path) -> None:
+    with path.open("rb") as stream:
+        if stream.read(len(_GZIP)) == _GZIP:
+            return
+        size_bytes = stream.seek(0, os.SEEK_END)
+        stream.seek(max(size_bytes - 1, 0))
+        if stream.read() != b"\n":
+            raise PriceFileCorrupt(path, f"byte {size_bytes}", "the last row is cut short")
+
+
+def _edition(path: Path, head: dict[str, str], service_code: str | None) -> Edition:
+    """Raises PriceFileCorrupt for a head that is not the one of this service's price list."""
+
+    def fault(problem: str) -> PriceFileCorrupt:
+        return PriceFileCorrupt(path, "its head", problem)
+
+    missing = [
+        name for name in ("formatVersion", "offerCode", "version", "publicationDate") if not head.get(name)
+    ]
+    if missing:
+        raise fault(f"no {', '.join(missing)}")
+    if head["formatVersion"] != FORMAT_VERSION:
+        raise fault(f"format version {head['formatVersion']}; this costmodel reads {FORMAT_VERSION}")
+    if service_code not in (None, head["offerCode"]):
+        raise fault(f"prices of {head['offerCode']}, not of {service_code}")
+    if not _VERSION.fullmatch(head["version"]):
+        raise fault(f"version {head['version']!r} is not a time in 14 digits")
+    if not _DATE.fullmatch(head["publicationDate"]):
+        raise fault(f"publication date {head['publicationDate']!r} is not a UTC time")
+    return Edition(head["offerCode"], head["version"], head["publicationDate"])
+
+
+def _counts(store: EntryStore) -> OfferCounts:
+    return OfferCounts(store.products, store.kept, store.products_without_terms, store.terms_without_product)
+
+
+def _offered(path: Path, edition: Edition, records: list[Record]) -> OfferedProduct:
+    (_, content), *others = records
+    product = _PRODUCT.decode(content)
+    place = f"product {product.sku}"
+    terms: dict[str, dict[str, Term]] = {}
+    for kind, content in others:
+        try:
+            found = _TERMS.decode(content)
+        except ValueError as error:
+            raise PriceFileCorrupt(path, place, f"{kind} terms: {error}") from error
+        for key, term in found.items():
+            if term.sku != product.sku:
+                raise PriceFileCorrupt(path, place, f"{kind} term {key} is of SKU {term.sku}")
+            of_kind = terms.setdefault(kind, {})
+            of_kind[key] = _joined(of_kind[key], term) if key in of_kind else term
+    return OfferedProduct(product, {kind: tuple(of.values()) for kind, of in terms.items()}, edition)
+
+
+def _joined(term: Term, rest: Term) -> Term:
+    """One term of two that each hold some of its rates, or one rate in several currencies."""
+    dimensions = dict(term.price_dimensions)
+    for code, dimension in rest.price_dimensions.items():
+        if code in dimensions:
+            prices = dimensions[code].price_per_unit | dimension.price_per_unit
+            dimension = msgspec.structs.replace(dimension, price_per_unit=prices)
+        dimensions[code] = dimension
+    return msgspec.structs.replace(term, price_dimensions=dimensions)

@@ -1,0 +1,281 @@
+"""From what AWS offers to our prices: which product answers which query, and what could be wrong with it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from costmodel.errors import (
+    AllowanceChanged,
+    BrokenTiers,
+    ConflictingPrices,
+    NoOnDemandTerm,
+    NothingOffered,
+    OtherCurrency,
+    PlaceholderPrice,
+    UnusableUnit,
+)
+from costmodel.pricing.book import PriceBook
+from costmodel.pricing.need import Place, PriceNeed
+from costmodel.pricing.offer import FLAT_RATE, RESERVED, Dimension, Edition, OfferedProduct, Term
+from costmodel.pricing.price import ON_DEMAND, FreeAllowance, Price, PriceQuery, PriceTier
+from costmodel.pricing.snapshot import CURRENCY, decimal, ladder
+from costmodel.units import FOCUS_UNITS
+
+UNITS = {"Month": "Mo", "Request": "Requests"}
+"""Units of the wire that say the same as another one.
+
+Source: Lambda@Edge requests of the AmazonCloudFront offer (2025-07-01); awswaf offer (2026-09-14).
+"""
+PLAN_UNIT = "Mo"
+"""A flat-rate plan is paid by the month; its subscription price names no unit on the wire."""
+FEE_UNIT = "Quantity"
+"""Unit of a reservation's one-off fee."""
+FEE = ("fee", "upfront")
+"""Attribute of a one-off fee's query, beside the hourly rate of the same term."""
+ONE_OFFERING_CLASS = frozenset({"AmazonRDS"})
+"""Services that sell reservations of one class only, so that their terms are named without it."""
+GRANT_PREFIX = "Global-"
+
+
+@dataclass(slots=True)
+class _Reading:
+    """What has been found so far."""
+
+    needs: Sequence[PriceNeed]
+    region_id: str
+    book: PriceBook
+    candidates: dict[PriceQuery, list[Price]] = field(default_factory=lambda: defaultdict(list))
+    free: set[PriceQuery] = field(default_factory=set)
+    """Queries that AWS may charge nothing for."""
+    answered: set[PriceNeed] = field(default_factory=set)
+    usage_types: dict[str, PriceQuery] = field(default_factory=dict)
+    """Query by SKU of every needed product."""
+    grants: list[tuple[OfferedProduct, Dimension]] = field(default_factory=list)
+    known: dict[tuple[str, str], Mapping[PriceQuery, Price]] = field(default_factory=dict)
+    """Prices of the book by service and place."""
+
+    def before(self, query: PriceQuery) -> Price | None:
+        """The book's price of the same query."""
+        place = query.service_code, query.region_id
+        if place not in self.known:
+            prices = self.book.prices(query.region_id, query.service_code)
+            self.known[place] = {price.query: price for price in prices}
+        return self.known[place].get(query)
+
+
+def prices_of(
+    products: Iterable[OfferedProduct], needs: Iterable[PriceNeed], region_id: str, book: PriceBook
+) -> list[Price]:
+    """The prices that these products state for what is needed in a region, at the edge and everywhere.
+
+    `book` is the price book at hand: free allowances and units must be the ones it has, and a price
+    it knows keeps its description. Products nobody needs are left out, and so are placeholders of 0
+    beside a real price. Always-free products are compared with the book's allowances; one that no
+    allowance covers is an offer for new accounts, which is not modelled. In the order of the queries.
+
+    Raises PriceListFault: NothingOffered, NoOnDemandTerm, ConflictingPrices, BrokenTiers,
+    UnusableUnit, OtherCurrency, PlaceholderPrice, AllowanceChanged.
+    """
+    reading = _Reading(tuple(needs), region_id, book)
+    for offered in products:
+        _read(reading, offered)
+    for need in reading.needs:
+        if need not in reading.answered:
+            raise NothingOffered(_named(need, region_id), "AWS lists no such product")
+    _check_grants(reading)
+    return [_chosen(reading, query) for query in sorted(reading.candidates)]
+
+
+def _read(reading: _Reading, offered: OfferedProduct) -> None:
+    """Note the prices of one product, and the allowances it grants."""
+    on_demand = offered.terms.get(ON_DEMAND, ())
+    reading.grants += [
+        (offered, dimension)
+        for term in on_demand
+        if term.is_grant
+        for dimension in term.price_dimensions.values()
+    ]
+    for need in reading.needs:
+        if need.service_code != offered.edition.service_code:
+            continue
+        query = need.query_of(offered.product, reading.region_id)
+        if query is None:
+            continue
+        reading.answered.add(need)
+        reading.usage_types[offered.product.sku] = query
+        prices = list(_prices(reading, need, query, offered))
+        if ON_DEMAND in need.terms and not any(price.query.term == ON_DEMAND for price in prices):
+            raise NoOnDemandTerm(f"{query}", f"product {offered.product.sku} has no on-demand term")
+        for price in prices:
+            reading.candidates[price.query].append(price)
+            if need.free:
+                reading.free.add(price.query)
+
+
+def _prices(
+    reading: _Reading, need: PriceNeed, query: PriceQuery, offered: OfferedProduct
+) -> Iterator[Price]:
+    for kind in need.terms:
+        for term in offered.terms.get(kind, ()):
+            if kind == ON_DEMAND and term.is_grant:
+                continue
+            named = replace(query, term=_term_name(kind, term, query))
+            dimensions = tuple(term.price_dimensions.values())
+            fees = tuple(of for of in dimensions if kind == RESERVED and of.unit == FEE_UNIT)
+            rates = tuple(of for of in dimensions if of not in fees)
+            if rates:
+                yield _price(reading, need, named, rates, offered)
+            if fees:
+                attributes = tuple(sorted((*named.attributes, FEE)))
+                yield _price(reading, need, replace(named, attributes=attributes), fees, offered)
+
+
+def _term_name(kind: str, term: Term, query: PriceQuery) -> str:
+    """Our name of a term: `OnDemand`, `FlatRate`, `Reserved standard 1yr No Upfront`."""
+    if kind != RESERVED:
+        return kind
+    found = term.term_attributes
+    offering_class = "" if query.service_code in ONE_OFFERING_CLASS else found.get("OfferingClass", "")
+    words = (RESERVED, offering_class, found.get("LeaseContractLength", ""), found.get("PurchaseOption", ""))
+    return " ".join(word for word in words if word)
+
+
+def _price(
+    reading: _Reading,
+    need: PriceNeed,
+    query: PriceQuery,
+    dimensions: Sequence[Dimension],
+    offered: OfferedProduct,
+) -> Price:
+    before = reading.before(query)
+    return Price(
+        query=query,
+        description=before.description if before else dimensions[0].description,
+        pricing_unit=_unit(need, query, dimensions, before),
+        tiers=_tiers(query, dimensions, reading.book.allowances),
+        source=_source(offered.edition),
+        as_of=offered.edition.as_of,
+        sku_id=offered.product.sku,
+    )
+
+
+def _source(edition: Edition) -> str:
+    return f"AWS price list {edition.service_code} {edition.version}"
+
+
+def _unit(need: PriceNeed, query: PriceQuery, dimensions: Sequence[Dimension], before: Price | None) -> str:
+    listed = {dimension.unit for dimension in dimensions}
+    if len(listed) > 1:
+        raise UnusableUnit(f"{query}", f"its tiers count in different units: {', '.join(sorted(listed))}")
+    wire = listed.pop()
+    unit = PLAN_UNIT if query.term == FLAT_RATE else need.units.get(wire) or UNITS.get(wire, wire)
+    if unit not in FOCUS_UNITS:
+        raise UnusableUnit(f"{query}", f"unknown unit {wire!r}")
+    if before and unit != before.pricing_unit:
+        raise UnusableUnit(f"{query}", f"counts in {wire!r} now, in {before.pricing_unit!r} before")
+    return unit
+
+
+def _tiers(
+    query: PriceQuery, dimensions: Sequence[Dimension], allowances: Iterable[FreeAllowance]
+) -> tuple[PriceTier, ...]:
+    """The ladder, ascending from 0. A leading free step must be an allowance of the book; it is left out."""
+    try:
+        steps = sorted(
+            (
+                (_plain(of.begin_range), _plain(of.end_range), _plain(_usd(query, of)), of.rate_code)
+                for of in dimensions
+            ),
+            key=lambda step: decimal(step[0]),
+        )
+        if decimal(steps[0][2]) == 0 and any(decimal(price) for _, _, price, _ in steps):
+            _, quantity, _, _ = steps.pop(0)
+            _check_allowance(query, quantity, allowances)
+            if steps[0][0] == quantity:
+                steps[0] = ("0", *steps[0][1:])
+        return ladder(steps)
+    except ValueError as error:
+        raise BrokenTiers(f"{query}", f"{error}") from error
+
+
+def _usd(query: PriceQuery, dimension: Dimension) -> str:
+    if CURRENCY not in dimension.price_per_unit:
+        listed = ", ".join(sorted(dimension.price_per_unit)) or "no currency"
+        raise OtherCurrency(f"{query}", f"priced in {listed}, not in {CURRENCY}")
+    return dimension.price_per_unit[CURRENCY]
+
+
+def _plain(text: str) -> str:
+    """A number without trailing zeros: `0.0850000000` is `0.085`. Anything else is left for `ladder` to refuse."""
+    try:
+        return f"{decimal(text).normalize():f}"
+    except ValueError:
+        return text
+
+
+def _chosen(reading: _Reading, query: PriceQuery) -> Price:
+    """The one price of several products; equal prices are one price, with the first SKU in the alphabet."""
+    candidates = reading.candidates[query]
+    if query not in reading.free:
+        charged = [price for price in candidates if _is_charged(price)]
+        if not charged and query.term == ON_DEMAND:
+            raise PlaceholderPrice(f"{query}", "the only price listed is 0")
+        candidates = charged or candidates  # the hours of a reservation paid upfront cost 0
+    by_price: dict[tuple[object, ...], list[Price]] = defaultdict(list)
+    for price in candidates:
+        by_price[price.pricing_unit, *((t.begin, t.end, t.list_unit_price) for t in price.tiers)].append(
+            price
+        )
+    if len(by_price) > 1:
+        listed = ", ".join(_summary(prices[0]) for prices in by_price.values())
+        raise ConflictingPrices(f"{query}", f"products with different prices: {listed}")
+    return min(candidates, key=lambda price: price.sku_id)
+
+
+def _is_charged(price: Price) -> bool:
+    return any(tier.list_unit_price for tier in price.tiers)
+
+
+def _summary(price: Price) -> str:
+    return f"{price.sku_id} at {price.tiers[0].list_unit_price:f} per {price.pricing_unit}"
+
+
+def _check_grants(reading: _Reading) -> None:
+    """Compare every always-free product with the allowance of the book on the products it is granted on."""
+    for offered, dimension in reading.grants:
+        for query in _granted_on(reading, offered, dimension):
+            for allowance in reading.book.allowances:
+                if allowance.covers(query):
+                    _check_allowance(query, dimension.end_range, (allowance,))
+
+
+def _granted_on(reading: _Reading, offered: OfferedProduct, dimension: Dimension) -> list[PriceQuery]:
+    """What a grant applies to: the products it names or, in a CSV file without names, those of its usage type."""
+    if dimension.applies_to:
+        named = (reading.usage_types.get(sku) for sku in dimension.applies_to)
+        return [query for query in named if query is not None]
+    usage_type = offered.product.usage_type.removeprefix(GRANT_PREFIX)
+    return [
+        query
+        for query in reading.usage_types.values()
+        if (query.service_code, query.usage_type) == (offered.edition.service_code, usage_type)
+    ]
+
+
+def _check_allowance(query: PriceQuery, free: str, allowances: Iterable[FreeAllowance]) -> None:
+    """Raises AllowanceChanged unless an allowance of the book grants exactly the quantity that is free."""
+    granted = next((allowance for allowance in allowances if allowance.covers(query)), None)
+    if granted is None:
+        raise AllowanceChanged(f"{query}", f"up to {free} are free now, which the price book does not know")
+    if _plain(free) != f"{granted.quantity:f}":
+        raise AllowanceChanged(
+            f"{query}",
+            f"up to {free} are free now, {granted.quantity:f} were before ({granted.allowance_id})",
+        )
+
+
+def _named(need: PriceNeed, region_id: str) -> str:
+    place = region_id if need.place is Place.REGION else need.place.value
+    return f"{need.service_code} {place} {' or '.join(need.usage_types)}"

@@ -1,0 +1,46 @@
+"""What the Query API answers: one product with its terms, as a JSON text within JSON."""
+
+from __future__ import annotations
+
+import msgspec
+
+from costmodel.errors import MalformedListing
+from costmodel.pricing.offer import FLAT_RATE, Edition, OfferedProduct, Plans, Product, Term
+
+FORMAT_VERSION = "aws_v1"
+
+
+class _Listing(msgspec.Struct, frozen=True, rename="camel"):
+    product: Product
+    service_code: str
+    version: str
+    publication_date: str
+    terms: dict[str, msgspec.Raw] = {}
+
+
+_LISTING = msgspec.json.Decoder(_Listing)
+_TERMS = msgspec.json.Decoder(dict[str, Term])
+_PLANS = msgspec.json.Decoder(Plans)
+
+
+def read_listing(text: str) -> OfferedProduct:
+    """Decode one element of a GetProducts `PriceList`. Raises MalformedListing.
+
+    Source: AWS Price List API Reference, GetProducts; the example in botocore 1.44.5.
+    """
+    try:
+        listing = _LISTING.decode(text)
+        terms = {kind: _terms(kind, raw) for kind, raw in listing.terms.items()}
+    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+        begin = text[:60].replace("\n", " ")
+        raise MalformedListing(
+            f"price list product {begin!r}...", f"not a product with its terms ({error})"
+        ) from error
+    edition = Edition(listing.service_code, listing.version, listing.publication_date)
+    return OfferedProduct(listing.product, terms, edition)
+
+
+def _terms(kind: str, raw: msgspec.Raw) -> tuple[Term, ...]:
+    if kind == FLAT_RATE:
+        return tuple(plan.as_term() for plan in _PLANS.decode(raw).plans)
+    return tuple(_TERMS.decode(raw).values())

@@ -1,0 +1,232 @@
+"""Where a price list file is: in AWS's public index, or by its date through the Price List API.
+
+The index needs no credentials and knows the current edition; the API needs them and knows older
+editions as well. Source: AWS Billing User Guide, "Finding the service price list files" and "Reading
+the price list files"; `pricing` API model of botocore 1.44.5 (2017-10-15).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from difflib import get_close_matches
+from enum import StrEnum
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, TypeVar
+from urllib.parse import urljoin
+
+import msgspec
+
+from costmodel.errors import OlderPriceFile, PriceFileCorrupt, PriceFileNotFound
+from costmodel.pricing.download import PATIENT, Patience, download
+
+BASE_URL = "https://pricing.us-east-1.amazonaws.com"
+BASE_URL_VARIABLE = "COSTMODEL_PRICE_LIST_URL"
+"""Environment variable that names another server of price list files, such as a mirror."""
+
+SERVICE_INDEX = "/offers/v1.0/aws/index.json"
+SAVINGS_PLAN_INDEX = "/savingsPlan/v1.0/aws/{plan}/current/region_index.json"
+CURRENCY = "USD"
+
+T = TypeVar("T")
+
+_VERSION = re.compile(r"/([0-9]{14})(?:/|$)")
+
+
+class FileFormat(StrEnum):
+    """What a price list file is written in."""
+
+    JSON = "json"
+    CSV = "csv"
+
+
+@dataclass(frozen=True, slots=True)
+class PriceFileLocation:
+    """One price list file and where it is."""
+
+    name: str
+    """Service code, or name of a savings plan."""
+    region_id: str | None
+    """None for the file of all regions together."""
+    url: str
+    version: str | None
+    """Edition: 14 digits; None where only the file itself tells it."""
+
+
+class _Offer(msgspec.Struct, rename="camel"):
+    current_version_url: str
+    current_region_index_url: str | None = None
+
+
+class _ServiceIndex(msgspec.Struct, rename="camel"):
+    offers: dict[str, _Offer]
+
+
+class _OfferRegion(msgspec.Struct, rename="camel"):
+    current_version_url: str
+
+
+class _RegionIndex(msgspec.Struct):
+    regions: dict[str, _OfferRegion]
+
+
+class _PlanRegion(msgspec.Struct, rename="camel"):
+    region_code: str
+    version_url: str
+
+
+class _PlanRegionIndex(msgspec.Struct):
+    regions: list[_PlanRegion]
+
+
+def base_url() -> str:
+    """Server of the price list files: AWS's own unless COSTMODEL_PRICE_LIST_URL names another."""
+    return os.environ.get(BASE_URL_VARIABLE) or BASE_URL
+
+
+class PublicIndex:
+    """AWS's public index of price list files. Each page of it is fetched once."""
+
+    def __init__(self, patience: Patience = PATIENT) -> None:
+        self._patience = patience
+        self._pages: dict[str, bytes] = {}
+
+    def price_file(
+        self,
+        service_code: str,
+        region_id: str | None,
+        *,
+        file_format: FileFormat = FileFormat.JSON,
+        held_version: str | None = None,
+    ) -> PriceFileLocation:
+        """The current price list of a service in a region, or in all regions together.
+
+        Raises PriceFileNotFound for an unknown service or region, OlderPriceFile when AWS offers an
+        older edition than `held_version`, PriceFileCorrupt for an index that cannot be read, and what
+        `download` raises.
+        """
+        offers = self._page(SERVICE_INDEX, _ServiceIndex).offers
+        offer = offers.get(service_code)
+        if offer is None:
+            raise PriceFileNotFound(
+                f"AWS has no price list of {service_code!r}. {_closest(service_code, offers)}"
+            )
+        if region_id is None:
+            return _location(service_code, None, offer.current_version_url, file_format, held_version)
+        if offer.current_region_index_url is None:
+            raise PriceFileNotFound(
+                f"{service_code} is priced for all regions together. Leave out the region."
+            )
+        regions = self._page(offer.current_region_index_url, _RegionIndex).regions
+        if region_id not in regions:
+            raise _no_region(service_code, region_id, regions)
+        path = regions[region_id].current_version_url
+        return _location(service_code, region_id, path, file_format, held_version)
+
+    def savings_plan_file(
+        self,
+        plan: str,
+        region_id: str,
+        *,
+        file_format: FileFormat = FileFormat.JSON,
+        held_version: str | None = None,
+    ) -> PriceFileLocation:
+        """The current rates of a savings plan, such as `AWSComputeSavingsPlan`, in a region; raises likewise."""
+        found = self._page(SAVINGS_PLAN_INDEX.format(plan=plan), _PlanRegionIndex).regions
+        regions = {region.region_code: region.version_url for region in found}
+        if region_id not in regions:
+            raise _no_region(plan, region_id, regions)
+        return _location(plan, region_id, regions[region_id], file_format, held_version)
+
+    def _page(self, path: str, kind: type[T]) -> T:
+        """Raises PriceFileCorrupt for an index that is not what it should be."""
+        url = urljoin(base_url(), path)
+        if url not in self._pages:
+            with TemporaryDirectory() as folder:
+                fetched = download(url, Path(folder) / "index.json", patience=self._patience)
+                self._pages[url] = fetched.path.read_bytes()
+        try:
+            return msgspec.json.decode(self._pages[url], type=kind)
+        except ValueError as error:
+            raise PriceFileCorrupt(url, "the index", str(error)) from error
+
+
+def dated_price_file(
+    client: Any,
+    service_code: str,
+    region_id: str,
+    effective_on: date,
+    *,
+    file_format: FileFormat = FileFormat.JSON,
+    held_version: str | None = None,
+) -> PriceFileLocation:
+    """The price list that was in force on a day, through ListPriceLists and GetPriceListFileUrl.
+
+    `client` is a boto3 client of `pricing`; its address is only good for a short time. Raises
+    PriceFileNotFound when there is no such list, OlderPriceFile, and the client's own errors.
+    """
+    midnight = datetime(effective_on.year, effective_on.month, effective_on.day, tzinfo=UTC)
+    question = {"ServiceCode": service_code, "EffectiveDate": midnight, "CurrencyCode": CURRENCY}
+    missing = client.exceptions.NotFoundException, client.exceptions.ResourceNotFoundException
+    try:
+        pages = client.get_paginator("list_price_lists").paginate(**question)
+        lists = {entry["RegionCode"]: entry for page in pages for entry in page["PriceLists"]}
+    except missing as error:
+        raise PriceFileNotFound(
+            f"AWS has no price list of {service_code!r} for {effective_on}. Check the service code and the date."
+        ) from error
+    if region_id not in lists:
+        raise _no_region(service_code, region_id, lists)
+    entry = lists[region_id]
+    if file_format not in entry["FileFormats"]:
+        raise PriceFileNotFound(
+            f"The price list of {service_code} for {region_id} comes in {', '.join(entry['FileFormats'])}, "
+            f"not in {file_format}. Choose another format."
+        )
+    arn = entry["PriceListArn"]
+    answer = client.get_price_list_file_url(PriceListArn=arn, FileFormat=str(file_format))
+    version = _version(arn)
+    refuse_older(f"{service_code} {region_id}", version, held_version)
+    return PriceFileLocation(service_code, region_id, answer["Url"], version)
+
+
+def refuse_older(name: str, offered: str | None, held: str | None) -> None:
+    """Raises OlderPriceFile when an edition is older than the one at hand; an unknown one never is."""
+    if offered is not None and held is not None and offered < held:
+        raise OlderPriceFile(name, offered, held)
+
+
+def _location(
+    name: str, region_id: str | None, path: str, file_format: FileFormat, held_version: str | None
+) -> PriceFileLocation:
+    version = _version(path)
+    refuse_older(f"{name} {region_id or 'in all regions'}", version, held_version)
+    # The index names the JSON file; the CSV of the same edition stands beside it.
+    beside = f"{path.removesuffix('.json')}.{file_format}"
+    return PriceFileLocation(name, region_id, urljoin(base_url(), beside), version)
+
+
+def _version(path: str) -> str | None:
+    found = _VERSION.search(path)
+    return found[1] if found else None
+
+
+def _no_region(name: str, region_id: str, known: Iterable[str]) -> PriceFileNotFound:
+    return PriceFileNotFound(
+        f"AWS has no price list of {name} for region {region_id!r}. {_closest(region_id, known)}"
+    )
+
+
+def _closest(wanted: str, known: Iterable[str]) -> str:
+    """The names that come close, in any case; the first few when none does."""
+    by_fold = {name.casefold(): name for name in sorted(known)}
+    folded = wanted.casefold()
+    close = get_close_matches(folded, by_fold, n=3, cutoff=0.5)
+    close += [name for name in by_fold if folded in name and name not in close][:3]
+    if close:
+        return f"Closest: {', '.join(by_fold[name] for name in close)}."
+    return f"It has, among {len(by_fold)}: {', '.join(list(by_fold.values())[:5])}."

@@ -1,0 +1,382 @@
+"""Refreshing prices: ask AWS for what the services need, check the answer, shelve it as a new book.
+
+Nothing is shelved before every answer of a service has been read to its end and checked. A service
+that fails is left as it was, and named; the others go ahead.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from costmodel.errors import (
+    AccessDenied,
+    ApiUnreachable,
+    ClockSkewed,
+    CredentialsExpired,
+    CredentialsInvalid,
+    DownloadFailed,
+    NoCredentials,
+    OlderPrices,
+    PriceError,
+    PriceNotFound,
+    PricesWithdrawn,
+)
+from costmodel.pricing.aws_client import open_client
+from costmodel.pricing.aws_errors import aws_errors
+from costmodel.pricing.book import PriceBook
+from costmodel.pricing.bulk import read_offer
+from costmodel.pricing.conversion import prices_of
+from costmodel.pricing.difference import what_is_charged
+from costmodel.pricing.download import download
+from costmodel.pricing.need import Place, PriceNeed, wanted
+from costmodel.pricing.offer import OfferedProduct
+from costmodel.pricing.origin import Source
+from costmodel.pricing.price import GLOBAL, Price, PriceQuery
+from costmodel.pricing.price_files import (
+    PriceFileLocation,
+    PublicIndex,
+    dated_price_file,
+)
+from costmodel.pricing.query_api import endpoint_region, fetch
+from costmodel.pricing.savings_plans import (
+    HOME_REGION,
+    PlanRates,
+    offering_rates,
+    read_plan_file,
+    savings_parts,
+)
+from costmodel.pricing.shelf import Shelf
+from costmodel.pricing.snapshot import (
+    PRICE_COLUMNS,
+    PRICES,
+    RESERVED,
+    Part,
+    PriceFile,
+    partition_kind,
+    partition_path,
+    price_rows,
+)
+from costmodel.pricing.spot import spot_history, spot_part
+
+WITHDRAWN_RATIO = 0.1
+"""Share of a file's prices that may be gone from AWS's list before the answer is distrusted.
+
+Engineering choice: AWS retires an instance family now and then, never a tenth of a service at once.
+"""
+EC2 = "AmazonEC2"
+SPOT_DAYS = 30
+"""Days of spot history to average: a month, as bills are."""
+SAVINGS_PLANS = ("AWSComputeSavingsPlan", "AWSDatabaseSavingsPlans")
+COMMITTABLE = frozenset({"AmazonEC2", "AWSLambda", "AmazonRDS", "AmazonDynamoDB"})
+"""Services that Savings Plans cover. Source: Savings Plans User Guide, "Savings Plans types" (2026-04)."""
+STOPPING = (
+    NoCredentials,
+    CredentialsExpired,
+    CredentialsInvalid,
+    AccessDenied,
+    ClockSkewed,
+    ApiUnreachable,
+    DownloadFailed,
+)
+"""Errors that every further question of the same kind would meet as well."""
+
+Tell = Callable[[str, int, int | None], None]
+"""Told what is being done, how much of it is done, and of how much where that is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileChange:
+    """What a refresh did to one file of the price folder."""
+
+    path: str
+    prices: int
+    changed: int
+    added: int
+    gone: int
+    edition: str
+    """AWS's version of the list, a UTC time in 14 digits; empty where AWS tells none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A service, place or kind of price that stays as it was."""
+
+    subject: str
+    error: PriceError
+
+
+@dataclass(frozen=True, slots=True)
+class Refreshed:
+    """The outcome of a refresh."""
+
+    book: PriceBook
+    files: tuple[FileChange, ...]
+    failures: tuple[Failure, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """One question: a service in one region, or what it sells at the edge and everywhere alike."""
+
+    service_code: str
+    region_id: str
+    needs: tuple[PriceNeed, ...]
+    whole_list: bool
+    """The service's price list is one file for all regions together."""
+
+    @property
+    def subject(self) -> str:
+        return f"{self.service_code} {self.region_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """One thing to ask AWS, by name."""
+
+    subject: str
+    ask: Callable[[], Sequence[Part]]
+
+
+@dataclass(frozen=True, slots=True)
+class Refresh:
+    """How to refresh: into which shelf, for whose needs, from where, and who is told about it."""
+
+    shelf: Shelf
+    needs: Sequence[PriceNeed]
+    source: Source
+    now: datetime
+    """With a time zone."""
+    tell: Tell
+    index: PublicIndex = field(default_factory=PublicIndex)
+
+    def run(self, region_ids: Collection[str] = (), service_codes: Collection[str] = ()) -> Refreshed:
+        """Refresh these services in these regions; by default all that are needed and at hand.
+
+        Waits while another process refreshes the same shelf. Raises PriceNotFound for a service
+        nobody needs, PriceCacheUnwritable, and what went wrong first when nothing could be refreshed.
+        """
+        with self._alone():
+            base = self.shelf.open()
+            jobs = self._jobs(region_ids or base.regions(), service_codes)
+            parts: list[Part] = []
+            failures: list[Failure] = []
+            for questions in self._rounds(jobs, base):
+                for question in questions:
+                    self.tell(question.subject, 0, None)
+                    try:
+                        parts += question.ask()
+                    except PriceError as error:
+                        failures.append(Failure(question.subject, error))
+                        if isinstance(error, STOPPING):
+                            break
+            if not parts:
+                raise failures[0].error
+            return self._shelve(base, parts, failures)
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Hold the shelf's downloads, so that no two processes fetch to one place."""
+        self.shelf.downloads.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(self.shelf.downloads / "lock")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            self.tell("waiting for another refresh", 0, None)
+            lock.acquire()
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def _jobs(self, region_ids: Collection[str], service_codes: Collection[str]) -> list[_Job]:
+        by_service: dict[str, list[PriceNeed]] = defaultdict(list)
+        for need in self.needs:
+            by_service[need.service_code].append(need)
+        for service_code in service_codes:
+            if service_code not in by_service:
+                raise PriceNotFound(
+                    f"nothing is billed by a service {service_code!r}; known are {', '.join(sorted(by_service))}"
+                )
+        return [
+            job
+            for service_code in sorted(service_codes or by_service)
+            for job in _jobs_of(service_code, by_service[service_code], region_ids)
+        ]
+
+    def _rounds(self, jobs: Sequence[_Job], base: PriceBook) -> Iterator[list[_Question]]:
+        """List prices first, then Savings Plans, then spot prices: what stops one does not stop the next."""
+        yield [_Question(job.subject, partial(self._list_prices, job, base)) for job in jobs]
+        regions = dict.fromkeys(
+            job.region_id for job in jobs if job.service_code in COMMITTABLE and job.region_id != GLOBAL
+        )
+        if self.source is Source.API:
+            yield [_Question(f"Savings Plans {of}", partial(self._plans_by_api, of)) for of in regions]
+        else:
+            yield [
+                _Question(f"{plan} {of}", partial(self._plan_file, plan, of))
+                for of in regions
+                for plan in SAVINGS_PLANS
+            ]
+        if self.source is not Source.BULK:
+            yield [
+                _Question(f"spot prices {job.region_id}", partial(self._spot, job.region_id, base))
+                for job in jobs
+                if job.service_code == EC2
+            ]
+
+    def _list_prices(self, job: _Job, base: PriceBook) -> list[Part]:
+        if self.source is Source.API:
+            products = list(fetch(job.needs, job.region_id))
+        else:
+            products = self._products_of_file(job)
+        prices = prices_of(products, job.needs, job.region_id, base)
+        held = list(_held(job, base))
+        _refuse_withdrawal(prices, held)
+        edition = max((offered.edition.version for offered in products), default="")
+        return self._parts([*prices, *_beyond_needs(job, held)], edition)
+
+    def _products_of_file(self, job: _Job) -> list[OfferedProduct]:
+        if self.source is Source.BULK or job.whole_list:
+            location = self.index.price_file(job.service_code, None if job.whole_list else job.region_id)
+        else:
+            endpoint = endpoint_region(job.region_id)
+            with closing(open_client("pricing", endpoint)) as client, aws_errors("ListPriceLists"):
+                location = dated_price_file(client, job.service_code, job.region_id, self.now.date())
+        with self._fetched(location, job.subject) as path:
+            offer = read_offer(path, wanted(job.needs, job.region_id), service_code=job.service_code)
+            return list(offer)
+
+    @contextmanager
+    def _fetched(self, location: PriceFileLocation, subject: str) -> Iterator[Path]:
+        """A price list file on disk; it is large, so it goes once it has been read."""
+        folder = self.shelf.downloads / location.name / (location.region_id or "all")
+        report = partial(self.tell, subject)
+        yield download(location.url, folder / "list", progress=report).path
+        shutil.rmtree(folder, ignore_errors=True)
+
+    def _parts(self, prices: Iterable[Price], edition: str) -> list[Part]:
+        files: dict[tuple[str, str, str], list[Price]] = defaultdict(list)
+        for price in prices:
+            query = price.query
+            files[query.service_code, query.region_id, partition_kind(query.term)].append(price)
+        return [
+            Part(
+                path=partition_path(service_code, region_id, kind),
+                kind=kind,
+                columns=PRICE_COLUMNS,
+                rows=[row for price in sorted(of_file, key=lambda of: of.query) for row in price_rows(price)],
+                service_code=service_code,
+                region_id=region_id,
+                origin=self.source.value,
+                retrieved_at=self._retrieved_at,
+                edition=edition,
+            )
+            for (service_code, region_id, kind), of_file in sorted(files.items())
+        ]
+
+    def _plans_by_api(self, region_id: str) -> tuple[Part, ...]:
+        with closing(open_client("savingsplans", HOME_REGION)) as client:
+            rates = offering_rates(client, region_id, self.needs, f"{self.now:%Y-%m-%d}")
+        return self._plan_parts(rates)
+
+    def _plan_file(self, plan: str, region_id: str) -> tuple[Part, ...]:
+        location = self.index.savings_plan_file(plan, region_id)
+        with self._fetched(location, f"{plan} {region_id}") as path:
+            return self._plan_parts(read_plan_file(path, region_id, self.needs))
+
+    def _plan_parts(self, rates: PlanRates) -> tuple[Part, ...]:
+        return savings_parts(rates, origin=self.source.value, retrieved_at=self._retrieved_at)
+
+    def _spot(self, region_id: str, base: PriceBook) -> list[Part]:
+        usage_types = {price.query.usage_type for price in base.prices(region_id, EC2, (PRICES,))}
+        types = sorted(name.removeprefix("BoxUsage:") for name in usage_types if name.startswith("BoxUsage:"))
+        end = self.now.replace(minute=0, second=0, microsecond=0)
+        with closing(open_client("ec2", region_id)) as client:
+            prices = spot_history(client, region_id, types, end - timedelta(days=SPOT_DAYS), end)
+        return [spot_part(prices, region_id, origin=Source.API.value, retrieved_at=self._retrieved_at)]
+
+    @property
+    def _retrieved_at(self) -> str:
+        return f"{self.now.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+    def _shelve(self, base: PriceBook, parts: Sequence[Part], failures: list[Failure]) -> Refreshed:
+        """Add the parts; those that would go back in time stay out, and are named."""
+        try:
+            book = self.shelf.add(parts)
+        except OlderPrices as error:
+            parts = [part for part in parts if part.path not in error.paths]
+            if not parts:
+                raise
+            failures.append(Failure("older prices", error))
+            book = self.shelf.add(parts)
+        return Refreshed(book, tuple(_change(part, base, book) for part in parts), tuple(failures))
+
+
+def _jobs_of(service_code: str, needs: Iterable[PriceNeed], region_ids: Iterable[str]) -> Iterator[_Job]:
+    """A service's questions: one a region, and one for what it sells at the edge and everywhere alike."""
+    regional = tuple(need for need in needs if need.place is Place.REGION)
+    elsewhere = tuple(need for need in needs if need.place is not Place.REGION)
+    if elsewhere:
+        yield _Job(service_code, GLOBAL, elsewhere, whole_list=True)
+    if regional:
+        for region_id in region_ids:
+            yield _Job(service_code, region_id, regional, whole_list=bool(elsewhere))
+
+
+def _held(job: _Job, base: PriceBook) -> Iterator[tuple[PriceFile, list[Price]]]:
+    """The files of the book that the job's answer replaces, with their prices."""
+    for file in base.manifest.files:
+        at_edge = file.region_id.startswith("edge:") and job.region_id == GLOBAL
+        if (
+            file.service_code == job.service_code
+            and file.kind in (PRICES, RESERVED)
+            and (file.region_id == job.region_id or at_edge)
+        ):
+            yield file, list(base.prices_of(file))
+
+
+def _beyond_needs(job: _Job, held: Iterable[tuple[PriceFile, list[Price]]]) -> Iterator[Price]:
+    """Prices that no need covers, because AWS's name for them is unknown: they stay, with their own date."""
+    for _, prices in held:
+        for price in prices:
+            if not any(need.covers(price.query) for need in job.needs):
+                yield price
+
+
+def _refuse_withdrawal(prices: Iterable[Price], held: Iterable[tuple[PriceFile, list[Price]]]) -> None:
+    """Raises PricesWithdrawn when AWS lists too little of what the book has of the same places."""
+    listed = {price.query for price in prices}
+    for file, known in held:
+        gone = sorted(price.query for price in known if price.query not in listed)
+        if len(gone) > WITHDRAWN_RATIO * len(known):
+            raise PricesWithdrawn(file.path, len(gone), len(known), str(gone[0]))
+
+
+def _change(part: Part, base: PriceBook, book: PriceBook) -> FileChange:
+    before, after = _by_query(base, part.path), _by_query(book, part.path)
+    return FileChange(
+        path=part.path,
+        prices=len(after),
+        changed=sum(1 for query in before.keys() & after.keys() if before[query] != after[query]),
+        added=len(after.keys() - before.keys()),
+        gone=len(before.keys() - after.keys()),
+        edition=part.edition,
+    )
+
+
+def _by_query(book: PriceBook, path: str) -> dict[PriceQuery, tuple[object, ...]]:
+    return {
+        price.query: what_is_charged(price)
+        for file in book.manifest.files
+        if file.path == path
+        for price in book.prices_of(file)
+    }

@@ -1,0 +1,503 @@
+"""Savings Plans rates: from AWS's bulk files (JSON or CSV) and from the `savingsplans` API.
+
+A rate discounts one on-demand price, which it names by service, usage type and operation. It becomes a
+price with the same query and a term such as `SavingsPlan Compute 1yr No Upfront`. Rates that no service
+needs are left out: other tenancies, systems with a licence, unused reservations, other services.
+
+Source: AWS Savings Plans User Guide, "Reading the Savings Plans price list files"; files of
+AWSDatabaseSavingsPlans (ap-south-2, 2026-04-22) and AWSComputeSavingsPlan (ap-northeast-1, 2024-07-01);
+`savingsplans` API model of botocore 1.44.5 (2019-06-28).
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+import zlib
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from io import TextIOWrapper
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
+
+import msgspec
+
+from costmodel.errors import (
+    ApiFailed,
+    ConflictingPrices,
+    MalformedListing,
+    NothingOffered,
+    OtherCurrency,
+    PriceFileCorrupt,
+    UnusableUnit,
+)
+from costmodel.pricing.aws_errors import AGAIN, aws_errors
+from costmodel.pricing.bulk import opened
+from costmodel.pricing.bulk_csv import METADATA
+from costmodel.pricing.bulk_json import WINDOW_BYTES, Window
+from costmodel.pricing.conversion import UNITS
+from costmodel.pricing.need import PriceNeed
+from costmodel.pricing.places import without_prefix
+from costmodel.pricing.price import Price, PriceQuery, PriceTier
+from costmodel.pricing.snapshot import (
+    CURRENCY,
+    PRICE_COLUMNS,
+    SAVINGS,
+    Part,
+    decimal,
+    partition_path,
+    price_rows,
+)
+from costmodel.units import FOCUS_UNITS
+
+if TYPE_CHECKING:
+    from botocore.client import BaseClient
+
+PLANS = {
+    "ComputeSavingsPlans": "Compute",
+    "EC2InstanceSavingsPlans": "EC2 Instance",
+    "DatabaseSavingsPlans": "Database",
+}
+"""Product family of a plan -> what our terms call it. Plans of other families are left out."""
+
+API_PLANS = {"Compute": "Compute", "EC2Instance": "EC2 Instance", "Database": "Database"}
+"""Plan type of the `savingsplans` API -> what our terms call it."""
+
+API_SERVICES = {
+    "Compute": ("AmazonEC2", "AWSLambda"),
+    "EC2Instance": ("AmazonEC2",),
+    "Database": ("AmazonRDS", "AmazonDynamoDB"),
+}
+"""Plan type -> services asked for."""
+
+OPERATIONS: dict[str, dict[str, tuple[tuple[str, str], ...]]] = {
+    "AmazonEC2": {"RunInstances": ()},
+    "AmazonRDS": {
+        "CreateDBInstance:0002": (("engine", "MySQL"),),
+        "CreateDBInstance:0014": (("engine", "PostgreSQL"),),
+        "CreateDBInstance:0016": (("engine", "Aurora MySQL"),),
+        "CreateDBInstance:0018": (("engine", "MariaDB"),),
+        "CreateDBInstance:0021": (("engine", "Aurora PostgreSQL"),),
+    },
+    "AmazonDynamoDB": {"PayPerRequestThroughput": (), "CommittedThroughput": ()},
+}
+"""Service -> operation -> attributes of our query; a rate with another operation is left out.
+
+`RunInstances` is Linux without software, `RunInstances:0002` Windows, and so on. Services that are not
+named here take any operation. Source: Amazon EC2 User Guide, "AMI billing information fields" (2023-06);
+AWSDatabaseSavingsPlans file of ap-south-2 (2026-04-22).
+"""
+
+CSV_COLUMNS = (
+    "SKU",
+    "RateCode",
+    "Unit",
+    "DiscountedRate",
+    "Currency",
+    "DiscountedServiceCode",
+    "DiscountedUsageType",
+    "DiscountedOperation",
+    "PurchaseOption",
+    "LeaseContractLength",
+    "LeaseContractLengthUnit",
+    "Product Family",
+    "DiscountedRegionCode",
+)
+
+PAYMENTS = ("No Upfront", "Partial Upfront", "All Upfront")
+YEARS_OF_SECONDS = {365 * 86_400: 1, 3 * 365 * 86_400: 3}
+LARGEST_PAGE = 1000
+OPERATION = "DescribeSavingsPlansOfferingRates"
+HOME_REGION = "us-east-1"
+"""The `savingsplans` API has one endpoint, in this region. Source: botocore 1.44.5, its service model."""
+
+T = TypeVar("T")
+Fault = Callable[[str], PriceFileCorrupt]
+"""Makes an error that names the place in the file."""
+
+_VERSION = re.compile(r"[0-9]{14}")
+_LENGTH = re.compile(r"([13]) ?(?:yr|years?)")
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+Z")
+
+
+class _Money(msgspec.Struct, frozen=True):
+    price: str
+    currency: str
+
+
+class _Rate(msgspec.Struct, frozen=True, rename="camel"):
+    """One discounted rate. Source: `terms.savingsPlan[].rates[]`."""
+
+    discounted_usage_type: str
+    discounted_operation: str
+    discounted_service_code: str
+    rate_code: str
+    unit: str
+    discounted_rate: _Money
+    discounted_region_code: str = ""
+
+
+class _PlanAttributes(msgspec.Struct, frozen=True, rename="camel"):
+    purchase_option: str = ""
+    purchase_term: str = ""
+
+
+class _PlanProduct(msgspec.Struct, frozen=True, rename="camel"):
+    sku: str
+    product_family: str
+    attributes: _PlanAttributes
+
+
+_TEXT = msgspec.json.Decoder(str)
+_PRODUCT = msgspec.json.Decoder(_PlanProduct)
+_RATE = msgspec.json.Decoder(_Rate)
+_ANYTHING = msgspec.json.Decoder(msgspec.Raw)
+
+
+@dataclass(frozen=True, slots=True)
+class PlanRates:
+    """Savings Plans rates of one region that the services need."""
+
+    prices: tuple[Price, ...]
+    read: int
+    """Rates in the file or answer, needed or not."""
+    version: str
+    """AWS's version, a UTC time in 14 digits; empty from the API."""
+
+
+def read_plan_file(path: Path, region_id: str, needs: Iterable[PriceNeed]) -> PlanRates:
+    """Read a Savings Plans file, JSON or CSV, as it is or compressed, in bounded memory.
+
+    Raises PriceFileCorrupt for a file that is cut short, malformed or not of Savings Plans;
+    PriceListFault for a rate in another currency or unit, for two rates of the same use, or if none
+    is needed.
+    """
+    keeping = _Keeping(region_id, needs)
+    try:
+        with opened(path) as stream:
+            is_json = stream.read(1024).lstrip()[:1] == b"{"
+        with opened(path) as stream:
+            if is_json:
+                head = _read_json(Window(path, stream, WINDOW_BYTES), keeping)
+            else:
+                head = _read_csv(path, stream, keeping)
+    except (OSError, EOFError, zlib.error) as error:
+        raise PriceFileCorrupt(path, "reading it", str(error)) from error
+    version, published = head.get("version", ""), head.get("publicationDate", "")
+    if not _VERSION.fullmatch(version) or not _DATE.fullmatch(published):
+        raise PriceFileCorrupt(path, "its head", "no version of 14 digits with its publication date")
+    return keeping.rates(f"AWS Savings Plans list {version}", published[:10], version)
+
+
+def offering_rates(client: BaseClient, region_id: str, needs: Iterable[PriceNeed], today: str) -> PlanRates:
+    """Ask the `savingsplans` API for the rates of a region, page by page.
+
+    `client` comes from `open_client("savingsplans", HOME_REGION)`. `today` (YYYY-MM-DD) dates the
+    rates: the API tells no date. Raises PriceApiError; PriceListFault as `read_plan_file` does.
+    """
+    keeping = _Keeping(region_id, needs)
+    with aws_errors(OPERATION, "savingsplans"):
+        for plan_type, services in API_SERVICES.items():
+            for service_code in services:
+                for answer in _pages(client, _question(plan_type, service_code, region_id)):
+                    keeping.add(*_offered(answer))
+    return keeping.rates(f"savingsplans {OPERATION}", today, "")
+
+
+def savings_parts(rates: PlanRates, *, origin: str, retrieved_at: str) -> tuple[Part, ...]:
+    """The rates as files of a price folder, one per service and region."""
+    by_partition: dict[tuple[str, str], list[Price]] = {}
+    for price in sorted(rates.prices, key=lambda price: price.query):
+        by_partition.setdefault((price.query.service_code, price.query.region_id), []).append(price)
+    return tuple(
+        Part(
+            path=partition_path(service_code, region_id, SAVINGS),
+            kind=SAVINGS,
+            columns=PRICE_COLUMNS,
+            rows=[row for price in prices for row in price_rows(price)],
+            service_code=service_code,
+            region_id=region_id,
+            origin=origin,
+            retrieved_at=retrieved_at,
+            edition=rates.version,
+        )
+        for (service_code, region_id), prices in by_partition.items()
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """A plan that can be bought: `EC2 Instance`, 3 years, `All Upfront`."""
+
+    name: str
+    years: int
+    payment: str
+
+    @property
+    def term(self) -> str:
+        return f"SavingsPlan {self.name} {self.years}yr {self.payment}"
+
+
+class _Keeping:
+    """The rates of one region that are needed, checked one by one."""
+
+    def __init__(self, region_id: str, needs: Iterable[PriceNeed]) -> None:
+        self.region_id = region_id
+        self.needs: dict[str, list[PriceNeed]] = defaultdict(list)
+        """By service code."""
+        for need in needs:
+            self.needs[need.service_code].append(need)
+        self.read = 0
+        self._found: dict[PriceQuery, tuple[str, str, str]] = {}
+        """Query -> rate, unit and rate code."""
+
+    def add(self, plan: _Plan, rate: _Rate) -> None:
+        """Raises ConflictingPrices, OtherCurrency, UnusableUnit, MalformedListing."""
+        self.read += 1
+        on_demand = self._discounted(rate)
+        if on_demand is None:
+            return
+        need = next((need for need in self.needs[on_demand.service_code] if need.covers(on_demand)), None)
+        if need is None:
+            return
+        query = replace(on_demand, term=plan.term)
+        if rate.discounted_rate.currency != CURRENCY:
+            raise OtherCurrency(str(query), f"priced in {rate.discounted_rate.currency}, not in {CURRENCY}")
+        unit = need.units.get(rate.unit) or UNITS.get(rate.unit, rate.unit)
+        if unit not in FOCUS_UNITS:
+            raise UnusableUnit(str(query), f"unknown unit {rate.unit!r}")
+        try:
+            price = f"{decimal(rate.discounted_rate.price).normalize():f}"
+        except ValueError as error:
+            raise MalformedListing(str(query), str(error)) from error
+        known = self._found.setdefault(query, (price, unit, rate.rate_code))
+        if known[:2] != (price, unit):
+            raise ConflictingPrices(
+                str(query), f"{known[2]} at {known[0]} per {known[1]}, {rate.rate_code} at {price} per {unit}"
+            )
+
+    def rates(self, source: str, as_of: str, version: str) -> PlanRates:
+        """Raises NothingOffered if none of what was read is needed: it is then not what was meant."""
+        if not self._found:
+            raise NothingOffered(
+                f"Savings Plans in {self.region_id}",
+                f"none of {self.read} rates is for what the services use",
+            )
+        prices = tuple(
+            Price(
+                query=query,
+                description=query.term.removeprefix("SavingsPlan ") + " Savings Plan",
+                pricing_unit=unit,
+                tiers=(PriceTier(Decimal(0), None, Decimal(price), rate_code),),
+                source=source,
+                as_of=as_of,
+                sku_id=rate_code.partition(".")[0],
+            )
+            for query, (price, unit, rate_code) in sorted(self._found.items())
+        )
+        return PlanRates(prices, self.read, version)
+
+    def _discounted(self, rate: _Rate) -> PriceQuery | None:
+        """The on-demand query that a rate discounts; None for another region or operation."""
+        if rate.discounted_region_code not in ("", self.region_id):
+            return None
+        operations = OPERATIONS.get(rate.discounted_service_code)
+        attributes = () if operations is None else operations.get(rate.discounted_operation)
+        if attributes is None:
+            return None
+        usage_type = without_prefix(rate.discounted_usage_type, self.region_id)
+        return PriceQuery(rate.discounted_service_code, self.region_id, usage_type, attributes)
+
+
+def _read_json(window: Window, keeping: _Keeping) -> dict[str, str]:
+    """Products, then the rates of each; the texts at the top of the file are returned."""
+    head: dict[str, str] = {}
+    plans: dict[str, _Plan | None] | None = None
+    complete = False
+    for name in window.members():
+        if name == "products":
+            plans = dict(_json_plans(window))
+        elif name == "terms":
+            if plans is None:
+                raise window.fault("terms stand before products; AWS writes products first")
+            complete = _read_terms(window, plans, keeping)
+        elif (content := window.value()).startswith(b'"'):
+            head[name] = _decoded(_TEXT, content, window)
+        else:
+            _decoded(_ANYTHING, content, window)
+    if window.peek():
+        raise window.fault("the file goes on behind its end")
+    if not complete:
+        raise window.fault("no savingsPlan terms in the file")
+    return head
+
+
+def _json_plans(window: Window) -> Iterator[tuple[str, _Plan | None]]:
+    for _ in _items(window):
+        product = _decoded(_PRODUCT, window.value(), window)
+        of = product.attributes
+        yield product.sku, _plan(product.product_family, of.purchase_term, of.purchase_option, window.fault)
+
+
+def _read_terms(window: Window, plans: Mapping[str, _Plan | None], keeping: _Keeping) -> bool:
+    """Whether there were Savings Plans terms."""
+    found = False
+    for kind in window.members():
+        if kind != "savingsPlan":
+            raise window.fault(f"{kind} terms in a Savings Plans file")
+        found = True
+        for _ in _items(window):
+            _read_term(window, plans, keeping)
+    return found
+
+
+def _read_term(window: Window, plans: Mapping[str, _Plan | None], keeping: _Keeping) -> None:
+    sku = ""
+    for name in window.members():
+        if name == "sku":
+            sku = _decoded(_TEXT, window.value(), window)
+        elif name != "rates":
+            _decoded(_ANYTHING, window.value(), window)
+        elif sku not in plans:
+            raise window.fault(f"rates of {sku or 'no SKU'}, which is no product of the file")
+        else:
+            plan = plans[sku]
+            for _ in _items(window):
+                rate = _decoded(_RATE, window.value(), window)
+                if plan is not None:
+                    keeping.add(plan, rate)
+
+
+def _items(window: Window) -> Iterator[None]:
+    """Step through the list that starts here; take the value of each item before asking for the next."""
+    window.take(b"[")
+    following = window.peek() != b"]"
+    while following:
+        yield
+        following = window.peek() == b","
+        if following:
+            window.take(b",")
+    window.take(b"]")
+
+
+def _decoded(decoder: msgspec.json.Decoder[T], content: bytes, window: Window) -> T:
+    try:
+        return decoder.decode(content)
+    except (ValueError, RecursionError) as error:
+        raise window.fault(str(error)) from error
+
+
+def _read_csv(path: Path, stream: BinaryIO, keeping: _Keeping) -> dict[str, str]:
+    """Five rows of metadata, the column names, a row for each rate; the metadata are returned."""
+
+    def fault(problem: str) -> PriceFileCorrupt:
+        return PriceFileCorrupt(path, f"row {rows.line_num}", problem)
+
+    with TextIOWrapper(stream, encoding="utf-8", newline="") as lines:
+        rows = csv.reader(lines, strict=True)
+        try:
+            head = dict(_metadata(rows, fault))
+            columns = next(rows, [])
+            missing = [name for name in CSV_COLUMNS if name not in columns]
+            if missing:
+                raise fault(f"no column {', '.join(missing)}")
+            for row in rows:
+                if len(row) != len(columns):
+                    raise fault(f"{len(row)} columns, the header has {len(columns)}")
+                cells = dict(zip(columns, row, strict=True))
+                years = f"{cells['LeaseContractLength']}{cells['LeaseContractLengthUnit']}"
+                plan = _plan(cells["Product Family"], years, cells["PurchaseOption"], fault)
+                if plan is not None:
+                    keeping.add(plan, _csv_rate(cells))
+        except (csv.Error, UnicodeDecodeError) as error:
+            raise fault(str(error)) from error
+    return head
+
+
+def _metadata(rows: Iterator[list[str]], fault: Fault) -> Iterator[tuple[str, str]]:
+    for row in islice(rows, len(METADATA)):
+        if len(row) != 2 or row[0] not in METADATA:
+            raise fault(f"{', '.join(METADATA)} expected in the first {len(METADATA)} rows")
+        yield METADATA[row[0]], row[1]
+
+
+def _csv_rate(cells: Mapping[str, str]) -> _Rate:
+    return _Rate(
+        discounted_usage_type=cells["DiscountedUsageType"],
+        discounted_operation=cells["DiscountedOperation"],
+        discounted_service_code=cells["DiscountedServiceCode"],
+        rate_code=cells["RateCode"],
+        unit=cells["Unit"],
+        discounted_rate=_Money(cells["DiscountedRate"], cells["Currency"]),
+        discounted_region_code=cells["DiscountedRegionCode"],
+    )
+
+
+def _plan(family: str, length: str, payment: str, fault: Fault) -> _Plan | None:
+    """The plan of a product; None for a family that is left out."""
+    if family not in PLANS:
+        return None
+    years = _LENGTH.fullmatch(length)
+    if years is None or payment not in PAYMENTS:
+        raise fault(f"a {family} product of {length!r} and {payment!r}, not 1 or 3 years and {PAYMENTS}")
+    return _Plan(PLANS[family], int(years[1]), payment)
+
+
+def _question(plan_type: str, service_code: str, region_id: str) -> dict[str, Any]:
+    question: dict[str, Any] = {
+        "savingsPlanTypes": [plan_type],
+        "serviceCodes": [service_code],
+        "filters": [{"name": "region", "values": [region_id]}],
+        "maxResults": LARGEST_PAGE,
+    }
+    if service_code in OPERATIONS:
+        question["operations"] = sorted(OPERATIONS[service_code])
+    return question
+
+
+def _pages(client: Any, question: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Every rate of every page; the client has no paginator for this operation.
+
+    Raises ApiFailed for a page without its list, which is what botocore makes of a broken connection,
+    and for a token that came before.
+    """
+    tokens: set[str] = set()
+    while True:
+        answer = client.describe_savings_plans_offering_rates(**question)
+        if "searchResults" not in answer:
+            raise ApiFailed(OPERATION, "the answer is cut short", AGAIN)
+        yield from answer["searchResults"]
+        token = answer.get("nextToken")
+        if not token:
+            return
+        if token in tokens:
+            raise ApiFailed(OPERATION, "its pages lead back to one before", AGAIN)
+        tokens.add(token)
+        question = question | {"nextToken": token}
+
+
+def _offered(answer: Mapping[str, Any]) -> tuple[_Plan, _Rate]:
+    """One rate of the API. Raises MalformedListing for one without the fields that a price needs."""
+    try:
+        offering = answer["savingsPlanOffering"]
+        plan = _Plan(
+            API_PLANS[offering["planType"]],
+            YEARS_OF_SECONDS[offering["durationSeconds"]],
+            offering["paymentOption"],
+        )
+        properties = {of["name"]: of["value"] for of in answer.get("properties", ())}
+        rate = _Rate(
+            discounted_usage_type=answer["usageType"],
+            discounted_operation=answer["operation"],
+            discounted_service_code=answer["serviceCode"],
+            rate_code="",
+            unit=answer["unit"],
+            discounted_rate=_Money(answer["rate"], offering["currency"]),
+            discounted_region_code=properties.get("region", ""),
+        )
+    except KeyError as missing:
+        raise MalformedListing(OPERATION, f"a rate without a usable {missing}") from missing
+    return plan, rate

@@ -1,0 +1,313 @@
+"""The shelf: price books kept in the user's cache folder, over the snapshot that ships with the package.
+
+    books-<format>/000007-2026-11-24-1a2b3c4d5e6f/    one whole book: number, date, start of its digest
+    index/                                            see `index.py`
+    lock                                              held while a book is made
+
+A book is whole from the moment its folder has its name: it is written beside, synced, read back and
+renamed. Nothing points at it, so nothing can point at half a book. Its price files never change after that;
+its manifest is replaced when AWS was asked again and gave the same prices.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from costmodel.errors import OlderPrices, PriceBookNotFound, PriceCacheCorrupt, PriceCacheUnwritable
+from costmodel.pricing.book import PriceBook
+from costmodel.pricing.index import cache_folder, index_folder
+from costmodel.pricing.snapshot import (
+    FORMAT_VERSION,
+    MANIFEST,
+    PRICE_KINDS,
+    PRICES,
+    Manifest,
+    Part,
+    PriceFile,
+    read_manifest,
+    read_verified,
+)
+from costmodel.shipped import shipped
+
+LOCK_WAIT_S = 60.0
+"""Making a book takes about a second; whoever holds the lock longer is stuck."""
+
+UNFINISHED = ".new"
+DIGEST_DIGITS = 12
+
+_NAME = re.compile(
+    r"(?P<number>[0-9]{6})-(?P<book_date>[0-9]{4}-[0-9]{2}-[0-9]{2})-(?P<digest_start>[0-9a-f]{12})"
+)
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """A book that is at hand, before it is opened."""
+
+    name: str
+    """Its folder's name on the shelf; `snapshot` for the one that ships."""
+    folder: Path
+    number: int
+    """Place on the shelf in the order of arrival; 0 for the snapshot."""
+    book_date: str
+    """YYYY-MM-DD."""
+    digest_start: str
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which book prices are taken from, and why."""
+
+    copy: Copy
+    reason: str
+
+
+class Shelf:
+    """The price books at hand. Several processes may read and add at once."""
+
+    def __init__(self, folder: Path | None = None) -> None:
+        """The shelf in a cache folder, which need not exist; the user's own by default."""
+        self.folder = cache_folder() if folder is None else folder
+        self._books = self.folder / f"books-{FORMAT_VERSION}"
+        self._indexes = index_folder(self.folder)
+
+    @property
+    def downloads(self) -> Path:
+        """Where price list files are on their way."""
+        return self.folder / "downloads"
+
+    def copies(self) -> tuple[Copy, ...]:
+        """The snapshot, then the books on the shelf in the order of arrival. Raises PriceCacheCorrupt."""
+        folder = shipped("pricing_cache")
+        manifest = read_manifest(folder)
+        snapshot = Copy("snapshot", folder, 0, manifest.book_date, manifest.digest[:DIGEST_DIGITS])
+        return (snapshot, *self._shelved())
+
+    def choice(self) -> Choice:
+        """The book in force: the last on the shelf, or the snapshot where that is dated later.
+
+        Raises PriceCacheCorrupt when the last book cannot be read: an older one never takes its
+        place unasked.
+        """
+        snapshot, *shelved = self.copies()
+        if not shelved:
+            return Choice(snapshot, "there are no refreshed prices")
+        last = shelved[-1]
+        confirmed_on = read_manifest(last.folder).confirmed_on
+        if snapshot.book_date > confirmed_on:
+            reason = f"it is newer than the last refreshed book, of {confirmed_on}"
+            return Choice(snapshot, reason)
+        return Choice(last, f"it was refreshed last, and the snapshot is not newer ({snapshot.book_date})")
+
+    def open(self, which: str | None = None) -> PriceBook:
+        """A price book: the one in force, the newest not later than a date YYYY-MM-DD, one by name, or a folder's.
+
+        Raises PriceBookNotFound or PriceCacheCorrupt.
+        """
+        if which is None:
+            return self._open(self.choice().copy.folder)
+        if _DATE.fullmatch(which):
+            return self._open(self._of_date(which))
+        named = [copy.folder for copy in self.copies() if copy.name == which]
+        if named:
+            return self._open(named[0])
+        folder = Path(which).expanduser()
+        if not (folder / MANIFEST).exists():
+            raise PriceBookNotFound(
+                f"{which!r} is neither a date (YYYY-MM-DD), the name of a book, nor a folder with a {MANIFEST}. "
+                "See which books there are with: costmodel prices status"
+            )
+        return PriceBook(folder)
+
+    def add(self, parts: Sequence[Part]) -> PriceBook:
+        """Put a new book on the shelf: the one in force with some of its files replaced, and open it.
+
+        Files that AWS had confirmed before and that are the same now only get a later `retrieved_at`:
+        the book stays. Raises OlderPrices, PriceCacheCorrupt for parts that cannot be read back as
+        prices, and PriceCacheUnwritable. Whatever is raised, the books at hand stay as they were.
+        """
+        try:
+            with self._locked():
+                self._sweep()
+                return self._add(parts)
+        except OSError as error:
+            raise PriceCacheUnwritable(self.folder, error.strerror or str(error)) from error
+
+    def _shelved(self) -> Iterator[Copy]:
+        try:
+            names = sorted(path.name for path in self._books.iterdir())
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise PriceCacheCorrupt(
+                f"{self._books}: {error.strerror or error}. Make it readable, or name another cache folder "
+                "in COSTMODEL_CACHE_DIR."
+            ) from error
+        for name in names:
+            if match := _NAME.fullmatch(name):
+                number, book_date, digest_start = match.groups()
+                yield Copy(name, self._books / name, int(number), book_date, digest_start)
+
+    def _open(self, folder: Path) -> PriceBook:
+        return PriceBook(folder, self._indexes)
+
+    def _of_date(self, wanted: str) -> Path:
+        try:
+            date.fromisoformat(wanted)
+        except ValueError:
+            raise PriceBookNotFound(f"there is no day {wanted}; write a date as YYYY-MM-DD.") from None
+        copies = self.copies()
+        known = [copy for copy in copies if copy.book_date <= wanted]
+        if not known:
+            dates = ", ".join(sorted({copy.book_date for copy in copies}))
+            raise PriceBookNotFound(f"no price book of {wanted} or before; there are books of {dates}.")
+        return max(known, key=lambda copy: (copy.book_date, copy.number)).folder
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        self._books.mkdir(parents=True, exist_ok=True)
+        try:
+            with FileLock(self.folder / "lock", timeout=LOCK_WAIT_S):
+                yield
+        except Timeout:
+            raise PriceCacheUnwritable(
+                self.folder, f"another costmodel has been writing to it for {LOCK_WAIT_S:.0f} s"
+            ) from None
+
+    def _sweep(self) -> None:
+        """Remove what killed processes left, and the indexes of books that are gone."""
+        with suppress(FileNotFoundError):
+            shutil.rmtree(self._books / UNFINISHED)
+        kept = {copy.digest_start for copy in self.copies()}
+        for path in self._indexes.glob("*"):
+            if path.name[:DIGEST_DIGITS] not in kept:
+                path.unlink(missing_ok=True)
+
+    def _add(self, parts: Sequence[Part]) -> PriceBook:
+        copy = self.choice().copy
+        base = self._open(copy.folder)
+        entries = [part.entry() for part in parts]
+        _refuse_older(base.manifest, entries)
+        manifest = _merged(base.manifest, entries)
+        unfinished = self._books / UNFINISHED
+        try:
+            if copy.number and manifest.digest == base.digest:
+                same = replace(manifest, book_date=base.manifest.book_date)
+                _write(unfinished / MANIFEST, same.content())
+                folder = _move(unfinished / MANIFEST, copy.folder / MANIFEST).parent
+            else:
+                _write_book(unfinished, base, parts, manifest)
+                _read_back(unfinished, manifest, entries)
+                number = max(copy.number for copy in self.copies()) + 1
+                name = f"{number:06}-{manifest.book_date}-{manifest.digest[:DIGEST_DIGITS]}"
+                folder = _move(unfinished, self._books / name)
+        finally:
+            shutil.rmtree(unfinished, ignore_errors=True)
+        return self._open(folder)
+
+
+def _refuse_older(held: Manifest, entries: Sequence[PriceFile]) -> None:
+    """Editions are compared with editions; else the newest new price with the oldest one it replaces.
+
+    The dates of a snapshot's rows are partly those of capture, later than AWS's publication: a list is
+    surely older only where it was published before all of them.
+    """
+    known = {file.path: file for file in held.files}
+    older = {}
+    for entry in entries:
+        file = known.get(entry.path)
+        if file is None:
+            continue
+        if entry.edition and file.edition:
+            if entry.edition < file.edition:
+                older[entry.path] = f"is edition {entry.edition}, before {file.edition}"
+        elif entry.newest_as_of < file.oldest_as_of:
+            older[entry.path] = f"is of {entry.newest_as_of or 'no date'}, before {file.oldest_as_of}"
+    if older:
+        raise OlderPrices(older)
+
+
+def _merged(base: Manifest, entries: Sequence[PriceFile]) -> Manifest:
+    files = {file.path: file for file in (*base.files, *entries)}
+    merged = tuple(files[path] for path in sorted(files))
+    return Manifest(
+        book_date=max([base.book_date, *(entry.retrieved_at[:10] for entry in entries)]),
+        regions=_regions(base, merged),
+        note=base.note,
+        files=merged,
+    )
+
+
+def _regions(base: Manifest, files: Sequence[PriceFile]) -> tuple[str, ...]:
+    """The base's regions, and every other in which all services are priced that are priced in all of those."""
+    services: dict[str, set[str]] = {}
+    for file in files:
+        if file.kind == PRICES:
+            services.setdefault(file.region_id, set()).add(file.service_code)
+    if not base.regions:
+        return ()
+    needed = set.intersection(*(services.get(region_id, set()) for region_id in base.regions))
+    added = [
+        region_id
+        for region_id, there in sorted(services.items())
+        if needed and needed <= there and region_id not in base.regions
+    ]
+    return (*base.regions, *added)
+
+
+def _write_book(folder: Path, base: PriceBook, parts: Sequence[Part], manifest: Manifest) -> None:
+    contents = {part.path: part.content() for part in parts}
+    for file in manifest.files:
+        content = contents.get(file.path)
+        _write(folder / file.path, read_verified(base.folder, file) if content is None else content)
+    _write(folder / MANIFEST, manifest.content())
+    for path in folder.rglob("*"):
+        if path.is_dir():
+            _sync_folder(path)
+    _sync_folder(folder)
+
+
+def _read_back(folder: Path, manifest: Manifest, entries: Sequence[PriceFile]) -> None:
+    """Raises PriceCacheCorrupt unless a book is on disk as it was meant, and its new prices are prices."""
+    book = PriceBook(folder)
+    if book.manifest != manifest:
+        raise PriceCacheCorrupt(f"{folder / MANIFEST}: reads back other than written. Check this disk.")
+    book.verify()
+    for entry in entries:
+        if entry.kind in PRICE_KINDS:
+            for _ in book.prices_of(entry):
+                pass
+
+
+def _write(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _move(path: Path, target: Path) -> Path:
+    """Move into place. From then on it counts; that the move itself outlives a power cut is not needed."""
+    path.replace(target)
+    with suppress(OSError):
+        _sync_folder(target.parent)
+    return target
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,131 @@
+"""Reading a regional EC2 price list of 250 and 450 MB: our reader beside json.load and whole-file msgspec.
+
+Every reading is a process of its own, and the contenders take turns. Rows are counted and summed up, not
+held, so that the memory is the reader's. Nothing fails on time; the rows must be equal and our memory
+must stay under its bound. Goals: at least 5 times as fast as json.load,
+at most 1.4 times the time of whole-file msgspec, and under 110 MB at any size.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pytest
+from pytest_benchmark.fixture import BenchmarkFixture
+
+from aws import offer_generator
+
+MOST_MEMORY_MIB = 110
+ROUNDS = 3
+
+WHAT_IS_WANTED = {
+    "what the shop buys": {
+        "operatingSystem": "Linux",
+        "tenancy": "Shared",
+        "preInstalledSw": "NA",
+        "capacitystatus": "Used",
+    },
+    "everything in use": {"capacitystatus": "Used"},
+}
+
+READING = """
+import json, resource, sys, time, zlib
+from pathlib import Path
+
+path, reader, wanted = Path(sys.argv[1]), sys.argv[2], json.loads(sys.argv[3])
+
+def is_wanted(attributes):
+    return all(attributes.get(name) == value for name, value in wanted.items())
+
+def ours():
+    from costmodel.pricing.bulk import read_offer
+    offer = read_offer(path, lambda product: is_wanted(product.attributes))
+    return (
+        (offered.product.sku, kind, term.offer_term_code, *term.term_attributes.values(),
+         rate.rate_code, rate.unit, rate.price_per_unit["USD"])
+        for offered in offer for kind, terms in offered.terms.items() for term in terms
+        for rate in term.price_dimensions.values()
+    )
+
+def json_load():
+    with path.open("rb") as file:
+        document = json.load(file)
+    return (
+        (sku, kind, term["offerTermCode"], *term["termAttributes"].values(),
+         rate["rateCode"], rate["unit"], rate["pricePerUnit"]["USD"])
+        for sku, product in document["products"].items() if is_wanted(product["attributes"])
+        for kind in ("OnDemand", "Reserved") for term in document["terms"][kind].get(sku, {}).values()
+        for rate in term["priceDimensions"].values()
+    )
+
+def msgspec_whole():
+    import mmap, msgspec
+    from costmodel.pricing.offer import Product, Term
+    class Document(msgspec.Struct):
+        products: dict[str, Product]
+        terms: dict[str, dict[str, dict[str, Term]]]
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        view = memoryview(content)
+        document = msgspec.json.decode(view, type=Document)
+        view.release()
+    return (
+        (sku, kind, term.offer_term_code, *term.term_attributes.values(),
+         rate.rate_code, rate.unit, rate.price_per_unit["USD"])
+        for sku, product in document.products.items() if is_wanted(product.attributes)
+        for kind in ("OnDemand", "Reserved") for term in document.terms[kind].get(sku, {}).values()
+        for rate in term.price_dimensions.values()
+    )
+
+start = time.perf_counter()
+count = checksum = 0
+for row in {"ours": ours, "json.load": json_load, "msgspec": msgspec_whole}[reader]():
+    count += 1
+    checksum = zlib.crc32("|".join(row).encode(), checksum)
+seconds = time.perf_counter() - start
+peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+print(json.dumps({"seconds": seconds, "peak_mib": peak_mib, "rows": [count, checksum]}))
+"""
+
+
+def read(path: Path, reader: str, wanted: str) -> dict[str, Any]:
+    words = [sys.executable, "-c", READING, str(path), reader, json.dumps(WHAT_IS_WANTED[wanted])]
+    answer = subprocess.run(words, check=True, capture_output=True, text=True)
+    return dict(json.loads(answer.stdout))
+
+
+@pytest.fixture(scope="module", params=[250, 450], ids=lambda size: f"{size} MB")
+def price_list(request: pytest.FixtureRequest) -> Iterator[Path]:
+    """Deleted at once, not kept as pytest keeps its folders."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "index.json"
+        offer_generator.write_json(path, offer_generator.instance_types_for(request.param * 10**6))
+        yield path
+
+
+@pytest.mark.parametrize("wanted", list(WHAT_IS_WANTED))
+def test_reading_a_regional_price_list(benchmark: BenchmarkFixture, price_list: Path, wanted: str) -> None:
+    readers = ("ours", "json.load", "msgspec")
+    rounds = [{reader: read(price_list, reader, wanted) for reader in readers} for _ in range(ROUNDS)]
+    seconds = {reader: median(each[reader]["seconds"] for each in rounds) for reader in readers}
+    peaks_mib = {reader: max(each[reader]["peak_mib"] for each in rounds) for reader in readers}
+    assert len({tuple(each[reader]["rows"]) for each in rounds for reader in readers}) == 1
+    benchmark.extra_info.update(
+        {
+            "file_mb": round(price_list.stat().st_size / 1e6, 1),
+            "rows": rounds[0]["ours"]["rows"][0],
+            "seconds": {reader: round(took, 3) for reader, took in seconds.items()},
+            "peak_mib": {reader: round(peak) for reader, peak in peaks_mib.items()},
+            "times_as_fast_as_json_load": round(seconds["json.load"] / seconds["ours"], 2),
+            "time_over_msgspec_whole_file": round(seconds["ours"] / seconds["msgspec"], 2),
+        }
+    )
+    print(json.dumps(benchmark.extra_info))
+    assert peaks_mib["ours"] < MOST_MEMORY_MIB
+    benchmark.pedantic(read, args=(price_list, "ours", wanted), rounds=1)

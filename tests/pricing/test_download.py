@@ -1,0 +1,326 @@
+"""Fetching over a real socket: cut, slow, failing, changing and lying servers."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import shutil
+import socket
+import ssl
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from aws.server import AwsServer, Fault, FaultHook, Seen, in_turn
+from costmodel.errors import DownloadFailed, PriceFileNotFound
+from costmodel.pricing import download as module
+from costmodel.pricing.download import Fetched, Patience, download
+
+CONTENT = random.Random(1).randbytes(300_000)
+OTHER = random.Random(2).randbytes(250_000)
+FILE = "/offers/v1.0/aws/AmazonEC2/20261001000000/us-east-1/index.json"
+QUICK = Patience(tries_without_progress=4, first_wait_s=0.0, connect_timeout_s=2.0, read_timeout_s=0.3)
+
+
+@pytest.fixture(autouse=True)
+def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+
+
+@pytest.fixture
+def aws() -> Iterator[AwsServer]:
+    with AwsServer(files={FILE: CONTENT}) as server:
+        yield server
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    return tmp_path / "prices" / "index.json"
+
+
+def fetch(aws: AwsServer, place: Path, patience: Patience = QUICK) -> Fetched:
+    return download(aws.url + FILE, place, patience=patience)
+
+
+def beside(place: Path) -> set[str]:
+    return {each.name for each in place.parent.iterdir()}
+
+
+def without_gzip(hook: FaultHook = lambda _: None) -> FaultHook:
+    """A server that sends files as they are, like S3 does with large ones."""
+
+    def plain(seen: Seen) -> Fault | None:
+        seen.headers.pop("accept-encoding", None)  # type: ignore[attr-defined]
+        return hook(seen)
+
+    return plain
+
+
+def test_a_file_arrives_whole_and_alone(aws: AwsServer, place: Path) -> None:
+    assert fetch(aws, place) == Fetched(place, changed=True)
+    assert place.read_bytes() == CONTENT
+    assert beside(place) == {"index.json", "index.json.etag"}
+    assert aws.seen[0].headers["accept-encoding"] == "gzip"
+
+
+def test_an_unchanged_file_is_not_fetched_again(aws: AwsServer, place: Path) -> None:
+    fetch(aws, place)
+    assert fetch(aws, place) == Fetched(place, changed=False)
+    assert aws.seen[1].headers["if-none-match"] == f'"{hashlib.md5(CONTENT).hexdigest()}"'
+    aws.files[FILE] = OTHER
+    assert fetch(aws, place).changed
+    assert place.read_bytes() == OTHER
+
+
+@pytest.mark.parametrize("damage", [lambda path: path.write_bytes(b"short"), Path.unlink])
+def test_a_file_that_changed_in_place_is_fetched_again(aws: AwsServer, place: Path, damage) -> None:
+    fetch(aws, place)
+    damage(place)
+    assert fetch(aws, place).changed
+    assert place.read_bytes() == CONTENT
+
+
+def test_progress_tells_bytes_in_hand_and_in_all(aws: AwsServer, place: Path) -> None:
+    aws.fault = without_gzip(in_turn(Fault(cut_after_bytes=100_000)))
+    told: list[tuple[int, int | None]] = []
+    download(aws.url + FILE, place, progress=lambda done, total: told.append((done, total)), patience=QUICK)
+    assert told == sorted(told)
+    assert told[-1] == (len(CONTENT), len(CONTENT))
+    assert {total for _, total in told} == {len(CONTENT)}
+
+
+def test_a_cut_download_goes_on_where_it_stopped(aws: AwsServer, place: Path) -> None:
+    aws.fault = without_gzip(in_turn(Fault(cut_after_bytes=100_000), Fault(cut_after_bytes=50_000)))
+    fetch(aws, place)
+    assert place.read_bytes() == CONTENT
+    assert [seen.headers.get("range") for seen in aws.seen] == [None, "bytes=100000-", "bytes=150000-"]
+    assert aws.seen[1].headers["if-range"] == f'"{hashlib.md5(CONTENT).hexdigest()}"'
+
+
+def test_the_next_process_goes_on_too(aws: AwsServer, place: Path) -> None:
+    aws.fault = without_gzip(in_turn(Fault(cut_after_bytes=100_000), *[Fault(status=503)] * 4))
+    with pytest.raises(DownloadFailed, match=r"503.*goes on where it stopped"):
+        fetch(aws, place)
+    assert beside(place) == {"index.json.part", "index.json.part.json"}
+    fetch(aws, place)
+    assert aws.seen[-1].headers["range"] == "bytes=100000-"
+    assert place.read_bytes() == CONTENT
+    assert beside(place) == {"index.json", "index.json.etag"}
+
+
+def test_a_file_that_changes_in_the_middle_starts_anew(aws: AwsServer, place: Path) -> None:
+    faults = in_turn(Fault(cut_after_bytes=100_000))
+
+    def change(seen: Seen) -> Fault | None:
+        if "range" in seen.headers:
+            aws.files[FILE] = OTHER
+        return faults(seen)
+
+    aws.fault = without_gzip(change)
+    fetch(aws, place)
+    assert place.read_bytes() == OTHER
+
+
+def test_a_part_of_unknown_origin_is_not_used(aws: AwsServer, place: Path) -> None:
+    place.parent.mkdir()
+    place.with_name("index.json.part").write_bytes(b"somebody else's")
+    fetch(aws, place)
+    assert "range" not in aws.seen[0].headers
+    assert place.read_bytes() == CONTENT
+
+
+def test_a_part_longer_than_the_file_is_dropped(aws: AwsServer, place: Path) -> None:
+    place.parent.mkdir()
+    etag = f'"{hashlib.md5(CONTENT).hexdigest()}"'
+    place.with_name("index.json.part").write_bytes(bytes(len(CONTENT) + 5))
+    place.with_name("index.json.part.json").write_text(f'{{"etag": {etag!r}, "total": null}}'.replace("'", '"').replace('""', '"\\"', 1).replace('""', '\\""', 1))  # fmt: skip
+    fetch(aws, place)
+    assert place.read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
+def test_passing_failures_are_tried_again(aws: AwsServer, place: Path, status: int) -> None:
+    aws.fault = in_turn(Fault(status=status), Fault(status=status))
+    fetch(aws, place)
+    assert place.read_bytes() == CONTENT
+    assert len(aws.seen) == 3
+
+
+def test_a_reset_and_a_silent_connection_are_tried_again(aws: AwsServer, place: Path) -> None:
+    aws.fault = in_turn(Fault(cut_after_bytes=-1), Fault(delay_s=5.0))
+    fetch(aws, place)
+    assert place.read_bytes() == CONTENT
+
+
+def test_the_wait_grows_and_is_drawn(monkeypatch: pytest.MonkeyPatch, aws: AwsServer, place: Path) -> None:
+    slept: list[float] = []
+    monkeypatch.setattr(module.time, "sleep", slept.append)
+    aws.fault = in_turn(*[Fault(status=503)] * 5)
+    fetch(aws, place, Patience(tries_without_progress=6, first_wait_s=1.0, longest_wait_s=5.0))
+    assert len(slept) == 5
+    for waited, longest in zip(slept, (1.0, 2.0, 4.0, 5.0, 5.0), strict=True):
+        assert longest / 2 <= waited <= longest
+
+
+def test_it_gives_up_with_what_went_wrong(aws: AwsServer, place: Path) -> None:
+    aws.fault = lambda _: Fault(status=503)
+    with pytest.raises(DownloadFailed, match=r"answers 503.*\(4 tries\)\. Run the command again"):
+        fetch(aws, place)
+    assert len(aws.seen) == 4
+
+
+def test_the_file_in_place_stays_when_the_new_one_fails(aws: AwsServer, place: Path) -> None:
+    fetch(aws, place)
+    aws.files[FILE] = OTHER
+    aws.fault = lambda _: Fault(cut_after_bytes=0)
+    with pytest.raises(DownloadFailed):
+        fetch(aws, place)
+    assert place.read_bytes() == CONTENT
+
+
+def test_damaged_gzip_is_fetched_again(aws: AwsServer, place: Path) -> None:
+    aws.fault = in_turn(Fault(flip_byte=150_000), Fault(flip_byte=-1))
+    fetch(aws, place)
+    assert place.read_bytes() == CONTENT
+
+
+def test_damage_is_seen_by_the_checksum(aws: AwsServer, place: Path) -> None:
+    aws.fault = without_gzip(in_turn(Fault(flip_byte=150_000)))
+    fetch(aws, place)
+    assert place.read_bytes() == CONTENT
+    assert len(aws.seen) == 2
+
+
+def test_an_etag_that_is_no_checksum_is_believed_the_second_time(aws: AwsServer, place: Path) -> None:
+    aws.fault = without_gzip(lambda _: Fault(flip_byte=7))
+    fetch(aws, place)
+    assert len(aws.seen) == 2
+    assert len(place.read_bytes()) == len(CONTENT)
+
+
+def test_a_file_that_is_not_there_is_named(aws: AwsServer, place: Path) -> None:
+    with pytest.raises(PriceFileNotFound, match=r"gone\.json: the server answers 404"):
+        download(aws.url + "/gone.json?Signature=secret", place, patience=QUICK)
+
+
+def test_a_refusal_is_not_tried_again(aws: AwsServer, place: Path) -> None:
+    aws.fault = lambda _: Fault(status=403)
+    with pytest.raises(DownloadFailed, match="403"):
+        fetch(aws, place)
+    assert len(aws.seen) == 1
+
+
+def closed_port() -> int:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        return int(unused.getsockname()[1])
+
+
+def test_nobody_there_is_named(place: Path) -> None:
+    with pytest.raises(DownloadFailed, match=r"the connection failed .*\(4 tries\)\. Check your network"):
+        download(f"http://127.0.0.1:{closed_port()}/index.json", place, patience=QUICK)
+
+
+def test_an_unknown_host_is_named_at_once(monkeypatch: pytest.MonkeyPatch, place: Path) -> None:
+    def unknown(*_: object, **__: object) -> None:
+        raise socket.gaierror(-2, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    with pytest.raises(
+        DownloadFailed, match=r"no address is known for pricing\.invalid\. Check your network"
+    ):
+        download("https://pricing.invalid/index.json", place, patience=QUICK)
+
+
+@pytest.fixture
+def own_certificate(tmp_path: Path) -> Path:
+    """A certificate for 127.0.0.1 that nobody but itself has signed, with its key in one file."""
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        pytest.skip("needs openssl to make a certificate")
+    pem, key = tmp_path / "own.pem", tmp_path / "own.key"
+    words = f"{openssl} req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=127.0.0.1".split()
+    words += ["-addext", "subjectAltName=IP:127.0.0.1", "-out", str(pem), "-keyout", str(key)]
+    subprocess.run(words, check=True, capture_output=True)
+    pem.write_text(pem.read_text() + key.read_text())
+    return pem
+
+
+def test_a_certificate_nobody_signed_is_named(
+    monkeypatch: pytest.MonkeyPatch, own_certificate: Path, place: Path
+) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(own_certificate)
+    with AwsServer(files={FILE: CONTENT}) as aws:
+        aws._http.socket = context.wrap_socket(aws._http.socket, server_side=True)
+        url = aws.url.replace("http://", "https://") + FILE
+        with pytest.raises(DownloadFailed, match=r"no trusted TLS connection to 127\.0\.0\.1.*SSL_CERT_FILE"):
+            download(url, place, patience=QUICK)
+        monkeypatch.setenv("SSL_CERT_FILE", str(own_certificate))
+        assert download(url, place, patience=QUICK).changed
+
+
+def test_a_proxy_that_is_not_there_is_named(
+    monkeypatch: pytest.MonkeyPatch, aws: AwsServer, place: Path
+) -> None:
+    monkeypatch.setenv("https_proxy", f"127.0.0.1:{closed_port()}")
+    with pytest.raises(DownloadFailed, match="HTTPS_PROXY"):
+        download("https://pricing.invalid/index.json", place, patience=QUICK)
+    monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{closed_port()}")
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    assert fetch(aws, place).changed
+
+
+def test_a_proxy_of_another_kind_is_named(monkeypatch: pytest.MonkeyPatch, place: Path) -> None:
+    monkeypatch.setenv("https_proxy", "socks5://127.0.0.1:1080")
+    with pytest.raises(DownloadFailed, match="is not an HTTP proxy"):
+        download("https://pricing.invalid/index.json", place, patience=QUICK)
+
+
+def test_an_address_that_is_none_is_named(place: Path) -> None:
+    with pytest.raises(DownloadFailed, match="not an address"):
+        download("gopher:/index.json", place, patience=QUICK)
+
+
+def test_a_folder_that_cannot_be_written_is_named(aws: AwsServer, tmp_path: Path) -> None:
+    (tmp_path / "prices").write_text("a file stands here")
+    with pytest.raises(DownloadFailed, match="cannot write"):
+        fetch(aws, tmp_path / "prices" / "index.json")
+
+
+faults = st.one_of(
+    st.builds(Fault, cut_after_bytes=st.integers(-1, len(CONTENT))),
+    st.builds(Fault, status=st.sampled_from([429, 500, 503])),
+    st.builds(Fault, flip_byte=st.integers(0, 299_000)),
+)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(sequence=st.lists(faults, max_size=6, unique=True), changes_at=st.integers(0, 9), gzip=st.booleans())
+def test_whatever_happens_the_file_is_whole_or_an_error_says_so(
+    tmp_path_factory: pytest.TempPathFactory, sequence: list[Fault], changes_at: int, gzip: bool
+) -> None:
+    # No fault comes twice: the same damage in two fetches is taken for an ETag that is no checksum.
+    place = tmp_path_factory.mktemp("fetched") / "index.json"
+    hook = in_turn(*sequence)
+
+    def faulty(seen: Seen) -> Fault | None:
+        if len(aws.seen) == changes_at:
+            aws.files[FILE] = OTHER
+        return hook(seen)
+
+    with AwsServer(files={FILE: CONTENT}) as aws:
+        aws.fault = faulty if gzip else without_gzip(faulty)
+        try:
+            fetch(aws, place)
+        except DownloadFailed:
+            assert not place.exists()
+        else:
+            assert place.read_bytes() in (CONTENT, OTHER)
+            assert beside(place) == {"index.json", "index.json.etag"}

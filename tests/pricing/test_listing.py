@@ -1,0 +1,106 @@
+"""One GetProducts text: AWS's own example, a real product, and texts that are none."""
+
+from __future__ import annotations
+
+import copy
+import json
+from typing import Any
+
+import pytest
+
+from aws.samples import CLOUDFRONT_EUROPE, published_example
+from costmodel.errors import MalformedListing
+from costmodel.pricing.listing import read_listing
+from costmodel.pricing.offer import Dimension, Edition, Product
+
+
+def test_the_published_example() -> None:
+    (text,) = published_example("GetProducts")["output"]["PriceList"]
+    offered = read_listing(text)
+    assert offered.edition == Edition("AmazonEC2", "20170901182201", "2017-09-01T18:22:01Z")
+    assert offered.edition.as_of == "2017-09-01"
+    assert (offered.product.sku, offered.product.product_family) == ("WQGC34PB2AWS8R4U", "Storage")
+    assert offered.product.usage_type == "CAN1-EBS:VolumeUsage.piops"
+    ((term,),) = offered.terms.values()
+    assert (term.offer_term_code, term.is_grant) == ("JRTCKXETXF", False)
+    assert tuple(term.price_dimensions.values()) == (
+        Dimension(
+            rate_code="WQGC34PB2AWS8R4U.JRTCKXETXF.6YS6EN2CT7",
+            unit="GB-Mo",
+            price_per_unit={"USD": "0.1380000000"},
+            description="$0.138 per GB-month of Provisioned IOPS SSD (io1)  provisioned storage - Canada (Central)",
+            begin_range="0",
+            end_range="Inf",
+        ),
+    )
+
+
+def test_a_real_product_of_cloudfront() -> None:
+    offered = read_listing(json.dumps(CLOUDFRONT_EUROPE))
+    (term,) = offered.terms["OnDemand"]
+    assert len(term.price_dimensions) == 7
+    assert offered.product.attributes["fromLocation"] == "Europe"
+
+
+def test_a_product_without_family_or_terms() -> None:
+    document = copy.deepcopy(CLOUDFRONT_EUROPE)
+    del document["product"]["productFamily"], document["terms"]
+    offered = read_listing(json.dumps(document))
+    assert offered.product == Product("VU3485RNDU6HBQF6", CLOUDFRONT_EUROPE["product"]["attributes"])
+    assert offered.terms == {}
+
+
+def test_flat_rate_plans_stand_in_a_list() -> None:
+    plan = {
+        "sku": "PLAN",
+        "planCode": "Pro",
+        "planFamilyCode": "CloudFrontPlan",
+        "features": [{"featureCode": "Requests", "usageQuota": {"unit": "Requests", "value": "10000000"}}],
+        "subscriptionPrice": {
+            "rateCode": "PLAN.R",
+            "description": "Pro plan",
+            "pricePerUnit": {"USD": "15.00"},
+        },
+    }
+    offered = read_listing(json.dumps(CLOUDFRONT_EUROPE | {"terms": {"FlatRate": {"plans": [plan]}}}))
+    (term,) = offered.terms["FlatRate"]
+    assert term.term_attributes == {"planCode": "Pro", "planFamilyCode": "CloudFrontPlan"}
+    assert term.price_dimensions["PLAN.R"].price_per_unit == {"USD": "15.00"}
+
+
+def test_a_grant_is_told_by_its_term_code_or_by_what_it_applies_to() -> None:
+    document = copy.deepcopy(CLOUDFRONT_EUROPE)
+    (term,) = document["terms"]["OnDemand"].values()
+    term["offerTermCode"] = "A429C66SYZ"
+    (by_code,) = read_listing(json.dumps(document)).terms["OnDemand"]
+    term["offerTermCode"] = "JRTCKXETXF"
+    next(iter(term["priceDimensions"].values()))["appliesTo"] = ["GTNGTASZWM5Y2YH6"]
+    (by_target,) = read_listing(json.dumps(document)).terms["OnDemand"]
+    assert (by_code.is_grant, by_target.is_grant) == (True, True)
+
+
+WHOLE = json.dumps(CLOUDFRONT_EUROPE)
+
+
+@pytest.mark.parametrize("length", [0, 1, 60, len(WHOLE) // 2, len(WHOLE) - 1])
+def test_a_text_that_is_cut_short(length: int) -> None:
+    with pytest.raises(MalformedListing, match="not a product with its terms"):
+        read_listing(WHOLE[:length])
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"product": None},
+        {"product": {"sku": "A"}},
+        {"product": {"sku": "A", "attributes": {"usagetype": 5}}},
+        {"version": None},
+        {"terms": []},
+        {"terms": {"OnDemand": []}},
+        {"terms": {"OnDemand": {"A": {"sku": "A", "offerTermCode": "B"}}}},
+        {"terms": {"FlatRate": {"plans": {}}}},
+    ],
+)
+def test_a_text_of_another_shape(change: dict[str, Any]) -> None:
+    with pytest.raises(MalformedListing, match="not a product with its terms"):
+        read_listing(json.dumps(CLOUDFRONT_EUROPE | change))
