@@ -9,6 +9,7 @@ costmodel.charges_frame(run)
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from costmodel.version import VERSION
@@ -23,18 +24,28 @@ if TYPE_CHECKING:
 __version__ = VERSION
 
 
-def simulate(scenario: str | PathLike[str], **overrides: object) -> Run:
+def simulate(
+    scenario: str | PathLike[str],
+    *,
+    prices: str | None = None,
+    rates: str | PathLike[str] | None = None,
+    **overrides: object,
+) -> Run:
     """Simulate a scenario file or a shipped example and recommend what to run.
 
-    `overrides` replace top-level keys of the scenario: `region`, `months`, `seed`. Raises
-    `costmodel.errors.CostModelError` with a sentence that says what is wrong.
+    `prices` names a price book by date, name or folder; the one in force is used without it. `rates` is
+    a file of own rates. `overrides` replace top-level keys of the scenario: `region`, `months`, `seed`.
+    Raises `costmodel.errors.CostModelError` with a sentence that says what is wrong.
     """
+    from costmodel.billing.rates import NO_OWN_RATES, OwnRates
     from costmodel.decision.simulate import simulate as run_scenario
-    from costmodel.pricing.book import PriceBook
+    from costmodel.pricing.shelf import Shelf
     from costmodel.scenario.examples import find
     from costmodel.scenario.load import load
 
-    return run_scenario(load(find(str(scenario)), overrides), PriceBook.shipped())
+    book = Shelf().open(prices)
+    own_rates = NO_OWN_RATES if rates is None else OwnRates.of_file(Path(rates))
+    return run_scenario(load(find(str(scenario)), overrides), book, own_rates=own_rates)
 
 
 def charges_frame(run: Run) -> pd.DataFrame:

@@ -167,6 +167,15 @@ NOTE = (
 
 
 @dataclass(frozen=True, slots=True)
+class Statement:
+    """The quantity of an allowance that the price tables leave out, with where AWS states it."""
+
+    quantity: str
+    source: str
+    as_of: str
+
+
+@dataclass(frozen=True, slots=True)
 class AllowanceRule:
     """An always-free allowance: which usage types share it, and where the tables state it."""
 
@@ -180,6 +189,8 @@ class AllowanceRule:
     sku: str = ""
     """The usage type of the zero-priced SKU that states it, if any."""
     note: str = ""
+    stated: Statement | None = None
+    """Its quantity where no table does."""
 
 
 ALLOWANCE_RULES = (
@@ -310,6 +321,34 @@ ALLOWANCE_RULES = (
         note="Standard and vended log ingestion share it.",
     ),
     AllowanceRule(
+        "cloudwatch-log-storage",
+        "AmazonCloudWatch",
+        ("TimedStorage-ByteHrs",),
+        "GB-Mo",
+        stated=Statement(
+            "5", "AWS bill, `First 5GB-mo per month of logs storage is free`, published copy", "2021-11-12"
+        ),
+    ),
+    AllowanceRule(
+        "cloudwatch-log-scans",
+        "AmazonCloudWatch",
+        ("DataScanned-Bytes",),
+        "GB",
+        stated=Statement(
+            "5",
+            "Amazon CloudWatch pricing page, free tier: Logs, 5 GB ingested, stored and scanned",
+            "2026-05-04",
+        ),
+    ),
+    AllowanceRule(
+        "cloudwatch-api-requests",
+        "AmazonCloudWatch",
+        ("CW:Requests",),
+        "Requests",
+        note="GetMetricData, GetInsightRuleReport and GetMetricWidgetImage excepted.",
+        stated=Statement("1000000", "Amazon CloudWatch pricing page, free tier: API requests", "2026-05-04"),
+    ),
+    AllowanceRule(
         "cloudwatch-dashboards",
         "AmazonCloudWatch",
         ("DashboardsUsageHour",),
@@ -387,10 +426,10 @@ class Evidence:
     source: str = ""
     as_of: str = ""
 
-    def add(self, row: PriceRow, quantity: str) -> None:
-        self.quantities[row.place] = quantity
+    def add(self, place: str, quantity: str, source: str, as_of: str) -> None:
+        self.quantities[place] = quantity
         if not self.source:
-            self.source, self.as_of = row.source, row.as_of
+            self.source, self.as_of = source, as_of
 
 
 def build(source_dir: Path, output_dir: Path) -> None:
@@ -409,8 +448,13 @@ def build(source_dir: Path, output_dir: Path) -> None:
         by_term[_term_kind(row)].append(row)
     evidence: dict[str, Evidence] = defaultdict(Evidence)
     for row in by_term["free"]:
-        evidence[_rule_for(row).allowance_id].add(row, row.tier_end)
+        evidence[_rule_for(row).allowance_id].add(row.place, row.tier_end, row.source, row.as_of)
     prices = _complete_ladders(by_term["price"], evidence)
+    priced = {(row.service_code, row.usage_type) for row in prices}
+    for rule in ALLOWANCE_RULES:
+        if rule.stated and any((rule.service_code, usage_type) in priced for usage_type in rule.usage_types):
+            of = rule.stated
+            evidence[rule.allowance_id].add("ALLOWANCE_RULES", of.quantity, of.source, of.as_of)
     plan_prices, plan_allowances = _plans(by_term["plan"])
 
     parts = [
@@ -601,7 +645,7 @@ def _without_free_step(steps: list[PriceRow], evidence: dict[str, Evidence]) -> 
         return steps
     for rule in ALLOWANCE_RULES:
         if rule.service_code == first.service_code and first.usage_type in rule.usage_types:
-            evidence[rule.allowance_id].add(first, free_quantity)
+            evidence[rule.allowance_id].add(first.place, free_quantity, first.source, first.as_of)
             if paid[0].tier_start != free_quantity:
                 raise SourceFault(f"{paid[0].place}: {' '.join(first.key)}: gap after {free_quantity} free")
             return [replace(paid[0], tier_start="0"), *paid[1:]]

@@ -19,12 +19,13 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal, localcontext
+from pathlib import Path
 
 from costmodel.billing.charge import EXACT, Bill
 from costmodel.demand.calendar import BillingPeriod
 from costmodel.errors import UnitMismatch
 from costmodel.pricing.price import ON_DEMAND, Price
-from costmodel.scenario.rates_file import Currency, Discount
+from costmodel.scenario.rates_file import Currency, Discount, load_rates_file
 from costmodel.units import FOCUS_UNITS
 
 _INSTANCE_FAMILY = re.compile(r":(?:db\.)?([a-z][a-z0-9-]*)\.[a-z0-9-]+$")
@@ -63,6 +64,12 @@ class OwnRates:
     """SHA-256 of the file they come from."""
     discounts: tuple[Discount, ...] = ()
     currency: Currency | None = None
+
+    @classmethod
+    def of_file(cls, path: Path) -> OwnRates:
+        """The own rates of a file. Raises RatesFileError."""
+        file, digest = load_rates_file(path)
+        return cls(file.name, digest, file.discounts, file.currency)
 
     def contracted(self, price: Price, period: BillingPeriod) -> ContractedPrice:
         """What is paid for a price in a month.

@@ -30,12 +30,7 @@ def read_own_rates(path: Path | None) -> OwnRates:
     """The own rates of a file; list prices without one. Raises RatesFileError."""
     from costmodel.billing.rates import NO_OWN_RATES, OwnRates
 
-    if path is None:
-        return NO_OWN_RATES
-    from costmodel.scenario.rates_file import load_rates_file
-
-    file, digest = load_rates_file(path)
-    return OwnRates(file.name, digest, file.discounts, file.currency)
+    return NO_OWN_RATES if path is None else OwnRates.of_file(path)
 
 
 def note_unused(rate_names: Iterable[str], verdict: str) -> None:

@@ -226,6 +226,20 @@ def test_logs_are_billed_compressed_and_until_they_expire() -> None:
     assert billed(stored, free_tier=False).billed_cost == D("4.35") * D("0.03") == D("0.1305")
 
 
+def test_the_first_stored_and_scanned_logs_and_a_million_requests_are_free() -> None:
+    """Stored (12 - 5) x 0.03 = 0.21; scanned (25 - 5) x 0.005 = 0.10; requests 500 thousand x 0.01 = 5.
+
+    Without what is free: 12 x 0.03 = 0.36, 25 x 0.005 = 0.125, 1 500 thousand x 0.01 = 15: 15.485, half up 15.49.
+    """
+    lines = """
+      - {service: AmazonCloudWatch, region: us-east-1, meter: TimedStorage-ByteHrs, quantity: 12}
+      - {service: AmazonCloudWatch, region: us-east-1, meter: DataScanned-Bytes, quantity: 25}
+      - {service: AmazonCloudWatch, region: us-east-1, meter: "CW:Requests", quantity: 1500000}
+    """
+    assert cents(lines) == 7 * D("0.03") + 20 * D("0.005") + 500 * D("0.01") == D("5.31")
+    assert cents(lines, free_tier=False) == D("15.49")
+
+
 def test_asking_for_metrics_is_billed_by_the_metric() -> None:
     """GetMetricData: 5 million metrics x 0.01 per thousand = 50. A stream: 10 million updates x 0.003 = 30."""
     total = cents("""
