@@ -173,6 +173,10 @@ class DownloadFailed(PriceError):
         super().__init__(f"cannot fetch {url.partition('?')[0]}: {problem}. {next_step}")
 
 
+class FileUnavailable(DownloadFailed):
+    """The server is there, but does not give this one file whole; it may give others."""
+
+
 class PriceBookNotFound(PriceError):
     """No price book of that date, or in that folder."""
 
@@ -199,7 +203,7 @@ class RefreshIncomplete(PriceError):
 
     def __init__(self, failures: Mapping[str, str]) -> None:
         listed = "\n".join(f"  - {subject}: {problem}" for subject, problem in failures.items())
-        super().__init__(f"{len(failures)} of the things asked for stay as they were:\n{listed}")
+        super().__init__(f"not everything was refreshed. These prices stay as they were:\n{listed}")
 
 
 class PricesWithdrawn(PriceError):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Annotated
@@ -44,8 +43,6 @@ MaxPriceAgeOption = Annotated[
 
 REFRESH = "Fetch today's with: costmodel prices refresh"
 
-_PRICE_ID = re.compile(r"(?P<query>.*) (from|free) \S+")
-
 
 def today() -> date:
     """The day in UTC, as this computer's clock has it."""
@@ -61,7 +58,9 @@ def open_book(which: str | None) -> PriceBook:
 
 def used_prices(book: PriceBook, price_ids: Iterable[str]) -> list[Price]:
     """Prices of the book that charges with these `sku_price_id`s were made from. Own rates are not the book's."""
-    used = {match["query"] for match in map(_PRICE_ID.fullmatch, price_ids) if match}
+    from costmodel.pricing.price_id import query_text
+
+    used = {query_text(price_id) for price_id in price_ids}
     return [price for price in book.given if str(price.query) in used]
 
 

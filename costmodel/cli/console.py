@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from enum import StrEnum
 from pathlib import Path
@@ -132,12 +132,14 @@ def check_writable(path: Path) -> None:
 def write_files(folder: Path, contents: Mapping[str, bytes]) -> None:
     """Write files by name into a folder: all of them beside their targets first, then moved into place.
 
-    Raises OutputError when the folder cannot be made or written; then no target has changed.
+    Raises OutputError when the folder cannot be made or written; then no target has changed, and no folder
+    that was made for them stays behind empty.
     """
     targets = {folder / name: content for name, content in contents.items()}
     for target in targets:
         check_writable(target)
     beside = {target: target.with_name(f".{target.name}.{os.getpid()}") for target in targets}
+    made = [place for place in (folder, *folder.parents) if not place.exists()]
     target = folder
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -151,6 +153,14 @@ def write_files(folder: Path, contents: Mapping[str, bytes]) -> None:
         for temporary in beside.values():
             with suppress(OSError):
                 temporary.unlink(missing_ok=True)
+        _remove_empty(made)
+
+
+def _remove_empty(folders: Iterable[Path]) -> None:
+    """Remove those of the folders, innermost first, that hold nothing."""
+    for folder in folders:
+        with suppress(OSError):
+            folder.rmdir()
 
 
 def write_file(path: Path, content: bytes) -> None:

@@ -18,6 +18,9 @@ from costmodel.cli.books import (
     warn,
 )
 from costmodel.cli.console import Format, messages, print_result, table_of, write_json
+from costmodel.cli.prices_diff import diff
+from costmodel.cli.prices_refresh import refresh
+from costmodel.cli.prices_verify import verify
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -25,10 +28,13 @@ if TYPE_CHECKING:
 
     from costmodel.pricing.book import PriceBook
     from costmodel.pricing.commitment import Commitment, CommittedPrice
-    from costmodel.pricing.price import Price
+    from costmodel.pricing.price import FreeAllowance, Price
     from costmodel.pricing.shelf import Choice, Copy
 
-app = typer.Typer(help="Look into the price book.", no_args_is_help=True)
+app = typer.Typer(help="Look into the price book, and refresh it from AWS.", no_args_is_help=True)
+app.command("refresh")(refresh)
+app.command("diff")(diff)
+app.command("verify")(verify)
 
 SHOWN_PRICES = 20
 
@@ -81,7 +87,11 @@ def status(
 def show(
     text: Annotated[
         str,
-        typer.Argument(metavar="TEXT", help="Part of a usage type, description, attribute or service code."),
+        typer.Argument(
+            metavar="TEXT",
+            help="Part of a usage type, description, attribute or service code; or a price as a charge names it, "
+            "such as 'AmazonEC2 eu-west-1 BoxUsage:m7g.large from 0'.",
+        ),
     ],
     region: Annotated[
         str | None, typer.Option(help="Only this region, `global`, or `edge:<geography>`.")
@@ -94,11 +104,17 @@ def show(
     max_price_age: MaxPriceAgeOption = None,
     output: Annotated[Format, typer.Option("--format", help="How to print the prices.")] = Format.TABLE,
 ) -> None:
-    """Show prices with their tiers, units, sources and dates."""
+    """Show prices with their tiers, units, sources and dates.
+
+    A price that is found alone is explained: its SKU and rate codes, where it comes from, and what
+    of it is free.
+    """
     from costmodel.errors import PriceNotFound
+    from costmodel.pricing.price_id import named_price
 
     book = open_book(prices)
-    found = book.search(text, region, service)
+    named = named_price(book, text)
+    found = [named] if named else book.search(text, region, service)
     if not found:
         raise PriceNotFound(
             f"no price matches {text!r}"
@@ -109,11 +125,16 @@ def show(
     check_ages(book, found, max_price_age)
     if output is Format.JSON:
         _print_json(
-            [_plain(price) | (_plain_commitments(book, price) if commitments else {}) for price in found]
+            [
+                _plain(book, price) | (_plain_commitments(book, price) if commitments else {})
+                for price in found
+            ]
         )
         return
     shown = found[:SHOWN_PRICES]
     print_result(*(_with_commitments(book, shown) if commitments else _tables(shown)))
+    if len(found) == 1:
+        print_result(*_explanation(book, found[0]))
     if len(found) > SHOWN_PRICES:
         messages().print(
             f"{len(found) - SHOWN_PRICES} more: narrow it with --region, --service or a longer text"
@@ -155,8 +176,10 @@ def _status(book: PriceBook, choice: Choice, copies: Iterable[Copy]) -> dict[str
     }
 
 
-def _plain(price: Price) -> dict[str, Any]:
+def _plain(book: PriceBook, price: Price) -> dict[str, Any]:
+    file, allowance = book.file_of(price), _allowance(book, price)
     return {
+        "name": str(price.query),
         "service_code": price.query.service_code,
         "region_id": price.query.region_id,
         "usage_type": price.query.usage_type,
@@ -170,11 +193,37 @@ def _plain(price: Price) -> dict[str, Any]:
                 "begin": str(tier.begin),
                 "end": None if tier.end is None else str(tier.end),
                 "list_unit_price": f"{tier.list_unit_price:f}",
+                "rate_code": tier.rate_code,
             }
             for tier in price.tiers
         ],
+        "sku_id": price.sku_id,
         "source": price.source,
         "as_of": price.as_of,
+        "confirmed_on": book.confirmed_on(price),
+        "file": {
+            "path": file.path,
+            "origin": file.origin,
+            "retrieved_at": file.retrieved_at,
+            "edition": file.edition,
+        },
+        "free_allowance": allowance and _plain_allowance(allowance),
+    }
+
+
+def _allowance(book: PriceBook, price: Price) -> FreeAllowance | None:
+    return next((allowance for allowance in book.allowances if allowance.covers(price.query)), None)
+
+
+def _plain_allowance(allowance: FreeAllowance) -> dict[str, Any]:
+    return {
+        "allowance_id": allowance.allowance_id,
+        "quantity": f"{allowance.quantity:f}",
+        "pricing_unit": allowance.pricing_unit,
+        "per_region": allowance.per_region,
+        "usage_types": sorted(allowance.usage_types),
+        "source": allowance.source,
+        "as_of": allowance.as_of,
     }
 
 
@@ -251,6 +300,36 @@ def _with_commitments(book: PriceBook, prices: Sequence[Price]) -> Iterator[Rend
             yield plan_line(plan)
         else:
             yield from commitment_tables(commitments(book, price))
+
+
+def _explanation(book: PriceBook, price: Price) -> Iterator[RenderableType]:
+    """Where one price comes from, and what of it is free."""
+    file, allowance = book.file_of(price), _allowance(book, price)
+    codes = [f"{tier.rate_code} from {tier.begin:,}" for tier in price.tiers if tier.rate_code]
+    asked = f", fetched {file.retrieved_at}" if file.retrieved_at else ""
+    edition = f", AWS edition {file.edition}" if file.edition else ""
+    table = table_of("Where it comes from", "", whole=("Where it comes from",))
+    table.add_row("Price", str(price.query))
+    table.add_row("SKU", price.sku_id or "not told by this source")
+    table.add_row(
+        "Rate codes" if len(codes) > 1 else "Rate code", "\n".join(codes) or "not told by this source"
+    )
+    table.add_row("Source", f"{price.source}, as of {price.as_of}")
+    table.add_row("File", f"{file.path}, from {file.origin}{asked}{edition}")
+    table.add_row("Confirmed", f"{book.confirmed_on(price)}, the last day it was known to be AWS's price")
+    table.add_row("Free", _free(allowance) if allowance else "no always-free allowance covers it")
+    yield table
+
+
+def _free(allowance: FreeAllowance) -> str:
+    where = "in each region" if allowance.per_region else "over the whole account"
+    shared = (
+        f", shared by {', '.join(sorted(allowance.usage_types))}" if len(allowance.usage_types) > 1 else ""
+    )
+    return (
+        f"the first {allowance.quantity:,f} {allowance.pricing_unit} a month {where}{shared} "
+        f"({allowance.allowance_id}; {allowance.source}, as of {allowance.as_of})"
+    )
 
 
 def _tables(prices: Sequence[Price]) -> Iterator[RenderableType]:

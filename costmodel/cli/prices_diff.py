@@ -37,7 +37,10 @@ def diff(
     service: Annotated[str | None, typer.Option(help="Only this service code, such as AmazonEC2.")] = None,
     output: Annotated[Format, typer.Option("--format", help="How to print the difference.")] = Format.TABLE,
 ) -> None:
-    """Show which prices and free allowances differ between two price books."""
+    """Show what differs between two price books.
+
+    Prices and free allowances; with --run also what that does to a saved run's bill.
+    """
     from costmodel.decision.run import read_run
     from costmodel.pricing.difference import difference
     from costmodel.pricing.shelf import Shelf
@@ -46,13 +49,15 @@ def diff(
     books = shelf.open(before), shelf.open(after)
     run = read_run(run_file) if run_file else None
     found = difference(*books, region, service)
-    effect = _effect(run, *books) if run else {}
     if output is Format.JSON:
         import json
 
+        effect = _effect(run, *books) if run else {}
         write_json(json.dumps(_plain(found, effect), indent=2).encode() + b"\n")
         return
-    print_result(*_tables(found), *(_effect_table(run, effect) if run else ()))
+    print_result(*_tables(found))
+    if run:
+        print_result(_effect_table(run, _effect(run, *books)))
 
 
 def _effect(run: Run, before: PriceBook, after: PriceBook) -> dict[str, tuple[Decimal, Decimal]]:
@@ -67,11 +72,10 @@ def _effect(run: Run, before: PriceBook, after: PriceBook) -> dict[str, tuple[De
 def _tables(found: Difference) -> Iterator[RenderableType]:
     counts = {kind: sum(move.kind == kind for move in found.prices) for kind in ("changed", "added", "gone")}
     if found.prices:
-        table = table_of("Price", "", "Before", "After", "Change", right=("Before", "After", "Change"))
+        numbers = ("From", "Before", "After", "Change")
+        table = table_of("Price", "", "From", "Before", "After", "per", "Change", right=numbers)
         for move in _largest(found)[:SHOWN_MOVES]:
-            ratio = move.change_ratio
-            change = "" if ratio is None else f"{ratio * 100:+.1f} %"
-            table.add_row(str(move.query), move.kind, _first(move.before), _first(move.after), change)
+            table.add_row(*_row(move))
         yield table
     for granted in found.allowances:
         old, new = (
@@ -94,28 +98,29 @@ def _largest(found: Difference) -> list[PriceMove]:
         key=lambda move: (
             move.kind != "changed",
             move.kind != "gone",
-            -abs(move.change_ratio or Decimal(0)),
+            -abs(move.largest_step.change_ratio or Decimal(0)),
         ),
     )
 
 
-def _first(price: Price | None) -> str:
-    if price is None:
-        return "-"
-    more = f" (+{len(price.tiers) - 1} tiers)" if len(price.tiers) > 1 else ""
-    return f"{price.tiers[0].list_unit_price:f} per {price.pricing_unit}{more}"
+def _row(move: PriceMove) -> tuple[str, ...]:
+    """A price at the step of its tiers that changes most."""
+    step = move.largest_step
+    units = dict.fromkeys(price.pricing_unit for price in (move.before, move.after) if price)
+    change = "" if step.change_ratio is None or len(units) > 1 else f"{step.change_ratio * 100:+.1f} %"
+    before, after = ("-" if of is None else f"{of:f}" for of in (step.before, step.after))
+    return str(move.query), move.kind, f"{step.begin:,}", before, after, " -> ".join(units), change
 
 
-def _effect_table(run: Run | None, effect: dict[str, tuple[Decimal, Decimal]]) -> Iterator[RenderableType]:
+def _effect_table(run: Run, effect: dict[str, tuple[Decimal, Decimal]]) -> RenderableType:
     from costmodel.billing.charge import dollars
 
-    name = run.scenario_name if run else ""
-    title = f"The bill of {name} over its months, at list prices"
+    title = f"The bill of {run.scenario_name} over its months, at list prices"
     table = table_of("Service", "Before", "After", "Change", right=("Before", "After", "Change"), title=title)
     total = tuple(sum((pair[side] for pair in effect.values()), Decimal(0)) for side in (0, 1))
     for service_name, (old, new) in (*effect.items(), ("Total", total)):
         table.add_row(service_name, dollars(old), dollars(new), dollars(new - old))
-    yield table
+    return table
 
 
 def _plain(found: Difference, effect: dict[str, tuple[Decimal, Decimal]]) -> dict[str, Any]:

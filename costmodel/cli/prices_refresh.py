@@ -36,7 +36,7 @@ def refresh(
     ] = Source.API,
     output: Annotated[Format, typer.Option("--format", help="How to print the outcome.")] = Format.TABLE,
 ) -> None:
-    """Fetch today's prices from AWS and put them on the shelf as a new book.
+    """Fetch today's prices from AWS into a new book.
 
     Everything is checked before it counts; a service that fails stays as it was. Savings Plans rates
     come along, and spot prices where credentials allow.
@@ -46,8 +46,10 @@ def refresh(
     from costmodel.pricing.shelf import Shelf
     from costmodel.services.registry import PRICE_NEEDS
 
+    shelf = Shelf()
+    before = shelf.choice().copy.name
     with _progress() as tell:
-        outcome = Refresh(Shelf(), PRICE_NEEDS, source, datetime.now(UTC), tell).run(
+        outcome = Refresh(shelf, PRICE_NEEDS, source, datetime.now(UTC), tell).run(
             region or (), service or ()
         )
     if output is Format.JSON:
@@ -55,9 +57,9 @@ def refresh(
 
         write_json(json.dumps(_plain(outcome), indent=2).encode() + b"\n")
     else:
-        print_result(*_tables(outcome))
+        print_result(*_tables(outcome, before))
     if outcome.failures:
-        raise RefreshIncomplete({failure.subject: str(failure.error) for failure in outcome.failures})
+        raise RefreshIncomplete({failure.label: str(failure.error) for failure in outcome.failures})
 
 
 @contextmanager
@@ -76,18 +78,22 @@ def _progress() -> Iterator[Tell]:
         yield tell
 
 
-def _tables(outcome: Refreshed) -> Iterator[RenderableType]:
-    columns = ("File", "Prices", "Changed", "Added", "Gone", "AWS edition")
-    table = table_of(*columns, right=columns[1:5], whole=("File",))
-    for file in outcome.files:
-        counts = (file.prices, file.changed, file.added, file.gone)
-        table.add_row(file.path, *(f"{count:,}" for count in counts), file.edition or "-")
-    yield table
+def _tables(outcome: Refreshed, before: str) -> Iterator[RenderableType]:
+    moved = [file for file in outcome.files if file.changed or file.added or file.gone]
+    if moved:
+        columns = ("File", "Prices", "Changed", "Added", "Gone", "AWS edition")
+        table = table_of(*columns, right=columns[1:5], whole=("File",))
+        for file in moved:
+            counts = (file.prices, file.changed, file.added, file.gone)
+            table.add_row(file.path, *(f"{count:,}" for count in counts), file.edition or "-")
+        yield table
     book = outcome.book
+    step = f" See what moved with: costmodel prices diff {before}" if moved else ""
     yield (
-        f"Book {book.digest[:12]} of {book.manifest.book_date} is in force. "
-        "See what moved with: costmodel prices diff snapshot"
+        f"Prices from AWS: {sum(file.prices for file in outcome.files):,}, in {len(outcome.files)} files. "
+        f"Files with other prices than before: {len(moved)}."
     )
+    yield f"Book {book.digest[:12]} of {book.manifest.book_date} is in force.{step}"
 
 
 def _plain(outcome: Refreshed) -> dict[str, Any]:
@@ -98,5 +104,8 @@ def _plain(outcome: Refreshed) -> dict[str, Any]:
         "book_date": outcome.book.manifest.book_date,
         "folder": str(outcome.book.folder),
         "files": [asdict(file) for file in outcome.files],
-        "failures": {failure.subject: str(failure.error) for failure in outcome.failures},
+        "failures": [
+            {"subject": failure.subject, "problem": str(failure.error), "unasked": failure.unasked}
+            for failure in outcome.failures
+        ],
     }

@@ -6,7 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
-from costmodel.cli.books import PricesOption, today
+from costmodel.cli import books
+from costmodel.cli.books import PricesOption
 from costmodel.cli.console import Format, print_result, table_of, write_json
 
 SHOWN_FINDINGS = 40
@@ -16,9 +17,9 @@ def verify(
     prices: PricesOption = None,
     output: Annotated[Format, typer.Option("--format", help="How to print the findings.")] = Format.TABLE,
 ) -> None:
-    """Check the price book: checksums, tiers, units, currency, dates, and outliers against the snapshot.
+    """Check whether a price book can be trusted.
 
-    Exit code 1 when a bill made with it may be wrong; warnings alone are fine.
+    Its checksums, tiers, units, currency and dates; and what is unusual beside the snapshot. Exit code 1 when a bill made with it may be wrong; warnings alone are fine.
     """
     from costmodel.errors import PriceBookUnsound
     from costmodel.pricing.book import PriceBook
@@ -27,7 +28,7 @@ def verify(
     from costmodel.pricing.verify import verify as check
 
     book = Shelf().open(prices)
-    findings = check(book, PriceBook.shipped(), today())
+    findings = check(book, PriceBook.shipped(), books.today())
     errors = sum(finding.severity is Severity.ERROR for finding in findings)
     if output is Format.JSON:
         import json

@@ -28,6 +28,8 @@ def run_tables(run: Run) -> Iterator[RenderableType]:
     span = run.months[0] if len(run.months) == 1 else f"{run.months[0]} to {run.months[-1]}"
     title = Text(f"{run.scenario_name} · {run.region_id} · {span}")
     yield Panel(Text(run.headline), title=title, title_align="left")
+    for note in run.notes:
+        yield Text(f"Note: {note}")
     tables = [_bill_by_service(run), _requirements(run), _comparisons(run)]
     if run.alternatives:
         tables.append(_alternatives(run))

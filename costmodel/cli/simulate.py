@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,6 +19,7 @@ from costmodel.cli.console import (
     write_json,
 )
 from costmodel.cli.own_rates import RatesFileOption, note_unused, read_own_rates
+from costmodel.errors import ScenarioError
 
 if TYPE_CHECKING:
     from costmodel.billing.rates import OwnRates
@@ -92,8 +94,12 @@ def answer(
     from costmodel.decision.simulate import simulate as run_scenario
     from costmodel.scenario.examples import find
     from costmodel.scenario.load import load
+    from costmodel.services.registry import family_rules
 
-    scenario = load(find(scenario_name), overrides)
+    try:
+        scenario = load(find(scenario_name), overrides, family_rules)
+    except ScenarioError as error:
+        raise _about_options(error, overrides) from None
     book = open_book(prices)
     note_trace(scenario)
     with progress_bar() as progress:
@@ -101,6 +107,24 @@ def answer(
     used = used_prices(book, (charge.sku_price_id for charge in run.charges))
     check_ages(book, used, max_price_age_days)
     return run
+
+
+def _about_options(error: ScenarioError, overrides: Mapping[str, object]) -> ScenarioError:
+    """The same faults with advice about the options among them; they stand in no file."""
+    options = [_option_of(fault.path) for fault in error.faults if fault.path in overrides]
+    if not options:
+        return error
+    step = f"Correct {' and '.join(options)}"
+    if len(options) < len(error.faults):
+        step += ", and what the file has: costmodel scenario check FILE"
+    else:
+        step += ". What options there are: costmodel simulate --help"
+    return ScenarioError(error.source, error.faults, step)
+
+
+def _option_of(path: str) -> str:
+    """`account.free_tier` -> `--free-tier`."""
+    return f"--{path.rpartition('.')[2].replace('_', '-')}"
 
 
 def show(run: Run, output: Format) -> None:

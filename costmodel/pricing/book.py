@@ -133,9 +133,12 @@ class PriceBook:
 
         A price list is often older than the day it was fetched and still the current one.
         """
+        return max(price.as_of, self.file_of(price).retrieved_at[:10])
+
+    def file_of(self, price: Price) -> PriceFile:
+        """The file that one of this book's prices stands in."""
         query = price.query
-        file = self._partition_files[query.service_code, query.region_id, partition_kind(query.term)]
-        return max(price.as_of, file.retrieved_at[:10])
+        return self._partition_files[query.service_code, query.region_id, partition_kind(query.term)]
 
     def verify(self) -> None:
         """Check every file against its checksum; raises PriceCacheCorrupt at the first that differs."""

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 
 from costmodel.pricing.book import PriceBook
-from costmodel.pricing.price import FreeAllowance, Price, PriceQuery
+from costmodel.pricing.price import FreeAllowance, Price, PriceQuery, PriceTier
+from costmodel.pricing.snapshot import PRICES, RESERVED, SAVINGS
+
+COMPARED = (PRICES, RESERVED, SAVINGS)
+"""Kinds of price that are stated until AWS changes them; a spot price is never twice the same."""
 
 
 class Kind(StrEnum):
@@ -17,6 +21,22 @@ class Kind(StrEnum):
     ADDED = "added"
     GONE = "gone"
     CHANGED = "changed"
+
+
+@dataclass(frozen=True, slots=True)
+class UnitPriceMove:
+    """A unit price before and after, beyond some quantity of the month."""
+
+    begin: Decimal
+    before: Decimal | None
+    after: Decimal | None
+
+    @property
+    def change_ratio(self) -> Decimal | None:
+        """Change relative to before; None where there is no such ratio."""
+        if self.before is None or self.after is None or not self.before:
+            return None
+        return (self.after - self.before) / self.before
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +49,16 @@ class PriceMove:
     after: Price | None
 
     @property
-    def change_ratio(self) -> Decimal | None:
-        """Change of the first tier's unit price, relative to before; None where there is no such ratio."""
-        if self.before is None or self.after is None:
-            return None
-        old, new = self.before.tiers[0].list_unit_price, self.after.tiers[0].list_unit_price
-        return (new - old) / old if old else None
+    def steps(self) -> tuple[UnitPriceMove, ...]:
+        """Unit prices before and after from each quantity at which either has a tier."""
+        tiers = [(price.tiers if price else ()) for price in (self.before, self.after)]
+        begins = sorted({tier.begin for of in tiers for tier in of})
+        return tuple(UnitPriceMove(begin, *(_unit_price(of, begin) for of in tiers)) for begin in begins)
+
+    @property
+    def largest_step(self) -> UnitPriceMove:
+        """The step that changes most, the first of several; the first where there is nothing to compare."""
+        return max(self.steps, key=lambda step: abs(step.change_ratio or Decimal(0)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +83,15 @@ class Difference:
 def difference(
     before: PriceBook, after: PriceBook, region_id: str | None = None, service_code: str | None = None
 ) -> Difference:
-    """Compare every price of two books, or those of one region or service.
+    """Compare every price of two books, or those of one region or service; spot prices are left out.
 
     Prices are the same when unit, currency and tiers agree; where they come from, their date and
     their SKU may differ. Raises PriceCacheCorrupt for a damaged book.
     """
-    old = {price.query: price for price in before.prices(region_id, service_code)}
-    new = {price.query: price for price in after.prices(region_id, service_code)}
+    old, new = (
+        {price.query: price for price in book.prices(region_id, service_code, COMPARED)}
+        for book in (before, after)
+    )
     queries = sorted(old.keys() | new.keys())
     moves = [PriceMove(query, *_compare(old.get(query), new.get(query))) for query in queries]
     return Difference(
@@ -73,6 +99,11 @@ def difference(
         allowances=tuple(_allowance_moves(before, after, service_code)),
         compared=len(queries),
     )
+
+
+def _unit_price(tiers: Sequence[PriceTier], quantity: Decimal) -> Decimal | None:
+    """What the next unit costs after so many of them."""
+    return next((tier.list_unit_price for tier in reversed(tiers) if tier.begin <= quantity), None)
 
 
 def _compare(before: Price | None, after: Price | None) -> tuple[Kind, Price | None, Price | None]:

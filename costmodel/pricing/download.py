@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
-from costmodel.errors import DownloadFailed, PriceFileNotFound
+from costmodel.errors import DownloadFailed, FileUnavailable, PriceFileNotFound
 
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse, PoolManager
@@ -127,8 +127,9 @@ class _Download:
                 failures = 1 if self._part_bytes() > before else failures + 1
                 if failures >= self.patience.tries_without_progress:
                     problem = f"{failure} ({failures} tries)"
-                    step = TRY_AGAIN if self.answered else CHECK_NETWORK
-                    raise DownloadFailed(self.url, problem, step) from failure
+                    if self.answered:
+                        raise FileUnavailable(self.url, problem, TRY_AGAIN) from failure
+                    raise DownloadFailed(self.url, problem, CHECK_NETWORK) from failure
                 time.sleep(
                     max(self.patience.wait_s(failures), min(failure.wait_s, self.patience.longest_wait_s))
                 )
@@ -210,7 +211,7 @@ class _Download:
             )
         if answer.status in PASSING_STATUSES:
             return _Passing(problem, _retry_after_s(answer))
-        return DownloadFailed(
+        return FileUnavailable(
             self.url, problem, "Run the command again; an address from AWS may have expired."
         )
 

@@ -92,7 +92,7 @@ class PublicIndex:
     """AWS's public index of price list files. Each page of it is fetched once."""
 
     def __init__(self, patience: Patience = PATIENT) -> None:
-        self._patience = patience
+        self.patience = patience
         self._pages: dict[str, bytes] = {}
 
     def price_file(
@@ -147,7 +147,7 @@ class PublicIndex:
         url = urljoin(base_url(), path)
         if url not in self._pages:
             with TemporaryDirectory() as folder:
-                fetched = download(url, Path(folder) / "index.json", patience=self._patience)
+                fetched = download(url, Path(folder) / "index.json", patience=self.patience)
                 self._pages[url] = fetched.path.read_bytes()
         try:
             return msgspec.json.decode(self._pages[url], type=kind)

@@ -24,11 +24,14 @@ from costmodel.errors import (
     CredentialsExpired,
     CredentialsInvalid,
     DownloadFailed,
+    FileUnavailable,
     NoCredentials,
     OlderPrices,
+    PriceCacheUnwritable,
     PriceError,
     PriceNotFound,
     PricesWithdrawn,
+    RefreshIncomplete,
 )
 from costmodel.pricing.aws_client import open_client
 from costmodel.pricing.aws_errors import aws_errors
@@ -40,6 +43,7 @@ from costmodel.pricing.download import download
 from costmodel.pricing.need import Place, PriceNeed, wanted
 from costmodel.pricing.offer import OfferedProduct
 from costmodel.pricing.origin import Source
+from costmodel.pricing.places import REGION_PREFIXES
 from costmodel.pricing.price import GLOBAL, Price, PriceQuery
 from costmodel.pricing.price_files import (
     PriceFileLocation,
@@ -59,6 +63,7 @@ from costmodel.pricing.snapshot import (
     PRICE_COLUMNS,
     PRICES,
     RESERVED,
+    SAVINGS,
     Part,
     PriceFile,
     partition_kind,
@@ -75,9 +80,14 @@ Engineering choice: AWS retires an instance family now and then, never a tenth o
 EC2 = "AmazonEC2"
 SPOT_DAYS = 30
 """Days of spot history to average: a month, as bills are."""
-SAVINGS_PLANS = ("AWSComputeSavingsPlan", "AWSDatabaseSavingsPlans")
-COMMITTABLE = frozenset({"AmazonEC2", "AWSLambda", "AmazonRDS", "AmazonDynamoDB"})
-"""Services that Savings Plans cover. Source: Savings Plans User Guide, "Savings Plans types" (2026-04)."""
+SAVINGS_PLANS = {
+    "AWSComputeSavingsPlan": frozenset({"AmazonEC2", "AWSLambda"}),
+    "AWSDatabaseSavingsPlans": frozenset({"AmazonRDS", "AmazonDynamoDB"}),
+}
+"""Price list of Savings Plans -> services whose rates it tells.
+
+Source: Savings Plans User Guide, "Savings Plans types" (2026-04).
+"""
 STOPPING = (
     NoCredentials,
     CredentialsExpired,
@@ -87,7 +97,7 @@ STOPPING = (
     ApiUnreachable,
     DownloadFailed,
 )
-"""Errors that every further question of the same kind would meet as well."""
+"""Errors that every further question of the same kind would meet as well, but for FileUnavailable."""
 
 Tell = Callable[[str, int, int | None], None]
 """Told what is being done, how much of it is done, and of how much where that is known."""
@@ -112,6 +122,13 @@ class Failure:
 
     subject: str
     error: PriceError
+    unasked: tuple[str, ...] = ()
+    """What was not asked for any more, because it would have met the same error."""
+
+    @property
+    def label(self) -> str:
+        """The subject, and how many went the same way."""
+        return f"{self.subject} and {len(self.unasked)} more" if self.unasked else self.subject
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,36 +179,46 @@ class Refresh:
         """Refresh these services in these regions; by default all that are needed and at hand.
 
         Waits while another process refreshes the same shelf. Raises PriceNotFound for a service
-        nobody needs, PriceCacheUnwritable, and what went wrong first when nothing could be refreshed.
+        nobody needs or a region that cannot be read; PriceCacheUnwritable; and, when nothing could be
+        refreshed, the error behind it, or RefreshIncomplete when there are several.
         """
+        _check_regions(region_ids)
         with self._alone():
             base = self.shelf.open()
-            jobs = self._jobs(region_ids or base.regions(), service_codes)
+            jobs = self._jobs(tuple(dict.fromkeys(region_ids or base.regions())), service_codes)
             parts: list[Part] = []
             failures: list[Failure] = []
             for questions in self._rounds(jobs, base):
-                for question in questions:
-                    self.tell(question.subject, 0, None)
-                    try:
-                        parts += question.ask()
-                    except PriceError as error:
-                        failures.append(Failure(question.subject, error))
-                        if isinstance(error, STOPPING):
-                            break
+                self._ask(questions, parts, failures)
             if not parts:
-                raise failures[0].error
+                raise _no_refresh(failures)
             return self._shelve(base, parts, failures)
+
+    def _ask(self, questions: Sequence[_Question], parts: list[Part], failures: list[Failure]) -> None:
+        """Ask one after another, until an error that the next ones would meet as well."""
+        for place, question in enumerate(questions):
+            self.tell(question.subject, 0, None)
+            try:
+                parts += question.ask()
+            except PriceError as error:
+                unasked = tuple(left.subject for left in questions[place + 1 :]) if _stops(error) else ()
+                failures.append(Failure(question.subject, error, unasked))
+                if _stops(error):
+                    return
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
         """Hold the shelf's downloads, so that no two processes fetch to one place."""
-        self.shelf.downloads.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(self.shelf.downloads / "lock")
         try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            self.tell("waiting for another refresh", 0, None)
-            lock.acquire()
+            self.shelf.downloads.mkdir(parents=True, exist_ok=True)
+            lock = FileLock(self.shelf.downloads / "lock")
+            try:
+                lock.acquire(timeout=0)
+            except Timeout:
+                self.tell("waiting for another refresh", 0, None)
+                lock.acquire()
+        except OSError as error:
+            raise PriceCacheUnwritable(self.shelf.folder, error.strerror or str(error)) from error
         try:
             yield
         finally:
@@ -208,23 +235,30 @@ class Refresh:
                 )
         return [
             job
-            for service_code in sorted(service_codes or by_service)
+            for service_code in sorted(set(service_codes or by_service))
             for job in _jobs_of(service_code, by_service[service_code], region_ids)
         ]
 
     def _rounds(self, jobs: Sequence[_Job], base: PriceBook) -> Iterator[list[_Question]]:
         """List prices first, then Savings Plans, then spot prices: what stops one does not stop the next."""
         yield [_Question(job.subject, partial(self._list_prices, job, base)) for job in jobs]
-        regions = dict.fromkeys(
-            job.region_id for job in jobs if job.service_code in COMMITTABLE and job.region_id != GLOBAL
-        )
+        asked = {(job.service_code, job.region_id) for job in jobs}
+        plans = {
+            (region_id, plan)
+            for service_code, region_id in asked
+            for plan, covered in SAVINGS_PLANS.items()
+            if region_id != GLOBAL and service_code in covered
+        }
+        committable = [need for need in self.needs if need.service_code in {code for code, _ in asked}]
         if self.source is Source.API:
-            yield [_Question(f"Savings Plans {of}", partial(self._plans_by_api, of)) for of in regions]
+            yield [
+                _Question(f"Savings Plans {of}", partial(self._plans_by_api, of, committable, base))
+                for of in sorted({region_id for region_id, _ in plans})
+            ]
         else:
             yield [
-                _Question(f"{plan} {of}", partial(self._plan_file, plan, of))
-                for of in regions
-                for plan in SAVINGS_PLANS
+                _Question(f"{plan} {of}", partial(self._plan_file, plan, of, committable, base))
+                for of, plan in sorted(plans)
             ]
         if self.source is not Source.BULK:
             yield [
@@ -257,11 +291,14 @@ class Refresh:
 
     @contextmanager
     def _fetched(self, location: PriceFileLocation, subject: str) -> Iterator[Path]:
-        """A price list file on disk; it is large, so it goes once it has been read."""
+        """A price list file on disk. It goes once it has been read, the sooner if it could not be."""
         folder = self.shelf.downloads / location.name / (location.region_id or "all")
         report = partial(self.tell, subject)
-        yield download(location.url, folder / "list", progress=report).path
-        shutil.rmtree(folder, ignore_errors=True)
+        path = download(location.url, folder / "list", progress=report, patience=self.index.patience).path
+        try:
+            yield path
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
 
     def _parts(self, prices: Iterable[Price], edition: str) -> list[Part]:
         files: dict[tuple[str, str, str], list[Price]] = defaultdict(list)
@@ -283,18 +320,29 @@ class Refresh:
             for (service_code, region_id, kind), of_file in sorted(files.items())
         ]
 
-    def _plans_by_api(self, region_id: str) -> tuple[Part, ...]:
+    def _plans_by_api(self, region_id: str, needs: Sequence[PriceNeed], base: PriceBook) -> tuple[Part, ...]:
         with closing(open_client("savingsplans", HOME_REGION)) as client:
-            rates = offering_rates(client, region_id, self.needs, f"{self.now:%Y-%m-%d}")
-        return self._plan_parts(rates)
+            rates = offering_rates(client, region_id, needs, f"{self.now.astimezone(UTC):%Y-%m-%d}")
+        return self._plan_parts(rates, base)
 
-    def _plan_file(self, plan: str, region_id: str) -> tuple[Part, ...]:
+    def _plan_file(
+        self, plan: str, region_id: str, needs: Sequence[PriceNeed], base: PriceBook
+    ) -> tuple[Part, ...]:
         location = self.index.savings_plan_file(plan, region_id)
         with self._fetched(location, f"{plan} {region_id}") as path:
-            return self._plan_parts(read_plan_file(path, region_id, self.needs))
+            rates = read_plan_file(path, region_id, needs)
+        return self._plan_parts(rates, base)
 
-    def _plan_parts(self, rates: PlanRates) -> tuple[Part, ...]:
-        return savings_parts(rates, origin=self.source.value, retrieved_at=self._retrieved_at)
+    def _plan_parts(self, rates: PlanRates, base: PriceBook) -> tuple[Part, ...]:
+        parts = savings_parts(rates, origin=self.source.value, retrieved_at=self._retrieved_at)
+        replaced = {part.path for part in parts}
+        held = [
+            (file, list(base.prices_of(file)))
+            for file in base.manifest.files
+            if file.kind == SAVINGS and file.path in replaced
+        ]
+        _refuse_withdrawal(rates.prices, held)
+        return parts
 
     def _spot(self, region_id: str, base: PriceBook) -> list[Part]:
         usage_types = {price.query.usage_type for price in base.prices(region_id, EC2, (PRICES,))}
@@ -319,6 +367,28 @@ class Refresh:
             failures.append(Failure("older prices", error))
             book = self.shelf.add(parts)
         return Refreshed(book, tuple(_change(part, base, book) for part in parts), tuple(failures))
+
+
+def _check_regions(region_ids: Iterable[str]) -> None:
+    """Raises PriceNotFound for a region whose price list cannot be read."""
+    for region_id in region_ids:
+        if region_id not in REGION_PREFIXES:
+            raise PriceNotFound(
+                f"prices of a region {region_id!r} cannot be read; those of these can: "
+                f"{', '.join(sorted(REGION_PREFIXES))}"
+            )
+
+
+def _stops(error: PriceError) -> bool:
+    return isinstance(error, STOPPING) and not isinstance(error, FileUnavailable)
+
+
+def _no_refresh(failures: Sequence[Failure]) -> PriceError:
+    """Why nothing could be refreshed: the one reason, or all of them."""
+    first = failures[0]
+    if len(failures) == 1 or _stops(first.error):
+        return first.error
+    return RefreshIncomplete({failure.label: str(failure.error) for failure in failures})
 
 
 def _jobs_of(service_code: str, needs: Iterable[PriceNeed], region_ids: Iterable[str]) -> Iterator[_Job]:

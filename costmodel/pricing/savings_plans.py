@@ -31,6 +31,7 @@ from costmodel.errors import (
     MalformedListing,
     NothingOffered,
     OtherCurrency,
+    PlaceholderPrice,
     PriceFileCorrupt,
     UnusableUnit,
 )
@@ -255,7 +256,7 @@ class _Keeping:
         """Query -> rate, unit and rate code."""
 
     def add(self, plan: _Plan, rate: _Rate) -> None:
-        """Raises ConflictingPrices, OtherCurrency, UnusableUnit, MalformedListing."""
+        """Raises ConflictingPrices, OtherCurrency, UnusableUnit, PlaceholderPrice, MalformedListing."""
         self.read += 1
         on_demand = self._discounted(rate)
         if on_demand is None:
@@ -273,6 +274,8 @@ class _Keeping:
             price = f"{decimal(rate.discounted_rate.price).normalize():f}"
         except ValueError as error:
             raise MalformedListing(str(query), str(error)) from error
+        if not decimal(price):
+            raise PlaceholderPrice(str(query), "the rate listed is 0")
         known = self._found.setdefault(query, (price, unit, rate.rate_code))
         if known[:2] != (price, unit):
             raise ConflictingPrices(

@@ -220,7 +220,8 @@ def _refuse_older(held: Manifest, entries: Sequence[PriceFile]) -> None:
     """Editions are compared with editions; else the newest new price with the oldest one it replaces.
 
     The dates of a snapshot's rows are partly those of capture, later than AWS's publication: a list is
-    surely older only where it was published before all of them.
+    surely older only where it was published before all of them. Rates that AWS tells without an edition
+    bear the day on which it was asked, so a list with an edition may be of an earlier day and no older.
     """
     known = {file.path: file for file in held.files}
     older = {}
@@ -228,10 +229,11 @@ def _refuse_older(held: Manifest, entries: Sequence[PriceFile]) -> None:
         file = known.get(entry.path)
         if file is None:
             continue
+        dated_by_asking = bool(file.retrieved_at) and not file.edition
         if entry.edition and file.edition:
             if entry.edition < file.edition:
                 older[entry.path] = f"is edition {entry.edition}, before {file.edition}"
-        elif entry.newest_as_of < file.oldest_as_of:
+        elif entry.newest_as_of < file.oldest_as_of and not (entry.edition and dated_by_asking):
             older[entry.path] = f"is of {entry.newest_as_of or 'no date'}, before {file.oldest_as_of}"
     if older:
         raise OlderPrices(older)

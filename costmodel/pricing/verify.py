@@ -12,7 +12,7 @@ from itertools import pairwise
 from costmodel.errors import PriceCacheCorrupt
 from costmodel.pricing.book import PriceBook
 from costmodel.pricing.price import Price, PriceQuery
-from costmodel.pricing.snapshot import PRICES, RESERVED, PriceFile
+from costmodel.pricing.snapshot import FREE_TIER, PRICE_KINDS, PriceFile
 from costmodel.units import FOCUS_UNITS
 
 OUTLIER_FACTOR = Decimal(2)
@@ -46,34 +46,33 @@ def verify(book: PriceBook, reference: PriceBook, today: date) -> tuple[PriceFin
     """Check a book by itself and against a reference, usually the shipped snapshot.
 
     Checked are: checksums; tiers (each begins where the one before ends, the first at 0, the last
-    without end, none dearer than the one before); units and currency; dates; prices that the
-    reference has and the book lacks, or that differ from it in unit or by more than OUTLIER_FACTOR.
-    Errors come first.
+    without end, none dearer than the one before); units and currency; dates; free allowances; prices
+    that the reference has and the book lacks, or that differ from it in unit or by more than
+    OUTLIER_FACTOR. Errors come first.
     """
     findings: list[PriceFinding] = []
     prices: dict[PriceQuery, Price] = {}
     for file in book.manifest.files:
         try:
             book.verify_file(file)
-            if file.kind in (PRICES, RESERVED):
+            if file.kind in PRICE_KINDS:
                 prices |= {price.query: price for price in book.prices_of(file)}
         except PriceCacheCorrupt as error:
             findings.append(PriceFinding(Severity.ERROR, file.path, str(error)))
         findings += _file_findings(file, today)
     for price in prices.values():
         findings += _price_findings(price)
+    findings += _allowance_findings(book, reference)
     for known in reference.prices():
         findings += _reference_findings(known, prices.get(known.query))
     return tuple(sorted(findings, key=lambda finding: finding.severity))
 
 
 def _file_findings(file: PriceFile, today: date) -> Iterator[PriceFinding]:
-    if file.newest_as_of > today.isoformat():
-        yield PriceFinding(
-            Severity.ERROR,
-            file.path,
-            f"dated {file.newest_as_of}, after today, {today}: one of the clocks is wrong",
-        )
+    newest = max(file.newest_as_of, file.retrieved_at[:10])
+    if newest > today.isoformat():
+        problem = f"dated {newest}, after today, {today}: one of the clocks is wrong"
+        yield PriceFinding(Severity.ERROR, file.path, problem)
 
 
 def _price_findings(price: Price) -> Iterator[PriceFinding]:
@@ -93,10 +92,25 @@ def _price_findings(price: Price) -> Iterator[PriceFinding]:
             )
 
 
+def _allowance_findings(book: PriceBook, reference: PriceBook) -> Iterator[PriceFinding]:
+    try:
+        found = {allowance.allowance_id: allowance for allowance in book.allowances}
+    except (PriceCacheCorrupt, ValueError) as error:
+        yield PriceFinding(Severity.ERROR, FREE_TIER, str(error))
+        return
+    for known in reference.allowances:
+        allowance = found.get(known.allowance_id)
+        quantity = allowance.quantity if allowance else Decimal(0)
+        if quantity != known.quantity:
+            problem = f"{quantity:f} {known.pricing_unit} are free, in the snapshot {known.quantity:f}"
+            yield PriceFinding(Severity.WARNING, f"free allowance {known.allowance_id}", problem)
+
+
 def _reference_findings(known: Price, found: Price | None) -> Iterator[PriceFinding]:
     subject = str(known.query)
     if found is None:
-        yield PriceFinding(Severity.ERROR, subject, "is in the snapshot and missing here")
+        problem = "is in the snapshot and missing here; a bill that needs it is refused"
+        yield PriceFinding(Severity.WARNING, subject, problem)
     elif found.pricing_unit != known.pricing_unit:
         problem = f"counts in {found.pricing_unit}, in the snapshot in {known.pricing_unit}"
         yield PriceFinding(Severity.ERROR, subject, problem)
@@ -109,7 +123,9 @@ def _outlier(known: Price, found: Price) -> Iterator[PriceFinding]:
     if old == new:
         return
     told = f"{new:f} per {found.pricing_unit}, in the snapshot {old:f}"
-    if not old or not new:
-        yield PriceFinding(Severity.ERROR, str(known.query), f"{told}: one of them is free")
+    if not new:
+        yield PriceFinding(Severity.ERROR, str(known.query), f"{told}: nothing becomes free unannounced")
+    elif not old:
+        yield PriceFinding(Severity.WARNING, str(known.query), f"{told}: it was free")
     elif not 1 / OUTLIER_FACTOR <= new / old <= OUTLIER_FACTOR:
         yield PriceFinding(Severity.WARNING, str(known.query), f"{told}: {new / old:.2f} times as much")

@@ -1,0 +1,344 @@
+"""A small AWS on loopback: some services of one region, Savings Plans and spot prices, all three ways.
+
+`small_snapshot` writes the price book that such an AWS would have shipped; `Truth` is what it charges at
+some moment; `Cloud` serves it to unmodified boto3 and to the downloads.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from pathlib import Path
+from random import Random
+
+import boto3
+import pytest
+
+from aws.commitments_server import CommitmentsServer
+from aws.fixtures import PUBLICATION_DATE, VERSION, Document, price_list_files, wire_products
+from aws.server import AwsServer
+from costmodel.pricing.book import PriceBook
+from costmodel.pricing.difference import what_is_charged
+from costmodel.pricing.need import PriceNeed
+from costmodel.pricing.price import ON_DEMAND, FreeAllowance, Price, PriceQuery
+from costmodel.pricing.snapshot import (
+    ALLOWANCE_COLUMNS,
+    ALLOWANCES,
+    DISCOUNTS,
+    FREE_TIER,
+    PLAN_ALLOWANCE_COLUMNS,
+    PLAN_ALLOWANCES,
+    PRICE_COLUMNS,
+    PRICES,
+    RESERVED,
+    SAVINGS_PLAN_COLUMNS,
+    SAVINGS_PLANS,
+    SPOT_SAVING_COLUMNS,
+    SPOT_SAVINGS,
+    Manifest,
+    Part,
+    partition_kind,
+    partition_path,
+    price_rows,
+    write_folder,
+)
+from costmodel.services.registry import PRICE_NEEDS
+
+REGION = "eu-west-1"
+SERVICES = ("AWSLambda", "AmazonEC2", "AmazonRoute53", "AmazonS3", "awskms")
+TYPES = ("m7g.large", "c7g.large", "t4g.medium")
+"""EC2 instance types of the small region."""
+CREDENTIALS = {"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "secret"}
+NO_OTHERS = {
+    "AWS_CONFIG_FILE": "nowhere",
+    "AWS_SHARED_CREDENTIALS_FILE": "nowhere",
+    "AWS_EC2_METADATA_DISABLED": "true",
+}
+"""Settings that keep boto3 from finding credentials of its own."""
+TABLES = {
+    PLAN_ALLOWANCES: PLAN_ALLOWANCE_COLUMNS,
+    SAVINGS_PLANS: SAVINGS_PLAN_COLUMNS,
+    SPOT_SAVINGS: SPOT_SAVING_COLUMNS,
+}
+YEAR_S = 365 * 86_400
+SKU_OF_PLAN = "BB7BKBSC6NZW7P5B"
+
+Charged = Mapping[PriceQuery, tuple[object, ...]]
+"""Unit, currency and tiers by query."""
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """What AWS charges; has what `wire_products` needs of a price book."""
+
+    stated: tuple[Price, ...]
+    allowances: tuple[FreeAllowance, ...]
+
+    def prices(self) -> tuple[Price, ...]:
+        return self.stated
+
+    def of(self, service_code: str) -> Truth:
+        return Truth(tuple(p for p in self.stated if p.query.service_code == service_code), self.allowances)
+
+    def times(self, factor: Decimal) -> Truth:
+        """Everything at so many times its price."""
+        return Truth(tuple(_times(price, factor) for price in self.stated), self.allowances)
+
+    def wire(self, *, seed: int = 1, decoys: bool = True) -> dict[str, list[Document]]:
+        """As decoded GetProducts products by service code."""
+        return wire_products(self, NEEDS, seed=seed, decoys=decoys)  # type: ignore[arg-type]
+
+
+def _times(price: Price, factor: Decimal) -> Price:
+    tiers = (replace(tier, list_unit_price=tier.list_unit_price * factor) for tier in price.tiers)
+    return replace(price, tiers=tuple(tiers))
+
+
+def _small(price: Price) -> bool:
+    query = price.query
+    instance_type = query.usage_type.removeprefix("BoxUsage:")
+    return (
+        query.service_code in SERVICES
+        and query.region_id in (REGION, "global")
+        and (instance_type == query.usage_type or instance_type in TYPES)
+        and any(need.covers(query) for need in PRICE_NEEDS)
+    )
+
+
+SMALL = tuple(price for price in PriceBook.shipped().prices() if _small(price))
+NEEDS: tuple[PriceNeed, ...] = tuple(
+    need for need in PRICE_NEEDS if any(need.covers(price.query) for price in SMALL)
+)
+TODAY = Truth(SMALL, tuple(of for of in PriceBook.shipped().allowances if of.service_code in SERVICES))
+
+
+def small_snapshot(folder: Path) -> Path:
+    """Write the small region as a price folder, as it would ship."""
+    shipped = PriceBook.shipped()
+    files: dict[tuple[str, str, str], list[Price]] = {}
+    for price in SMALL:
+        query = price.query
+        files.setdefault((query.service_code, query.region_id, partition_kind(query.term)), []).append(price)
+    parts = [
+        Part(
+            partition_path(service_code, region_id, kind),
+            kind,
+            PRICE_COLUMNS,
+            [row for price in sorted(of, key=lambda price: price.query) for row in price_rows(price)],
+            service_code,
+            region_id,
+        )
+        for (service_code, region_id, kind), of in files.items()
+    ]
+    parts += [
+        Part(path, DISCOUNTS, columns, shipped.table(path, columns)) for path, columns in TABLES.items()
+    ]
+    allowances = [row for row in shipped.table(FREE_TIER, ALLOWANCE_COLUMNS) if row[1] in SERVICES]
+    parts.append(Part(FREE_TIER, ALLOWANCES, ALLOWANCE_COLUMNS, allowances))
+    entries = tuple(part.entry() for part in parts)
+    write_folder(folder, parts, Manifest("2026-10-06", (REGION,), "a small region", entries))
+    return folder
+
+
+class Cloud:
+    """The servers, and what they say. `with Cloud.open() as cloud:` starts them."""
+
+    def __init__(self, price_lists: AwsServer, commitments: CommitmentsServer) -> None:
+        self.price_lists = price_lists
+        self.commitments = commitments
+
+    @classmethod
+    @contextmanager
+    def open(cls) -> Iterator[Cloud]:
+        with AwsServer() as price_lists, CommitmentsServer() as commitments:
+            yield cls(price_lists, commitments)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What sends boto3 and the downloads here."""
+        return {
+            **CREDENTIALS,
+            **NO_OTHERS,
+            "AWS_ENDPOINT_URL_PRICING": self.price_lists.url,
+            "AWS_ENDPOINT_URL_SAVINGSPLANS": self.commitments.url,
+            "AWS_ENDPOINT_URL_EC2": self.commitments.url,
+            "COSTMODEL_PRICE_LIST_URL": self.price_lists.url,
+        }
+
+    def charge(self, truth: Truth, *, seed: int = 1) -> None:
+        """Charge this from now on, for everything."""
+        self.list(truth.wire(seed=seed))
+        self.sell_plans(truth)
+
+    def list(self, products: dict[str, list[Document]]) -> None:
+        """List these products: through the Query API, in the public files, and by date."""
+        self.price_lists.products = products
+        self.price_lists.files = self.price_lists.files | price_list_files(products)
+        self.price_lists.price_lists = dated_lists(products, (REGION,))
+
+    def sell_plans(self, truth: Truth) -> None:
+        """Sell Savings Plans 30 % below these prices, and spot instances 60 % below."""
+        rates = list(_plan_rates(truth.stated))
+        self.commitments.rates = [_api_rate(*rate) for rate in rates]
+        self.commitments.spot = list(_spot_changes(truth.stated))
+        self.price_lists.files = self.price_lists.files | plan_files(rates)
+
+
+@contextmanager
+def small_aws(monkeypatch: pytest.MonkeyPatch, folder: Path) -> Iterator[Cloud]:
+    """The small AWS at today's prices, its snapshot as the one that ships, and retries that do not wait."""
+    for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_DEFAULT_REGION", "AWS_REGION"):
+        monkeypatch.delenv(name, raising=False)
+    snapshot = small_snapshot(folder / "small")
+    session = boto3.session.Session()  # each new one reads its data files again
+    monkeypatch.setattr("costmodel.pricing.shelf.shipped", lambda _: snapshot)
+    monkeypatch.setattr("costmodel.services.registry.PRICE_NEEDS", NEEDS)
+    monkeypatch.setattr("boto3.session.Session", lambda: session)
+    monkeypatch.setattr("botocore.endpoint.time.sleep", lambda _: None)
+    with Cloud.open() as cloud:
+        for name, value in cloud.environment.items():
+            monkeypatch.setenv(name, value)
+        cloud.charge(TODAY)
+        yield cloud
+
+
+def dated_lists(products: Iterable[str], region_ids: Iterable[str]) -> dict[str, Document]:
+    """What ListPriceLists knows, for `AwsServer.price_lists`."""
+    regions = tuple(region_ids)
+    return {
+        f"arn:aws:pricing:::price-list/aws/{service}/USD/{VERSION}/{region}": {
+            "PriceListArn": f"arn:aws:pricing:::price-list/aws/{service}/USD/{VERSION}/{region}",
+            "RegionCode": region,
+            "CurrencyCode": "USD",
+            "FileFormats": ["json"],
+            "ServiceCode": service,
+            "Path": f"/offers/v1.0/aws/{service}/{VERSION}/{region}/index",
+        }
+        for service in products
+        for region in regions
+    }
+
+
+PlanRate = tuple[str, str, str, Decimal, str]
+"""Service, usage type on the wire, operation, rate and unit."""
+
+
+def _plan_rates(prices: Iterable[Price]) -> Iterator[PlanRate]:
+    for price in prices:
+        query = price.query
+        if query.term != ON_DEMAND:
+            continue
+        rate = price.tiers[0].list_unit_price * Decimal("0.7")
+        if query.usage_type.startswith("BoxUsage:"):
+            yield query.service_code, f"EU-{query.usage_type}", "RunInstances", rate, "Hrs"
+        elif query.usage_type.startswith("Lambda-GB-Second"):
+            yield query.service_code, f"EU-{query.usage_type}", "Invoke", rate, price.pricing_unit
+
+
+def _api_rate(service_code: str, usage_type: str, operation: str, rate: Decimal, unit: str) -> Document:
+    """A DescribeSavingsPlansOfferingRates result."""
+    return {
+        "savingsPlanOffering": {
+            "offeringId": "0f0f0f0f-0000-1111-2222-333344445555",
+            "paymentOption": "No Upfront",
+            "planType": "Compute",
+            "durationSeconds": YEAR_S,
+            "currency": "USD",
+            "planDescription": "1 year No Upfront Compute Savings Plan",
+        },
+        "rate": f"{rate:f}",
+        "unit": unit,
+        "productType": "EC2",
+        "serviceCode": service_code,
+        "usageType": usage_type,
+        "operation": operation,
+        "properties": [{"name": "region", "value": REGION}],
+    }
+
+
+def plan_files(rates: Iterable[PlanRate]) -> dict[str, bytes]:
+    """The Compute Savings Plan's public index and file."""
+    root = "/savingsPlan/v1.0/aws/AWSComputeSavingsPlan"
+    path = f"{root}/{VERSION}/{REGION}/index.json"
+    document = {
+        "version": VERSION,
+        "publicationDate": PUBLICATION_DATE,
+        "regionCode": REGION,
+        "products": [
+            {
+                "sku": SKU_OF_PLAN,
+                "productFamily": "ComputeSavingsPlans",
+                "attributes": {"purchaseOption": "No Upfront", "purchaseTerm": "1yr"},
+            }
+        ],
+        "terms": {
+            "savingsPlan": [
+                {
+                    "sku": SKU_OF_PLAN,
+                    "leaseContractLength": {"duration": 1, "unit": "year"},
+                    "rates": [
+                        {
+                            "discountedServiceCode": service_code,
+                            "discountedUsageType": usage_type,
+                            "discountedOperation": operation,
+                            "discountedRate": {"price": f"{rate:f}", "currency": "USD"},
+                            "discountedRegionCode": REGION,
+                            "rateCode": f"{SKU_OF_PLAN}.{place}",
+                            "unit": unit,
+                        }
+                        for place, (service_code, usage_type, operation, rate, unit) in enumerate(rates)
+                    ],
+                }
+            ]
+        },
+    }
+    index = {"regions": [{"regionCode": REGION, "versionUrl": path}]}
+    return {
+        f"{root}/current/region_index.json": json.dumps(index).encode(),
+        path: json.dumps(document).encode(),
+    }
+
+
+def _spot_changes(prices: Iterable[Price]) -> Iterator[Document]:
+    for price in prices:
+        query = price.query
+        if query.term == ON_DEMAND and query.usage_type.startswith("BoxUsage:"):
+            yield {
+                "instanceType": query.usage_type.removeprefix("BoxUsage:"),
+                "productDescription": "Linux/UNIX",
+                "spotPrice": f"{price.tiers[0].list_unit_price * Decimal('0.4'):.6f}",
+                "timestamp": "2026-10-01T00:00:00.000Z",
+                "availabilityZone": f"{REGION}a",
+            }
+
+
+def charged(book: PriceBook, service_code: str) -> Charged:
+    """What a book says a service charges in the small region, list prices and reserved terms."""
+    return {
+        price.query: what_is_charged(price) for price in book.prices(None, service_code, (PRICES, RESERVED))
+    }
+
+
+def stated(truth: Truth, service_code: str) -> Charged:
+    """The same of a truth."""
+    return {price.query: what_is_charged(price) for price in truth.of(service_code).stated}
+
+
+def prices_on_the_wire(products: Iterable[Document]) -> list[Document]:
+    """Every on-demand price dimension that costs something, to be changed in place."""
+    return [
+        dimension
+        for product in products
+        for term in product["terms"].get(ON_DEMAND, {}).values()
+        for dimension in term["priceDimensions"].values()
+        if Decimal(dimension["pricePerUnit"]["USD"])
+    ]
+
+
+def moved_truth(random: Random) -> Truth:
+    """Today's prices with each one changed a little, or not: no two of them are the same."""
+    factors = [Decimal(random.randint(70, 140)) / 100 for _ in SMALL]
+    return Truth(tuple(map(_times, SMALL, factors)), TODAY.allowances)
