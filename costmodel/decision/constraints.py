@@ -62,29 +62,44 @@ def single_tier_limits(tier: SimulatedDesign, objectives: Objectives) -> Iterato
     """Objectives that one tier breaks whatever stands beside it, and its own limits."""
     yield from tier.capacity.limits
     reliability = tier.design.reliability
-    yield Limit("recovery time", reliability.rto_minutes, objectives.rto_minutes, "minutes")
-    yield Limit("recovery point", reliability.rpo_minutes, objectives.rpo_minutes, "minutes")
-    yield Limit("error ratio", tier.capacity.error_ratio, objectives.error_ratio, "of calls")
+    yield Limit(
+        "recovery time", reliability.rto_minutes, objectives.rto_minutes, "minutes", "objectives.rto_minutes"
+    )
+    yield Limit(
+        "recovery point", reliability.rpo_minutes, objectives.rpo_minutes, "minutes", "objectives.rpo_minutes"
+    )
+    yield error_share(tier.capacity.error_ratio, objectives)
     if tier.design.role in INSIDE_ROLES:
         latency = tier.capacity.latency
-        yield Limit("API latency, 95th percentile", latency.p95_ms, objectives.api_p95_ms, "ms")
-        yield Limit("API latency, 99th percentile", latency.p99_ms, objectives.api_p99_ms, "ms")
+        yield from latencies(latency.p95_ms, latency.p99_ms, objectives)
         yield unavailability(reliability.sla_ratio, objectives)
 
 
 def joint_limits(candidate: Candidate, objectives: Objectives) -> Iterator[Limit]:
     """Objectives and ceilings that only a whole candidate can break."""
     together = promise(candidate)
-    yield Limit("API latency, 95th percentile", together.api_p95_ms, objectives.api_p95_ms, "ms")
-    yield Limit("API latency, 99th percentile", together.api_p99_ms, objectives.api_p99_ms, "ms")
+    yield from latencies(together.api_p95_ms, together.api_p99_ms, objectives)
     yield unavailability(together.availability_ratio, objectives)
-    yield Limit("error ratio", together.error_ratio, objectives.error_ratio, "of calls")
+    yield error_share(together.error_ratio, objectives)
     yield Limit(
         "database connections",
         candidate.compute.capacity.peak_connections,
         candidate.database.capacity.max_connections,
         "connections",
     )
+
+
+def latencies(p95_ms: float, p99_ms: float, objectives: Objectives) -> Iterator[Limit]:
+    """Both objectives about the time of an API call."""
+    key = "objectives.api_p95_ms"
+    yield Limit("API latency, 95th percentile", p95_ms, objectives.api_p95_ms, "ms", key)
+    key = "objectives.api_p99_ms"
+    yield Limit("API latency, 99th percentile", p99_ms, objectives.api_p99_ms, "ms", key)
+
+
+def error_share(error_ratio: float, objectives: Objectives) -> Limit:
+    """The objective about failed calls."""
+    return Limit("error ratio", error_ratio, objectives.error_ratio, "of calls", "objectives.error_ratio")
 
 
 def unavailability(availability_ratio: float, objectives: Objectives) -> Limit:
@@ -94,4 +109,5 @@ def unavailability(availability_ratio: float, objectives: Objectives) -> Limit:
         round((1 - availability_ratio) * MINUTES_PER_MONTH, 6),
         round((1 - objectives.availability_ratio) * MINUTES_PER_MONTH, 6),
         "minutes a month",
+        "objectives.availability_ratio",
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Iterable
 from decimal import Decimal
@@ -16,10 +15,8 @@ from costmodel.demand.calendar import BillingPeriod
 from costmodel.errors import PriceNotFound
 from costmodel.pricing.book import PriceBook
 from costmodel.pricing.price import PriceQuery
+from costmodel.pricing.price_id import query_text
 from costmodel.services._base import Meter, Usage
-
-_PRICE_ID = re.compile(r"(?P<query>(?P<service>\S+) (?P<region>\S+) .*) (from|free) \S+")
-"""A charge's `sku_price_id`: the text of its query, then the tier's begin or the allowance's name."""
 
 
 def rebill(run: Run, book: PriceBook) -> Bill:
@@ -33,22 +30,17 @@ def rebill(run: Run, book: PriceBook) -> Bill:
             charge.billing_period,
             charge.resource_name,
             charge.sku_meter,
-            _query_text(charge),
+            query_text(charge.sku_price_id),
             charge.x_formula,
         ].append(charge)
     queries = _queries(book, run.charges)
-    usages = [_usage(charges, queries[_query_text(charges[0])]) for charges in by_use.values()]
+    usages = [_usage(charges, queries[query_text(charges[0].sku_price_id)]) for charges in by_use.values()]
     return bill(usages, book, free_tier=bool(run.scenario["account"]["free_tier"]))
-
-
-def _query_text(charge: ChargeNote) -> str:
-    found = _PRICE_ID.fullmatch(charge.sku_price_id)
-    return found["query"] if found else charge.sku_price_id
 
 
 def _queries(book: PriceBook, charges: Iterable[ChargeNote]) -> dict[str, PriceQuery]:
     """The book's query for each text. Raises PriceNotFound."""
-    wanted = {_query_text(charge) for charge in charges}
+    wanted = {query_text(charge.sku_price_id) for charge in charges}
     places = {tuple(text.split(" ", 2)[:2]) for text in wanted}
     known = {
         str(price.query): price.query

@@ -81,6 +81,7 @@ def recommend(
         price_book=PriceBookNote(book.digest, book.oldest_as_of, book.newest_as_of),
         own_rates=_own_rates_note(own_rates, best.bill),
         headline=_headline(scenario, result, cost_range, own_rates),
+        notes=tuple(_notes(scenario, demand, cost_range)),
         chosen=_option(best, "the cheapest candidate that meets every objective"),
         alternatives=tuple(_option(rival, _dearer(rival, best)) for rival in result.rivals),
         comparisons=tuple(_comparisons(scenario, result)),
@@ -140,6 +141,23 @@ def _headline(scenario: Scenario, result: SearchResult, cost_range: CostRange, o
             f"{_dearer(rival, best)}."
         )
     return text
+
+
+def _notes(scenario: Scenario, demand: Demand, cost_range: CostRange) -> Iterable[str]:
+    """What the scenario rests on and what the recommendation does not do."""
+    second_region = scenario.network.second_region
+    if second_region is not None:
+        yield (
+            f"{second_region} keeps a copy of the assets only: compute and database are not replicated there, "
+            f"so the shop does not fail over when {scenario.region} is lost."
+        )
+    if demand.trace_note:
+        yield f"The traffic follows a trace, {demand.trace_note}."
+    if cost_range.cut_draws:
+        yield (
+            f"In {cost_range.cut_draws} of {cost_range.draws} draws the uncertain inputs together lay outside what "
+            "a scenario may say; they were moved to its edge. Narrower ranges avoid this."
+        )
 
 
 def _option(evaluation: Evaluation, why: str) -> Option:

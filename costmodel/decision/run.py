@@ -6,9 +6,11 @@ simulator nor the price snapshot to be reported on.
 
 from __future__ import annotations
 
+import math
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,7 +18,7 @@ import msgspec
 
 from costmodel.errors import Fault, RunFileError
 
-FORMAT = "costmodel-run/2"
+FORMAT = "costmodel-run/3"
 
 Month = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])$")]
 Day = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])-01$")]
@@ -24,6 +26,12 @@ Identifier = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9_]*$")]
 
 MOST_DIGITS = 60
 """Digits before or after the point beyond which an amount in a saved run is damage."""
+SUM_DIGITS = 500
+"""Digits in which amounts of a saved run are added and multiplied: enough for no rounding."""
+ROUNDING = Decimal("1e-20")
+"""Relative error of the mean month, which is rounded to 28 digits."""
+FLOAT_ROUNDING = 1e-9
+"""Error of daily costs, which are floats, against the charges they are shares of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +219,8 @@ class CostRange:
     """What uncertain inputs and traffic luck do to the recommended candidate's monthly cost."""
 
     draws: int
+    cut_draws: int
+    """Draws whose inputs together made no valid scenario, moved to the edge of what does."""
     mean_usd: float
     p10_usd: float
     p50_usd: float
@@ -265,6 +275,8 @@ class Run:
     """None at list prices."""
     headline: str
     """The recommendation in one paragraph."""
+    notes: tuple[str, ...]
+    """What a reader must know to read the recommendation right, a sentence each: what it rests on and does not do."""
     chosen: Option
     alternatives: tuple[Option, ...]
     """The cheapest candidate of every other combination of kinds, cheapest first."""
@@ -314,7 +326,7 @@ def read_run(path: Path) -> Run:
         raise RunFileError(str(path), [Fault("", _sentence(error))], again) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise RunFileError(str(path), [Fault("", f"is not JSON: {_sentence(error)}")], again) from None
-    disagreeing = list(_disagreements(run))
+    disagreeing = list(_disagreements(run)) or list(_unequal_sums(run))
     if disagreeing:
         raise RunFileError(str(path), disagreeing, again)
     return run
@@ -340,6 +352,62 @@ def _disagreements(run: Run) -> Iterator[Fault]:
                 yield Fault(f"{name}.{key[:40]}", f"must hold one value for each of {run.days} days")
     if run.first_day[:7] != run.months[0]:
         yield Fault("first_day", f"must lie in the first month, {run.months[0]}", run.first_day[:40])
+
+
+def _unequal_sums(run: Run) -> Iterator[Fault]:
+    """Where amounts do not add up to one another. Needs amounts that are finite and series of every day."""
+    with localcontext(prec=SUM_DIGITS):
+        for place, charge in enumerate(run.charges):
+            yield from _unequal_costs(f"charges.{place}", charge)
+            if charge.billing_period not in run.months:
+                yield Fault(
+                    f"charges.{place}.billing_period", "must be one of months", charge.billing_period[:40]
+                )
+        billed = sum((charge.billed_cost for charge in run.charges), Decimal(0))
+        if abs(run.monthly_usd * len(run.months) - billed) > ROUNDING * abs(billed):
+            problem = f"must be the charges' billed_cost a month, {_plain(billed / len(run.months))}"
+            yield Fault("chosen.monthly_usd", problem, _plain(run.monthly_usd))
+        if run.own_rates is not None:
+            for name in ("list_cost", "contracted_cost"):
+                whole = sum((getattr(charge, name) for charge in run.charges), Decimal(0))
+                stated = getattr(run.own_rates, name)
+                if stated != whole:
+                    problem = f"must be the charges' {name}, {_plain(whole)}"
+                    yield Fault(f"own_rates.{name}", problem, _plain(stated))
+    yield from _unequal_days(run)
+
+
+def _unequal_costs(path: str, charge: ChargeNote) -> Iterator[Fault]:
+    """A charge's costs are its prices times its quantity, and what is contracted is billed."""
+    contracted = charge.contracted_unit_price * charge.pricing_quantity
+    costs = {
+        "list_cost": charge.list_unit_price * charge.pricing_quantity,
+        "contracted_cost": contracted,
+        "effective_cost": contracted,
+        "billed_cost": contracted,
+    }
+    for name, cost in costs.items():
+        stated = getattr(charge, name)
+        if stated != cost:
+            problem = f"must be the charge's unit price x pricing_quantity, {_plain(cost)}"
+            yield Fault(f"{path}.{name}", problem, _plain(stated))
+
+
+def _unequal_days(run: Run) -> Iterator[Fault]:
+    """The days of a service cost what its charges do, but for the rounding of floats."""
+    charged: defaultdict[str, list[float]] = defaultdict(list)
+    for charge in run.charges:
+        charged[charge.service_name].append(float(charge.billed_cost))
+    for service in dict.fromkeys((*charged, *run.daily_cost_usd)):
+        whole = math.fsum(charged[service])
+        by_day = math.fsum(run.daily_cost_usd.get(service, ()))
+        if not math.isclose(by_day, whole, rel_tol=FLOAT_ROUNDING, abs_tol=FLOAT_ROUNDING):
+            problem = f"must add up to the charges of the service, {whole:.2f}"
+            yield Fault(f"daily_cost_usd.{service[:40]}", problem, f"{by_day:.2f}")
+
+
+def _plain(amount: Decimal) -> str:
+    return f"{amount.normalize():f}"[:40]
 
 
 def _amounts(run: Run) -> Iterator[tuple[str, Decimal]]:

@@ -310,7 +310,7 @@ def _over_budget(scenario: Scenario, best: Evaluation, members: int) -> Rejectio
     budget = scenario.constraints.monthly_budget_usd
     if budget is None or best.monthly_usd <= Decimal(repr(budget)):
         return None
-    limit = Limit("monthly budget", float(best.monthly_usd), budget, "USD")
+    limit = Limit("monthly budget", float(best.monthly_usd), budget, "USD", "constraints.monthly_budget_usd")
     return Rejection(" with ".join(best.candidate.labels), best.candidate.kinds, limit, members)
 
 
@@ -354,5 +354,7 @@ def _explain(scenario: Scenario, simulated: Tiers, rejections: Sequence[Rejectio
             f"  - {constraint}: {rejection.subject} needs {figure(limit.observed)} {limit.unit}, "
             f"allowed {figure(limit.limit)}"
         )
-    lines.append("Relax one of these under `objectives` or `constraints` in the scenario.")
+    keys = dict.fromkeys(rejection.limit.key for rejection in nearest.values() if rejection.limit.key)
+    relax = f"Relax one of these in the scenario: {', '.join(keys)}; or allow" if keys else "Allow"
+    lines.append(f"{relax} more under `constraints`.")
     return "\n".join(lines)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import zlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from statistics import NormalDist
@@ -31,12 +31,15 @@ from costmodel.decision.search import (
     worst,
 )
 from costmodel.demand.synthesise import synthesise
+from costmodel.errors import ScenarioError
 from costmodel.pricing.book import PriceBook
 from costmodel.scenario.assumptions import uncertain_inputs, with_values
 from costmodel.scenario.estimate import Range
 from costmodel.scenario.model import Scenario
 
 DRAWS = 16
+CUT_HALVINGS = 20
+"""Steps in which a draw outside what a scenario may say is moved to its edge: to a millionth of the way."""
 P90_DEVIATES = NormalDist().inv_cdf(0.9)
 
 
@@ -55,21 +58,18 @@ def cost_range_of(
     inputs = uncertain_inputs(scenario)
     drawn = _stratified(scenario.seed, inputs)
     cases = [
-        (
-            {path: quantile(given, drawn[path][draw]) for path, given in inputs.items()},
-            _draw_seed(scenario.seed, draw),
-        )
+        (_draw(inputs, {path: float(drawn[path][draw]) for path in inputs}), _draw_seed(scenario.seed, draw))
         for draw in range(DRAWS)
     ]
     for path, given in inputs.items():
-        cases += [({path: given.low}, scenario.seed), ({path: given.high}, scenario.seed)]
+        cases += [(_towards(path, given, end), scenario.seed) for end in (given.low, given.high)]
+    nearest = [nearest_valid(scenario, values_at) for values_at, _ in cases]
+    cut = sum(moved for _, moved in nearest[:DRAWS])
+    variants = [(variant, seed) for (variant, _), (_, seed) in zip(nearest, cases, strict=True)]
     outcomes = []
     with ThreadPoolExecutor(THREADS) as pool:
         runs = pool.map(
-            lambda case: outcome(
-                with_values(scenario, case[0]), chosen, book, seed=case[1], own_rates=own_rates
-            ),
-            cases,
+            lambda case: outcome(case[0], chosen, book, seed=case[1], own_rates=own_rates), variants
         )
         for done, found in enumerate(runs):
             progress("measuring uncertainty", done + 1, len(cases))
@@ -77,7 +77,39 @@ def cost_range_of(
     ends = [found.monthly_usd for found in outcomes[DRAWS:]]
     drivers = [Driver(path, *ends[2 * place : 2 * place + 2]) for place, path in enumerate(inputs)]
     drivers.sort(key=lambda driver: (-abs(driver.high_usd - driver.low_usd), driver.path))
-    return _range(scenario, outcomes[:DRAWS]), tuple(drivers)
+    return _range(scenario, outcomes[:DRAWS], cut), tuple(drivers)
+
+
+ValuesAt = Callable[[float], Mapping[str, float]]
+"""Values of uncertain inputs by path, from their middles at 0 to what is wanted at 1."""
+
+
+def _draw(inputs: Mapping[str, Range], deviates: Mapping[str, float]) -> ValuesAt:
+    return lambda share: {path: quantile(given, share * deviates[path]) for path, given in inputs.items()}
+
+
+def _towards(path: str, given: Range, end: float) -> ValuesAt:
+    return lambda share: {path: end if share == 1 else given.mid + share * (end - given.mid)}
+
+
+def nearest_valid(scenario: Scenario, values_at: ValuesAt) -> tuple[Scenario, bool]:
+    """The scenario with the values at 1, and whether they had to be moved.
+
+    Each value is within its own bounds, but together they may make no scenario: less than one page view in
+    a month, an event where nobody comes. They are then moved towards their middles, only as far as needed.
+    """
+    try:
+        return with_values(scenario, values_at(1)), False
+    except ScenarioError:
+        pass
+    nearest, valid, invalid = scenario, 0.0, 1.0
+    for _ in range(CUT_HALVINGS):
+        share = (valid + invalid) / 2
+        try:
+            nearest, valid = with_values(scenario, values_at(share)), share
+        except ScenarioError:
+            invalid = share
+    return nearest, True
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,13 +177,14 @@ def _draw_seed(seed: int, draw: int) -> int:
     return int(np.random.SeedSequence([seed, draw]).generate_state(1)[0])
 
 
-def _range(scenario: Scenario, outcomes: Sequence[Outcome]) -> CostRange:
+def _range(scenario: Scenario, outcomes: Sequence[Outcome], cut: int) -> CostRange:
     costs = np.array([found.monthly_usd for found in outcomes])
     budget = scenario.constraints.monthly_budget_usd
     breaks = Counter(found.breaks for found in outcomes if found.breaks)
     p10, p50, p90 = (float(value) for value in np.quantile(costs, [0.1, 0.5, 0.9]))
     return CostRange(
         draws=len(costs),
+        cut_draws=cut,
         mean_usd=float(costs.mean()),
         p10_usd=p10,
         p50_usd=p50,

@@ -53,6 +53,8 @@ class Demand:
     """Bytes of current assets in the bucket, shape (days,)."""
     database_stored_gb: FloatArray
     """Bytes in the database, shape (days,)."""
+    trace_note: str = ""
+    """What the trace holds that gave the shape, gaps included; empty without a trace."""
 
     @property
     def minutes(self) -> int:

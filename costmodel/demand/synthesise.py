@@ -20,7 +20,7 @@ from costmodel.demand.demand import Demand, read_only
 from costmodel.demand.events import add_event
 from costmodel.demand.noise import burst_factor, count_arrivals, random_stream
 from costmodel.demand.shapes import hour_of_day_factor, monthly_page_views, trend, usual_rate
-from costmodel.demand.trace import TraceSeries, read_trace, trace_share
+from costmodel.demand.trace import TraceReport, TraceSeries, read_trace, trace_share
 from costmodel.scenario.model import Event, Geography, Scenario, Trace, Traffic
 from costmodel.units import SECONDS_PER_MINUTE
 
@@ -36,10 +36,12 @@ def synthesise(scenario: Scenario, seed: int | None = None) -> Demand:
     seed = scenario.seed if seed is None else seed
     calendar = Calendar.of(BillingPeriod.parse(scenario.start), scenario.months)
     traffic = scenario.traffic
+    trace_note = ""
     if traffic.trace is None:
         usual, noise_below_minutes = _profiled(traffic, calendar), np.inf
     else:
-        series = _read_once(traffic.trace, _content_of(traffic.trace))
+        series, report = _read_once(traffic.trace, _content_of(traffic.trace))
+        trace_note = f"{traffic.trace.file.name}: {report}"
         usual = _measured(traffic, calendar, series, traffic.trace.timezone)
         noise_below_minutes = series.step_s / SECONDS_PER_MINUTE
     burst = burst_factor(
@@ -69,14 +71,14 @@ def synthesise(scenario: Scenario, seed: int | None = None) -> Demand:
         fan_out=fan_out(scenario),
         asset_stored_gb=read_only(asset_stored_gb(scenario.content, calendar)),
         database_stored_gb=read_only(database_stored_gb(scenario, calendar)),
+        trace_note=trace_note,
     )
 
 
 @lru_cache(maxsize=1)
-def _read_once(trace: Trace, content: bytes) -> TraceSeries:
-    """The series of a trace, parsed once for all draws of a run. `content` tells a changed file apart."""
-    series, _ = read_trace(trace)
-    return series
+def _read_once(trace: Trace, content: bytes) -> tuple[TraceSeries, TraceReport]:
+    """A trace and what it holds, parsed once for all draws of a run. `content` tells a changed file apart."""
+    return read_trace(trace)
 
 
 def _content_of(trace: Trace) -> bytes:

@@ -68,11 +68,14 @@ class TraceReport:
         days = self.span_s / SECONDS_PER_DAY
         text = f"{self.rows:,} rows of {self.step_s:g} s over {days:,.1f} days from {self.start:%Y-%m-%d %H:%M} UTC"
         if self.gaps:
-            first = self.gaps[0].after
-            text += (
-                f"; {len(self.gaps)} gap(s), the first after {first:%Y-%m-%d %H:%M}, "
-                f"{self.missing_steps:,} steps filled by straight lines"
-            )
+            first = f"{self.gaps[0].after:%Y-%m-%d %H:%M}"
+            gaps = f"1 gap after {first}"
+            if len(self.gaps) > 1:
+                gaps = f"{len(self.gaps):,} gaps, the first after {first}"
+            filled = "1 step filled by a straight line"
+            if self.missing_steps > 1:
+                filled = f"{self.missing_steps:,} steps filled by straight lines"
+            text += f"; {gaps}, {filled}"
         return text
 
 
@@ -241,8 +244,9 @@ def _csv_records(trace: Trace, faults: _Faults) -> Iterator[_Record]:
             for row in reader:
                 if not row:
                     continue
-                if len(row) <= max(time_at, value_at):
-                    faults.add(f"row {reader.line_num}", f"has {len(row)} of {len(header)} columns")
+                if len(row) != len(header):
+                    problem = f"must hold {len(header)} values, one for each column"
+                    faults.add(f"row {reader.line_num}", problem, len(row))
                     continue
                 yield reader.line_num, row[time_at].strip(), row[value_at].strip()
     except OSError as error:

@@ -10,11 +10,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from typing import get_args
 
 from costmodel.decision.run import Run, TerraformAttributeNote, TerraformVariableNote
+from costmodel.scenario.model import RegionId
 
 VARIABLES_FILE = "variables.tf"
 VALUES_FILE = "costmodel.auto.tfvars.json"
+LEAST_VERSION = "1.9"
+"""The first Terraform whose validations may refer to other variables.
+
+Source: HashiCorp, Terraform language reference, "Custom conditions" (1.9, 2024-06).
+"""
+PRICED_REGIONS: tuple[str, ...] = get_args(RegionId)
+"""A recommendation holds where it was priced: an older or newer AWS region may lack what it names."""
 
 
 def terraform_files(run: Run) -> dict[str, bytes]:
@@ -30,12 +39,13 @@ def variables_tf(run: Run) -> str:
     blocks = [
         "# Variables of the configuration that costmodel recommends. The values are in "
         f"{VALUES_FILE}.\n# Validations hold the limits AWS sets and the sense of each value.",
+        f'terraform {{\n  required_version = ">= {LEAST_VERSION}"\n}}',
         _simple_variable(
             "region",
             "AWS region that serves the shop.",
             "string",
-            'can(regex("^[a-z]{2}(-[a-z]+)+-[0-9]$", var.region))',
-            "The region must be an AWS region code such as eu-west-1.",
+            f"contains([{', '.join(map(quoted, PRICED_REGIONS))}], var.region)",
+            f"The region must be one that costmodel has prices and limits of: {', '.join(PRICED_REGIONS)}.",
         ),
         _simple_variable(
             "tags",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
@@ -13,6 +13,7 @@ from pydantic_core import ErrorDetails
 
 from costmodel.errors import Fault
 from costmodel.scenario.document import Form, Place, dotted, parse_document, short
+from costmodel.scenario.model import Rule
 
 _PLAIN = {
     "bool_type": "must be true or false",
@@ -83,15 +84,18 @@ def _unpack(details: ErrorDetails, model: type[BaseModel], lines: Mapping[Place,
     place = tuple(key for key in details["loc"] if key != "[key]")
     context = details.get("ctx", {})
     if details["type"] == "rules":
-        return [
-            _fault(
-                (*place, *rule.place), rule.problem, "" if rule.value is None else short(rule.value), lines
-            )
-            for rule in context["rules"]
-        ]
+        return rule_faults(context["rules"], lines, place)
     kind = details["type"]
     value = "" if kind in {"missing", "extra_forbidden"} else short(details["input"])
     return [_fault(place, _problem(details, place, model), value, lines)]
+
+
+def rule_faults(rules: Iterable[Rule], lines: Mapping[Place, int], part: Place = ()) -> list[Fault]:
+    """Broken rules of the part at a place as faults."""
+    return [
+        _fault((*part, *rule.place), rule.problem, "" if rule.value is None else short(rule.value), lines)
+        for rule in rules
+    ]
 
 
 def _fault(place: Place, problem: str, value: str, lines: Mapping[Place, int]) -> Fault:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,27 +19,36 @@ from costmodel.scenario.document import (
     read_document,
     short,
 )
-from costmodel.scenario.faults import faults
-from costmodel.scenario.model import Scenario
+from costmodel.scenario.faults import faults, rule_faults
+from costmodel.scenario.model import Rule, Scenario
+
+FurtherRules = Callable[[Scenario], Sequence[Rule]]
+"""What a valid scenario breaks beyond its own room: names that only another room knows."""
 
 _NEXT_STEP = "Correct these, then type: costmodel scenario check FILE (all keys: costmodel scenario schema)"
 
 
-def load(path: Path, overrides: Mapping[str, object] | None = None) -> Scenario:
+def _none(scenario: Scenario) -> tuple[Rule, ...]:
+    return ()
+
+
+def load(
+    path: Path, overrides: Mapping[str, object] | None = None, further: FurtherRules = _none
+) -> Scenario:
     """Read and validate one scenario file.
 
     `overrides` replaces values by their path (`region`, `account.free_tier`) before validation;
-    None keeps what the file says. Trace paths are read relative to the scenario file. Raises
-    ScenarioError with every fault.
+    None keeps what the file says. `further` is asked about a scenario that is valid in itself. Trace
+    paths are read relative to the scenario file. Raises ScenarioError with every fault.
     """
-    scenario = _validate(read_document(path, SCENARIO), str(path), overrides or {})
+    scenario = _validate(read_document(path, SCENARIO), str(path), overrides or {}, further)
     return _with_trace_beside(scenario, path)
 
 
 def loads(text: str, source: str = "scenario") -> Scenario:
     """Validate a scenario given as YAML text; `source` names it in messages. Raises ScenarioError."""
     content = text.encode("utf-8", errors="surrogatepass")
-    return _validate(parse_document(content, source, SCENARIO), source, {})
+    return _validate(parse_document(content, source, SCENARIO), source, {}, _none)
 
 
 def validate(tree: Mapping[str, Any], source: str, lines: Mapping[Place, int] | None = None) -> Scenario:
@@ -50,7 +59,15 @@ def validate(tree: Mapping[str, Any], source: str, lines: Mapping[Place, int] | 
         raise ScenarioError(source, faults(error, Scenario, lines or {}), _NEXT_STEP) from None
 
 
-def _validate(document: Document, source: str, overrides: Mapping[str, object]) -> Scenario:
+def refuse(rules: Sequence[Rule], source: str, lines: Mapping[Place, int] | None = None) -> None:
+    """Raises ScenarioError with every broken rule, if there are any."""
+    if rules:
+        raise ScenarioError(source, rule_faults(rules, lines or {}), _NEXT_STEP)
+
+
+def _validate(
+    document: Document, source: str, overrides: Mapping[str, object], further: FurtherRules
+) -> Scenario:
     given = {path: value for path, value in overrides.items() if value is not None}
     tree, lines = document.tree, document.lines
     for path, value in given.items():
@@ -60,6 +77,7 @@ def _validate(document: Document, source: str, overrides: Mapping[str, object]) 
         source += " with " + ", ".join(f"{path} {short(value)}" for path, value in given.items())
     try:
         scenario = validate(tree, source, lines)
+        refuse(further(scenario), source, lines)
     except ScenarioError as error:
         if not document.duplicates:
             raise

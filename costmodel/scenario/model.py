@@ -677,8 +677,8 @@ class Scenario(Model):
         least, most = self._page_views()
         if most > MAX_MONTHLY_PAGE_VIEWS:
             problem = (
-                f"leads to {most:.3g} page views in a month; visitors x sessions x pages x growth "
-                f"must stay within {MAX_MONTHLY_PAGE_VIEWS:g}"
+                f"leads to {most:,.0f} page views in a month; visitors x sessions x pages x growth "
+                f"must stay within {MAX_MONTHLY_PAGE_VIEWS:,.0f}"
             )
             rules.append(Rule(("traffic", "monthly_visitors"), problem, None))
         if least < 1:

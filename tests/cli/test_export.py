@@ -10,6 +10,7 @@ from unittest.mock import patch
 
 import pytest
 
+from costmodel.decision.run import FORMAT
 from costmodel.export.terraform import terraform_files
 
 READERS = [["export", "terraform"], ["report", "monthly"], ["advisor", "compare", "--from", "findings.json"]]
@@ -43,8 +44,8 @@ def test_a_file_where_the_folder_should_be_is_refused(cli: Any, small_shop: Any,
         (lambda content: content[:5000], "is not JSON"),
         (lambda content: b"[]", "Expected object"),
         (lambda content: b"{}", "missing required field format"),
-        (lambda content: content.replace(b"costmodel-run/2", b"costmodel-run/1"), "must be costmodel-run/2"),
-        (lambda content: b'{"format": "costmodel-run/0"}', "must be costmodel-run/2"),
+        (lambda content: content.replace(FORMAT.encode(), b"costmodel-run/1"), f"must be {FORMAT}"),
+        (lambda content: b'{"format": "costmodel-run/0"}', f"must be {FORMAT}"),
         (lambda content: content.replace(b'"seed"', b'"sead"'), "missing required field seed"),
         (lambda content: re.sub(rb'("months":\s*\[\s*)"2026-05"', rb'\1"May"', content), "matching regex"),
     ],

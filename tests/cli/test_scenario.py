@@ -8,6 +8,7 @@ from typing import Any
 from unittest.mock import patch
 
 import pytest
+import yaml
 from jsonschema import Draft202012Validator
 
 from costmodel.scenario.assumptions import assumptions
@@ -122,3 +123,27 @@ def test_a_name_with_brackets_is_printed_as_it_is(cli: Any, tmp_path: Path) -> N
     )
     outcome = cli("scenario", "check", file)
     assert outcome.out.startswith("[/b] :smile: [red]shop: fine.")
+
+
+@pytest.mark.parametrize("command", [("scenario", "check"), ("simulate",)])
+def test_unknown_families_are_named_with_line_before_anything_is_simulated(
+    cli: Any, no_simulation: list[Any], tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    tree = yaml.safe_load(find("small-shop").read_text())
+    tree["constraints"] = {"instance_families": ["m7g", "m7"], "database_families": ["r7g", "zz9"]}
+    file = tmp_path / "shop.yaml"
+    file.write_text(yaml.safe_dump(tree, default_flow_style=False))
+    line_of = {line.strip(): number for number, line in enumerate(file.read_text().splitlines(), start=1)}
+    outcome = cli(*command, file)
+    assert (outcome.code, outcome.out, no_simulation) == (1, "", [])
+    first, *faults, step = outcome.err.splitlines()
+    assert first == f"Error: {file}: 2 faults"
+    told = dict(fault.removeprefix("  - ").split(": ", 1) for fault in faults)
+    ec2 = told[f"constraints.instance_families.1 (line {line_of['- m7']})"]
+    assert "m7g" in ec2
+    assert "db." not in ec2
+    assert ec2.endswith('(found "m7")')
+    database = told[f"constraints.database_families.1 (line {line_of['- zz9']})"]
+    assert database.startswith("must be one of ")
+    assert database.endswith('(found "zz9")')
+    assert NEXT_STEP in step

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from costmodel.decision.run import Run, encode, read_run
+from costmodel.decision.run import FORMAT, Run, encode, read_run
 from costmodel.decision.simulate import simulate
 from costmodel.errors import RunFileError
 from costmodel.pricing.book import PriceBook
@@ -71,7 +71,7 @@ def test_a_missing_file_says_so(tmp_path: Path) -> None:
 
 def test_another_format_is_refused(run: Run, tmp_path: Path) -> None:
     path = tmp_path / "run.json"
-    path.write_bytes(encode(run).replace(b"costmodel-run/2", b"costmodel-run/1"))
+    path.write_bytes(encode(run).replace(FORMAT.encode(), b"costmodel-run/1"))
     with pytest.raises(RunFileError, match="written by this version"):
         read_run(path)
 

@@ -112,7 +112,7 @@ GOOD = "2026-03-02T00:00Z,1\n2026-03-02T01:00Z,2\n"
         (HEAD + GOOD + "2026-03-02T02:00Z,inf\n", ["row 4: value", "found inf"]),
         (HEAD + GOOD + "2026-03-02T02:00Z,1e300\n", ["row 4: value"]),
         (HEAD + GOOD + "2026-03-02T02:00Z,\n", ["row 4: value"]),
-        (HEAD + GOOD + "2026-03-02T02:00Z\n", ["row 4: has 1 of 2 columns"]),
+        (HEAD + GOOD + "2026-03-02T02:00Z\n", ["row 4: must hold 2 values, one for each column (found 1)"]),
         (HEAD + GOOD + "2026-03-02T02:00,3\n", ["mixes 1 times without a UTC offset with 2 with one"]),
         (HEAD + GOOD, ["covers 2.0 hours; a trace must cover one day or more"]),
         (HEAD + "2026-01-01,1\n2026-02-01,2\n2026-03-01,1\n", ["has steps of 28.0 days", "month_weights"]),

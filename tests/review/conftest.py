@@ -252,6 +252,7 @@ def run_of(*designs: DesignNote, **changes: Any) -> Run:
         price_book=PriceBookNote("0" * 64, "2025-01-01", "2026-01-01"),
         own_rates=None,
         headline="",
+        notes=(),
         chosen=Option(
             *(compute.kind, database.kind, "flat_rate", compute.label, "ALB", database.label, DELIVERY.label),
             *(Decimal("600.00"), 100.0, 200.0, 0.999, 0.0, ""),
@@ -260,7 +261,7 @@ def run_of(*designs: DesignNote, **changes: Any) -> Run:
         comparisons=COMPARISONS,
         rejections=REJECTIONS,
         counts=Counts(1, 0, 0, 1),
-        cost_range=CostRange(1, 600.0, 600.0, 600.0, 600.0, 0.0, None, 1.0, ""),
+        cost_range=CostRange(1, 0, 600.0, 600.0, 600.0, 600.0, 0.0, None, 1.0, ""),
         drivers=(),
         requirements=(),
         designs=tuple(by_role.values()),
