@@ -4,6 +4,8 @@ import os
 import shutil
 import socket
 import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,9 @@ SHARED = ROOT.parent / "shared"
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--rewrite-golden", action="store_true", help="write the golden files anew; read their diff"
+    )
+    parser.addoption(
+        "--write-models", action="store_true", help="write docs/models.md from the rows the tests measure"
     )
 
 
@@ -60,3 +65,87 @@ def bills() -> Path:
     if not folder.is_dir():
         pytest.skip("real bill files are not beside this checkout (../shared/data/bills)")
     return folder
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRow:
+    """How well one mechanism of the simulator holds, as a test found it."""
+
+    part: str
+    mechanism: str
+    rule: str
+    source: str
+    oracle: str
+    tolerance: str
+    observed_error: str
+    test: str
+
+
+MODEL_ROWS = pytest.StashKey[dict[tuple[str, str], ModelRow]]()
+MODELS_PAGE = ROOT / "docs" / "models.md"
+MODELS_HEAD = """# Models
+
+What the simulator takes from each service, against what it is checked, and how far off it was found.
+Every row is written by a test run: `pytest --write-models` measures the rows of the tests it runs anew and
+keeps the others.
+
+"""
+
+
+@pytest.fixture
+def model_row(request: pytest.FixtureRequest) -> Callable[..., None]:
+    """Record `ModelRow(part, mechanism, rule, source, oracle, tolerance, observed_error)` after its test."""
+
+    def record(
+        part: str,
+        mechanism: str,
+        *,
+        rule: str,
+        source: str,
+        oracle: str,
+        tolerance: str,
+        observed_error: float | str,
+    ) -> None:
+        shown = observed_error if isinstance(observed_error, str) else f"{observed_error:.2g}"
+        node: str = request.node.nodeid.partition("[")[0]
+        row = ModelRow(part, mechanism, rule, source, oracle, tolerance, shown, f"`{node}`")
+        request.config.stash.setdefault(MODEL_ROWS, {})[part, mechanism] = row
+
+    return record
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    rows = session.config.stash.get(MODEL_ROWS, {})
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["model_rows"] = [_cells(row) for row in rows.values()]
+    elif rows and session.config.getoption("--write-models"):
+        merged = _recorded_rows() | rows
+        MODELS_PAGE.write_text(
+            MODELS_HEAD + _table([merged[key] for key in sorted(merged)]), encoding="utf-8"
+        )
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: object) -> None:
+    """Take over what a worker of pytest-xdist recorded."""
+    for cells in getattr(node, "workeroutput", {}).get("model_rows", []):
+        row = ModelRow(*cells)
+        node.config.stash.setdefault(MODEL_ROWS, {})[row.part, row.mechanism] = row  # type: ignore[attr-defined]
+
+
+def _cells(row: ModelRow) -> list[str]:
+    return [getattr(row, f.name) for f in fields(row)]
+
+
+def _table(rows: list[ModelRow]) -> str:
+    heads = [f.name.replace("_", " ") for f in fields(ModelRow)]
+    lines = [heads, ["---"] * len(heads), *(_cells(row) for row in rows)]
+    return "".join("| " + " | ".join(cells) + " |\n" for cells in lines)
+
+
+def _recorded_rows() -> dict[tuple[str, str], ModelRow]:
+    if not MODELS_PAGE.exists():
+        return {}
+    lines = [line for line in MODELS_PAGE.read_text(encoding="utf-8").splitlines() if line.startswith("| ")]
+    found = [ModelRow(*line.strip("| ").split(" | ")) for line in lines[2:]]
+    return {(row.part, row.mechanism): row for row in found}

@@ -1,7 +1,7 @@
-"""Functions that take one request at a time: environments, cold starts, throttling, billed time.
+"""How many environments functions may run at once, how fast the number grows, and what is refused.
 
-Words: an *environment* is one running copy of a function; `erlangs` is the mean number of busy ones
-(arrival rate x mean duration).
+Words: an *environment* is one running copy of a function and takes one request at a time; `erlangs`
+is the mean number of busy ones (arrival rate x mean duration).
 
 Source: AWS Lambda Developer Guide, Lambda scaling behavior (2023-11) and quotas (2023-10).
 """
@@ -10,37 +10,33 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from statistics import NormalDist
 
 import numpy as np
 from numba import njit
 
-from costmodel.capacity.result import Latency
+from costmodel.capacity.cold_starts import IDLE_MINUTES, steady_state
+from costmodel.capacity.loss import compiled_loss
 from costmodel.demand.calendar import FloatArray
 from costmodel.demand.demand import read_only
 from costmodel.units import SECONDS_PER_MINUTE
 
 ENVIRONMENTS_PER_SLICE = 1000
+REQUESTS_PER_S_PER_SLICE = 10_000
 SLICES_PER_MINUTE = 6
-"""A function may grow by 1 000 environments every 10 seconds. Source: see the module's."""
+"""A function may grow by 1 000 environments, or 10 000 requests a second, every 10 seconds.
+
+Source: see the module's. What is not used in one slice is not saved for the next.
+"""
 REQUESTS_PER_S_PER_CONCURRENCY = 10.0
 """An account may start 10 requests a second for each unit of its concurrency quota. Source: see the module's."""
-IDLE_MINUTES = 6
-"""Minutes an unused environment is kept; AWS publishes nothing, measurements run from 5 to 15.
-
-Source: Copik et al., SeBS, Middleware 2021 (half evicted every 380 s); Shilkov, When Does Cold Start Happen on AWS Lambda? (5 to 7 min).
-"""
+UNRESERVABLE_CONCURRENCY = 100
+"""Part of the account's quota that stays unreserved. Source: AWS Lambda Developer Guide, quotas (2023-10)."""
 BUSIEST_MOMENT_Z = 3.0
 """Standard deviations by which the busiest moment of a minute exceeds its mean. Engineering guess."""
+MOST_ENVIRONMENTS = 1e9
+"""No account has such a quota: what is larger is a mistake and not a limit."""
 
-_TAIL_Z = 12.0
-_TAIL_LEVELS = 20
-_GRID_POINTS = 64
-_LEAST_RATE_PER_S = 1e-7
-_LOSS_Z = 9.0
-_SETTLING_STEPS = 100
-_PERCENTILE_STEPS = 60
-_INIT_QUANTILES = 64
+_LEAST_ERLANGS = 1e-14
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,34 +50,57 @@ class ConcurrencyRun:
     throttled_requests: FloatArray
     """Requests refused because no environment could be had."""
     provisioned_ratio: FloatArray
-    """Share of busy time spent on provisioned environments."""
+    """Share of the accepted requests that run on provisioned environments."""
 
 
 @dataclass(frozen=True, slots=True)
-class InitTime:
-    """Time to start an environment: lognormal, from its median and 95th percentile."""
+class ConcurrencyLimits:
+    """What an account allows one function: its share of the quota and its requests per second."""
 
-    p50_ms: float
-    p95_ms: float
+    account_quota: int
+    """Concurrent executions of all functions of the account in the region."""
+    reserved: int = 0
+    """Concurrency kept for this function, which is also the most it may use; 0 for none."""
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for limits that AWS would not accept."""
+        if not 1 <= self.account_quota <= MOST_ENVIRONMENTS:
+            raise ValueError(
+                f"the account's concurrency quota must be at least 1, not {self.account_quota}"
+                " (AWS Lambda Developer Guide, quotas, 2023-10: 1 000 unless raised)"
+            )
+        most = max(0, self.account_quota - UNRESERVABLE_CONCURRENCY)
+        if not 0 <= self.reserved <= most:
+            raise ValueError(
+                f"reserved concurrency must be from 0 to {most}, not {self.reserved}: of the quota of"
+                f" {self.account_quota}, {UNRESERVABLE_CONCURRENCY} stay unreserved"
+                " (AWS Lambda Developer Guide, configuring reserved concurrency, 2023-10)"
+            )
 
     @property
-    def sigma(self) -> float:
-        return math.log(self.p95_ms / self.p50_ms) / NormalDist().inv_cdf(0.95)
+    def requests_per_s(self) -> float:
+        """Most requests a second that may start.
 
-    @property
-    def mean_ms(self) -> float:
-        return self.p50_ms * math.exp(self.sigma**2 / 2)
+        Source: AWS Lambda Developer Guide, quotas (2023-10): 10 x the concurrency; a reservation
+        has its own.
+        """
+        return REQUESTS_PER_S_PER_CONCURRENCY * (self.reserved or self.account_quota)
 
-    def scaled(self, factor: float) -> InitTime:
-        """The same spread around a median `factor` times as long."""
-        return InitTime(self.p50_ms * factor, self.p95_ms * factor)
+    def environments(self, used_by_others: FloatArray) -> FloatArray:
+        """Most environments the function may have beside other functions, shape (minutes,), at least 1."""
+        if self.reserved:
+            return np.full_like(used_by_others, float(self.reserved))
+        return np.maximum(1.0, self.account_quota - used_by_others)
 
-    def quantiles_ms(self, count: int) -> FloatArray:
-        """Midpoints of `count` equally likely classes, shape (count,)."""
-        normal = NormalDist(0.0, self.sigma)
-        return np.array(
-            [self.p50_ms * math.exp(normal.inv_cdf((index + 0.5) / count)) for index in range(count)]
-        )
+    def check_provisioned(self, provisioned: int) -> None:
+        """Raises ValueError for more provisioned concurrency than may be configured."""
+        most = self.reserved or max(0, self.account_quota - UNRESERVABLE_CONCURRENCY)
+        if not 0 <= provisioned <= most:
+            raise ValueError(
+                f"provisioned concurrency must be from 0 to {most}, not {provisioned}: it stays within"
+                f" the function's reservation, or leaves {UNRESERVABLE_CONCURRENCY} of the quota unreserved"
+                " (AWS Lambda Developer Guide, configuring provisioned concurrency, 2023-10)"
+            )
 
 
 def busiest_moment(erlangs: FloatArray) -> FloatArray:
@@ -94,176 +113,108 @@ def run_concurrency(
     duration_s: float,
     limit: FloatArray,
     *,
-    provisioned: int = 0,
+    provisioned: float | FloatArray = 0.0,
     requests_per_s_limit: float = math.inf,
 ) -> ConcurrencyRun:
     """Run one function through per-minute requests, shape (minutes,).
 
     An environment is new when more are needed than at any moment of the last `IDLE_MINUTES`; to
     those come the cold starts that steady traffic has anyway. Requests are refused by whichever is
-    worst: the growth limit, the concurrency limit (Erlang B), or the limit on requests per second.
-    The run starts warm.
+    worst: the growth limits, slice by slice of 10 s; the concurrency limit (Erlang B); the limit on
+    requests per second. The run starts warm.
 
     Args:
         requests: requests arriving in each minute.
         duration_s: mean time one request keeps an environment busy.
-        limit: environments the function may have, shape (minutes,), above 0.
-        provisioned: environments kept ready all the time.
+        limit: environments the function may have, shape (minutes,), at least 1.
+        provisioned: environments kept ready, all the time or in each minute.
         requests_per_s_limit: arrivals per second beyond which requests are refused.
+
+    Raises ValueError for anything negative, undefined or infinite, and for a limit below 1.
     """
-    rate_per_s = requests / SECONDS_PER_MINUTE
+    rate_per_s = np.ascontiguousarray(requests, dtype=np.float64) / SECONDS_PER_MINUTE
+    ready = np.ascontiguousarray(np.broadcast_to(np.asarray(provisioned, dtype=np.float64), rate_per_s.shape))
+    limit = np.ascontiguousarray(limit, dtype=np.float64)
     erlangs = rate_per_s * duration_s
+    _check(rate_per_s, duration_s, erlangs, limit, ready, requests_per_s_limit)
     environments, started, refused_ratio = _compiled_minutes(
-        erlangs, busiest_moment(erlangs), np.ascontiguousarray(limit), float(provisioned), IDLE_MINUTES
+        erlangs, busiest_moment(erlangs), rate_per_s, limit, ready, IDLE_MINUTES
     )
     over_rate_ratio = _ratio(np.maximum(0.0, rate_per_s - requests_per_s_limit), rate_per_s)
-    refused = requests * np.maximum(refused_ratio, over_rate_ratio)
+    refused = requests * np.minimum(1.0, np.maximum(refused_ratio, over_rate_ratio))
     accepted = requests - refused
-    cold_ratio, overflow_erlangs = _steady_state(rate_per_s, duration_s, provisioned)
-    on_demand_ratio = np.minimum(1.0, _ratio(overflow_erlangs, erlangs))
+    carried_per_s = np.minimum(erlangs, limit) / duration_s
+    cold_ratio, spilled_ratio = steady_state(carried_per_s, duration_s, ready)
     return ConcurrencyRun(
         environments=read_only(environments),
         cold_starts=read_only(np.minimum(accepted, started + accepted * cold_ratio)),
         throttled_requests=read_only(refused),
-        provisioned_ratio=read_only(1.0 - on_demand_ratio),
+        provisioned_ratio=read_only(1.0 - spilled_ratio),
     )
 
 
-def cold_start_ratio(
-    rate_per_s: float,
+def _check(
+    rate_per_s: FloatArray,
     duration_s: float,
-    *,
-    idle_s: float = float(IDLE_MINUTES * SECONDS_PER_MINUTE),
-    provisioned: int = 0,
-) -> float:
-    """Share of requests that start an environment under steady Poisson traffic.
-
-    Environments are taken most recently used first, so level k is needed at the rate nu_k at which
-    k - 1 are busy, and stands idle for F_k / nu_k on average:
-    `(1 / rate) x sum over k of nu_k x exp(-idle_s x nu_k / F_k)`. Provisioned levels never start.
-
-    Source: M/M/infinity occupancy, Kleinrock, Queueing Systems I (1975); checked against a
-    discrete-event simulation of most-recently-used routing.
-    """
-    return float(_compiled_levels(rate_per_s, duration_s, idle_s, provisioned)[0])
-
-
-def cold_start_latency(fixed_ms: float, cpu_ms: float, cold_ratio: float, init: InitTime) -> Latency:
-    """Response time when CPU time is exponential and a share of requests first waits for `init`."""
-    inits_ms = init.quantiles_ms(_INIT_QUANTILES)
-    slower_ratios = np.array([0.50, 0.05, 0.01])
-    low = np.zeros(3)
-    high = inits_ms[-1] - cpu_ms * np.log(slower_ratios)
-    for _ in range(_PERCENTILE_STEPS):
-        middle = (low + high) / 2
-        warm = np.exp(-middle / cpu_ms)
-        cold = np.exp(-np.maximum(0.0, middle[:, None] - inits_ms) / cpu_ms).mean(axis=1)
-        slower = (1.0 - cold_ratio) * warm + cold_ratio * cold > slower_ratios
-        low, high = np.where(slower, middle, low), np.where(slower, high, middle)
-    p50_ms, p95_ms, p99_ms = (fixed_ms + float(time_ms) for time_ms in high)
-    mean_ms = fixed_ms + cpu_ms + cold_ratio * float(inits_ms.mean())
-    return Latency(mean_ms, p50_ms, p95_ms, p99_ms)
-
-
-def billed_ms(fixed_ms: float, cpu_ms: float) -> float:
-    """Mean duration of a request in whole milliseconds, each rounded up: fixed part and exponential part.
-
-    Source: AWS Lambda pricing, duration is rounded up to the nearest 1 ms (2025-12). The expectation
-    is exact: the sum over whole n of the chance that a request lasts longer than n.
-    """
-    whole = math.floor(fixed_ms)
-    return whole + 1 + math.exp(-(whole + 1 - fixed_ms) / cpu_ms) / -math.expm1(-1.0 / cpu_ms)
-
-
-def billed_init_ms(init: InitTime) -> float:
-    """Mean initialisation in whole milliseconds, each rounded up: half a millisecond on top of the mean.
-
-    Source: AWS Compute Blog, AWS Lambda standardizes billing for the INIT phase (2025-04).
-    """
-    return init.mean_ms + 0.5
+    erlangs: FloatArray,
+    limit: FloatArray,
+    provisioned: FloatArray,
+    requests_per_s_limit: float,
+) -> None:
+    if not np.all(np.isfinite(erlangs) & (rate_per_s >= 0)) or not 0 < duration_s < math.inf:
+        raise ValueError("requests must be finite and not negative, and their duration above 0 s")
+    if limit.shape != rate_per_s.shape or not np.all((limit >= 1) & (limit <= MOST_ENVIRONMENTS)):
+        raise ValueError(f"limit must be from 1 to {MOST_ENVIRONMENTS:g} environments in every minute")
+    if not np.all((provisioned >= 0) & (provisioned <= MOST_ENVIRONMENTS)):
+        raise ValueError(f"provisioned must be from 0 to {MOST_ENVIRONMENTS:g} environments")
+    if not requests_per_s_limit > 0:
+        raise ValueError(f"requests_per_s_limit must be above 0, not {requests_per_s_limit}")
 
 
 def _ratio(part: FloatArray, whole: FloatArray) -> FloatArray:
     """`part / whole`, and 0 where the whole is practically nothing."""
-    return np.divide(part, whole, out=np.zeros_like(whole), where=whole > _LEAST_RATE_PER_S**2)
-
-
-def _steady_state(
-    rate_per_s: FloatArray, duration_s: float, provisioned: int
-) -> tuple[FloatArray, FloatArray]:
-    """Cold-start ratio and erlangs beyond the provisioned environments, for rates of shape (minutes,).
-
-    Both are smooth in the rate, so they are worked out on a logarithmic grid and read off in between.
-    """
-    positive = rate_per_s[rate_per_s > 0]
-    if positive.size == 0:
-        return np.zeros_like(rate_per_s), np.zeros_like(rate_per_s)
-    low = max(float(positive.min()), _LEAST_RATE_PER_S)
-    grid = np.geomspace(low, max(float(positive.max()), low), _GRID_POINTS)
-    idle_s = float(IDLE_MINUTES * SECONDS_PER_MINUTE)
-    points = np.array([_compiled_levels(rate, duration_s, idle_s, provisioned) for rate in grid])
-    return np.interp(rate_per_s, grid, points[:, 0]), np.interp(rate_per_s, grid, points[:, 1])
-
-
-def _levels(rate_per_s: float, duration_s: float, idle_s: float, provisioned: int) -> tuple[float, float]:
-    """Cold-start ratio and mean busy environments beyond the provisioned ones, at one steady rate."""
-    erlangs = rate_per_s * duration_s
-    spread = _TAIL_Z * math.sqrt(erlangs)
-    first = max(0, math.floor(erlangs - spread))
-    occupancy = math.exp(first * math.log(erlangs) - erlangs - math.lgamma(first + 1.0))
-    below = 0.0
-    cold = 0.0
-    overflow = float(max(0, first - provisioned))
-    for busy in range(first, math.ceil(erlangs + spread) + _TAIL_LEVELS):
-        below += occupancy
-        if busy >= provisioned:
-            cold += occupancy * math.exp(-idle_s * rate_per_s * occupancy / below)
-            overflow += max(0.0, 1.0 - below)
-        occupancy *= erlangs / (busy + 1.0)
-    return min(1.0, cold), overflow
+    return np.divide(part, whole, out=np.zeros_like(whole), where=whole > _LEAST_ERLANGS)
 
 
 def _minutes(
-    erlangs: FloatArray, needed: FloatArray, limit: FloatArray, provisioned: float, idle_minutes: int
+    erlangs: FloatArray,
+    needed: FloatArray,
+    rate_per_s: FloatArray,
+    limit: FloatArray,
+    provisioned: FloatArray,
+    idle_minutes: int,
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Environments in use, environments started, and share of requests refused, minute by minute."""
     minutes = erlangs.shape[0]
     used = np.empty(minutes)
     started = np.empty(minutes)
     refused_ratio = np.empty(minutes)
+    on_demand = np.empty(minutes)
+    reached_per_s = np.empty(minutes)
     for minute in range(minutes):
+        ready = provisioned[minute]
         wanted = min(needed[minute], limit[minute])
-        warm = provisioned if minute > 0 else max(provisioned, wanted)
+        beyond = max(0.0, wanted - ready)
+        warm = beyond if minute == 0 else 0.0
+        rate = rate_per_s[minute]
+        usual = rate if minute == 0 else REQUESTS_PER_S_PER_CONCURRENCY * ready
         for earlier in range(max(0, minute - idle_minutes), minute):
-            warm = max(warm, used[earlier])
-        used[minute] = min(wanted, warm + ENVIRONMENTS_PER_SLICE * SLICES_PER_MINUTE)
-        started[minute] = max(0.0, used[minute] - warm)
+            warm = max(warm, on_demand[earlier])
+            usual = max(usual, reached_per_s[earlier])
+        on_demand[minute] = min(beyond, warm + ENVIRONMENTS_PER_SLICE * SLICES_PER_MINUTE)
+        reached_per_s[minute] = min(rate, usual + REQUESTS_PER_S_PER_SLICE * SLICES_PER_MINUTE)
+        used[minute] = min(wanted, ready) + on_demand[minute]
+        started[minute] = max(0.0, on_demand[minute] - warm)
         load = erlangs[minute]
         missing = 0.0
+        missing_per_s = 0.0
         for step in range(1, SLICES_PER_MINUTE + 1):
-            missing += max(0.0, load - warm - ENVIRONMENTS_PER_SLICE * step)
+            missing += max(0.0, load - ready - warm - ENVIRONMENTS_PER_SLICE * step)
+            missing_per_s += max(0.0, rate - usual - REQUESTS_PER_S_PER_SLICE * step)
         growth_ratio = missing / (SLICES_PER_MINUTE * load) if load > 0.0 else 0.0
-        refused_ratio[minute] = max(growth_ratio, _compiled_loss(load, limit[minute]))
+        rate_ratio = missing_per_s / (SLICES_PER_MINUTE * rate) if rate > 0.0 else 0.0
+        refused_ratio[minute] = max(max(growth_ratio, rate_ratio), compiled_loss(load, limit[minute]))
     return used, started, refused_ratio
 
 
-def _loss(erlangs: float, limit: float) -> float:
-    """Erlang B for a whole number of servers, by the stable recursion from where its start is forgotten."""
-    servers = math.floor(limit)
-    spread = _LOSS_Z * math.sqrt(erlangs)
-    if erlangs + spread + _TAIL_LEVELS < servers:
-        return 0.0
-    first = math.floor(min(erlangs - spread, servers - float(_SETTLING_STEPS)))
-    if first <= 0:
-        first = 0
-        blocked = 1.0
-    else:
-        blocked = 1.0 - first / erlangs
-    for count in range(first + 1, servers + 1):
-        blocked = erlangs * blocked / (count + erlangs * blocked)
-    return blocked
-
-
-_compiled_levels = njit(cache=True, nogil=True)(_levels)
-_compiled_loss = njit(cache=True, nogil=True)(_loss)
 _compiled_minutes = njit(cache=True, nogil=True)(_minutes)

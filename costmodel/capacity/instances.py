@@ -85,7 +85,10 @@ def instance_types(families: Iterable[str]) -> tuple[InstanceType, ...]:
     known = {row.family for row in _table().values()}
     if unknown := sorted(wanted - known):
         family = unknown[0]
-        raise UnknownInstanceType("instance family", family, _nearest(family, known))
+        alike = [
+            name for name in known if name.startswith(DATABASE_PREFIX) == family.startswith(DATABASE_PREFIX)
+        ]
+        raise UnknownInstanceType("instance family", family, _nearest(family, alike))
     rows = [row for row in _table().values() if row.family in wanted]
     return tuple(sorted(rows, key=lambda row: (row.family, row.vcpu, row.memory_gib)))
 

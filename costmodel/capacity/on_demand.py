@@ -22,23 +22,32 @@ def allowed_on_demand(needed_per_s: FloatArray, warm_per_s: float, quota_per_s: 
     `allowed = min(quota, max(warm, 2 x highest rate served more than 30 minutes ago))`. The table has
     served the first minute's rate before the run. Warm throughput never falls again.
 
+    Raises ValueError for a rate that is negative, infinite or undefined, and unless
+    `0 < warm_per_s` and `0 < quota_per_s`, both finite.
+
     Source: Amazon DynamoDB Developer Guide, "Read/write capacity mode" and "Service, account, and
     table quotas" (2023-06); "Understanding DynamoDB warm throughput".
     """
     needed = np.ascontiguousarray(needed_per_s, dtype=np.float64)
+    if not (0.0 < warm_per_s < np.inf and 0.0 < quota_per_s < np.inf):
+        raise ValueError(f"warm throughput and quota must be above 0, not {warm_per_s} and {quota_per_s}")
+    if not np.isfinite(needed).all() or (needed < 0.0).any():
+        raise ValueError("needed_per_s must be finite and not negative")
     if not np.any(needed > warm_per_s):
         return read_only(np.full(needed.shape, min(warm_per_s, quota_per_s)))
     return read_only(_allowed(needed, warm_per_s, quota_per_s))
 
 
-@njit(cache=True, nogil=True)
-def _allowed(needed_per_s: FloatArray, warm_per_s: float, quota_per_s: float) -> FloatArray:
+def _allowed_python(needed_per_s: FloatArray, warm_per_s: float, quota_per_s: float) -> FloatArray:
     minutes = needed_per_s.shape[0]
     allowed = np.empty(minutes)
-    peak = needed_per_s[0]
+    peak = min(needed_per_s[0], quota_per_s)
     for minute in range(minutes):
         past = minute - DOUBLING_MINUTES
         if past >= 0:
             peak = max(peak, min(needed_per_s[past], allowed[past]))
         allowed[minute] = min(quota_per_s, max(warm_per_s, 2.0 * peak))
     return allowed
+
+
+_allowed = njit(cache=True, nogil=True)(_allowed_python)

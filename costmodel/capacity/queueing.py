@@ -168,13 +168,31 @@ def response_latency(
         offered_load_erlangs[served],
         None if backlog_delay_ms is None else backlog_delay_ms[served] / service_time_ms,
     )
-    p50, p95, p99 = (mixture.percentile(share) for share in (0.50, 0.95, 0.99))
-    return Latency(
-        mean_ms=fixed_ms + service_time_ms * mixture.mean(),
-        p50_ms=fixed_ms + service_time_ms * p50,
-        p95_ms=fixed_ms + service_time_ms * p95,
-        p99_ms=fixed_ms + service_time_ms * p99,
+    return _latency_of(mixture, service_time_ms, fixed_ms)
+
+
+def grouped_latency(
+    requests: FloatArray,
+    servers: float,
+    offered_load_erlangs: FloatArray,
+    service_time_ms: float,
+    *,
+    fixed_ms: float = 0.0,
+) -> Latency:
+    """Response time of `servers` that see each of a few loads for so many requests, shape (loads,) each.
+
+    Like `response_latency` for minutes that were grouped already, as by `relational.load_histogram`.
+    """
+    used = np.flatnonzero(requests > 0.0)
+    if used.size == 0:
+        return NO_LATENCY
+    weight = requests[used]
+    load = servers * np.minimum(offered_load_erlangs[used] / servers, MAXIMUM_UTILISATION)
+    each = np.full(used.size, float(servers))
+    mixture = _Mixture(
+        weight / weight.sum(), each, load, np.zeros(used.size), _wait_probabilities(each, load)
     )
+    return _latency_of(mixture, service_time_ms, fixed_ms)
 
 
 def percentiles_of_sum(parts: Sequence[Latency]) -> Latency:
@@ -221,6 +239,16 @@ class _Mixture:
             )
 
         return _invert(tail, 1.0 - share, _CLOSE)
+
+
+def _latency_of(mixture: _Mixture, service_time_ms: float, fixed_ms: float) -> Latency:
+    p50, p95, p99 = (mixture.percentile(share) for share in (0.50, 0.95, 0.99))
+    return Latency(
+        mean_ms=fixed_ms + service_time_ms * mixture.mean(),
+        p50_ms=fixed_ms + service_time_ms * p50,
+        p95_ms=fixed_ms + service_time_ms * p95,
+        p99_ms=fixed_ms + service_time_ms * p99,
+    )
 
 
 def _mixture(

@@ -35,6 +35,8 @@ class Limit:
     observed: float
     limit: float
     unit: str
+    key: str = ""
+    """Key of the scenario that sets it: `account.ec2_vcpus`; empty for a limit that no key moves."""
 
     @property
     def broken(self) -> bool:

@@ -8,8 +8,8 @@ is metered from the demand and the summed footprint of the tiers beside it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from decimal import ROUND_HALF_UP, Decimal
 from enum import StrEnum
 from typing import Any, Protocol
@@ -245,41 +245,73 @@ class TerraformVariable:
     attributes: tuple[TerraformAttribute, ...]
 
 
-def between(name: str, value: float, low: float, high: float, *, whole: bool = True) -> TerraformAttribute:
-    """A number attribute from `low` to `high`, both included; whole unless said otherwise."""
-    condition = f"{{value}} >= {low:g} && {{value}} <= {high:g}"
+def between(
+    name: str,
+    value: float,
+    low: float,
+    high: float,
+    *,
+    step: float = 1,
+    at_least: str = "",
+    at_most: str = "",
+) -> TerraformAttribute:
+    """A number attribute from `low` to `high`, both included, in steps; 0 for any number.
+
+    `at_least` and `at_most` are other attributes it must stay between: `var.autoscaling.min_size`.
+    """
+    parts = [f"{{value}} >= {_digits(low)}", f"{{value}} <= {_digits(high)}"]
     kind = "a number"
-    if whole:
-        condition += " && floor({value}) == {value}"
+    if step == 1:
+        parts.append("floor({value}) == {value}")
         kind = "a whole number"
-    return TerraformAttribute(name, "number", value, condition, f"must be {kind} from {low:g} to {high:g}")
-
-
-def whole_up_to(name: str, value: int, high: int, *, at_least: str, at_most: str = "") -> TerraformAttribute:
-    """A whole number from 1 to `high` that must also stay between other attributes, given by reference."""
-    parts = [
-        f"{{value}} >= 1 && {{value}} <= {high}",
-        "floor({value}) == {value}",
-        f"{{value}} >= {at_least}",
-    ]
-    words = f"must be a whole number from 1 to {high}, at least {at_least.removeprefix('var.')}"
+    elif step:
+        parts.append(f"floor({{value}} / {step:g}) == {{value}} / {step:g}")
+        kind = f"a multiple of {step:g}"
+    words = f"must be {kind} from {_digits(low)} to {_digits(high)}"
+    bounds = []
+    if at_least:
+        parts.append(f"{{value}} >= {at_least}")
+        bounds.append(f"at least {at_least.replace('var.', '')}")
     if at_most:
         parts.append(f"{{value}} <= {at_most}")
-        words += f" and at most {at_most.removeprefix('var.')}"
-    return TerraformAttribute(name, "number", value, " && ".join(parts), words)
+        bounds.append(f"at most {at_most.replace('var.', '')}")
+    if bounds:
+        words += f", {' and '.join(bounds)}"
+    return TerraformAttribute(name, "number", _as_whole(value), " && ".join(parts), words)
 
 
-def one_of(name: str, value: str, options: tuple[str, ...]) -> TerraformAttribute:
-    """A string attribute that takes one of `options`."""
-    listed = ", ".join(f'"{option}"' for option in options)
-    return TerraformAttribute(
-        name, "string", value, f"contains([{listed}], {{value}})", f"must be one of {', '.join(options)}"
-    )
+def _as_whole(value: float) -> float:
+    """60.0 as 60, so that a whole number is written as one."""
+    return int(value) if value == int(value) else value
+
+
+def _digits(bound: float) -> str:
+    """A bound in plain figures: 31536000, not 3.1536e+07."""
+    return str(int(bound)) if bound == int(bound) else f"{bound:g}"
+
+
+def one_of(name: str, value: str | int, options: Sequence[str | int]) -> TerraformAttribute:
+    """A string or number attribute that takes one of `options`."""
+    kind = "string" if isinstance(value, str) else "number"
+    listed = ", ".join(f'"{option}"' if isinstance(option, str) else str(option) for option in options)
+    words = f"must be one of {', '.join(map(str, options))}" if len(options) > 1 else f"must be {options[0]}"
+    return TerraformAttribute(name, kind, value, f"contains([{listed}], {{value}})", words)
 
 
 def matching(name: str, value: str, pattern: str, requirement: str) -> TerraformAttribute:
     """A string attribute that matches an RE2 pattern."""
     return TerraformAttribute(name, "string", value, f'can(regex("{pattern}", {{value}}))', requirement)
+
+
+def also(attribute: TerraformAttribute, condition: str, words: str) -> TerraformAttribute:
+    """An attribute with one more condition, such as on another attribute; `words` go on after `must`."""
+    if not attribute.condition:
+        return replace(attribute, condition=condition, requirement=f"must {words}")
+    return replace(
+        attribute,
+        condition=f"{attribute.condition} && ({condition})",
+        requirement=f"{attribute.requirement}, and must {words}",
+    )
 
 
 LOG_RETENTION_DAYS = (
@@ -296,10 +328,7 @@ def log_retention_days(wanted_days: int) -> int:
 
 def log_retention(name: str, days: int) -> TerraformAttribute:
     """A number attribute that takes a retention of log groups."""
-    options = ", ".join(str(option) for option in LOG_RETENTION_DAYS)
-    return TerraformAttribute(
-        name, "number", days, f"contains([{options}], {{value}})", f"must be one of {options}"
-    )
+    return one_of(name, days, LOG_RETENTION_DAYS)
 
 
 def flag(name: str, value: bool) -> TerraformAttribute:

@@ -12,29 +12,50 @@ import numpy as np
 from costmodel.capacity.credits import lowest_cpu_credit_balance
 from costmodel.capacity.instances import InstanceType, database_class
 from costmodel.capacity.relational import (
+    AURORA_ALONE,
     AURORA_GAPS,
+    AURORA_READER,
     AURORA_SIZES,
+    FailoverWindow,
     NodeLoad,
+    Outages,
     aurora_connections,
     changed_gb_per_day,
-    check_families,
+    check_replicas,
     classes_for,
+    connection_calls_per_minute,
+    family_rules,
     latencies,
+    load_histogram,
     mean_per_call,
     miss_ratio,
     node_loads,
-    overload,
+    outages,
     per_minute,
     saturation_per_s,
+    serve,
     speed_of,
     together,
 )
 from costmodel.capacity.result import Capacity, Limit
-from costmodel.capacity.serverless import ACU_GIB, ACU_PER_VCPU, HEADROOM_RATIO, follow_load
+from costmodel.capacity.serverless import (
+    ACU_GIB,
+    ACU_PER_VCPU,
+    ACU_STEP,
+    HEADROOM_RATIO,
+    LARGEST_ACU,
+    LONGEST_PAUSE_AFTER_S,
+    SHORTEST_PAUSE_AFTER_S,
+    SMALLEST_MAXIMUM_ACU,
+    AcuRange,
+    follow_load,
+    resumes,
+)
 from costmodel.demand.calendar import FloatArray
 from costmodel.demand.demand import Demand, read_only
 from costmodel.pricing.need import Distinction, PriceNeed
 from costmodel.pricing.price import PriceQuery
+from costmodel.scenario.load import refuse
 from costmodel.scenario.model import Database, Scenario
 from costmodel.services._base import (
     Footprint,
@@ -61,9 +82,8 @@ SERVICE_CODE = "AmazonRDS"
 LARGEST_GB = 131_072.0
 """A cluster volume grows to 128 TiB. Source: Amazon Aurora User Guide, "Amazon Aurora storage" (2023-06)."""
 
-LARGEST_ACU = 256.0
-SMALLEST_ACU = 0.5
-"""Source: "ServerlessV2ScalingConfiguration", Amazon RDS API Reference (2026)."""
+LEAST_BUSY_S = 1e-12
+"""Below this a call asks for nothing."""
 
 LOW_MINIMUM_CONNECTIONS = 2_000.0
 LOW_MINIMUM_ACU = 0.5
@@ -95,6 +115,15 @@ class _Cluster:
     io_optimized: bool
     work: Database
     timeout_s: float
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for a cluster that AWS would not make."""
+        check_replicas(self.readers, "readers of an Aurora cluster")
+
+    @property
+    def failover(self) -> FailoverWindow:
+        """How long there is no writer when the writer or its zone is lost."""
+        return AURORA_READER if self.readers else AURORA_ALONE
 
     @property
     def label_ending(self) -> str:
@@ -215,8 +244,9 @@ class _Cluster:
                     "instances",
                     "list(string)",
                     names,
-                    "length({value}) >= 1 && length({value}) <= 16",
-                    "must name from 1 to 16 instances",
+                    "length({value}) >= 1 && length({value}) <= 16 && length(distinct({value})) == length({value})"
+                    ' && alltrue([for name in {value} : can(regex("^[a-z](-?[a-z0-9])*$", name))])',
+                    "must name from 1 to 16 instances, each once, in lower-case letters, digits and single hyphens",
                 ),
                 one_of(
                     "storage_type", _TERRAFORM_STORAGE[self.io_optimized], tuple(_TERRAFORM_STORAGE.values())
@@ -256,44 +286,48 @@ class AuroraCluster(_Cluster):
             "backup_retention_days": self.work.backup_retention_days,
         }
 
-    def simulate(self, demand: Demand) -> Capacity:
-        """CPU of the busiest node sets the pace: the shared storage has no IOPS to buy.
+    def simulate(self, demand: Demand, gone: Outages | None = None) -> Capacity:
+        """CPU or connections of the busiest node set the pace: the shared storage has no IOPS to buy.
+
+        There is no writer in `gone`.
 
         Source: Amazon Aurora User Guide, "Amazon Aurora storage" (2023-06).
         """
         instance, work = self.instance, self.work
         rate_per_s = demand.api_requests / SECONDS_PER_MINUTE
-        writer, reader = self.loads(demand)
-        units_per_s = 1000.0 * instance.vcpu * speed_of(instance, work.engine)
-        writer_cpu = writer.cpu_ms(work) / units_per_s
-        reader_cpu = reader.cpu_ms(work) / units_per_s if reader else 0.0
-        busy_s_per_call = max(writer_cpu, reader_cpu)
-        utilisation = busy_s_per_call * rate_per_s
-        overflow = overload(utilisation, self.timeout_s)
-
-        servers = np.full(demand.minutes, float(instance.vcpu))
-        missed_ratio = mean_per_call(self._missed(demand), demand)
+        writer, reader = loads = self.loads(demand)
         speed = speed_of(instance, work.engine)
+        writer_cpu = writer.cpu_ms(work) / 1000.0 / (instance.vcpu * speed)
+        reader_cpu = reader.cpu_ms(work) / 1000.0 / (instance.vcpu * speed) if reader else 0.0
+        connections = aurora_connections(work.engine, instance.memory_gib)
+        held = SECONDS_PER_MINUTE / connection_calls_per_minute(connections, loads, work, speed)
+        busy_per_call = max(writer_cpu, reader_cpu, held, LEAST_BUSY_S)
+        calls_per_minute = np.full(demand.minutes, SECONDS_PER_MINUTE / busy_per_call)
+        served = serve(demand.api_requests, calls_per_minute, self.timeout_s, gone=gone)
+
+        late = bool(served.delay_ms.any())
+        histogram = load_histogram(demand)
+        rates = rate_per_s if late else histogram.rate_per_s
         at_writer, at_reader = latencies(
-            demand.api_requests,
-            servers,
-            (writer, reader),
-            (writer_cpu * rate_per_s, reader_cpu * rate_per_s),
+            demand.api_requests if late else histogram.requests,
+            np.full(demand.minutes, float(instance.vcpu)) if late else float(instance.vcpu),
+            loads,
+            (writer_cpu * rates, reader_cpu * rates),
             work,
             speed=speed,
-            missed_ratio=missed_ratio,
+            missed_ratio=mean_per_call(self._missed(demand), demand),
             readers=self.readers,
-            backlog_delay_ms=overflow.delay_ms,
+            backlog_delay_ms=served.delay_ms if late else None,
         )
         return Capacity(
             servers=read_only(np.full(demand.minutes, 1.0 + self.readers)),
-            utilisation=read_only(np.minimum(utilisation, 1.0)),
+            utilisation=served.utilisation,
             requests=demand.api_requests,
-            failed_requests=read_only(demand.api_requests * overflow.lost_ratio),
+            failed_requests=read_only(demand.api_requests * served.lost_ratio),
             latency=together(at_writer, at_reader),
-            saturation_requests_per_s=saturation_per_s(np.array([busy_s_per_call])),
-            limits=self._limits(demand, utilisation),
-            max_connections=aurora_connections(work.engine, instance.memory_gib),
+            saturation_requests_per_s=saturation_per_s(np.array([max(writer_cpu, reader_cpu, held)])),
+            limits=self._limits(demand, rate_per_s * max(writer_cpu, reader_cpu)),
+            max_connections=connections,
         )
 
     def _missed(self, demand: Demand) -> FloatArray:
@@ -336,7 +370,18 @@ class AuroraServerless(_Cluster):
     """
 
     min_acu: float
+    """0 to let the cluster pause when nobody calls."""
     max_acu: float
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for a cluster that AWS would not make."""
+        _Cluster.__post_init__(self)
+        AcuRange(self.min_acu, self.max_acu)
+
+    @property
+    def acu(self) -> AcuRange:
+        """Between which capacities it scales."""
+        return AcuRange(self.min_acu, self.max_acu)
 
     @property
     def kind(self) -> str:
@@ -357,42 +402,48 @@ class AuroraServerless(_Cluster):
             "backup_retention_days": self.work.backup_retention_days,
         }
 
-    def simulate(self, demand: Demand) -> Capacity:
+    def simulate(self, demand: Demand, gone: Outages | None = None) -> Capacity:
         """Capacity follows the busiest node; below one vCPU's worth, queries still run at a vCPU's speed.
 
-        `servers` counts the ACUs of all nodes.
+        `servers` counts the ACUs of all nodes. There is no writer in `gone`, nor while a paused cluster
+        resumes.
         """
         work = self.work
         rate_per_s = demand.api_requests / SECONDS_PER_MINUTE
-        writer, reader = self.loads(demand)
-        acu_per_call = [acu_seconds(load, work) if load else 0.0 for load in (writer, reader)]
-        needed_acu = max(acu_per_call) * rate_per_s
-        running_acu = follow_load(needed_acu, self.min_acu, self.max_acu)
-        utilisation = needed_acu / running_acu
-        overflow = overload(utilisation, self.timeout_s)
+        loads = self.loads(demand)
+        acu_per_call = [acu_seconds(load, work) if load else 0.0 for load in loads]
+        busiest = max(*acu_per_call, LEAST_BUSY_S)
+        needed_acu = busiest * rate_per_s
+        running_acu = follow_load(needed_acu, self.acu)
+        present_acu = np.maximum(running_acu, ACU_STEP)
 
-        servers = np.maximum(1.0, running_acu / ACU_PER_VCPU)
-        missed = miss_ratio(per_minute(demand.database_stored_gb), ACU_GIB * running_acu, work)
-        missed_ratio = float(np.average(missed, weights=demand.api_requests + 1e-12))
         speed = speed_of(database_class(SERVERLESS_CLASS), work.engine)
+        most_connected = connection_calls_per_minute(self.max_connections, loads, work, speed)
+        calls_per_minute = np.minimum(present_acu * SECONDS_PER_MINUTE / busiest, most_connected)
+        served = serve(
+            demand.api_requests, calls_per_minute, self.timeout_s, gone=_both(gone, _resuming(running_acu))
+        )
+        missed = miss_ratio(per_minute(demand.database_stored_gb), ACU_GIB * present_acu, work)
         at_writer, at_reader = latencies(
             demand.api_requests,
-            servers,
-            (writer, reader),
-            (acu_per_call[0] * rate_per_s / running_acu, acu_per_call[1] * rate_per_s / running_acu),
+            np.maximum(1.0, present_acu / ACU_PER_VCPU),
+            loads,
+            (acu_per_call[0] * rate_per_s / present_acu, acu_per_call[1] * rate_per_s / present_acu),
             work,
             speed=speed,
-            missed_ratio=missed_ratio,
+            missed_ratio=float(np.average(missed, weights=demand.api_requests + 1e-12)),
             readers=self.readers,
-            backlog_delay_ms=overflow.delay_ms,
+            backlog_delay_ms=served.delay_ms,
         )
         return Capacity(
             servers=read_only(running_acu * (1 + self.readers)),
-            utilisation=read_only(np.minimum(utilisation, 1.0)),
+            utilisation=served.utilisation,
             requests=demand.api_requests,
-            failed_requests=read_only(demand.api_requests * overflow.lost_ratio),
+            failed_requests=read_only(demand.api_requests * served.lost_ratio),
             latency=together(at_writer, at_reader),
-            saturation_requests_per_s=saturation_per_s(np.array([max(acu_per_call) / self.max_acu])),
+            saturation_requests_per_s=saturation_per_s(
+                np.array([busiest / self.max_acu, SECONDS_PER_MINUTE / most_connected])
+            ),
             limits=(self.storage_limit(demand),),
             max_connections=self.max_connections,
         )
@@ -426,8 +477,27 @@ class AuroraServerless(_Cluster):
                 "rds_aurora_serverlessv2_scaling_configuration",
                 "serverlessv2_scaling_configuration of terraform-aws-modules/rds-aurora.",
                 (
-                    between("min_capacity", self.min_acu, 0, LARGEST_ACU, whole=False),
-                    between("max_capacity", self.max_acu, 1, LARGEST_ACU, whole=False),
+                    between("min_capacity", self.min_acu, 0, LARGEST_ACU, step=ACU_STEP),
+                    between(
+                        "max_capacity",
+                        self.max_acu,
+                        SMALLEST_MAXIMUM_ACU,
+                        LARGEST_ACU,
+                        step=ACU_STEP,
+                        at_least="var.rds_aurora_serverlessv2_scaling_configuration.min_capacity",
+                    ),
+                    *(
+                        ()
+                        if self.min_acu
+                        else (
+                            between(
+                                "seconds_until_auto_pause",
+                                self.acu.pause_after_s,
+                                SHORTEST_PAUSE_AFTER_S,
+                                LONGEST_PAUSE_AFTER_S,
+                            ),
+                        )
+                    ),
                 ),
             ),
         )
@@ -454,6 +524,21 @@ def _sums(per_day: FloatArray, days: int) -> FloatArray:
     return np.asarray(np.lib.stride_tricks.sliding_window_view(per_day[1:], days).sum(axis=1))
 
 
+def _resuming(running_acu: FloatArray) -> Outages | None:
+    """When a paused cluster resumes; None for one that never does."""
+    minutes, seconds = resumes(running_acu)
+    return outages(running_acu.size, minutes, seconds) if minutes.size else None
+
+
+def _both(first: Outages | None, second: Outages | None) -> Outages | None:
+    """No writer in either."""
+    if first is None or second is None:
+        return first or second
+    return Outages(
+        read_only(first.up_ratio * second.up_ratio), read_only(np.maximum(first.io_factor, second.io_factor))
+    )
+
+
 def acu_seconds(load: NodeLoad, work: Database) -> float:
     """ACU-seconds that one API call needs on a node at full use."""
     speed = speed_of(database_class(SERVERLESS_CLASS), work.engine)
@@ -465,7 +550,7 @@ def designs(scenario: Scenario, demand: Demand) -> tuple[AuroraCluster | AuroraS
 
     Raises ScenarioError for a database family that AWS does not offer.
     """
-    check_families(scenario)
+    refuse(family_rules(scenario), scenario.name)
     kinds = scenario.constraints.database
     provisioned = _provisioned(scenario, demand) if "aurora" in kinds else ()
     serverless = _serverless(scenario, demand) if "aurora_serverless" in kinds else ()
@@ -495,13 +580,14 @@ def _provisioned(scenario: Scenario, demand: Demand) -> tuple[AuroraCluster, ...
 def _serverless(scenario: Scenario, demand: Demand) -> tuple[AuroraServerless, ...]:
     work = scenario.database
     peak_rate_per_s = float(demand.api_requests.max()) / SECONDS_PER_MINUTE
+    pausing = () if demand.api_requests.all() else (0.0,)
     found = []
     for readers in (0, 1):
         loads = node_loads(demand.fan_out, work, readers, readers_repeat_writes=False)
         peak_acu = max(acu_seconds(load, work) for load in loads if load) * peak_rate_per_s
         max_acu = min(LARGEST_ACU, max(2.0, float(math.ceil(HEADROOM_RATIO * peak_acu))))
         warm_acu = max(1.0, math.ceil(max_acu / 4.0))
-        for min_acu in (SMALLEST_ACU, warm_acu):
+        for min_acu in dict.fromkeys((*pausing, ACU_STEP, warm_acu)):
             for io_optimized in (False, True):
                 found.append(
                     AuroraServerless(

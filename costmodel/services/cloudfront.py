@@ -35,6 +35,7 @@ from costmodel.services._base import (
     TierDesign,
     TierService,
     Usage,
+    also,
     between,
     flag,
     meter_usage,
@@ -418,6 +419,7 @@ class Distribution:
         self, price_class: PriceClass, *, origin_shield: bool, plan: str
     ) -> tuple[TerraformVariable, ...]:
         """One variable with the inputs of terraform-aws-modules/cloudfront and the plan beside them."""
+        no_plan = 'var.cloudfront.flat_rate_plan == "NONE"'
         return (
             TerraformVariable(
                 "cloudfront",
@@ -425,12 +427,20 @@ class Distribution:
                 + BEYOND_ALLOWANCE
                 + ".",
                 (
-                    one_of(
-                        "price_class",
-                        f"PriceClass_{price_class}",
-                        ("PriceClass_100", "PriceClass_200", "PriceClass_All"),
+                    also(
+                        one_of(
+                            "price_class",
+                            f"PriceClass_{price_class}",
+                            ("PriceClass_100", "PriceClass_200", "PriceClass_All"),
+                        ),
+                        f'{{value}} == "PriceClass_All" || {no_plan}',
+                        "be PriceClass_All under a flat-rate plan",
                     ),
-                    flag("origin_shield_enabled", origin_shield),
+                    also(
+                        flag("origin_shield_enabled", origin_shield),
+                        f"{{value}} == false || {no_plan}",
+                        "be false under a flat-rate plan",
+                    ),
                     one_of("origin_shield_region", self.region_id, tuple(REGION_GEOGRAPHY)),
                     between("default_ttl", int(self.ttl_s), 0, MAX_TTL_S),
                     one_of("http_version", "http2and3", ("http1.1", "http2", "http3", "http2and3")),

@@ -1,5 +1,12 @@
 """Amazon DynamoDB: one table and its indexes, on demand or provisioned with auto scaling.
 
+Partitions: adaptive capacity is instant here, so that a table serves from one pool whatever its keys, up
+to what one partition can do; what the hottest key asks for beyond that is refused, whatever the table
+has left. AWS isolates such a key in a partition of its own. Source: Amazon DynamoDB Developer Guide,
+"Best practices for designing partition keys" (2023-06).
+
+Not modelled: DynamoDB Accelerator. The price list that ships with this tool holds none of its node types.
+
 Throttles: the SDK retries a refused request within seconds, so retries inside a one-minute step win no
 capacity that the minute does not have. What a minute refuses in sum is therefore what fails, and one
 refused operation fails its API call. Source: Amazon DynamoDB Developer Guide, "Error handling" (2023-06).
@@ -9,7 +16,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from statistics import NormalDist
 from typing import Self
@@ -17,7 +24,13 @@ from typing import Self
 import numpy as np
 
 from costmodel.capacity.on_demand import allowed_on_demand
-from costmodel.capacity.provisioned import ProvisionedRun, follow_target
+from costmodel.capacity.provisioned import (
+    Bounds,
+    ProvisionedRun,
+    check_target,
+    follow_target,
+    follow_target_together,
+)
 from costmodel.capacity.result import Capacity, Latency, Limit
 from costmodel.demand.calendar import FloatArray
 from costmodel.demand.demand import Demand, FanOut, read_only
@@ -34,15 +47,18 @@ from costmodel.services._base import (
     TerraformVariable,
     TierService,
     Usage,
+    also,
     between,
     flag,
     meter_usage,
     one_of,
+    region_to_region,
 )
 from costmodel.units import (
     BYTES_PER_GB,
     BYTES_PER_KB,
     DYNAMODB_BYTES_PER_GB,
+    HOURS_PER_DAY,
     MINUTES_PER_HOUR,
     SECONDS_PER_MINUTE,
 )
@@ -73,6 +89,27 @@ TABLE_QUOTA_UNITS_PER_S = 40_000.0
 """Read and, apart, write units per second of a table or index; a quota that AWS raises on request.
 
 Source: Amazon DynamoDB Developer Guide, "Service, account, and table quotas" (2023-06).
+"""
+
+ACCOUNT_QUOTA_UNITS_PER_S = 80_000.0
+"""Provisioned read and, apart, write units per second of an account in a region, indexes included.
+
+Source: Amazon DynamoDB Developer Guide, "Service, account, and table quotas" (2023-06); raised on request.
+"""
+
+MOST_INDEXES = 20
+"""Global secondary indexes of a table. Source: Amazon DynamoDB Developer Guide, "quotas" (2023-06)."""
+
+REPLICA_ITEM_OVERHEAD_BYTES = 48
+"""Storage billed per item of a global table, beside the overhead of every item.
+
+Source: Amazon DynamoDB Developer Guide, "Item sizes and formats"; aws/agent-toolkit-for-aws (2026-08-20).
+"""
+
+REPLICATION_LAG_S = 1.0
+"""How far the other regions of a global table usually are behind.
+
+Source: Amazon DynamoDB Developer Guide, "Global tables" (2023-06): usually within a second.
 """
 
 PARTITION_READ_UNITS_PER_S = 3_000.0
@@ -189,6 +226,20 @@ class _Table:
 
     region_id: str
     work: Database
+    replica_region_ids: tuple[str, ...] = field(default=(), kw_only=True)
+    """Other regions of a global table; none for a plain one."""
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for a table that AWS would not make."""
+        if self.work.secondary_indexes > MOST_INDEXES:
+            raise ValueError(
+                f"a table has at most {MOST_INDEXES} global secondary indexes (Amazon DynamoDB Developer Guide,"
+                f" quotas, 2023-06), not {self.work.secondary_indexes}"
+            )
+        if self.region_id in self.replica_region_ids or len(set(self.replica_region_ids)) < len(
+            self.replica_region_ids
+        ):
+            raise ValueError("a global table has one replica in each of its regions")
 
     def under(self, scenario: Scenario) -> Self:
         """The same settings under another scenario's figures."""
@@ -210,40 +261,113 @@ class _Table:
     def reliability(self) -> Reliability:
         """A table lives in three zones, and the loss of one is not noticed.
 
-        Source: Amazon DynamoDB Service Level Agreement (2019), Standard SLA; DynamoDB Developer Guide.
+        Source: Amazon DynamoDB Service Level Agreement (2019), Standard and Global Tables SLA; DynamoDB
+        Developer Guide.
         """
+        if self.replica_region_ids:
+            return Reliability(0.99999, "Amazon DynamoDB Service Level Agreement (2019), global tables")
         return Reliability(0.9999, "Amazon DynamoDB Service Level Agreement (2019), single region")
 
     def billed_gb(self, demand: Demand) -> FloatArray:
-        """Decimal GB billed each day, shape (days,): the bytes and 100 for each item and index entry.
+        """Decimal GB billed each day in each region, shape (days,): the bytes, 100 for each item and index
+        entry, and 48 for each item of a global table.
 
         Source: Amazon DynamoDB Developer Guide, "Item sizes and formats" (2023-06); the decimal GB:
         see `units.DYNAMODB_BYTES_PER_GB`.
         """
         entries = 1 + self.work.secondary_indexes
-        overhead = entries * ITEM_OVERHEAD_BYTES / (self.work.read_item_kb * BYTES_PER_KB)
+        item_bytes = entries * ITEM_OVERHEAD_BYTES
+        if self.replica_region_ids:
+            item_bytes += REPLICA_ITEM_OVERHEAD_BYTES
+        overhead = item_bytes / (self.work.read_item_kb * BYTES_PER_KB)
         return demand.database_stored_gb * (1.0 + overhead) * BYTES_PER_GB / DYNAMODB_BYTES_PER_GB
 
     def storage_usage(self, demand: Demand) -> tuple[Usage, ...]:
-        """Table storage and continuous backups of the same size."""
+        """Table storage and continuous backups of the same size; every region of a global table keeps all."""
         gb_months = self.billed_gb(demand) * demand.calendar.month_share_per_day
         entries = 1 + self.work.secondary_indexes
         formula = (
             f"decimal GB each day with {entries} x {ITEM_OVERHEAD_BYTES} bytes per item / days of the month"
         )
-        return (
-            *self.metered(demand, "Storage", "TimedStorage-ByteHrs", "GB-Months", gb_months, formula),
-            *self.metered(
-                demand, "Point-in-time recovery", "TimedPITRStorage-ByteHrs", "GB-Months", gb_months, formula
-            ),
-        )
+        kinds = (("Storage", "TimedStorage-ByteHrs"), ("Point-in-time recovery", "TimedPITRStorage-ByteHrs"))
+        usages: list[Usage] = []
+        for region_id in (self.region_id, *self.replica_region_ids):
+            for name, usage_type in kinds:
+                usages += self.metered(demand, name, usage_type, "GB-Months", gb_months, formula, region_id)
+        return tuple(usages)
+
+    def writes_usage(
+        self, demand: Demand, form: str, unit: str, table: FloatArray, indexes: FloatArray, formula: str
+    ) -> tuple[Usage, ...]:
+        """Writes in every region, `form` being the end of the usage type. A global table pays its own writes
+        and each repetition of them as replicated ones; its indexes pay plain ones in every region. What is
+        repeated also travels to the other region.
+
+        Source: Amazon DynamoDB pricing, "Global tables" (2024-11).
+        """
+        if not self.replica_region_ids:
+            name = "Provisioned writes" if "Capacity" in form else "Write requests"
+            return self.metered(demand, name, f"Write{form}", unit, table + indexes, formula)
+        usages: list[Usage] = []
+        for region_id in (self.region_id, *self.replica_region_ids):
+            usages += self.metered(
+                demand,
+                "Replicated writes",
+                f"ReplWrite{form}",
+                f"Replicated {unit}",
+                table,
+                formula,
+                region_id,
+            )
+            if indexes.any():
+                name = "Writes of indexes"
+                usages += self.metered(demand, name, f"Write{form}", unit, indexes, formula, region_id)
+        sent_gb = demand.daily(demand.writes) * self.work.write_item_kb * BYTES_PER_KB / BYTES_PER_GB
+        for region_id in self.replica_region_ids:
+            usages += meter_usage(
+                region_to_region(self.region_id, region_id),
+                self.resource_name,
+                demand.calendar,
+                sent_gb,
+                f"writes x {self.work.write_item_kb:g} KB to {region_id}",
+            )
+        return tuple(usages)
 
     def metered(
-        self, demand: Demand, name: str, usage_type: str, unit: str, daily: FloatArray, formula: str
+        self,
+        demand: Demand,
+        name: str,
+        usage_type: str,
+        unit: str,
+        daily: FloatArray,
+        formula: str,
+        region_id: str = "",
     ) -> tuple[Usage, ...]:
-        query = PriceQuery(SERVICE_CODE, self.region_id, usage_type)
+        """One meter in the table's region, or in another of a global table."""
+        query = PriceQuery(SERVICE_CODE, region_id or self.region_id, usage_type)
         meter = Meter(name, SERVICE_NAME, "Databases", unit, query)
-        return meter_usage(meter, self.resource_name, demand.calendar, daily, formula)
+        elsewhere = f"-{region_id}" if region_id not in ("", self.region_id) else ""
+        return meter_usage(meter, self.resource_name + elsewhere, demand.calendar, daily, formula)
+
+    def hot_refused(self, demand: Demand, units_per_call: float, partition_units_per_s: float) -> FloatArray:
+        """Share of operations refused because they are of the hottest key, shape (minutes,).
+
+        The key gets what one partition can do, burst or not. Source: see the module's.
+        """
+        hottest = self.work.hottest_key_ratio
+        busiest = hottest * units_per_call * float(demand.api_requests.max(initial=0.0))
+        if busiest <= partition_units_per_s * SECONDS_PER_MINUTE:
+            return np.zeros(demand.minutes)
+        hot_units = hottest * units_per_call * demand.api_requests
+        beyond = np.maximum(hot_units - partition_units_per_s * SECONDS_PER_MINUTE, 0.0)
+        return np.asarray(hottest * beyond / np.maximum(hot_units, 1e-12))
+
+    def hot_refused_of(self, demand: Demand, units: CallUnits) -> tuple[FloatArray, FloatArray]:
+        """The same of reads and of writes. An index is taken to spread its writes as its table does."""
+        return (
+            self.hot_refused(demand, units.reads, PARTITION_READ_UNITS_PER_S),
+            self.hot_refused(demand, units.table_writes, PARTITION_WRITE_UNITS_PER_S),
+        )
 
     def limits(self, demand: Demand, units: CallUnits) -> tuple[Limit, ...]:
         """Ceilings of one key and of one table at the busiest minute."""
@@ -258,6 +382,29 @@ class _Table:
             Limit("table read quota", peak_per_s * units.reads, TABLE_QUOTA_UNITS_PER_S, unit),
             Limit("table write quota", peak_per_s * units.table_writes, TABLE_QUOTA_UNITS_PER_S, unit),
         )
+
+    def replica_settings(self) -> Mapping[str, Setting]:
+        """Other regions of a global table; nothing for a plain one."""
+        return {"replica_regions": ", ".join(self.replica_region_ids)} if self.replica_region_ids else {}
+
+    @property
+    def replication_lag_s(self) -> float:
+        """How far other regions are behind, and what the loss of this one would lose; 0 without any."""
+        return REPLICATION_LAG_S if self.replica_region_ids else 0.0
+
+    def replica_variables(self) -> tuple[TerraformVariable, ...]:
+        """The other regions of a global table."""
+        if not self.replica_region_ids:
+            return ()
+        names = TerraformAttribute(
+            "region_names",
+            "list(string)",
+            self.replica_region_ids,
+            "length({value}) >= 1",
+            "must name one region or more",
+        )
+        words = "region_name of each entry of replica_regions of terraform-aws-modules/dynamodb-table."
+        return (TerraformVariable("dynamodb_table_replica_regions", words, (names,)),)
 
     def saturation_per_s(self, units: CallUnits, read_units_per_s: float, write_units_per_s: float) -> float:
         """API calls per second at which the table, at these capacities, or its hottest key is full."""
@@ -290,12 +437,13 @@ class _Flow:
     """What is asked for over what is allowed."""
 
 
-def _flow(needed_per_s: FloatArray, warm_per_s: float) -> _Flow:
-    allowed_per_s = allowed_on_demand(needed_per_s, warm_per_s, TABLE_QUOTA_UNITS_PER_S)
-    fullness = needed_per_s / allowed_per_s
+def _flow(needed_per_s: FloatArray, hot_refused: FloatArray, warm_per_s: float) -> _Flow:
+    spread_per_s = needed_per_s * (1.0 - hot_refused)
+    allowed_per_s = allowed_on_demand(spread_per_s, warm_per_s, TABLE_QUOTA_UNITS_PER_S)
+    fullness = spread_per_s / allowed_per_s
     return _Flow(
-        served_per_s=np.minimum(needed_per_s, allowed_per_s),
-        refused_ratio=1.0 - 1.0 / np.maximum(fullness, 1.0),
+        served_per_s=np.minimum(spread_per_s, allowed_per_s),
+        refused_ratio=1.0 - (1.0 - hot_refused) / np.maximum(fullness, 1.0),
         fullness=fullness,
     )
 
@@ -318,15 +466,18 @@ class OnDemandTable(_Table):
             "table_class": STANDARD_TABLE,
             "point_in_time_recovery": True,
             "secondary_indexes": self.work.secondary_indexes,
+            **self.replica_settings(),
         }
 
+    @lru_cache(maxsize=2)  # noqa: B019 - simulate and usage ask for the same flows, one after the other
     def flows(self, demand: Demand) -> tuple[_Flow, _Flow]:
         """Reads, and writes of the table. An index never asks for more than its table, which so decides."""
         units = call_units(demand.fan_out, self.work)
         rate_per_s = demand.api_requests / SECONDS_PER_MINUTE
+        hot_reads, hot_writes = self.hot_refused_of(demand, units)
         return (
-            _flow(rate_per_s * units.reads, WARM_READ_UNITS_PER_S),
-            _flow(rate_per_s * units.table_writes, WARM_WRITE_UNITS_PER_S),
+            _flow(rate_per_s * units.reads, hot_reads, WARM_READ_UNITS_PER_S),
+            _flow(rate_per_s * units.table_writes, hot_writes, WARM_WRITE_UNITS_PER_S),
         )
 
     def simulate(self, demand: Demand) -> Capacity:
@@ -359,6 +510,7 @@ class OnDemandTable(_Table):
         units = call_units(demand.fan_out, self.work)
         reads, writes = self.flows(demand)
         factor = self._writes_per_table_write(units)
+        served_writes = demand.daily(writes.served_per_s * SECONDS_PER_MINUTE)
         indexes = self.work.secondary_indexes
         return (
             *self.metered(
@@ -369,12 +521,12 @@ class OnDemandTable(_Table):
                 demand.daily(reads.served_per_s * SECONDS_PER_MINUTE),
                 f"API calls x {units.reads:g} read units, less what is throttled",
             ),
-            *self.metered(
+            *self.writes_usage(
                 demand,
-                "Write requests",
-                "WriteRequestUnits",
+                "RequestUnits",
                 "Write Request Units",
-                demand.daily(writes.served_per_s * factor * SECONDS_PER_MINUTE),
+                served_writes,
+                served_writes * (factor - 1.0),
                 f"API calls x ({units.table_writes:g} + {indexes} indexes x {units.index_writes:g})"
                 " write units, less what is throttled",
             ),
@@ -387,10 +539,11 @@ class OnDemandTable(_Table):
     def terraform(self) -> tuple[TerraformVariable, ...]:
         """Inputs of terraform-aws-modules/dynamodb-table 5.5.0."""
         attributes = (
-            one_of("billing_mode", "PAY_PER_REQUEST", ("PAY_PER_REQUEST", "PROVISIONED")),
+            # Provisioned capacity takes inputs that this variable does not have.
+            one_of("billing_mode", "PAY_PER_REQUEST", ("PAY_PER_REQUEST",)),
             *_table_attributes(),
         )
-        return (_table_variable(attributes),)
+        return (_table_variable(attributes), *self.replica_variables())
 
 
 @dataclass(frozen=True, slots=True)
@@ -405,6 +558,29 @@ class ProvisionedTable(_Table):
     index_minimum_units: float
     """Writes of each index."""
     index_maximum_units: float
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for a target or for units that AWS does not take."""
+        _Table.__post_init__(self)
+        check_target(self.target_ratio)
+        for bounds in (self.read_bounds, self.write_bounds, self.index_bounds):
+            if bounds.maximum_units > TABLE_QUOTA_UNITS_PER_S:
+                raise ValueError(
+                    f"a table or index has at most {TABLE_QUOTA_UNITS_PER_S:g} units per second (Amazon DynamoDB"
+                    f" Developer Guide, quotas, 2023-06), not {bounds.maximum_units:g}"
+                )
+
+    @property
+    def read_bounds(self) -> Bounds:
+        return Bounds(self.read_minimum_units, self.read_maximum_units)
+
+    @property
+    def write_bounds(self) -> Bounds:
+        return Bounds(self.write_minimum_units, self.write_maximum_units)
+
+    @property
+    def index_bounds(self) -> Bounds:
+        return Bounds(self.index_minimum_units, self.index_maximum_units)
 
     @property
     def kind(self) -> str:
@@ -423,6 +599,7 @@ class ProvisionedTable(_Table):
             "table_class": STANDARD_TABLE,
             "point_in_time_recovery": True,
             "secondary_indexes": self.work.secondary_indexes,
+            **self.replica_settings(),
             "target_ratio": self.target_ratio,
             "read_minimum_units": self.read_minimum_units,
             "read_maximum_units": self.read_maximum_units,
@@ -434,17 +611,26 @@ class ProvisionedTable(_Table):
 
     @lru_cache(maxsize=2)  # noqa: B019 - simulate and usage ask for the same runs, one after the other
     def runs(self, demand: Demand) -> tuple[ProvisionedRun, ProvisionedRun, ProvisionedRun]:
-        """Reads of the table, writes of the table, writes of one index."""
+        """Reads of the table, writes of the table, writes of one index, less what the hottest key is refused.
+
+        A write that the table or an index refuses takes nothing of the other.
+        """
         units = call_units(demand.fan_out, self.work)
+        hot_reads, hot_writes = self.hot_refused_of(demand, units)
         calls, target = demand.api_requests, self.target_ratio
+        reads = calls * units.reads * (1.0 - hot_reads)
+        writing = calls * (1.0 - hot_writes)
+        scaled = 2 if self.work.secondary_indexes else 1
+        writes, *index = follow_target_together(
+            writing,
+            (units.table_writes, units.index_writes)[:scaled],
+            target,
+            (self.write_bounds, self.index_bounds)[:scaled],
+        )
         return (
-            follow_target(calls * units.reads, target, self.read_minimum_units, self.read_maximum_units),
-            follow_target(
-                calls * units.table_writes, target, self.write_minimum_units, self.write_maximum_units
-            ),
-            follow_target(
-                calls * units.index_writes, target, self.index_minimum_units, self.index_maximum_units
-            ),
+            follow_target(reads, target, self.read_minimum_units, self.read_maximum_units),
+            writes,
+            index[0] if index else _nothing_scaled(demand.minutes),
         )
 
     def simulate(self, demand: Demand) -> Capacity:
@@ -454,11 +640,9 @@ class ProvisionedTable(_Table):
         `servers` are the capacity units of table and indexes.
         """
         units = call_units(demand.fan_out, self.work)
+        hot_reads, hot_writes = self.hot_refused_of(demand, units)
         reads, writes, index = self.runs(demand)
         indexes = self.work.secondary_indexes
-        refused_writes = _refused(writes)
-        if indexes:
-            refused_writes = np.maximum(refused_writes, _refused(index))
         fullness = np.maximum(_fullness(reads), _fullness(writes))
         return Capacity(
             servers=read_only(
@@ -468,12 +652,29 @@ class ProvisionedTable(_Table):
             ),
             utilisation=read_only(np.minimum(fullness, 1.0)),
             requests=demand.api_requests,
-            failed_requests=failed_calls(demand, _refused(reads), refused_writes),
+            failed_requests=failed_calls(
+                demand,
+                1.0 - (1.0 - hot_reads) * (1.0 - _refused(reads)),
+                1.0 - (1.0 - hot_writes) * (1.0 - _refused(writes)),
+            ),
             latency=call_latency(demand.fan_out),
             saturation_requests_per_s=self.saturation_per_s(
                 units, self.read_maximum_units, self.write_maximum_units
             ),
-            limits=self.limits(demand, units),
+            limits=(*self.limits(demand, units), *self._account_limits(reads, writes, index)),
+        )
+
+    def _account_limits(
+        self, reads: ProvisionedRun, writes: ProvisionedRun, index: ProvisionedRun
+    ) -> tuple[Limit, ...]:
+        """The account's quotas, to which the indexes count too."""
+        indexes = self.work.secondary_indexes
+        most_reads = float(reads.provisioned_units.max()) + indexes * INDEX_READ_UNITS
+        most_writes = float((writes.provisioned_units + indexes * index.provisioned_units).max())
+        unit = "units per second"
+        return (
+            Limit("account read quota", most_reads, ACCOUNT_QUOTA_UNITS_PER_S, unit),
+            Limit("account write quota", most_writes, ACCOUNT_QUOTA_UNITS_PER_S, unit),
         )
 
     def usage(self, demand: Demand, capacity: Capacity) -> tuple[Usage, ...]:
@@ -485,27 +686,38 @@ class ProvisionedTable(_Table):
         reads, writes, index = self.runs(demand)
         indexes = self.work.secondary_indexes
         read_units = reads.provisioned_units + indexes * INDEX_READ_UNITS
-        write_units = hourly_highest(writes.provisioned_units) + indexes * hourly_highest(
-            index.provisioned_units
-        )
         days = demand.calendar.hours_to_days
         highest = "highest capacity of each hour"
+        hours = "Read Capacity Unit-Hours"
         return (
             *self.metered(
                 demand,
                 "Provisioned reads",
                 "ReadCapacityUnit-Hrs",
-                "Read Capacity Unit-Hours",
+                hours,
                 days(hourly_highest(read_units)),
                 f"{highest}: table and {indexes} indexes at {INDEX_READ_UNITS:g}",
             ),
-            *self.metered(
+            *self.writes_usage(
                 demand,
-                "Provisioned writes",
-                "WriteCapacityUnit-Hrs",
+                "CapacityUnit-Hrs",
                 "Write Capacity Unit-Hours",
-                days(write_units),
+                days(hourly_highest(writes.provisioned_units)),
+                days(indexes * hourly_highest(index.provisioned_units)),
                 f"{highest}: table and {indexes} indexes",
+            ),
+            *(
+                usage
+                for region_id in self.replica_region_ids
+                for usage in self.metered(
+                    demand,
+                    "Provisioned reads",
+                    "ReadCapacityUnit-Hrs",
+                    hours,
+                    np.full(demand.days, HOURS_PER_DAY * (1 + indexes) * INDEX_READ_UNITS),
+                    f"table and {indexes} indexes at {INDEX_READ_UNITS:g}: the first region answers all reads",
+                    region_id,
+                )
             ),
             *self.storage_usage(demand),
         )
@@ -521,7 +733,11 @@ class ProvisionedTable(_Table):
                 one_of("billing_mode", "PROVISIONED", ("PAY_PER_REQUEST", "PROVISIONED")),
                 _units("read_capacity", self.read_minimum_units),
                 _units("write_capacity", self.write_minimum_units),
-                flag("autoscaling_enabled", True),
+                also(
+                    flag("autoscaling_enabled", True),
+                    '{value} == false || var.dynamodb_table.billing_mode == "PROVISIONED"',
+                    "be false unless dynamodb_table.billing_mode is PROVISIONED",
+                ),
                 *_table_attributes(),
             )
         )
@@ -530,23 +746,32 @@ class ProvisionedTable(_Table):
             "One entry of autoscaling_indexes of terraform-aws-modules/dynamodb-table, the same for every index.",
             (
                 _units("read_min_capacity", INDEX_READ_UNITS),
-                _units("read_max_capacity", INDEX_READ_UNITS),
+                _units(
+                    "read_max_capacity",
+                    INDEX_READ_UNITS,
+                    at_least="var.dynamodb_table_autoscaling_index.read_min_capacity",
+                ),
                 _units("write_min_capacity", self.index_minimum_units),
-                _units("write_max_capacity", self.index_maximum_units),
+                _units(
+                    "write_max_capacity",
+                    self.index_maximum_units,
+                    at_least="var.dynamodb_table_autoscaling_index.write_min_capacity",
+                ),
             ),
         )
         scaled = (
             self._scaling("read", self.read_maximum_units),
             self._scaling("write", self.write_maximum_units),
         )
-        return (table, *scaled, index) if self.work.secondary_indexes else (table, *scaled)
+        indexes = (index,) if self.work.secondary_indexes else ()
+        return (table, *scaled, *indexes, *self.replica_variables())
 
     def _scaling(self, dimension: str, maximum_units: float) -> TerraformVariable:
         return TerraformVariable(
             f"dynamodb_table_autoscaling_{dimension}",
             f"autoscaling_{dimension} of terraform-aws-modules/dynamodb-table.",
             (
-                _units("max_capacity", maximum_units),
+                _units("max_capacity", maximum_units, at_least=f"var.dynamodb_table.{dimension}_capacity"),
                 between("target_value", round(100 * self.target_ratio), 20, 90),
             ),
         )
@@ -570,19 +795,30 @@ def _refused(run: ProvisionedRun) -> FloatArray:
     return run.throttled_units / np.maximum(run.served_units + run.throttled_units, 1e-12)
 
 
+def _nothing_scaled(minutes: int) -> ProvisionedRun:
+    nothing = read_only(np.zeros(minutes))
+    return ProvisionedRun(nothing, nothing, nothing)
+
+
 def _fullness(run: ProvisionedRun) -> FloatArray:
     return (run.served_units + run.throttled_units) / (SECONDS_PER_MINUTE * run.provisioned_units)
 
 
-def _units(name: str, units: float) -> TerraformAttribute:
-    return between(name, units, 1, TABLE_QUOTA_UNITS_PER_S)
+def _units(name: str, units: float, *, at_least: str = "") -> TerraformAttribute:
+    return between(name, units, 1, TABLE_QUOTA_UNITS_PER_S, at_least=at_least)
 
 
 def _table_attributes() -> tuple[TerraformAttribute, ...]:
+    """The table is encrypted in any case: `server_side_encryption_enabled` only asks for a key of KMS, whose
+    requests are charged, in place of the one that AWS owns. Whoever has a key of their own sets it, with
+    `server_side_encryption_kms_key_arn`.
+
+    Source: Amazon DynamoDB Developer Guide, "Encryption at rest" (2023-06).
+    """
     return (
         one_of("table_class", STANDARD_TABLE, (STANDARD_TABLE, "STANDARD_INFREQUENT_ACCESS")),
         flag("point_in_time_recovery_enabled", True),
-        flag("server_side_encryption_enabled", True),
+        flag("server_side_encryption_enabled", False),
         flag("deletion_protection_enabled", True),
     )
 

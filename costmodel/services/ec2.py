@@ -8,25 +8,21 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from costmodel.capacity.boot import boot_minutes, boot_s, warmup_minutes, warmup_s
 from costmodel.capacity.credits import lowest_cpu_credit_balance
-from costmodel.capacity.fleet import (
-    ScalingGroup,
-    boot_minutes,
-    boot_s,
-    run_fleet,
-    warmup_minutes,
-    warmup_s,
-)
+from costmodel.capacity.fleet import ScalingGroup, run_fleet
 from costmodel.capacity.instances import InstanceType, instance_types
 from costmodel.capacity.queueing import response_latency
 from costmodel.capacity.result import Capacity, Limit
+from costmodel.capacity.scaling import TargetTracking
 from costmodel.demand.calendar import FloatArray
 from costmodel.demand.demand import Demand, read_only
-from costmodel.errors import Fault, ScenarioError, UnknownInstanceType
+from costmodel.errors import UnknownInstanceType
 from costmodel.pricing.need import PriceNeed
 from costmodel.pricing.offer import RESERVED
 from costmodel.pricing.price import ON_DEMAND, PriceQuery
-from costmodel.scenario.model import Api, Commitment, Database, Rendering, Scenario
+from costmodel.scenario.load import refuse
+from costmodel.scenario.model import Api, Commitment, Database, Rendering, Rule, Scenario
 from costmodel.services._base import (
     SENT_RATIO,
     Footprint,
@@ -37,12 +33,12 @@ from costmodel.services._base import (
     TerraformVariable,
     TierService,
     Usage,
+    also,
     between,
     flag,
     matching,
     meter_usage,
     one_of,
-    whole_up_to,
 )
 from costmodel.units import (
     BITS_PER_BYTE,
@@ -196,23 +192,30 @@ class Ec2Fleet:
                 "must be an EC2 instance type such as m7g.large",
             ),
             between("min_size", self.min_size, 1, most),
-            whole_up_to("max_size", self.max_size, most, at_least="var.autoscaling.min_size"),
-            whole_up_to(
+            between("max_size", self.max_size, 1, most, at_least="var.autoscaling.min_size"),
+            between(
                 "desired_capacity",
                 self.min_size,
+                1,
                 most,
                 at_least="var.autoscaling.min_size",
                 at_most="var.autoscaling.max_size",
             ),
-            between("target_cpu_percent", self.target_ratio * 100, 10, 90, whole=False),
+            between("target_cpu_percent", self.target_ratio * 100, 10, 90, step=0),
             between("default_instance_warmup", warmup_s(self.api.bootstrap_s), 0, 3600),
             between("volume_size", self.volume_gb, 1, 16_384),
-            one_of("volume_type", "gp3", ("gp2", "gp3", "io1", "io2")),
+            one_of("volume_type", "gp3", ("gp2", "gp3")),
             flag("enable_monitoring", True),
             one_of("health_check_type", "ELB", ("EC2", "ELB")),
         ]
         if self.instance.burstable:
-            attributes.append(one_of("cpu_credits", "unlimited", ("standard", "unlimited")))
+            attributes.append(
+                also(
+                    one_of("cpu_credits", "unlimited", ("standard", "unlimited")),
+                    'can(regex("^t[0-9]", var.autoscaling.instance_type))',
+                    "go with an instance_type of a burstable family such as t4g",
+                )
+            )
         return (
             TerraformVariable(
                 "autoscaling", "Auto Scaling group of the API and rendering instances", tuple(attributes)
@@ -316,7 +319,7 @@ class Ec2Fleet:
     def _group(self) -> ScalingGroup:
         return ScalingGroup(
             instance_cpu_s_per_minute=self.instance.compute_units * SECONDS_PER_MINUTE,
-            target_ratio=self.target_ratio,
+            policies=(TargetTracking("cpu", self.target_ratio),),
             min_size=self.min_size,
             max_size=self.max_size,
             boot_minutes=boot_minutes(self.api.bootstrap_s),
@@ -335,7 +338,13 @@ class Ec2Fleet:
                 self.instance.network_baseline_gbps,
                 "Gbit/s",
             ),
-            Limit("EC2 vCPU quota of the account", peak_vcpus, float(self.vcpu_quota), "vCPU"),
+            Limit(
+                "EC2 vCPU quota of the account",
+                peak_vcpus,
+                float(self.vcpu_quota),
+                "vCPU",
+                "account.ec2_vcpus",
+            ),
         ]
         if demand.render_jobs.any():
             limits.append(
@@ -420,29 +429,32 @@ def io2_iops(provisioned_iops: int) -> dict[str, int]:
     return billed
 
 
-def _sizes_by_family(scenario: Scenario) -> list[list[InstanceType]]:
-    """Instance types to look at for each allowed family, from small to large."""
-    faults = []
-    families = []
-    for place, family in enumerate(scenario.constraints.instance_families):
-        path = f"constraints.instance_families.{place}"
+def family_rules(scenario: Scenario) -> list[Rule]:
+    """A broken rule for each allowed instance family that is unknown or has no size we look at."""
+    rules = []
+    for index, family in enumerate(scenario.constraints.instance_families):
+        place = ("constraints", "instance_families", index)
         try:
-            types = instance_types([family])
+            if not _sizes_of(family):
+                problem = f"must be a family with one of the sizes {', '.join(SIZES)}"
+                rules.append(Rule(place, problem, family))
         except UnknownInstanceType as error:
-            faults.append(Fault(path, str(error), family))
-            continue
-        looked_at = [
-            instance
-            for instance in types
-            if instance.size in (BURSTABLE_SIZES if instance.burstable else SIZES)
-        ]
-        if looked_at:
-            families.append(looked_at)
-        else:
-            faults.append(Fault(path, f"must be a family with one of the sizes {', '.join(SIZES)}", family))
-    if faults:
-        raise ScenarioError(scenario.name, faults)
-    return families
+            rules.append(Rule(place, str(error), family))
+    return rules
+
+
+def _sizes_by_family(scenario: Scenario) -> list[list[InstanceType]]:
+    """Instance types to look at for each allowed family, from small to large. Raises ScenarioError."""
+    refuse(family_rules(scenario), scenario.name)
+    return [_sizes_of(family) for family in scenario.constraints.instance_families]
+
+
+def _sizes_of(family: str) -> list[InstanceType]:
+    return [
+        instance
+        for instance in instance_types([family])
+        if instance.size in (BURSTABLE_SIZES if instance.burstable else SIZES)
+    ]
 
 
 def _worthwhile(sizes: list[InstanceType], peak_vcpus: float) -> list[InstanceType]:

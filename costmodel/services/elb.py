@@ -57,6 +57,9 @@ Source: ALB User Guide, target group health checks (2023-06); Route 53 Developer
 
 BalancerKind = Literal["alb", "nlb"]
 
+_TYPES: dict[ComputeKind, tuple[str, ...]] = {"ec2": ("application", "network"), "lambda": ("application",)}
+"""Terraform's types of load balancer that can stand before a kind of compute."""
+
 
 @dataclass(frozen=True, slots=True)
 class CapacityUnit:
@@ -164,7 +167,7 @@ class _LoadBalancer(ABC):
                 "alb",
                 "Load balancer in front of the compute tier",
                 (
-                    one_of("load_balancer_type", self.terraform_type, ("application", "network")),
+                    one_of("load_balancer_type", self.terraform_type, _TYPES[self.serves]),
                     flag("internal", False),
                     flag("enable_deletion_protection", True),
                     *self._extra_attributes,

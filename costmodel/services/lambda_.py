@@ -10,16 +10,33 @@ from typing import Literal
 
 import numpy as np
 
-from costmodel.capacity.concurrency import (
-    REQUESTS_PER_S_PER_CONCURRENCY,
-    ConcurrencyRun,
+from costmodel.capacity.cold_starts import (
     InitTime,
     billed_init_ms,
     billed_ms,
-    busiest_moment,
     cold_start_latency,
     cold_start_ratio,
+)
+from costmodel.capacity.concurrency import (
+    UNRESERVABLE_CONCURRENCY,
+    ConcurrencyLimits,
+    ConcurrencyRun,
+    busiest_moment,
     run_concurrency,
+)
+from costmodel.capacity.function_size import (
+    LEAST_MEMORY_MB,
+    MOST_MEMORY_MB,
+    check_memory,
+    usable_vcpus,
+    vcpus,
+)
+from costmodel.capacity.payload import Way, body_limit
+from costmodel.capacity.provisioned_concurrency import (
+    ProvisionedRun,
+    ProvisionedScaling,
+    follow_utilisation,
+    hold_provisioned,
 )
 from costmodel.capacity.result import NO_LATENCY, Capacity, Limit
 from costmodel.demand.calendar import FloatArray
@@ -38,7 +55,9 @@ from costmodel.services._base import (
     TerraformVariable,
     TierService,
     Usage,
+    also,
     between,
+    flag,
     meter_usage,
     one_of,
 )
@@ -46,8 +65,7 @@ from costmodel.units import (
     BYTES_PER_GB,
     BYTES_PER_KB,
     BYTES_PER_MB,
-    HOURS_PER_DAY,
-    MINUTES_PER_HOUR,
+    MINUTES_PER_DAY,
     SECONDS_PER_MINUTE,
 )
 
@@ -59,26 +77,9 @@ Architecture = Literal["x86_64", "arm64"]
 
 KB_PER_GB = BYTES_PER_GB / BYTES_PER_KB
 MB_PER_GB = BYTES_PER_GB / BYTES_PER_MB
-MB_PER_VCPU = 1769.0
-"""Memory that comes with one vCPU. Source: AWS Lambda Developer Guide, configuring memory (2023-10)."""
 MEMORY_MB = (512, 1024, 1769, 3008)
-LEAST_MEMORY_MB = 128
-MOST_MEMORY_MB = 10_240
-"""Source: AWS Lambda Developer Guide, quotas, 128 to 10 240 MB (2023-10)."""
 LONGEST_RUN_S = 900.0
 """Source: AWS Lambda Developer Guide, quotas, timeout (2023-10)."""
-LARGEST_BODY_MB = 1.0
-"""Request or response body between a load balancer and a function.
-
-Source: Application Load Balancer User Guide, Lambda functions as targets (2023-06).
-"""
-UNRESERVABLE_CONCURRENCY = 100
-"""Part of the account's quota that stays unreserved. Source: AWS Lambda Developer Guide, quotas (2023-10)."""
-PROVISIONED_STEP_S = 300
-"""Provisioned concurrency is billed from when it is switched on until it is switched off, in steps of 5 minutes.
-
-Source: AWS Lambda pricing, provisioned concurrency (2025-12).
-"""
 DATABASE_ROUND_TRIP_MS = 2.0
 """Time a function waits, and is billed, for one read or write of the database.
 
@@ -118,6 +119,22 @@ Source: maxday/lambda-perf, daily measurements from 2026-05-28 to 2026-08-22.
 """
 TERRAFORM_RUNTIMES = {"rust": "provided.al2023", "go": "provided.al2023"}
 """Runtimes that Lambda knows under another name. Source: AWS Lambda Developer Guide, runtimes (2023-10)."""
+SNAP_START_RUNTIMES = {"java21": "free", "python3.13": "billed", "dotnet8": "billed"}
+"""Runtimes that can start from a snapshot, and whether keeping and restoring it is billed.
+
+Source: AWS Lambda Developer Guide, Lambda SnapStart (2025-07): Java 11, Python 3.12, .NET 8 and later.
+"""
+RESTORE = InitTime(500.0, 570.0)
+"""Time to restore a snapshot, which takes the place of the start.
+
+Source: REPORT lines of seven restores in public logs (2023-06 to 2026), 326 to 565 ms; a small sample.
+"""
+BILLED_RESTORE = InitTime(135.0, 303.0)
+"""Part of a restore that is billed as duration: loading the runtime and its hooks.
+
+Source: AWS Lambda Developer Guide, monitoring SnapStart (2025-07), "Billed Restore Duration"; the same
+public logs, 26 to 303 ms. Shares of a restore that AWS does not document.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +156,31 @@ class LambdaFunction:
     api: Api
     rendering: Rendering
     database: Database
+    provisioned_scaling: ProvisionedScaling | None = None
+    """Provisioned concurrency that follows its utilisation, instead of a fixed number."""
+    reserved_concurrency: int = 0
+    """Concurrency kept for API calls, which is also the most they may use; 0 for none."""
+    snap_start: bool = False
+    """API environments start from a snapshot."""
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for a function that AWS would not create."""
+        check_memory(self.memory_mb)
+        if self.provisioned_concurrency and self.provisioned_scaling:
+            raise ValueError("provisioned concurrency is either a fixed number or follows its utilisation")
+        self.concurrency_limits.check_provisioned(self.most_provisioned)
+        if self.snap_start:
+            self._check_snap_start()
+
+    @property
+    def concurrency_limits(self) -> ConcurrencyLimits:
+        """What the account allows API calls."""
+        return ConcurrencyLimits(self.concurrency_quota, self.reserved_concurrency)
+
+    @property
+    def most_provisioned(self) -> int:
+        """Provisioned concurrency at its largest."""
+        return self.provisioned_scaling.maximum if self.provisioned_scaling else self.provisioned_concurrency
 
     @property
     def role(self) -> Role:
@@ -159,7 +201,12 @@ class LambdaFunction:
     @property
     def label(self) -> str:
         provisioned = f", {self.provisioned_concurrency} provisioned" if self.provisioned_concurrency else ""
-        return f"Lambda {self.memory_mb} MB {self.architecture}{provisioned}"
+        if scaling := self.provisioned_scaling:
+            provisioned = (
+                f", {scaling.minimum} to {scaling.maximum} provisioned at {scaling.target_ratio:.0%} use"
+            )
+        snap_start = ", SnapStart" if self.snap_start else ""
+        return f"Lambda {self.memory_mb} MB {self.architecture}{provisioned}{snap_start}"
 
     @property
     def reliability(self) -> Reliability:
@@ -179,21 +226,27 @@ class LambdaFunction:
             "memory_mb": self.memory_mb,
             "architecture": self.architecture,
             "provisioned_concurrency": self.provisioned_concurrency,
-            "reserved_concurrency": 0,
+            "reserved_concurrency": self.reserved_concurrency,
             "runtime": self.api.lambda_runtime,
             "rendering_memory_mb": self.rendering_memory_mb,
             "availability_zones": self.zones,
-        }
+        } | self._settings_of_extras()
 
     def terraform(self) -> tuple[TerraformVariable, ...]:
-        provisioned = self.provisioned_concurrency or -1
+        scaling = self.provisioned_scaling
+        provisioned = (scaling.minimum if scaling else self.provisioned_concurrency) or -1
         return (
             TerraformVariable(
                 "lambda",
                 "Function that answers API calls",
                 (
                     *self._function_attributes(self.memory_mb, self.api.timeout_s),
-                    between("provisioned_concurrent_executions", provisioned, -1, self.concurrency_quota),
+                    also(
+                        between("provisioned_concurrent_executions", provisioned, -1, self.concurrency_quota),
+                        "{value} != 0",
+                        "not be 0: -1 stands for none",
+                    ),
+                    *self._terraform_of_extras(),
                 ),
             ),
             TerraformVariable(
@@ -208,7 +261,7 @@ class LambdaFunction:
     @property
     def cpu_ms(self) -> float:
         """Mean CPU part of an API call: one thread on the vCPU share that the memory brings, at most one."""
-        share = min(1.0, self.memory_mb / MB_PER_VCPU)
+        share = usable_vcpus(self.memory_mb, threads=1)
         return self.api.cpu_ms_per_call / share / RELATIVE_SPEED[self.architecture]
 
     @property
@@ -230,12 +283,23 @@ class LambdaFunction:
     @property
     def rendering_duration_s(self) -> float:
         """Mean time of a rendering job, which uses every vCPU its memory brings."""
-        vcpus = self.rendering_memory_mb / MB_PER_VCPU
-        return self.rendering.cpu_s_per_job / vcpus / RELATIVE_SPEED[self.architecture]
+        speed = vcpus(self.rendering_memory_mb) * RELATIVE_SPEED[self.architecture]
+        return self.rendering.cpu_s_per_job / speed
+
+    @property
+    def start(self) -> InitTime:
+        """Time an API call waits for a new environment: its initialisation, or the restore of a snapshot."""
+        return RESTORE if self.snap_start else self.init
+
+    @property
+    def billed_start_ms(self) -> float:
+        """What a new environment adds on average to the billed duration of the call that waits for it."""
+        billed = BILLED_RESTORE if self.snap_start else self.init
+        return billed_init_ms(self.waiting_ms, self.cpu_ms, billed)
 
     @property
     def init(self) -> InitTime:
-        """Time to start an environment with the shop's own code and libraries."""
+        """Time to initialise an environment with the shop's own code and libraries."""
         hello_world = INIT_TIMES[self.architecture][self.api.lambda_runtime]
         return hello_world.scaled(self.api.lambda_init_scale)
 
@@ -244,12 +308,13 @@ class LambdaFunction:
         run = self._run(demand)
         rendering = self._rendering_environments(demand)
         requests = demand.api_requests
-        environments = read_only(np.maximum(run.environments, self.provisioned_concurrency) + rendering)
+        provisioned = self._provisioned(demand).configured
+        environments = read_only(np.maximum(run.environments, provisioned) + rendering)
         answered = float((requests - run.throttled_requests).sum())
         latency = NO_LATENCY
         if answered > 0:
             latency = cold_start_latency(
-                self.api.wait_ms_per_call, self.cpu_ms, float(run.cold_starts.sum()) / answered, self.init
+                self.api.wait_ms_per_call, self.cpu_ms, float(run.cold_starts.sum()) / answered, self.start
             )
         return Capacity(
             servers=environments,
@@ -259,17 +324,16 @@ class LambdaFunction:
             latency=latency,
             saturation_requests_per_s=self._saturation_requests_per_s(demand),
             limits=self._limits(demand, float(rendering.max())),
-            peak_connections=float(
-                max(self.provisioned_concurrency, math.ceil(float(run.environments.max())))
-            ),
+            peak_connections=float(max(provisioned.max(), math.ceil(float(run.environments.max())))),
         )
 
     def usage(self, demand: Demand, capacity: Capacity) -> tuple[Usage, ...]:
         """Requests and GB-seconds of both functions, and provisioned concurrency where there is any.
 
-        Every duration is rounded up to a millisecond and every initialisation is billed. Requests
-        that are throttled are not billed. What runs on provisioned concurrency has its own rate,
-        without tiers and without a free allowance.
+        Every initialisation is billed with the call that waits for it, and the sum is rounded up to
+        a millisecond. Requests that are throttled are not billed. What runs on provisioned
+        concurrency has its own rate, without tiers and without a free allowance; environments that
+        are provisioned while the run goes on bill their initialisation at that rate.
 
         Source: AWS Lambda pricing (2025-12); AWS Compute Blog, billing for the INIT phase (2025-04).
         """
@@ -277,7 +341,7 @@ class LambdaFunction:
         calendar = demand.calendar
         memory_gb = self.memory_mb / MB_PER_GB
         call_ms = billed_ms(self.waiting_ms, self.cpu_ms)
-        init_ms = billed_init_ms(self.init)
+        init_ms = self.billed_start_ms
         answered = capacity.requests - capacity.failed_requests
         provisioned_calls = answered * run.provisioned_ratio
         on_demand_ms = (answered - provisioned_calls) * call_ms + run.cold_starts * init_ms
@@ -308,10 +372,12 @@ class LambdaFunction:
                 resource_name="rendering",
             )
         )
-        if not self.provisioned_concurrency:
+        if self.snap_start:
+            usages += self._snapshot_usage(demand, run)
+        if not self.most_provisioned:
             return usages
-        seconds_per_day = HOURS_PER_DAY * MINUTES_PER_HOUR * SECONDS_PER_MINUTE
-        reserved_gb_s = self.provisioned_concurrency * memory_gb * provisioned_billed_s(seconds_per_day)
+        provisioned = self._provisioned(demand)
+        provisioned_ms = provisioned_calls * call_ms + provisioned.started * (self.init.mean_ms + 0.5)
         return (
             usages
             + self._usage(
@@ -319,15 +385,15 @@ class LambdaFunction:
                 "Lambda-Provisioned-Concurrency",
                 "GB-Seconds",
                 demand,
-                np.full(calendar.days, reserved_gb_s),
-                f"{self.provisioned_concurrency} environments x {memory_gb:g} GB x every second of the month",
+                calendar.per_day(provisioned.billed_s) * memory_gb,
+                self._provisioned_formula(memory_gb),
             )
             + self._usage(
                 "Duration on provisioned concurrency",
                 "Lambda-Provisioned-GB-Second",
                 "GB-Seconds",
                 demand,
-                calendar.per_day(provisioned_calls) * call_ms / 1000.0 * memory_gb,
+                calendar.per_day(provisioned_ms) / 1000.0 * memory_gb,
                 f"calls on provisioned environments x {call_ms:.3f} ms x {memory_gb:g} GB",
             )
         )
@@ -356,14 +422,23 @@ class LambdaFunction:
 
     @lru_cache(maxsize=2)  # noqa: B019 - simulate and usage ask for the same run, one after the other
     def _run(self, demand: Demand) -> ConcurrencyRun:
-        left = np.maximum(1.0, self.concurrency_quota - self._rendering_environments(demand))
+        limits = self.concurrency_limits
         return run_concurrency(
             demand.api_requests,
             self.duration_s,
-            left,
-            provisioned=self.provisioned_concurrency,
-            requests_per_s_limit=self.concurrency_quota * REQUESTS_PER_S_PER_CONCURRENCY,
+            limits.environments(self._rendering_environments(demand)),
+            provisioned=self._provisioned(demand).ready,
+            requests_per_s_limit=limits.requests_per_s,
         )
+
+    @lru_cache(maxsize=2)  # noqa: B019 - as above
+    def _provisioned(self, demand: Demand) -> ProvisionedRun:
+        """What is provisioned in each minute: a policy's doing, or the fixed number all the time."""
+        if self.provisioned_scaling:
+            erlangs = demand.api_requests / SECONDS_PER_MINUTE * self.duration_s
+            limit = float(self.concurrency_limits.reserved or self.concurrency_quota)
+            return follow_utilisation(np.minimum(erlangs, limit), self.provisioned_scaling)
+        return hold_provisioned(self.provisioned_concurrency, demand.api_requests.size)
 
     def _rendering_environments(self, demand: Demand) -> FloatArray:
         """Environments that render at the busiest moment of each minute, shape (minutes,)."""
@@ -371,26 +446,36 @@ class LambdaFunction:
 
     def _billed_job_s(self, demand: Demand) -> float:
         """Mean billed time of a rendering job; jobs start cold as often as at their mean rate."""
-        rate_per_s = float(demand.render_jobs.mean()) / SECONDS_PER_MINUTE
-        cold_ratio = cold_start_ratio(rate_per_s, self.rendering_duration_s) if rate_per_s > 0 else 0.0
-        return (
-            billed_ms(0.0, self.rendering_duration_s * 1000.0) + cold_ratio * billed_init_ms(self.init)
-        ) / 1000.0
+        duration_s = self.rendering_duration_s
+        most_per_s = self.concurrency_quota / duration_s
+        rate_per_s = min(most_per_s, float(demand.render_jobs.mean()) / SECONDS_PER_MINUTE)
+        cold_ratio = cold_start_ratio(rate_per_s, duration_s) if rate_per_s > 0 else 0.0
+        duration_ms = duration_s * 1000.0
+        init_ms = billed_init_ms(0.0, duration_ms, self.init)
+        return (billed_ms(0.0, duration_ms) + cold_ratio * init_ms) / 1000.0
 
     def _saturation_requests_per_s(self, demand: Demand) -> float:
         calls = float(demand.api_requests.sum())
         jobs_per_call = float(demand.render_jobs.sum()) / calls if calls > 0 else 0.0
         busy_s_per_call = self.duration_s + jobs_per_call * self.rendering_duration_s
-        return self.concurrency_quota * min(1.0 / busy_s_per_call, REQUESTS_PER_S_PER_CONCURRENCY)
+        limits = self.concurrency_limits
+        return min((limits.reserved or limits.account_quota) / busy_s_per_call, limits.requests_per_s)
 
     def _limits(self, demand: Demand, peak_rendering: float) -> tuple[Limit, ...]:
         fan_out = demand.fan_out
+        left_for_rendering = float(self.concurrency_quota - self.reserved_concurrency)
         body_mb = max(fan_out.api_request_bytes, fan_out.api_response_bytes) / BYTES_PER_MB
         return (
-            Limit("body between load balancer and function", body_mb, LARGEST_BODY_MB, "MB"),
+            body_limit(Way.LOAD_BALANCER, body_mb),
             Limit("time of an API call", self.duration_s, min(LONGEST_RUN_S, self.api.timeout_s), "s"),
             Limit("time of a rendering job", self.rendering_duration_s, LONGEST_RUN_S, "s"),
-            Limit("concurrency of rendering", peak_rendering, float(self.concurrency_quota), "environments"),
+            Limit(
+                "concurrency of rendering",
+                peak_rendering,
+                left_for_rendering,
+                "environments",
+                "account.lambda_concurrency",
+            ),
         )
 
     def _usage(
@@ -409,6 +494,66 @@ class LambdaFunction:
         meter = Meter(f"{name} {self.architecture}", SERVICE_NAME, SERVICE_CATEGORY, unit, query)
         return meter_usage(meter, resource_name, demand.calendar, daily_quantity, formula)
 
+    def _provisioned_formula(self, memory_gb: float) -> str:
+        if self.provisioned_scaling:
+            return f"environments asked for, minute by minute in steps of 5 minutes, x {memory_gb:g} GB"
+        return f"{self.provisioned_concurrency} environments x {memory_gb:g} GB x every second of the month"
+
+    def _snapshot_usage(self, demand: Demand, run: ConcurrencyRun) -> tuple[Usage, ...]:
+        """Snapshot kept all the time and restored at every start; nothing for Java.
+
+        Source: AWS Lambda pricing, SnapStart (2025-12); usage types as in public bills (2026).
+        """
+        if SNAP_START_RUNTIMES[self.api.lambda_runtime] == "free":
+            return ()
+        memory_gb = self.memory_mb / MB_PER_GB
+        kept_gb_s = np.full(demand.calendar.days, memory_gb * MINUTES_PER_DAY * SECONDS_PER_MINUTE)
+        restored_gb = demand.calendar.per_day(run.cold_starts) * memory_gb
+        return self._usage(
+            "Snapshot kept",
+            "Lambda-SnapStart-Cached-GB-S",
+            "GB-Seconds",
+            demand,
+            kept_gb_s,
+            f"one published version x {memory_gb:g} GB x every second of the month",
+        ) + self._usage(
+            "Snapshot restored",
+            "Lambda-SnapStart-Restored-GB",
+            "GB",
+            demand,
+            restored_gb,
+            f"cold starts x {memory_gb:g} GB",
+        )
+
+    def _check_snap_start(self) -> None:
+        guide = "(AWS Lambda Developer Guide, Lambda SnapStart, 2025-07)"
+        if self.api.lambda_runtime not in SNAP_START_RUNTIMES:
+            known = ", ".join(SNAP_START_RUNTIMES)
+            raise ValueError(f"SnapStart needs one of {known}, not {self.api.lambda_runtime} {guide}")
+        if self.most_provisioned:
+            raise ValueError(f"SnapStart and provisioned concurrency exclude each other {guide}")
+
+    def _settings_of_extras(self) -> dict[str, Setting]:
+        extras: dict[str, Setting] = {}
+        if scaling := self.provisioned_scaling:
+            extras |= {
+                "provisioned_minimum": scaling.minimum,
+                "provisioned_maximum": scaling.maximum,
+                "provisioned_target_ratio": scaling.target_ratio,
+            }
+        if self.snap_start:
+            extras["snap_start"] = True
+        return extras
+
+    def _terraform_of_extras(self) -> tuple[TerraformAttribute, ...]:
+        extras: tuple[TerraformAttribute, ...] = ()
+        if reserved := self.reserved_concurrency:
+            most = self.concurrency_quota - UNRESERVABLE_CONCURRENCY
+            extras += (between("reserved_concurrent_executions", reserved, -1, most),)
+        if self.snap_start:
+            extras += (flag("snap_start", True),)
+        return extras
+
     def _function_attributes(self, memory_mb: int, timeout_s: float) -> tuple[TerraformAttribute, ...]:
         runtime = self.api.lambda_runtime
         known = sorted({TERRAFORM_RUNTIMES.get(name, name) for name in INIT_TIMES[self.architecture]})
@@ -424,14 +569,6 @@ class LambdaFunction:
                 "must be a list of one of x86_64, arm64",
             ),
         )
-
-
-def provisioned_billed_s(enabled_s: float) -> int:
-    """Seconds billed for provisioned concurrency that was on for `enabled_s`: every step begun is paid.
-
-    Source: see `PROVISIONED_STEP_S`.
-    """
-    return math.ceil(enabled_s / PROVISIONED_STEP_S) * PROVISIONED_STEP_S
 
 
 def designs(scenario: Scenario, demand: Demand) -> tuple[LambdaFunction, ...]:

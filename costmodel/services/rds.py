@@ -14,20 +14,36 @@ from costmodel.capacity.instances import InstanceType, database_class
 from costmodel.capacity.relational import (
     PAGE_KB,
     PLANNED_PEAK_UTILISATION,
+    RDS_ALONE,
     RDS_SIZES,
+    RDS_STANDBY,
+    Bucket,
+    FailoverWindow,
+    GrownStorage,
+    IoPath,
     NodeLoad,
+    Outages,
+    StorageQueue,
     changed_gb_per_day,
-    check_families,
+    check_replicas,
     classes_for,
+    connection_calls_per_minute,
+    ebs_bucket,
+    family_rules,
+    gp2_bucket,
+    gp3_bucket,
+    grow_storage,
     latencies,
+    load_histogram,
     mean_per_call,
     miss_ratio,
     node_loads,
-    overload,
     per_minute,
     rds_connections,
     reads_dominate,
+    replica_lag_s,
     saturation_per_s,
+    serve,
     speed_of,
     together,
 )
@@ -37,6 +53,7 @@ from costmodel.demand.demand import Demand, read_only
 from costmodel.pricing.need import Distinction, PriceNeed
 from costmodel.pricing.offer import RESERVED
 from costmodel.pricing.price import ON_DEMAND, PriceQuery
+from costmodel.scenario.load import refuse
 from costmodel.scenario.model import Database, Scenario
 from costmodel.services._base import (
     Footprint,
@@ -48,19 +65,21 @@ from costmodel.services._base import (
     TerraformVariable,
     TierService,
     Usage,
+    also,
     between,
     flag,
     matching,
     meter_usage,
     one_of,
 )
-from costmodel.units import HOURS_PER_DAY, SECONDS_PER_MINUTE
+from costmodel.units import BITS_PER_BYTE, HOURS_PER_DAY, SECONDS_PER_MINUTE
 
 SERVICE_NAME = "Amazon Relational Database Service"
 SERVICE_CODE = "AmazonRDS"
 RESERVED_TERM = "Reserved 1yr No Upfront"
 
 Purchase = Literal["on_demand", "reserved_1yr_no_upfront"]
+StorageType = Literal["gp3", "gp2"]
 
 FREE_STORAGE_RATIO = 0.20
 """Free space in a new allocation; our choice, twice what starts storage autoscaling."""
@@ -69,15 +88,14 @@ SMALLEST_GB = 20.0
 LARGEST_GB = 65_536.0
 """Bounds of a gp3 volume. Source: Amazon RDS User Guide, "Amazon RDS DB instance storage" (2023-06)."""
 
-GROW_BELOW_FREE_RATIO = 0.10
-GROWTH_GB = 10.0
-GROWTH_RATIO = 0.10
-GROWTHS_PER_DAY = 4
-"""Storage autoscaling: below 10 % free it adds the larger of 10 GiB and 10 %, at most every six hours.
+LEAST_CEILING_RATIO = 1.1
+"""Where storage autoscaling may end, over what is allocated.
 
 Source: Amazon RDS User Guide, "Managing capacity automatically with storage autoscaling" (2023-06).
-Seven hours of forecast growth, the third rule, matters only above 10 % of growth in seven hours.
 """
+
+PRIMARY_IDENTIFIER = "database"
+"""What the primary instance is called in Terraform."""
 
 STRIPED_FROM_GB = 400.0
 BASE_IOPS = 3_000.0
@@ -87,7 +105,8 @@ IOPS_STEP = 1_000.0
 BASE_MIBPS = 125.0
 STRIPED_MIBPS = 500.0
 LARGEST_MIBPS = 4_000.0
-"""gp3 baseline below and from 400 GiB, and the most one can buy.
+IOPS_PER_MIBPS = 4
+"""gp3 baseline below and from 400 GiB, the most one can buy, and the IOPS that a MiB/s takes at least.
 
 Source: Amazon RDS User Guide, "Amazon RDS DB instance storage", gp3 table (2023-06).
 """
@@ -98,6 +117,18 @@ STANDBY_MEAN_RATIO = 1.06
 
 Source: ClickHouse/PostgresBench, RDS results (2026-07): 0 to 6 % less throughput, p99 about twice.
 """
+
+LARGEST_IOPS_PER_GB = 500.0
+"""IOPS that a gp3 volume takes at most for each GiB. Source: Amazon RDS User Guide, gp3 table (2023-06)."""
+
+GROWN_AT_MOST = 10.0
+"""Storage autoscaling stops at this many times the first allocation; our choice."""
+
+LEAST_BUSY_S = 1e-12
+"""Below this a call asks for nothing."""
+
+LONGEST_LAG_S = 60.0
+"""A read replica further behind is of no use to a shop; our choice, AWS sets no bound."""
 
 BORROWED_CREDIT_HOURS = 24.0
 """Hours of earning that a burstable class may borrow without a charge; RDS runs T classes in unlimited mode.
@@ -129,7 +160,7 @@ class RdsInstance:
     multi_az: bool
     read_replicas: int
     storage_gb: float
-    """gp3 allocated at the start; it grows by itself."""
+    """Allocated at the start; it grows by itself."""
     iops: float
     """Provisioned in all; 0 for what the storage includes."""
     throughput_mibps: float
@@ -138,6 +169,47 @@ class RdsInstance:
     work: Database
     timeout_s: float
     """How long an API call waits before it fails."""
+    storage_type: StorageType = "gp3"
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for an instance that AWS would not make."""
+        check_replicas(self.read_replicas, "read replicas of an RDS instance")
+        guide = "(Amazon RDS User Guide, Amazon RDS DB instance storage, 2023-06)"
+        if not SMALLEST_GB <= self.storage_gb <= LARGEST_GB:
+            raise ValueError(
+                f"storage_gb must be from {SMALLEST_GB:g} to {LARGEST_GB:g} {guide}, not {self.storage_gb:g}"
+            )
+        bought = self.iops > 0 or self.throughput_mibps > 0
+        if bought and (self.storage_type == "gp2" or self.storage_gb < STRIPED_FROM_GB):
+            raise ValueError(
+                f"IOPS and throughput are sold with gp3 of {STRIPED_FROM_GB:g} GB and more {guide},"
+                f" not with {self.storage_type} of {self.storage_gb:g} GB"
+            )
+        most_iops = min(LARGEST_IOPS, LARGEST_IOPS_PER_GB * self.storage_gb)
+        if self.iops and not STRIPED_IOPS <= self.iops <= most_iops:
+            raise ValueError(
+                f"iops must be 0 or from {STRIPED_IOPS:g} to {most_iops:g} {guide}, not {self.iops:g}"
+            )
+        most_mibps = min(LARGEST_MIBPS, max(self.iops, STRIPED_IOPS) / IOPS_PER_MIBPS)
+        if self.throughput_mibps and not STRIPED_MIBPS <= self.throughput_mibps <= most_mibps:
+            raise ValueError(
+                f"throughput_mibps must be 0 or from {STRIPED_MIBPS:g} to {most_mibps:g} {guide},"
+                f" not {self.throughput_mibps:g}"
+            )
+        reached = float(self._way_to_storage(1).burst_per_s[0])
+        if self.iops > max(reached, STRIPED_IOPS):
+            raise ValueError(
+                f"{self.instance_class} passes at most {reached:g} I/O per second (Amazon EC2 User Guide, Amazon"
+                f" EBS-optimized instances, 2023-06), so {self.iops:g} IOPS cannot be used"
+            )
+
+    def _way_to_storage(self, days: int) -> Bucket:
+        return ebs_bucket(self.instance, days, PAGE_KB[self.work.engine])
+
+    @property
+    def failover(self) -> FailoverWindow:
+        """How long there is no writer when the instance or its zone is lost."""
+        return RDS_STANDBY if self.multi_az else RDS_ALONE
 
     @property
     def instance(self) -> InstanceType:
@@ -195,83 +267,116 @@ class RdsInstance:
             "multi_az": self.multi_az,
             "read_replicas": self.read_replicas,
             "storage_gb": self.storage_gb,
-            "storage_type": "gp3",
+            "storage_type": self.storage_type,
             "iops": self.iops,
             "throughput_mibps": self.throughput_mibps,
             "backup_retention_days": self.work.backup_retention_days,
             "purchase": self.purchase,
         }
 
-    def simulate(self, demand: Demand) -> Capacity:
-        """CPU, I/O and throughput of primary and replicas; the tightest of them sets the pace.
+    def simulate(self, demand: Demand, gone: Outages | None = None) -> Capacity:
+        """CPU, connections, I/O and throughput of primary and replicas; the tightest of them sets the pace.
 
-        I/O is counted against what storage includes or buys and against the class's EBS baseline: the
-        half hour of EBS burst a day is left as a reserve.
+        Storage passes what it includes or buys, and the instance its EBS baseline, or its burst while the
+        half hour a day lasts. The database stands still while its storage is full, and in `gone`.
         """
         instance, work = self.instance, self.work
         rate_per_s = demand.api_requests / SECONDS_PER_MINUTE
-        writer, reader = node_loads(demand.fan_out, work, self.read_replicas, readers_repeat_writes=True)
+        writer, reader = loads = self._loads(demand)
         speed = speed_of(instance, work.engine)
         writer_cpu = writer.cpu_ms(work) / 1000.0 / (instance.vcpu * speed)
         reader_cpu = reader.cpu_ms(work) / 1000.0 / (instance.vcpu * speed) if reader else 0.0
+        connections = rds_connections(work.engine, instance.memory_gib)
+        held = SECONDS_PER_MINUTE / connection_calls_per_minute(connections, loads, work, speed)
+        busy_per_call = max(writer_cpu, reader_cpu, held, LEAST_BUSY_S)
 
-        allocated_gb = self.allocated_gb(demand)
+        storage = self.storage(demand)
         missed = miss_ratio(demand.database_stored_gb, instance.memory_gib, work)
         ios = writer.ios(work, missed)
         if reader:
             ios = np.maximum(ios, reader.ios(work, missed))
-        busy_per_call = np.maximum(max(writer_cpu, reader_cpu), ios / self._ios_per_s(allocated_gb))
-        utilisation = per_minute(busy_per_call) * rate_per_s
-        overflow = overload(utilisation, self.timeout_s)
+        io = self._io_path(ios, storage.allocated_gb)
+        calls_per_minute = np.full(demand.minutes, SECONDS_PER_MINUTE / busy_per_call)
+        served = serve(demand.api_requests, calls_per_minute, self.timeout_s, io, gone)
+        lost_ratio = served.lost_ratio
+        if storage.full_ratio.any():
+            lost_ratio = np.maximum(lost_ratio, per_minute(storage.full_ratio))
 
-        servers = np.full(demand.minutes, float(instance.vcpu))
-        missed_ratio = mean_per_call(missed, demand)
+        late = bool(served.delay_ms.any())
+        histogram = load_histogram(demand)
+        rates = rate_per_s if late else histogram.rate_per_s
+        pace = io.steady_ios_per_s if late else io.burst_ios_per_s
         at_primary, at_replica = latencies(
-            demand.api_requests,
-            servers,
-            (writer, reader),
-            (writer_cpu * rate_per_s, reader_cpu * rate_per_s),
+            demand.api_requests if late else histogram.requests,
+            np.full(demand.minutes, float(instance.vcpu)) if late else float(instance.vcpu),
+            loads,
+            (writer_cpu * rates, reader_cpu * rates),
             work,
             speed=speed,
-            missed_ratio=missed_ratio,
+            missed_ratio=mean_per_call(missed, demand),
             readers=self.read_replicas,
-            backlog_delay_ms=overflow.delay_ms,
+            backlog_delay_ms=served.delay_ms if late else None,
+            storage=StorageQueue(float(pace.min()), rates),
         )
         if self.multi_az:
             at_primary = behind_standby(at_primary, writer, work)
         return Capacity(
             servers=read_only(np.full(demand.minutes, 1.0 + self.read_replicas)),
-            utilisation=read_only(np.minimum(utilisation, 1.0)),
+            utilisation=served.utilisation,
             requests=demand.api_requests,
-            failed_requests=read_only(demand.api_requests * overflow.lost_ratio),
+            failed_requests=read_only(demand.api_requests * lost_ratio),
             latency=together(at_primary, at_replica),
-            saturation_requests_per_s=saturation_per_s(busy_per_call),
-            limits=self._limits(rate_per_s * max(writer_cpu, reader_cpu), allocated_gb),
-            max_connections=rds_connections(work.engine, instance.memory_gib),
+            saturation_requests_per_s=saturation_per_s(
+                np.maximum(max(writer_cpu, reader_cpu, held), ios / io.steady_ios_per_s)
+            ),
+            limits=self._limits(demand, rate_per_s * max(writer_cpu, reader_cpu)),
+            max_connections=connections,
         )
 
+    def _loads(self, demand: Demand) -> tuple[NodeLoad, NodeLoad | None]:
+        return node_loads(demand.fan_out, self.work, self.read_replicas, readers_repeat_writes=True)
+
+    def storage(self, demand: Demand) -> GrownStorage:
+        """What storage autoscaling makes of the allocation, per copy of the data."""
+        return grow_storage(demand.database_stored_gb, self.storage_gb, self.largest_storage_gb)
+
     def allocated_gb(self, demand: Demand) -> FloatArray:
-        """gp3 allocated on each day, shape (days,), per copy of the data."""
-        allocated = self.storage_gb
-        by_day = np.empty(demand.days)
-        for day, stored_gb in enumerate(demand.database_stored_gb):
-            for _ in range(GROWTHS_PER_DAY):
-                if allocated - stored_gb >= GROW_BELOW_FREE_RATIO * allocated:
-                    break
-                allocated += math.ceil(max(GROWTH_GB, GROWTH_RATIO * allocated))
-            by_day[day] = allocated
-        return by_day
+        """Allocated on each day, shape (days,), per copy of the data: what the day ends with."""
+        return self.storage(demand).allocated_gb
 
-    def _ios_per_s(self, allocated_gb: FloatArray) -> FloatArray:
-        striped = allocated_gb >= STRIPED_FROM_GB
-        iops = np.maximum(np.where(striped, STRIPED_IOPS, BASE_IOPS), self.iops)
-        mibps = np.maximum(np.where(striped, STRIPED_MIBPS, BASE_MIBPS), self.throughput_mibps)
-        mibps = np.minimum(mibps, self.instance.ebs_baseline_mbps / 8.0)
-        by_bytes = mibps * 1024.0 / PAGE_KB[self.work.engine]
-        return np.minimum(np.minimum(iops, self.instance.ebs_baseline_iops), by_bytes)
+    @property
+    def largest_storage_gb(self) -> float:
+        """Where storage autoscaling stops."""
+        return min(LARGEST_GB, GROWN_AT_MOST * self.storage_gb)
 
-    def _limits(self, cpu_utilisation: FloatArray, allocated_gb: FloatArray) -> tuple[Limit, ...]:
-        limits = [Limit("database storage", float(allocated_gb.max()), LARGEST_GB, "GB")]
+    def lag_s(self, demand: Demand) -> FloatArray:
+        """How far each read replica is behind, shape (minutes,). It answers reads first, and repeats writes with
+        the CPU that leaves.
+        """
+        _, reader = self._loads(demand)
+        if reader is None:
+            return read_only(np.zeros(demand.minutes))
+        cpu_ms = self.instance.vcpu * speed_of(self.instance, self.work.engine) * SECONDS_PER_MINUTE * 1000.0
+        reading = NodeLoad(reader.reads, 0.0).cpu_ms(self.work) * demand.api_requests
+        writing = NodeLoad(0.0, reader.writes).cpu_ms(self.work) * demand.api_requests
+        return replica_lag_s(writing, np.maximum(0.0, cpu_ms - reading))
+
+    def _io_path(self, ios_per_call: FloatArray, allocated_gb: FloatArray) -> IoPath:
+        page_kb = PAGE_KB[self.work.engine]
+        if self.storage_type == "gp2":
+            volume = gp2_bucket(allocated_gb, page_kb)
+        else:
+            striped = allocated_gb >= STRIPED_FROM_GB
+            iops = np.maximum(np.where(striped, STRIPED_IOPS, BASE_IOPS), self.iops)
+            mibps = np.maximum(np.where(striped, STRIPED_MIBPS, BASE_MIBPS), self.throughput_mibps)
+            volume = gp3_bucket(iops, mibps, page_kb)
+        return IoPath(ios_per_call, (volume, self._way_to_storage(allocated_gb.size)))
+
+    def _limits(self, demand: Demand, cpu_utilisation: FloatArray) -> tuple[Limit, ...]:
+        most_stored_gb = float(demand.database_stored_gb.max())
+        limits = [Limit("database storage", most_stored_gb, self.largest_storage_gb, "GB")]
+        if self.read_replicas:
+            limits.append(Limit("read replica lag", float(self.lag_s(demand).max()), LONGEST_LAG_S, "s"))
         earned = self.instance.cpu_credits_per_hour
         if earned is not None:
             balance = lowest_cpu_credit_balance(self.instance, np.minimum(cpu_utilisation, 1.0))
@@ -282,8 +387,9 @@ class RdsInstance:
 
     def usage(self, demand: Demand, capacity: Capacity) -> tuple[Usage, ...]:
         """Instance hours, storage, bought I/O and backups of the primary, and the same of replicas."""
+        kind = self.storage_type.upper()
         primary_form, storage_form = (
-            ("Multi-AZUsage", "Multi-AZ-GP3") if self.multi_az else ("InstanceUsage", "GP3")
+            ("Multi-AZUsage", f"Multi-AZ-{kind}") if self.multi_az else ("InstanceUsage", kind)
         )
         usages = [
             *self._instance_hours(demand, primary_form, self.resource_name, 1),
@@ -292,7 +398,7 @@ class RdsInstance:
         if self.read_replicas:
             name = f"{self.resource_name}-replica"
             usages += self._instance_hours(demand, "InstanceUsage", name, self.read_replicas)
-            usages += self._storage(demand, "GP3", name, self.read_replicas)
+            usages += self._storage(demand, kind, name, self.read_replicas)
         return (*usages, *self._backups(demand))
 
     def _instance_hours(self, demand: Demand, form: str, resource_name: str, count: int) -> tuple[Usage, ...]:
@@ -380,10 +486,14 @@ class RdsInstance:
                 f"rds_replica_{number}",
                 f"Read replica {number}: inputs of terraform-aws-modules/rds.",
                 (
-                    identifier("identifier", f"database-replica-{number}"),
-                    identifier("replicate_source_db", "database"),
+                    _replica_identifier(number),
+                    also(
+                        identifier("replicate_source_db", PRIMARY_IDENTIFIER),
+                        "{value} == var.rds.identifier",
+                        "be rds.identifier",
+                    ),
                     self._class_attribute(),
-                    one_of("storage_type", "gp3", ("gp3",)),
+                    one_of("storage_type", self.storage_type, ("gp3", "gp2")),
                     flag("multi_az", False),
                     flag("publicly_accessible", False),
                     flag("deletion_protection", True),
@@ -395,19 +505,24 @@ class RdsInstance:
 
     def _primary_variable(self) -> TerraformVariable:
         attributes = [
-            identifier("identifier", "database"),
+            identifier("identifier", PRIMARY_IDENTIFIER),
             one_of("engine", _TERRAFORM_ENGINES[self.work.engine], tuple(_TERRAFORM_ENGINES.values())),
             self._class_attribute(),
             between("allocated_storage", self.storage_gb, SMALLEST_GB, LARGEST_GB),
-            between("max_allocated_storage", min(LARGEST_GB, 10 * self.storage_gb), SMALLEST_GB, LARGEST_GB),
-            one_of("storage_type", "gp3", ("gp3",)),
+            self._storage_ceiling(),
+            one_of("storage_type", self.storage_type, ("gp3", "gp2")),
         ]
         if self.iops:
-            attributes.append(between("iops", self.iops, STRIPED_IOPS, LARGEST_IOPS))
+            attributes.append(_striped(between("iops", self.iops, STRIPED_IOPS, LARGEST_IOPS)))
         if self.throughput_mibps:
-            attributes.append(
-                between("storage_throughput", self.throughput_mibps, STRIPED_MIBPS, LARGEST_MIBPS)
+            throughput = between(
+                "storage_throughput",
+                math.floor(self.throughput_mibps),
+                STRIPED_MIBPS,
+                LARGEST_MIBPS,
+                at_most=f"var.rds.iops / {IOPS_PER_MIBPS}" if self.iops else "",
             )
+            attributes.append(_striped(throughput))
         attributes += [
             flag("multi_az", self.multi_az),
             between("backup_retention_period", self.work.backup_retention_days, 1, 35),
@@ -417,6 +532,20 @@ class RdsInstance:
         ]
         return TerraformVariable(
             "rds", "Database instance: inputs of terraform-aws-modules/rds.", tuple(attributes)
+        )
+
+    def _storage_ceiling(self) -> TerraformAttribute:
+        """Where storage autoscaling ends; off when the allocation leaves no room for a first step."""
+        ceiling_gb = self.largest_storage_gb
+        allocated = "var.rds.allocated_storage"
+        return TerraformAttribute(
+            "max_allocated_storage",
+            "number",
+            int(ceiling_gb) if ceiling_gb >= LEAST_CEILING_RATIO * self.storage_gb else 0,
+            f"{{value}} == 0 || ({{value}} >= {LEAST_CEILING_RATIO:g} * {allocated} && "
+            f"{{value}} <= {LARGEST_GB:.0f} && floor({{value}}) == {{value}})",
+            f"must be a whole number at least 10 % above rds.allocated_storage and at most {LARGEST_GB:.0f}, "
+            "or 0 for no storage autoscaling",
         )
 
     def _class_attribute(self) -> TerraformAttribute:
@@ -429,12 +558,36 @@ class RdsInstance:
 
 
 def identifier(name: str, value: str) -> TerraformAttribute:
-    """An RDS identifier: letters, digits and hyphens, starting with a letter."""
-    return matching(
-        name,
-        value,
-        "^[a-z][a-z0-9-]{0,62}$",
-        "must be lower-case letters, digits and hyphens, a letter first",
+    """An RDS identifier. Source: Amazon RDS API Reference, CreateDBInstance (2023-06)."""
+    return also(
+        matching(
+            name,
+            value,
+            "^[a-z](-?[a-z0-9])*$",
+            "must be lower-case letters, digits and single hyphens, a letter first and no hyphen last",
+        ),
+        "length({value}) <= 63",
+        "have at most 63 characters",
+    )
+
+
+def _replica_identifier(number: int) -> TerraformAttribute:
+    """Names another instance than the primary and the replicas before it."""
+    others = ["rds", *(f"rds_replica_{before}" for before in range(1, number))]
+    taken = ", ".join(f"var.{other}.identifier" for other in others)
+    return also(
+        identifier("identifier", f"{PRIMARY_IDENTIFIER}-replica-{number}"),
+        f"contains([{taken}], {{value}}) == false",
+        f"differ from {taken.replace('var.', '')}",
+    )
+
+
+def _striped(attribute: TerraformAttribute) -> TerraformAttribute:
+    """Bought IOPS and throughput: only striped volumes take them. Source: see `STRIPED_FROM_GB`."""
+    return also(
+        attribute,
+        f"var.rds.allocated_storage >= {STRIPED_FROM_GB:.0f}",
+        f"go with rds.allocated_storage of {STRIPED_FROM_GB:.0f} or more",
     )
 
 
@@ -459,7 +612,7 @@ def designs(scenario: Scenario, demand: Demand) -> tuple[RdsInstance, ...]:
 
     Raises ScenarioError for a database family that AWS does not offer.
     """
-    check_families(scenario)
+    refuse(family_rules(scenario), scenario.name)
     constraints, work = scenario.constraints, scenario.database
     if "rds" not in constraints.database:
         return ()
@@ -512,7 +665,10 @@ def _sized(
         iops = max(iops, STRIPED_IOPS)
     if needed_mibps > STRIPED_MIBPS:
         throughput_mibps = min(
-            float(math.ceil(needed_mibps)), LARGEST_MIBPS, instance.ebs_baseline_mbps / 8.0
+            float(math.ceil(needed_mibps)),
+            LARGEST_MIBPS,
+            instance.ebs_baseline_mbps / BITS_PER_BYTE,
+            max(iops, STRIPED_IOPS) / IOPS_PER_MIBPS,
         )
         throughput_mibps = max(throughput_mibps, STRIPED_MIBPS)
     return RdsInstance(
@@ -520,7 +676,7 @@ def _sized(
         instance_class=instance.name,
         multi_az=multi_az,
         read_replicas=read_replicas,
-        storage_gb=storage_gb,
+        storage_gb=min(storage_gb, LARGEST_GB),
         iops=iops,
         throughput_mibps=throughput_mibps,
         purchase=purchase,

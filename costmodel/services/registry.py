@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from costmodel.capacity import relational
 from costmodel.pricing.need import PriceNeed
+from costmodel.scenario.model import Rule, Scenario
 from costmodel.services import (
     aurora,
     cloudfront,
@@ -43,3 +45,8 @@ PRICE_NEEDS: tuple[PriceNeed, ...] = tuple(
     dict.fromkeys(need for service in SERVICES for need in service.prices)
 )
 """Everything any service is billed on: what to ask AWS's price list for."""
+
+
+def family_rules(scenario: Scenario) -> list[Rule]:
+    """What is wrong with the instance families a scenario allows, for EC2 and for databases."""
+    return [*ec2.family_rules(scenario), *relational.family_rules(scenario)]

@@ -25,6 +25,7 @@ from costmodel.services._base import (
     between,
     flag,
     meter_usage,
+    one_of,
 )
 
 SERVICE_NAME = "Amazon Route 53"
@@ -40,7 +41,8 @@ the rule; the ratio is an engineering guess.
 HEALTH_CHECKS = 2
 """One for the distribution, one for the API behind it."""
 CHECK_INTERVAL_S = 30
-"""Seconds between checks; the default.
+CHECK_INTERVALS_S = (10, 30)
+"""Seconds between checks: the default, and what AWS offers.
 
 Source: Amazon Route 53 Developer Guide, "Values that you specify when you create or update health
 checks" (2023-06).
@@ -145,7 +147,7 @@ class HostedZone:
                     flag("create_zone", True),
                     flag("alias_to_cloudfront", True),
                     between("health_checks", self.health_checks, 0, 200),
-                    between("health_check_interval_s", CHECK_INTERVAL_S, 10, 30),
+                    one_of("health_check_interval_s", CHECK_INTERVAL_S, CHECK_INTERVALS_S),
                     between("health_check_failure_threshold", FAILURE_THRESHOLD, 1, 10),
                 ),
             ),

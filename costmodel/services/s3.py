@@ -28,6 +28,7 @@ from costmodel.services._base import (
     Setting,
     TerraformVariable,
     Usage,
+    also,
     between,
     flag,
     meter_usage,
@@ -207,8 +208,18 @@ class AssetBucket:
                     flag("bucket_key_enabled", True),
                     between("noncurrent_version_expiration_days", NONCURRENT_DAYS, 1, 3650),
                     between("abort_incomplete_multipart_upload_days", ABORT_MULTIPART_DAYS, 1, 365),
-                    flag("replication", self.second_region_id is not None),
-                    one_of("replica_region", self.second_region_id or "none", ("none", *USAGE_TYPE_CODES)),
+                    also(
+                        flag("replication", self.second_region_id is not None),
+                        '{value} == (var.s3_bucket.replica_region != "none")',
+                        "be true when s3_bucket.replica_region names a region, false when it is none",
+                    ),
+                    also(
+                        one_of(
+                            "replica_region", self.second_region_id or "none", ("none", *USAGE_TYPE_CODES)
+                        ),
+                        "{value} != var.region",
+                        "differ from region",
+                    ),
                 ),
             ),
         )

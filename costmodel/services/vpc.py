@@ -166,8 +166,10 @@ class Network:
                         "azs",
                         "list(string)",
                         tuple(f"{self.region_id}{letter}" for letter in letters),
-                        "length({value}) >= 2 && length({value}) <= 3",
-                        "must name two or three Availability Zones",
+                        "length({value}) >= 2 && length({value}) <= 3"
+                        " && length(distinct({value})) == length({value})"
+                        ' && alltrue([for zone in {value} : can(regex(format("^%s[a-z]$", var.region), zone))])',
+                        "must name two or three different Availability Zones of region",
                     ),
                     flag("enable_nat_gateway", self.nat_gateways > 0),
                     flag("single_nat_gateway", False),

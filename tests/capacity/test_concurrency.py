@@ -6,15 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from costmodel.capacity import concurrency
-from costmodel.capacity.concurrency import (
-    InitTime,
-    billed_init_ms,
-    billed_ms,
-    busiest_moment,
-    cold_start_latency,
-    cold_start_ratio,
-    run_concurrency,
-)
+from costmodel.capacity.concurrency import ConcurrencyLimits, busiest_moment, run_concurrency
+from costmodel.capacity.loss import compiled_loss, loss
 from costmodel.capacity.queueing import erlang_b
 
 UNLIMITED = 1e9
@@ -23,35 +16,6 @@ UNLIMITED = 1e9
 def run(requests_per_s, duration_s=1.0, limit=UNLIMITED, **options):
     requests = np.asarray(requests_per_s, dtype=float) * 60
     return run_concurrency(requests, duration_s, np.full(requests.size, float(limit)), **options)
-
-
-@pytest.mark.parametrize(
-    ("rate_per_s", "duration_s", "idle_s", "expected"),
-    [
-        (0.001, 0.2, 600, "0.5489"),
-        (0.01, 0.2, 600, "0.00445"),
-        (0.1, 0.2, 600, "0.00624"),
-        (1, 0.2, 600, "0.00062"),
-        (1, 0.2, 300, "0.00096"),
-        (10, 0.2, 600, "0.00010"),
-        (5, 1.0, 300, "0.00062"),
-        (100, 0.1, 600, "0.000017"),
-    ],
-)
-def test_cold_start_formula_matches_its_published_table(rate_per_s, duration_s, idle_s, expected):
-    decimals = len(expected.partition(".")[2])
-    assert f"{cold_start_ratio(rate_per_s, duration_s, idle_s=idle_s):.{decimals}f}" == expected
-
-
-def test_rare_requests_are_cold_when_nobody_came_within_the_idle_time():
-    assert cold_start_ratio(0.001, 1e-6, idle_s=600) == pytest.approx(math.exp(-0.6), rel=1e-6)
-
-
-def test_provisioned_environments_never_start():
-    assert cold_start_ratio(0.001, 0.2, provisioned=5) < 1e-12
-    falling = [cold_start_ratio(10, 0.2, provisioned=ready) for ready in (0, 9, 11, 20)]
-    assert falling == sorted(falling, reverse=True)
-    assert len(set(falling)) == 4
 
 
 class TestColdStarts:
@@ -83,6 +47,19 @@ class TestThrottling:
         assert result.throttled_requests[7] == pytest.approx(6500 * 60 * 18_000 / 39_000)
         assert result.throttled_requests[8] == 0
 
+    def test_growth_is_also_ten_thousand_requests_a_second_every_ten_seconds(self):
+        """65 000/s of 10 ms need 650 environments, but 55 000, 45 000, ... 5 000 a second are too fast:
+        180 000 of 390 000. Behind them come 5 000/s more, on top of the 60 000 reached."""
+        result = run([0] * 7 + [65_000, 65_000], duration_s=0.01)
+        assert result.throttled_requests[7] == pytest.approx(65_000 * 60 * 180_000 / 390_000)
+        assert result.throttled_requests[8] == 0
+
+    def test_ready_environments_need_no_growth(self):
+        """6 000 of 6 500 are provisioned: 500 more are there within the first slice."""
+        cold = run([0] * 7 + [6500], provisioned=6000)
+        assert cold.throttled_requests[7] == 0
+        assert cold.environments[7] == pytest.approx(6500 + 3 * math.sqrt(6500))
+
     @pytest.mark.parametrize("erlangs", [900.0, 1000.0, 2000.0])
     def test_at_the_limit_the_loss_is_erlang_b(self, erlangs):
         result = run([erlangs], limit=1000)
@@ -99,49 +76,66 @@ class TestThrottling:
         assert not run([500, 600], limit=1000, requests_per_s_limit=10_000).throttled_requests.any()
 
 
-def test_provisioned_share_is_the_mean_of_the_lowest_levels():
-    """One busy on average, one provisioned: E[(N - 1)+] = 1 - 1 + exp(-1) runs beside it."""
-    assert run([1], provisioned=1).provisioned_ratio[0] == pytest.approx(1 - math.exp(-1), rel=1e-9)
-    assert not run([1]).provisioned_ratio.any()
-    assert run([100], provisioned=50).provisioned_ratio[0] == pytest.approx(0.5, abs=1e-6)
+def test_calls_spill_over_when_every_provisioned_environment_is_busy():
+    """Erlang B: one busy on average and one provisioned refuse half; 5 and 5, 28.49 %."""
+    assert run([1], provisioned=1).provisioned_ratio[0] == pytest.approx(0.5, rel=1e-12)
+    assert run([5], provisioned=5).provisioned_ratio[0] == pytest.approx(1 - 0.284867, abs=1e-6)
     assert run([100], provisioned=300).provisioned_ratio[0] == pytest.approx(1.0)
+    assert not run([1]).provisioned_ratio.any()
 
 
 @given(limit=st.integers(1, 400), erlangs=st.floats(0.01, 800))
 @settings(max_examples=100, deadline=None)
 def test_loss_equals_the_full_erlang_b_recursion(limit, erlangs):
-    assert concurrency._loss(erlangs, float(limit)) == pytest.approx(
-        erlang_b(limit, erlangs), rel=2e-3, abs=1e-12
-    )
+    assert loss(erlangs, float(limit)) == pytest.approx(erlang_b(limit, erlangs), rel=1e-12, abs=1e-15)
 
 
 rates = st.lists(st.floats(0, 20_000), min_size=1, max_size=40)
+durations = st.sampled_from([0.02, 0.5, 3.0])
 
 
 @given(
-    rates_per_s=rates, duration_s=st.sampled_from([0.02, 0.5, 3.0]), provisioned=st.sampled_from([0, 7, 500])
+    rates_per_s=rates,
+    duration_s=durations,
+    provisioned=st.sampled_from([0.0, 7.0, 500.0]),
+    limit=st.sampled_from([1.0, 10.5, 1_000.0, 50_000.0]),
 )
 @settings(max_examples=60, deadline=None)
-def test_compiled_kernels_equal_plain_python(rates_per_s, duration_s, provisioned):
-    erlangs = np.array(rates_per_s) * duration_s
-    arguments = (erlangs, busiest_moment(erlangs), np.full(erlangs.size, 1_000.0), float(provisioned), 6)
+def test_compiled_minutes_equal_plain_python_bit_for_bit(rates_per_s, duration_s, provisioned, limit):
+    rate = np.array(rates_per_s)
+    erlangs = rate * duration_s
+    ready = np.where(np.arange(rate.size) % 3, provisioned, 0.0)
+    arguments = (erlangs, busiest_moment(erlangs), rate, np.full(rate.size, limit), ready, 6)
     for fast, plain in zip(
         concurrency._compiled_minutes(*arguments), concurrency._minutes(*arguments), strict=True
     ):
-        np.testing.assert_allclose(fast, plain, rtol=1e-12)
-    rate = max(rates_per_s[0], 1e-3)
-    fast = concurrency._compiled_levels(rate, duration_s, 360.0, provisioned)
-    plain = concurrency._levels(rate, duration_s, 360.0, provisioned)
-    assert fast == pytest.approx(plain, rel=1e-9, abs=1e-9)
+        np.testing.assert_array_equal(fast, plain)
+    for load in erlangs:
+        assert compiled_loss(load, limit) == loss(load, limit)
 
 
-@given(
-    rates_per_s=rates, duration_s=st.sampled_from([0.02, 0.5, 3.0]), provisioned=st.sampled_from([0, 7, 500])
-)
+@given(rates_per_s=rates, duration_s=durations, provisioned=st.sampled_from([0, 7, 500]))
 @settings(max_examples=60, deadline=None)
 def test_every_minute_is_sane(rates_per_s, duration_s, provisioned):
     result = run(rates_per_s, duration_s, 1_000, provisioned=provisioned, requests_per_s_limit=10_000)
-    requests = np.array(rates_per_s) * 60
+    check_sane(result, np.array(rates_per_s) * 60, 1_000)
+
+
+@given(
+    rates_per_s=st.lists(st.floats(0, 1e290), min_size=1, max_size=5),
+    duration_s=st.floats(1e-6, 1e6),
+    limit=st.floats(1, 1e5),
+    provisioned=st.floats(0, 1e5),
+)
+@settings(max_examples=60, deadline=None)
+def test_nothing_undefined_or_infinite_leaves_however_large_the_load(
+    rates_per_s, duration_s, limit, provisioned
+):
+    result = run(rates_per_s, duration_s, limit, provisioned=provisioned, requests_per_s_limit=10 * limit)
+    check_sane(result, np.array(rates_per_s) * 60, limit)
+
+
+def check_sane(result, requests, limit):
     columns = (
         result.environments,
         result.cold_starts,
@@ -152,47 +146,60 @@ def test_every_minute_is_sane(rates_per_s, duration_s, provisioned):
     assert np.stack(columns).min() >= 0
     assert np.all(result.throttled_requests <= requests)
     assert np.all(result.cold_starts <= requests - result.throttled_requests + 1e-9)
-    assert result.environments.max() <= 1_000
+    assert result.environments.max() <= limit * (1 + 1e-12)
     assert result.provisioned_ratio.max() <= 1
 
 
-class TestLatency:
-    INIT = InitTime(146.0, 187.0)
-
-    def test_lognormal_parameters_follow_from_two_percentiles(self):
-        assert self.INIT.sigma == pytest.approx(math.log(187 / 146) / 1.644854, rel=1e-6)
-        assert self.INIT.mean_ms == pytest.approx(146 * math.exp(0.1504796**2 / 2), rel=1e-5)
-        assert self.INIT.scaled(2.5) == InitTime(365.0, 467.5)
-
-    def test_warm_requests_are_exponential_behind_the_fixed_part(self):
-        latency = cold_start_latency(5.0, 12.0, 0.0, self.INIT)
-        assert latency.mean_ms == pytest.approx(17.0)
-        assert latency.p50_ms == pytest.approx(5 + 12 * math.log(2))
-        assert latency.p95_ms == pytest.approx(5 + 12 * math.log(20))
-        assert latency.p99_ms == pytest.approx(5 + 12 * math.log(100))
-
-    @pytest.mark.parametrize("cold_ratio", [0.02, 0.4, 1.0])
-    def test_mixture_agrees_with_sampling(self, cold_ratio):
-        random = np.random.default_rng(7)
-        size = 400_000
-        init_ms = 146 * np.exp(random.normal(0, self.INIT.sigma, size))
-        sample = 5 + random.exponential(12, size) + np.where(random.random(size) < cold_ratio, init_ms, 0)
-        latency = cold_start_latency(5.0, 12.0, cold_ratio, self.INIT)
-        assert latency.mean_ms == pytest.approx(sample.mean(), rel=0.01)
-        for share, value in ((0.5, latency.p50_ms), (0.95, latency.p95_ms), (0.99, latency.p99_ms)):
-            assert value == pytest.approx(np.quantile(sample, share), rel=0.02)
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"requests": [-1.0]}, "requests must be finite"),
+        ({"requests": [math.nan]}, "requests must be finite"),
+        ({"requests": [math.inf]}, "requests must be finite"),
+        ({"requests": [1e308], "duration_s": 1e300}, "requests must be finite"),
+        ({"duration_s": 0.0}, "duration above 0 s"),
+        ({"duration_s": math.nan}, "duration above 0 s"),
+        ({"limit": [0.5]}, "limit must be from 1"),
+        ({"limit": [math.nan]}, "limit must be from 1"),
+        ({"limit": [1.0, 1.0]}, "limit must be from 1"),
+        ({"provisioned": -1.0}, "provisioned must be from 0"),
+        ({"provisioned": math.nan}, "provisioned must be from 0"),
+        ({"requests_per_s_limit": 0.0}, "requests_per_s_limit must be above 0"),
+    ],
+)
+def test_input_that_cannot_be_is_refused(changes, words):
+    arguments = {"requests": [1.0], "duration_s": 1.0, "limit": [10.0]} | changes
+    arguments["requests"] = np.array(arguments["requests"])
+    arguments["limit"] = np.array(arguments["limit"])
+    with pytest.raises(ValueError, match=words), np.errstate(over="ignore"):
+        run_concurrency(**arguments)
 
 
-class TestBilledTime:
-    @given(fixed_ms=st.floats(0, 50), cpu_ms=st.floats(0.01, 200))
-    @settings(max_examples=50, deadline=None)
-    def test_is_the_sum_of_the_chances_to_last_longer(self, fixed_ms, cpu_ms):
-        longer = [
-            math.exp(-max(0.0, whole - fixed_ms) / cpu_ms) for whole in range(int(fixed_ms + 40 * cpu_ms) + 2)
-        ]
-        assert billed_ms(fixed_ms, cpu_ms) == pytest.approx(sum(longer), rel=1e-9)
+class TestLimits:
+    def test_a_function_without_a_reservation_shares_the_account(self):
+        limits = ConcurrencyLimits(1_000)
+        assert limits.requests_per_s == 10_000
+        assert limits.environments(np.array([0.0, 300.0, 2_000.0])).tolist() == [1_000, 700, 1]
 
-    def test_every_request_is_rounded_up(self):
-        assert billed_ms(9.3, 1e-6) == 10.0
-        assert billed_ms(0.0, 1000.0) == pytest.approx(1000.5, abs=1e-3)
-        assert billed_init_ms(InitTime(100.0, 100.0)) == 100.5
+    def test_a_reservation_is_cap_and_guarantee(self):
+        limits = ConcurrencyLimits(1_000, reserved=40)
+        assert limits.requests_per_s == 400
+        assert limits.environments(np.array([0.0, 990.0])).tolist() == [40, 40]
+
+    @pytest.mark.parametrize(("quota", "reserved"), [(1_000, 901), (100, 1), (1_000, -1)])
+    def test_a_hundred_stay_unreserved(self, quota, reserved):
+        with pytest.raises(ValueError, match=r"stay unreserved .*Lambda Developer Guide"):
+            ConcurrencyLimits(quota, reserved)
+        assert ConcurrencyLimits(1_000, 900).reserved == 900
+
+    @pytest.mark.parametrize("quota", [0, -5, math.nan])
+    def test_a_quota_is_at_least_one(self, quota):
+        with pytest.raises(ValueError, match=r"at least 1.*Lambda Developer Guide"):
+            ConcurrencyLimits(quota)
+
+    def test_provisioned_concurrency_stays_within_the_reservation_or_leaves_a_hundred(self):
+        ConcurrencyLimits(1_000).check_provisioned(900)
+        ConcurrencyLimits(1_000, 40).check_provisioned(40)
+        for limits, count in [(ConcurrencyLimits(1_000), 901), (ConcurrencyLimits(1_000, 40), 41)]:
+            with pytest.raises(ValueError, match=r"provisioned concurrency must be .*Developer Guide"):
+                limits.check_provisioned(count)

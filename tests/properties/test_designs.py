@@ -157,10 +157,13 @@ class TestTerraform:
 
     def test_values_meet_their_own_conditions(self, shop) -> None:
         for design in all_designs(shop):
-            for variable in design.terraform():
+            variables = design.terraform()
+            for variable in variables:
                 for attribute in variable.attributes:
                     place = f"{variable.name}.{attribute.name} = {attribute.value!r}"
-                    assert holds(attribute, variable), f"{place}: {attribute.condition}"
+                    assert holds(attribute, variables, shop.scenario.region), (
+                        f"{place}: {attribute.condition}"
+                    )
 
     @pytest.mark.parametrize(
         ("condition", "good", "bad"),
@@ -170,12 +173,21 @@ class TestTerraform:
             ('can(regex("^db\\\\.[a-z]+$", {value}))', "db.x", "dbx"),
             ('length({value}) == 1 && alltrue([for n in {value} : contains(["x"], n)])', ("x",), ("y",)),
             ("{value} >= var.fleet.least", 3, 1),
+            ("{value} == 0 || {value} >= 1.5 * var.fleet.least", 3, 2),
+            ("length(distinct({value})) == length({value})", ("x", "y"), ("x", "x")),
+            (
+                'alltrue([for n in {value} : can(regex(format("^%s[a-z]$", var.region), n))])',
+                ("moon-1a",),
+                ("moon-1a", "mars-1a"),
+            ),
+            ('{value} == (var.region != "none")', True, False),
+            ('{value} == false || var.region == "none"', False, True),
         ],
     )
     def test_the_evaluator_of_these_tests_can_say_no(self, condition: str, good: Any, bad: Any) -> None:
         fleet = TerraformVariable("fleet", "", (TerraformAttribute("least", "number", 2),))
-        assert holds(TerraformAttribute("a", "", good, condition, ""), fleet)
-        assert not holds(TerraformAttribute("a", "", bad, condition, ""), fleet)
+        assert holds(TerraformAttribute("a", "", good, condition, ""), [fleet], "moon-1")
+        assert not holds(TerraformAttribute("a", "", bad, condition, ""), [fleet], "moon-1")
 
 
 def attributes_of(shop) -> Iterable[TerraformAttribute]:
@@ -199,24 +211,33 @@ def has_type(attribute: TerraformAttribute) -> bool:
     return type(value) is tuple and all(type(item) is str for item in value)
 
 
-def holds(attribute: TerraformAttribute, variable: TerraformVariable) -> bool:
-    """Evaluate the few forms of HCL that conditions use, as Python. They may refer to their own variable."""
+def holds(attribute: TerraformAttribute, variables: Iterable[TerraformVariable], region_id: str) -> bool:
+    """Evaluate the few forms of HCL that conditions use, as Python.
+
+    They may refer to `var.region` and to the variables of the same design.
+    """
     if not attribute.condition:
         return True
     python = attribute.condition.replace("{value}", "value").replace("&&", " and ").replace("||", " or ")
     python = re.sub(r"\[for (\w+) in (\w+) : (.*?\))\]", r"[\3 for \1 in \2]", python)
-    functions = {
+    others = {
+        variable.name: SimpleNamespace(**{other.name: other.value for other in variable.attributes})
+        for variable in variables
+    }
+    known = {
         "floor": math.floor,
         "length": len,
+        "distinct": set,
         "alltrue": all,
         "can": bool,
         "contains": lambda options, value: value in options,
         "regex": re.search,
-        "var": SimpleNamespace(
-            **{variable.name: SimpleNamespace(**{other.name: other.value for other in variable.attributes})}
-        ),
+        "format": lambda text, *words: text % words,
+        "true": True,
+        "false": False,
+        "var": SimpleNamespace(region=region_id, **others),
     }
-    return bool(eval(python, functions | {"value": attribute.value, "__builtins__": {}}))
+    return bool(eval(python, known | {"value": attribute.value, "__builtins__": {}}))
 
 
 class TestRepeatability:

@@ -16,9 +16,9 @@ import pytest
 
 from costmodel.billing.rate import bill
 from costmodel.billing.tariff import Tariff
-from costmodel.capacity.concurrency import IDLE_MINUTES, billed_init_ms
-from costmodel.capacity.fleet import LOW_FACTOR
+from costmodel.capacity.cold_starts import IDLE_MINUTES
 from costmodel.capacity.provisioned import SCALE_IN_GAP_RATIO
+from costmodel.capacity.scaling import LOW_FACTOR
 from costmodel.decision.candidate import Candidate, SimulatedDesign
 from costmodel.decision.search import platform_usages, simulate_design
 from costmodel.demand.calendar import FloatArray
@@ -251,7 +251,7 @@ class TestWhyLoopsSave:
         ]
         drawdown_usd = max(np.maximum.accumulate(costs) - costs)
         starts = demand.minutes * 60 / (math.e * IDLE_MINUTES * 60)
-        gb_s = starts * billed_init_ms(design.init) / 1000 * design.memory_mb / 1024
+        gb_s = starts * design.billed_start_ms / 1000 * design.memory_mb / 1024
         usd_per_gb_s = 0.0000166667
         assert 0.01 < drawdown_usd <= gb_s * usd_per_gb_s < 0.16
 

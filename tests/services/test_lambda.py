@@ -7,11 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from costmodel.capacity.concurrency import cold_start_ratio
+from costmodel.capacity.cold_starts import cold_start_ratio
+from costmodel.capacity.provisioned_concurrency import provisioned_billed_s
 from costmodel.demand.calendar import BillingPeriod, Calendar
 from costmodel.demand.demand import Demand, FanOut, read_only
 from costmodel.scenario.model import Scenario
-from costmodel.services.lambda_ import INIT_TIMES, SERVICE, LambdaFunction, provisioned_billed_s
+from costmodel.services.lambda_ import INIT_TIMES, SERVICE, LambdaFunction
 
 MINUTES = 30 * 1440
 DAY = 1440
@@ -96,9 +97,9 @@ class TestBilling:
         assert found["api", "Request"] == Decimal(259_200_000)
         call_ms = 11 + math.exp(-0.05) / (1 - math.exp(-0.1))
         assert call_ms == pytest.approx(20.99583, abs=1e-5)
-        cold_ms = cold_start_ratio(100, 0.0205) * (2.5 * INIT_TIMES["x86_64"]["nodejs22.x"].mean_ms + 0.5)
+        cold_ms = cold_start_ratio(100, 0.0205) * (2.5 * INIT_TIMES["x86_64"]["nodejs22.x"].mean_ms)
         expected = 259_200_000 * (call_ms + cold_ms) / 1000 * 1769 / 1024
-        assert float(found["api", "Lambda-GB-Second"]) == pytest.approx(expected, rel=1e-9)
+        assert float(found["api", "Lambda-GB-Second"]) == pytest.approx(expected, rel=1e-8)
         assert found["rendering", "Request"] == 0
         assert found["rendering", "Lambda-GB-Second"] == 0
 
@@ -138,7 +139,7 @@ class TestBilling:
         without += float(steady[1]["api", "Lambda-GB-Second"]) * 2 / 3
         found = float(quantities(function, demand_of(rate))["api", "Lambda-GB-Second"])
         starts = (82 + 3 * math.sqrt(82)) - (20.5 + 3 * math.sqrt(20.5))
-        init_s = (2.5 * INIT_TIMES["x86_64"]["nodejs22.x"].mean_ms + 0.5) / 1000
+        init_s = (2.5 * INIT_TIMES["x86_64"]["nodejs22.x"].mean_ms) / 1000
         assert found - without == pytest.approx(starts * init_s * 1769 / 1024, rel=1e-3)
 
     def test_rendering_jobs_are_a_second_function(self):
@@ -146,7 +147,7 @@ class TestBilling:
         found = quantities(function_of(), demand_of(100, 0.001))
         assert found["rendering", "Request"] == Decimal(259_200)
         job_s = 8 * 1769 / 3072
-        init_s = (2.5 * INIT_TIMES["x86_64"]["nodejs22.x"].mean_ms + 0.5) / 1000
+        init_s = (2.5 * INIT_TIMES["x86_64"]["nodejs22.x"].mean_ms) / 1000
         expected = 259_200 * 3 * (job_s + 0.0005 + cold_start_ratio(0.1, job_s) * init_s)
         assert float(found["rendering", "Lambda-GB-Second"]) == pytest.approx(expected, rel=1e-7)
 

@@ -9,13 +9,15 @@ import numpy as np
 import pytest
 
 from costmodel.billing.charge import to_cents
-from costmodel.capacity.concurrency import ConcurrencyRun, InitTime
+from costmodel.capacity.cold_starts import InitTime
+from costmodel.capacity.concurrency import ConcurrencyRun
 from costmodel.capacity.instances import instance_type
+from costmodel.capacity.provisioned_concurrency import provisioned_billed_s
 from costmodel.demand.demand import Demand
 from costmodel.services import lambda_
 from costmodel.services._base import Usage
 from costmodel.services.ec2 import Ec2Fleet, io2_iops
-from costmodel.services.lambda_ import INIT_TIMES, LambdaFunction, provisioned_billed_s
+from costmodel.services.lambda_ import INIT_TIMES, LambdaFunction
 from shops.calls import MINUTES_OF_NOVEMBER, demand_of_calls, scenario_of_calls
 from shops.till import billed, billed_cents, cents, priced
 
@@ -206,14 +208,15 @@ def test_every_call_is_rounded_up_to_a_millisecond_and_every_start_is_billed(
     """Duration is billed in whole milliseconds, rounded up, the INIT phase included (since 2025-08).
 
     100 calls/s for 30 days are 259 200 000 calls of 10.5 ms, billed as 11 ms: 2 851 200 GB-s.
-    One cold start a minute: 43 200 x 499.5 ms, billed as 500 ms: 21 600 GB-s. 400 000 GB-s and a
-    million requests are free: 2 472 800 x 0.0000166667 = 41.213416; 258.2 million x 0.20 = 51.64.
+    One cold start a minute: 43 200 starts of 499.3 ms. Start and call make 509.8 ms, billed as 510 ms,
+    499 ms more than a warm call: 21 556.8 GB-s. 400 000 GB-s and a million requests are free:
+    2 472 756.8 x 0.0000166667 = 41.212696; 258.2 million x 0.20 = 51.64.
     """
     starts_each_minute(monkeypatch, cold=1)
-    monkeypatch.setitem(INIT_TIMES["x86_64"], "nodejs22.x", InitTime(199.8, 199.8 * (1 + 1e-12)))
+    monkeypatch.setitem(INIT_TIMES["x86_64"], "nodejs22.x", InitTime(199.72, 199.72 * (1 + 1e-12)))
     bill = billed(used_by_function(function_of(), demand_of_calls(100)))
-    assert to_cents(bill.billed_cost) == to_cents(D("41.213416") + D("51.64")) == D("92.85")
-    assert float(bill.by("sku_meter")["Duration x86_64"]) == pytest.approx(41.213416, abs=1e-6)
+    assert to_cents(bill.billed_cost) == to_cents(D("41.212696") + D("51.64")) == D("92.85")
+    assert float(bill.by("sku_meter")["Duration x86_64"]) == pytest.approx(41.212696, abs=1e-6)
 
 
 def test_calls_that_are_throttled_cost_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
