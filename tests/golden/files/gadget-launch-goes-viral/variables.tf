@@ -1,14 +1,18 @@
 # Variables of the configuration that costmodel recommends. The values are in costmodel.auto.tfvars.json.
 # Validations hold the limits AWS sets and the sense of each value.
 
+terraform {
+  required_version = ">= 1.9"
+}
+
 variable "region" {
   description = "AWS region that serves the shop."
   type        = string
   nullable    = false
 
   validation {
-    condition     = can(regex("^[a-z]{2}(-[a-z]+)+-[0-9]$", var.region))
-    error_message = "The region must be an AWS region code such as eu-west-1."
+    condition     = contains(["us-east-1", "us-west-2", "eu-west-1", "eu-central-1", "ap-southeast-1", "ap-northeast-1", "ap-south-1", "sa-east-1"], var.region)
+    error_message = "The region must be one that costmodel has prices and limits of: us-east-1, us-west-2, eu-west-1, eu-central-1, ap-southeast-1, ap-northeast-1, ap-south-1, sa-east-1."
   }
 }
 
@@ -55,8 +59,8 @@ variable "lambda" {
   }
 
   validation {
-    condition     = var.lambda.provisioned_concurrent_executions >= -1 && var.lambda.provisioned_concurrent_executions <= 1000 && floor(var.lambda.provisioned_concurrent_executions) == var.lambda.provisioned_concurrent_executions
-    error_message = "The value of lambda.provisioned_concurrent_executions must be a whole number from -1 to 1000."
+    condition     = var.lambda.provisioned_concurrent_executions >= -1 && var.lambda.provisioned_concurrent_executions <= 1000 && floor(var.lambda.provisioned_concurrent_executions) == var.lambda.provisioned_concurrent_executions && (var.lambda.provisioned_concurrent_executions != 0)
+    error_message = "The value of lambda.provisioned_concurrent_executions must be a whole number from -1 to 1000, and must not be 0: -1 stands for none."
   }
 }
 
@@ -103,8 +107,8 @@ variable "alb" {
   nullable = false
 
   validation {
-    condition     = contains(["application", "network"], var.alb.load_balancer_type)
-    error_message = "The value of alb.load_balancer_type must be one of application, network."
+    condition     = contains(["application"], var.alb.load_balancer_type)
+    error_message = "The value of alb.load_balancer_type must be application."
   }
 
   validation {
@@ -143,6 +147,11 @@ variable "dynamodb_table" {
   }
 
   validation {
+    condition     = var.dynamodb_table.autoscaling_enabled == false || var.dynamodb_table.billing_mode == "PROVISIONED"
+    error_message = "The value of dynamodb_table.autoscaling_enabled must be false unless dynamodb_table.billing_mode is PROVISIONED."
+  }
+
+  validation {
     condition     = contains(["STANDARD", "STANDARD_INFREQUENT_ACCESS"], var.dynamodb_table.table_class)
     error_message = "The value of dynamodb_table.table_class must be one of STANDARD, STANDARD_INFREQUENT_ACCESS."
   }
@@ -157,8 +166,8 @@ variable "dynamodb_table_autoscaling_read" {
   nullable = false
 
   validation {
-    condition     = var.dynamodb_table_autoscaling_read.max_capacity >= 1 && var.dynamodb_table_autoscaling_read.max_capacity <= 40000 && floor(var.dynamodb_table_autoscaling_read.max_capacity) == var.dynamodb_table_autoscaling_read.max_capacity
-    error_message = "The value of dynamodb_table_autoscaling_read.max_capacity must be a whole number from 1 to 40000."
+    condition     = var.dynamodb_table_autoscaling_read.max_capacity >= 1 && var.dynamodb_table_autoscaling_read.max_capacity <= 40000 && floor(var.dynamodb_table_autoscaling_read.max_capacity) == var.dynamodb_table_autoscaling_read.max_capacity && var.dynamodb_table_autoscaling_read.max_capacity >= var.dynamodb_table.read_capacity
+    error_message = "The value of dynamodb_table_autoscaling_read.max_capacity must be a whole number from 1 to 40000, at least dynamodb_table.read_capacity."
   }
 
   validation {
@@ -176,8 +185,8 @@ variable "dynamodb_table_autoscaling_write" {
   nullable = false
 
   validation {
-    condition     = var.dynamodb_table_autoscaling_write.max_capacity >= 1 && var.dynamodb_table_autoscaling_write.max_capacity <= 40000 && floor(var.dynamodb_table_autoscaling_write.max_capacity) == var.dynamodb_table_autoscaling_write.max_capacity
-    error_message = "The value of dynamodb_table_autoscaling_write.max_capacity must be a whole number from 1 to 40000."
+    condition     = var.dynamodb_table_autoscaling_write.max_capacity >= 1 && var.dynamodb_table_autoscaling_write.max_capacity <= 40000 && floor(var.dynamodb_table_autoscaling_write.max_capacity) == var.dynamodb_table_autoscaling_write.max_capacity && var.dynamodb_table_autoscaling_write.max_capacity >= var.dynamodb_table.write_capacity
+    error_message = "The value of dynamodb_table_autoscaling_write.max_capacity must be a whole number from 1 to 40000, at least dynamodb_table.write_capacity."
   }
 
   validation {
@@ -202,8 +211,8 @@ variable "dynamodb_table_autoscaling_index" {
   }
 
   validation {
-    condition     = var.dynamodb_table_autoscaling_index.read_max_capacity >= 1 && var.dynamodb_table_autoscaling_index.read_max_capacity <= 40000 && floor(var.dynamodb_table_autoscaling_index.read_max_capacity) == var.dynamodb_table_autoscaling_index.read_max_capacity
-    error_message = "The value of dynamodb_table_autoscaling_index.read_max_capacity must be a whole number from 1 to 40000."
+    condition     = var.dynamodb_table_autoscaling_index.read_max_capacity >= 1 && var.dynamodb_table_autoscaling_index.read_max_capacity <= 40000 && floor(var.dynamodb_table_autoscaling_index.read_max_capacity) == var.dynamodb_table_autoscaling_index.read_max_capacity && var.dynamodb_table_autoscaling_index.read_max_capacity >= var.dynamodb_table_autoscaling_index.read_min_capacity
+    error_message = "The value of dynamodb_table_autoscaling_index.read_max_capacity must be a whole number from 1 to 40000, at least dynamodb_table_autoscaling_index.read_min_capacity."
   }
 
   validation {
@@ -212,8 +221,8 @@ variable "dynamodb_table_autoscaling_index" {
   }
 
   validation {
-    condition     = var.dynamodb_table_autoscaling_index.write_max_capacity >= 1 && var.dynamodb_table_autoscaling_index.write_max_capacity <= 40000 && floor(var.dynamodb_table_autoscaling_index.write_max_capacity) == var.dynamodb_table_autoscaling_index.write_max_capacity
-    error_message = "The value of dynamodb_table_autoscaling_index.write_max_capacity must be a whole number from 1 to 40000."
+    condition     = var.dynamodb_table_autoscaling_index.write_max_capacity >= 1 && var.dynamodb_table_autoscaling_index.write_max_capacity <= 40000 && floor(var.dynamodb_table_autoscaling_index.write_max_capacity) == var.dynamodb_table_autoscaling_index.write_max_capacity && var.dynamodb_table_autoscaling_index.write_max_capacity >= var.dynamodb_table_autoscaling_index.write_min_capacity
+    error_message = "The value of dynamodb_table_autoscaling_index.write_max_capacity must be a whole number from 1 to 40000, at least dynamodb_table_autoscaling_index.write_min_capacity."
   }
 }
 
@@ -231,8 +240,13 @@ variable "cloudfront" {
   nullable = false
 
   validation {
-    condition     = contains(["PriceClass_100", "PriceClass_200", "PriceClass_All"], var.cloudfront.price_class)
-    error_message = "The value of cloudfront.price_class must be one of PriceClass_100, PriceClass_200, PriceClass_All."
+    condition     = contains(["PriceClass_100", "PriceClass_200", "PriceClass_All"], var.cloudfront.price_class) && (var.cloudfront.price_class == "PriceClass_All" || var.cloudfront.flat_rate_plan == "NONE")
+    error_message = "The value of cloudfront.price_class must be one of PriceClass_100, PriceClass_200, PriceClass_All, and must be PriceClass_All under a flat-rate plan."
+  }
+
+  validation {
+    condition     = var.cloudfront.origin_shield_enabled == false || var.cloudfront.flat_rate_plan == "NONE"
+    error_message = "The value of cloudfront.origin_shield_enabled must be false under a flat-rate plan."
   }
 
   validation {
@@ -241,8 +255,8 @@ variable "cloudfront" {
   }
 
   validation {
-    condition     = var.cloudfront.default_ttl >= 0 && var.cloudfront.default_ttl <= 3.1536e+07 && floor(var.cloudfront.default_ttl) == var.cloudfront.default_ttl
-    error_message = "The value of cloudfront.default_ttl must be a whole number from 0 to 3.1536e+07."
+    condition     = var.cloudfront.default_ttl >= 0 && var.cloudfront.default_ttl <= 31536000 && floor(var.cloudfront.default_ttl) == var.cloudfront.default_ttl
+    error_message = "The value of cloudfront.default_ttl must be a whole number from 0 to 31536000."
   }
 
   validation {
@@ -279,8 +293,13 @@ variable "s3_bucket" {
   }
 
   validation {
-    condition     = contains(["none", "us-east-1", "us-west-2", "eu-west-1", "eu-central-1", "ap-southeast-1", "ap-northeast-1", "ap-south-1", "sa-east-1"], var.s3_bucket.replica_region)
-    error_message = "The value of s3_bucket.replica_region must be one of none, us-east-1, us-west-2, eu-west-1, eu-central-1, ap-southeast-1, ap-northeast-1, ap-south-1, sa-east-1."
+    condition     = var.s3_bucket.replication == (var.s3_bucket.replica_region != "none")
+    error_message = "The value of s3_bucket.replication must be true when s3_bucket.replica_region names a region, false when it is none."
+  }
+
+  validation {
+    condition     = contains(["none", "us-east-1", "us-west-2", "eu-west-1", "eu-central-1", "ap-southeast-1", "ap-northeast-1", "ap-south-1", "sa-east-1"], var.s3_bucket.replica_region) && (var.s3_bucket.replica_region != var.region)
+    error_message = "The value of s3_bucket.replica_region must be one of none, us-east-1, us-west-2, eu-west-1, eu-central-1, ap-southeast-1, ap-northeast-1, ap-south-1, sa-east-1, and must differ from region."
   }
 }
 
@@ -301,8 +320,8 @@ variable "route53" {
   }
 
   validation {
-    condition     = var.route53.health_check_interval_s >= 10 && var.route53.health_check_interval_s <= 30 && floor(var.route53.health_check_interval_s) == var.route53.health_check_interval_s
-    error_message = "The value of route53.health_check_interval_s must be a whole number from 10 to 30."
+    condition     = contains([10, 30], var.route53.health_check_interval_s)
+    error_message = "The value of route53.health_check_interval_s must be one of 10, 30."
   }
 
   validation {
@@ -343,8 +362,8 @@ variable "vpc" {
   nullable = false
 
   validation {
-    condition     = length(var.vpc.azs) >= 2 && length(var.vpc.azs) <= 3
-    error_message = "The value of vpc.azs must name two or three Availability Zones."
+    condition     = length(var.vpc.azs) >= 2 && length(var.vpc.azs) <= 3 && length(distinct(var.vpc.azs)) == length(var.vpc.azs) && alltrue([for zone in var.vpc.azs : can(regex(format("^%s[a-z]$", var.region), zone))])
+    error_message = "The value of vpc.azs must name two or three different Availability Zones of region."
   }
 
   validation {

@@ -1,14 +1,18 @@
 # Variables of the configuration that costmodel recommends. The values are in costmodel.auto.tfvars.json.
 # Validations hold the limits AWS sets and the sense of each value.
 
+terraform {
+  required_version = ">= 1.9"
+}
+
 variable "region" {
   description = "AWS region that serves the shop."
   type        = string
   nullable    = false
 
   validation {
-    condition     = can(regex("^[a-z]{2}(-[a-z]+)+-[0-9]$", var.region))
-    error_message = "The region must be an AWS region code such as eu-west-1."
+    condition     = contains(["us-east-1", "us-west-2", "eu-west-1", "eu-central-1", "ap-southeast-1", "ap-northeast-1", "ap-south-1", "sa-east-1"], var.region)
+    error_message = "The region must be one that costmodel has prices and limits of: us-east-1, us-west-2, eu-west-1, eu-central-1, ap-southeast-1, ap-northeast-1, ap-south-1, sa-east-1."
   }
 }
 
@@ -55,8 +59,8 @@ variable "lambda" {
   }
 
   validation {
-    condition     = var.lambda.provisioned_concurrent_executions >= -1 && var.lambda.provisioned_concurrent_executions <= 1000 && floor(var.lambda.provisioned_concurrent_executions) == var.lambda.provisioned_concurrent_executions
-    error_message = "The value of lambda.provisioned_concurrent_executions must be a whole number from -1 to 1000."
+    condition     = var.lambda.provisioned_concurrent_executions >= -1 && var.lambda.provisioned_concurrent_executions <= 1000 && floor(var.lambda.provisioned_concurrent_executions) == var.lambda.provisioned_concurrent_executions && (var.lambda.provisioned_concurrent_executions != 0)
+    error_message = "The value of lambda.provisioned_concurrent_executions must be a whole number from -1 to 1000, and must not be 0: -1 stands for none."
   }
 }
 
@@ -103,8 +107,8 @@ variable "alb" {
   nullable = false
 
   validation {
-    condition     = contains(["application", "network"], var.alb.load_balancer_type)
-    error_message = "The value of alb.load_balancer_type must be one of application, network."
+    condition     = contains(["application"], var.alb.load_balancer_type)
+    error_message = "The value of alb.load_balancer_type must be application."
   }
 
   validation {
@@ -131,8 +135,8 @@ variable "rds" {
   nullable = false
 
   validation {
-    condition     = can(regex("^[a-z][a-z0-9-]{0,62}$", var.rds.identifier))
-    error_message = "The value of rds.identifier must be lower-case letters, digits and hyphens, a letter first."
+    condition     = can(regex("^[a-z](-?[a-z0-9])*$", var.rds.identifier)) && (length(var.rds.identifier) <= 63)
+    error_message = "The value of rds.identifier must be lower-case letters, digits and single hyphens, a letter first and no hyphen last, and must have at most 63 characters."
   }
 
   validation {
@@ -151,13 +155,13 @@ variable "rds" {
   }
 
   validation {
-    condition     = var.rds.max_allocated_storage >= 20 && var.rds.max_allocated_storage <= 65536 && floor(var.rds.max_allocated_storage) == var.rds.max_allocated_storage
-    error_message = "The value of rds.max_allocated_storage must be a whole number from 20 to 65536."
+    condition     = var.rds.max_allocated_storage == 0 || (var.rds.max_allocated_storage >= 1.1 * var.rds.allocated_storage && var.rds.max_allocated_storage <= 65536 && floor(var.rds.max_allocated_storage) == var.rds.max_allocated_storage)
+    error_message = "The value of rds.max_allocated_storage must be a whole number at least 10 % above rds.allocated_storage and at most 65536, or 0 for no storage autoscaling."
   }
 
   validation {
-    condition     = contains(["gp3"], var.rds.storage_type)
-    error_message = "The value of rds.storage_type must be one of gp3."
+    condition     = contains(["gp3", "gp2"], var.rds.storage_type)
+    error_message = "The value of rds.storage_type must be one of gp3, gp2."
   }
 
   validation {
@@ -180,8 +184,13 @@ variable "cloudfront" {
   nullable = false
 
   validation {
-    condition     = contains(["PriceClass_100", "PriceClass_200", "PriceClass_All"], var.cloudfront.price_class)
-    error_message = "The value of cloudfront.price_class must be one of PriceClass_100, PriceClass_200, PriceClass_All."
+    condition     = contains(["PriceClass_100", "PriceClass_200", "PriceClass_All"], var.cloudfront.price_class) && (var.cloudfront.price_class == "PriceClass_All" || var.cloudfront.flat_rate_plan == "NONE")
+    error_message = "The value of cloudfront.price_class must be one of PriceClass_100, PriceClass_200, PriceClass_All, and must be PriceClass_All under a flat-rate plan."
+  }
+
+  validation {
+    condition     = var.cloudfront.origin_shield_enabled == false || var.cloudfront.flat_rate_plan == "NONE"
+    error_message = "The value of cloudfront.origin_shield_enabled must be false under a flat-rate plan."
   }
 
   validation {
@@ -190,8 +199,8 @@ variable "cloudfront" {
   }
 
   validation {
-    condition     = var.cloudfront.default_ttl >= 0 && var.cloudfront.default_ttl <= 3.1536e+07 && floor(var.cloudfront.default_ttl) == var.cloudfront.default_ttl
-    error_message = "The value of cloudfront.default_ttl must be a whole number from 0 to 3.1536e+07."
+    condition     = var.cloudfront.default_ttl >= 0 && var.cloudfront.default_ttl <= 31536000 && floor(var.cloudfront.default_ttl) == var.cloudfront.default_ttl
+    error_message = "The value of cloudfront.default_ttl must be a whole number from 0 to 31536000."
   }
 
   validation {
@@ -228,8 +237,13 @@ variable "s3_bucket" {
   }
 
   validation {
-    condition     = contains(["none", "us-east-1", "us-west-2", "eu-west-1", "eu-central-1", "ap-southeast-1", "ap-northeast-1", "ap-south-1", "sa-east-1"], var.s3_bucket.replica_region)
-    error_message = "The value of s3_bucket.replica_region must be one of none, us-east-1, us-west-2, eu-west-1, eu-central-1, ap-southeast-1, ap-northeast-1, ap-south-1, sa-east-1."
+    condition     = var.s3_bucket.replication == (var.s3_bucket.replica_region != "none")
+    error_message = "The value of s3_bucket.replication must be true when s3_bucket.replica_region names a region, false when it is none."
+  }
+
+  validation {
+    condition     = contains(["none", "us-east-1", "us-west-2", "eu-west-1", "eu-central-1", "ap-southeast-1", "ap-northeast-1", "ap-south-1", "sa-east-1"], var.s3_bucket.replica_region) && (var.s3_bucket.replica_region != var.region)
+    error_message = "The value of s3_bucket.replica_region must be one of none, us-east-1, us-west-2, eu-west-1, eu-central-1, ap-southeast-1, ap-northeast-1, ap-south-1, sa-east-1, and must differ from region."
   }
 }
 
@@ -250,8 +264,8 @@ variable "route53" {
   }
 
   validation {
-    condition     = var.route53.health_check_interval_s >= 10 && var.route53.health_check_interval_s <= 30 && floor(var.route53.health_check_interval_s) == var.route53.health_check_interval_s
-    error_message = "The value of route53.health_check_interval_s must be a whole number from 10 to 30."
+    condition     = contains([10, 30], var.route53.health_check_interval_s)
+    error_message = "The value of route53.health_check_interval_s must be one of 10, 30."
   }
 
   validation {
@@ -292,8 +306,8 @@ variable "vpc" {
   nullable = false
 
   validation {
-    condition     = length(var.vpc.azs) >= 2 && length(var.vpc.azs) <= 3
-    error_message = "The value of vpc.azs must name two or three Availability Zones."
+    condition     = length(var.vpc.azs) >= 2 && length(var.vpc.azs) <= 3 && length(distinct(var.vpc.azs)) == length(var.vpc.azs) && alltrue([for zone in var.vpc.azs : can(regex(format("^%s[a-z]$", var.region), zone))])
+    error_message = "The value of vpc.azs must name two or three different Availability Zones of region."
   }
 
   validation {
