@@ -10,7 +10,21 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import NamedTuple
 
+from costmodel.capacity.caching import CacheLayers
+from costmodel.capacity.edges import (
+    AWAY_RTT_MS,
+    COLD_CONNECTION_RATIO,
+    CONNECTION_ROUND_TRIPS,
+    DETOUR_RTT_MS,
+    HOME_RTT_MS,
+    REGION_GEOGRAPHY,
+    REGIONAL_FETCH_MS,
+    SPEED_SIGMA,
+    STORE_FIRST_BYTE_MS,
+    VIEWERS,
+)
 from costmodel.capacity.result import NO_LATENCY, Latency
+from costmodel.units import BITS_PER_BYTE
 
 INITIAL_WINDOW_BYTES = 10 * 1_460
 """Sent before the first acknowledgement comes back; twice as much with every round trip after it.
@@ -46,6 +60,56 @@ def slow_start_ms(file_bytes: float, bytes_per_ms: float, rtt_ms: float) -> floa
         sent_bytes += window_bytes
         window_bytes *= 2
     return waited_ms
+
+
+def arrivals(
+    geography: str,
+    edge: str,
+    region_id: str,
+    layers: CacheLayers,
+    bucket_ratio: float,
+    file_bytes: float,
+    size_sigma: float,
+) -> tuple[Way, ...]:
+    """Ways in which a file arrives at a viewer, with their chances, which add up to one.
+
+    It waits in the edge location, in the regional cache, in Origin Shield, or in the bucket, and the
+    connection is open or new. The transfer time is the file's size over the viewer's speed, both
+    lognormal, so lognormal too.
+
+    Args:
+        geography: where the viewer is.
+        edge: geography of the edge location that serves the viewer.
+        region_id: where bucket and Origin Shield stand.
+        layers: what each layer of caches passes on.
+        bucket_ratio: share of what passes the regional caches that no Origin Shield answers.
+        file_bytes: mean size of a file.
+        size_sigma: log standard deviation of the sizes.
+    """
+    viewers = VIEWERS[geography]
+    sigma = math.hypot(size_sigma, SPEED_SIGMA)
+    rtt_ms = viewers.rtt_ms + DETOUR_RTT_MS.get((geography, edge), 0.0)
+    median_bytes = median(file_bytes, size_sigma)
+    bytes_per_ms = median(viewers.mean_mbps, SPEED_SIGMA) * 1e6 / BITS_PER_BYTE / 1000
+    edge_ms = rtt_ms + slow_start_ms(median_bytes, bytes_per_ms, rtt_ms)
+    regional_ms = edge_ms + REGIONAL_FETCH_MS
+    away_ms = regional_ms + (HOME_RTT_MS if REGION_GEOGRAPHY[region_id] == edge else AWAY_RTT_MS)
+    missed_edge, missed_regional = layers.edge_miss_ratio, layers.regional_miss_ratio
+    places = (
+        (1.0 - missed_edge, edge_ms),
+        (missed_edge - missed_regional, regional_ms),
+        (missed_regional * (1.0 - bucket_ratio), away_ms),
+        (missed_regional * bucket_ratio, away_ms + STORE_FIRST_BYTE_MS),
+    )
+    connections = (
+        (1.0 - COLD_CONNECTION_RATIO, 0.0),
+        (COLD_CONNECTION_RATIO, CONNECTION_ROUND_TRIPS * rtt_ms),
+    )
+    return tuple(
+        Way(max(0.0, chance) * share, delay_ms + opening_ms, median_bytes / bytes_per_ms, sigma)
+        for chance, delay_ms in places
+        for share, opening_ms in connections
+    )
 
 
 @lru_cache(maxsize=4096)

@@ -34,6 +34,14 @@ Source: Khronos glTF Sample Assets (2023-05), compressed with glTF-Transform 4.5
 """
 
 
+SIZE_SIGMA: dict[AssetFormat, float] = {"original": 1.26, "draco_webp_2k": 1.23, "meshopt_webp_1k": 1.12}
+"""Log standard deviation of the sizes of 3D models by delivery format.
+
+Source: 18 product-like models of Khronos glTF Sample Assets (2023-05), compressed with glTF-Transform
+4.5.1 (2026-11).
+"""
+
+
 def served_model_bytes(content: Content, asset_format: AssetFormat) -> float:
     """Bytes of one 3D model as delivered in this format."""
     compression = COMPRESSION[asset_format]
@@ -93,6 +101,33 @@ def models_stored_gb(content: Content, asset_format: AssetFormat) -> float:
     product_bytes = served_files_per_product(content) * served_model_bytes(content, asset_format)
     product_bytes += _originals_per_product(content) * original_model_bytes(content)
     return content.catalogue_products * product_bytes / BYTES_PER_GB
+
+
+class Delivered(NamedTuple):
+    """The format that 3D models are delivered in. CloudFront does not compress them: they are stored like this.
+
+    Source: Amazon CloudFront Developer Guide, "Serving compressed files", file types (2023-06): no
+    `model/*`, no images, no `application/octet-stream`.
+    """
+
+    asset_format: AssetFormat
+    size_sigma: float
+    """Log standard deviation of the sizes of 3D models."""
+    bytes_ratio: float = 1.0
+    """Bytes of a model over those in the scenario's own format."""
+    more_stored_gb: float = 0.0
+    """Bytes stored beyond those in the scenario's own format."""
+
+    @classmethod
+    def of(cls, content: Content, asset_format: AssetFormat) -> Delivered:
+        """A format beside the scenario's own."""
+        own = content.asset_format
+        return cls(
+            asset_format,
+            SIZE_SIGMA[asset_format],
+            served_model_bytes(content, asset_format) / served_model_bytes(content, own),
+            models_stored_gb(content, asset_format) - models_stored_gb(content, own),
+        )
 
 
 def static_files(content: Content) -> float:

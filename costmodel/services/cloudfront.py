@@ -15,15 +15,11 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from costmodel.capacity.caching import CacheLayers, cache_layers
-from costmodel.capacity.first_view import Way, first_view_latency, median, quantile_ms, slow_start_ms
+from costmodel.capacity.edges import EDGE_RESIDENCE_S, REGION_GEOGRAPHY, VIEWERS, Viewers, all_caches
+from costmodel.capacity.first_view import Way, arrivals, first_view_latency, quantile_ms
 from costmodel.capacity.result import Capacity, Limit
 from costmodel.demand.calendar import Calendar, FloatArray
-from costmodel.demand.content import (
-    models_stored_gb,
-    served_files_per_product,
-    served_model_bytes,
-    static_files,
-)
+from costmodel.demand.content import Delivered, served_files_per_product, static_files
 from costmodel.demand.demand import Demand, read_only
 from costmodel.pricing.book import PriceBook
 from costmodel.pricing.discounts import plan_allowances
@@ -84,104 +80,6 @@ each class and the rule; which one is nearest is an engineering guess. The guide
 that an excluded location serves at the class's lowest rate; that is left out.
 """
 
-DETOUR_RTT_MS: dict[tuple[str, str], float] = {
-    ("japan", "united_states"): 110.0,
-    ("asia_pacific", "united_states"): 180.0,
-    ("australia", "united_states"): 150.0,
-    ("south_america", "united_states"): 120.0,
-    ("india", "europe"): 120.0,
-    ("middle_east", "europe"): 90.0,
-    ("south_africa", "europe"): 160.0,
-    ("australia", "asia_pacific"): 95.0,
-}
-"""Round trip added for a viewer who is served from another geography. Source: engineering guess from
-cable lengths."""
-
-
-class Viewers(NamedTuple):
-    """How viewers of a geography reach CloudFront."""
-
-    mean_mbps: float
-    """Mean speed of a connection."""
-    rtt_ms: float
-    """Round trip to the nearest edge location."""
-    edge_locations: int
-    """Edge locations among which the requests of the geography concentrate."""
-    regional_caches: int
-
-
-VIEWERS: dict[str, Viewers] = {
-    "united_states": Viewers(18.7, 25.0, 20, 4),
-    "canada": Viewers(16.2, 30.0, 4, 1),
-    "europe": Viewers(13.5, 25.0, 20, 3),
-    "japan": Viewers(20.2, 20.0, 4, 1),
-    "australia": Viewers(11.1, 35.0, 4, 1),
-    "asia_pacific": Viewers(7.2, 45.0, 10, 2),
-    "india": Viewers(6.5, 50.0, 8, 1),
-    "south_america": Viewers(6.8, 50.0, 6, 1),
-    "middle_east": Viewers(8.6, 50.0, 4, 1),
-    "south_africa": Viewers(6.7, 50.0, 3, 1),
-}
-"""An assumption, kept slow on purpose.
-
-Source: speeds from Akamai, State of the Internet Q1 2017, average connection speed (2017-05), the last
-of its kind: the country itself, or Germany, Spain, France, Italy and the United Kingdom together for
-Europe, Indonesia for Asia Pacific, Brazil, the United Arab Emirates. Round trips, edge locations and
-regional caches are engineering guesses; over 600 locations exist, but requests concentrate (Amazon
-CloudFront Developer Guide, "How CloudFront delivers content", 2023-06).
-"""
-
-SPEED_SIGMA = 0.8
-"""Log standard deviation of viewers' speeds: nine in ten are within a factor of 3.7 of the median.
-Source: engineering guess."""
-SIZE_SIGMA: dict[AssetFormat, float] = {"original": 1.26, "draco_webp_2k": 1.23, "meshopt_webp_1k": 1.12}
-"""Log standard deviation of the sizes of 3D models by delivery format.
-
-Source: 18 product-like models of Khronos glTF Sample Assets (2023-05), compressed with glTF-Transform
-4.5.1 (2026-11).
-"""
-COLD_CONNECTION_RATIO = 0.1
-"""Share of first views on a new connection; the others take that of the page.
-
-Source: engineering guess, one new connection in ten requests as at the load balancer.
-"""
-CONNECTION_ROUND_TRIPS = 2
-"""One for TCP and one for TLS 1.3; HTTP/3 needs one, a name that must be looked up some more.
-
-Source: RFC 9293 (2022-08) and RFC 8446 (2018-08).
-"""
-REGIONAL_FETCH_MS = 40.0
-"""From an edge location to its regional cache and back. Source: engineering guess."""
-STORE_FIRST_BYTE_MS = 150.0
-"""First byte of a small object from S3: 100 to 200 ms.
-
-Source: Amazon S3 User Guide, "Performance design patterns for Amazon S3" (2023-06).
-"""
-HOME_RTT_MS = 30.0
-AWAY_RTT_MS = 180.0
-"""From a regional cache to the bucket, in its own geography or in another. Source: engineering guess."""
-REGION_GEOGRAPHY = {
-    "us-east-1": "united_states",
-    "us-west-2": "united_states",
-    "eu-west-1": "europe",
-    "eu-central-1": "europe",
-    "ap-southeast-1": "asia_pacific",
-    "ap-northeast-1": "japan",
-    "ap-south-1": "india",
-    "sa-east-1": "south_america",
-}
-"""Geography of each region. Source: AWS Regions and Availability Zones (2023-06)."""
-
-EDGE_RESIDENCE_S = 3 * 86_400.0
-"""Time without a request after which an edge location drops an object.
-
-The same for small objects and large ones: what is dropped is what waited longest, whatever its size,
-and the room it waits for is shared with all other customers, whose bytes and not this shop's decide
-how long that takes. So models and static files differ in how often they are asked for, not in this.
-Source: Amazon CloudFront Developer Guide, "Managing how long content stays in the cache" (2023-06) says
-that unpopular objects go early; three days, within 1 to 7, is an engineering guess. One time for all
-sizes: Che, Tung and Wang (2002), held against a simulation in tests/oracle/test_cache_oracle.py.
-"""
 MAX_TTL_S = 31_536_000
 """Longest default TTL. Source: Amazon CloudFront Developer Guide, "Maximum TTL", one year (2023-06)."""
 
@@ -261,34 +159,6 @@ def plans() -> tuple[Plan, ...]:
     )
 
 
-class Delivered(NamedTuple):
-    """The format that 3D models are delivered in. CloudFront does not compress them: they are stored like this.
-
-    Source: Amazon CloudFront Developer Guide, "Serving compressed files", file types (2023-06): no
-    `model/*`, no images, no `application/octet-stream`.
-    """
-
-    asset_format: AssetFormat
-    size_sigma: float
-    """Log standard deviation of the sizes of 3D models."""
-    bytes_ratio: float = 1.0
-    """Bytes of a model over those in the scenario's own format."""
-    more_stored_gb: float = 0.0
-    """Bytes stored beyond those in the scenario's own format."""
-
-    @classmethod
-    def of(cls, scenario: Scenario, asset_format: AssetFormat) -> Delivered:
-        """A format beside the scenario's own."""
-        content = scenario.content
-        own = content.asset_format
-        return cls(
-            asset_format,
-            SIZE_SIGMA[asset_format],
-            served_model_bytes(content, asset_format) / served_model_bytes(content, own),
-            models_stored_gb(content, asset_format) - models_stored_gb(content, own),
-        )
-
-
 class Cached(NamedTuple):
     """One kind of object that viewers ask for."""
 
@@ -342,7 +212,7 @@ class Distribution:
             static_objects=max(1, round(static_files(content))),
             zipf_exponent=float(content.popularity_zipf_exponent),
             ttl_s=min(float(content.cache_ttl_hours) * 3600, float(MAX_TTL_S)),
-            delivered=Delivered.of(scenario, asset_format or content.asset_format),
+            delivered=Delivered.of(content, asset_format or content.asset_format),
             invalidated_paths_per_month=float(content.invalidated_paths_per_month),
             model_changes_per_month=float(content.uploads_per_month) / content.catalogue_products,
             static_changes_per_month=float(content.deploys_per_month) * float(content.deploy_changed_ratio),
@@ -430,7 +300,8 @@ class Distribution:
     def _past_shield(self, objects: int, rates: Mapping[str, float], changes_per_s: float) -> float:
         """Requests per second that pass Origin Shield, of these per geography."""
         total = sum(rates.values())
-        pooled = self.layers(objects, total, _pool(rates), changes_per_s, origin_shield=True)
+        caches = all_caches(geography for geography, rate in rates.items() if rate > 0)
+        pooled = self.layers(objects, total, caches, changes_per_s, origin_shield=True)
         return total * pooled.origin_miss_ratio
 
     def _from_other_regions(self, past_regional: Mapping[str, float]) -> float:
@@ -595,39 +466,17 @@ class Distribution:
         found: dict[str, tuple[float, tuple[Way, ...]]] = {}
         for geography, count in zip(demand.geographies, views, strict=True):
             edge = SERVED_FROM[price_class].get(geography, geography)
-            ways = self._ways(geography, edge, layers[edge], bucket_ratio, file_bytes)
+            ways = arrivals(
+                geography,
+                edge,
+                self.region_id,
+                layers[edge],
+                bucket_ratio,
+                file_bytes,
+                self.delivered.size_sigma,
+            )
             found[geography] = (float(count), ways)
         return found
-
-    def _ways(
-        self, geography: str, edge: str, layers: CacheLayers, bucket_ratio: float, file_bytes: float
-    ) -> tuple[Way, ...]:
-        """`bucket_ratio` is the share of what passes the regional caches that no Origin Shield answers."""
-        viewers = VIEWERS[geography]
-        sigma = math.hypot(self.delivered.size_sigma, SPEED_SIGMA)
-        rtt_ms = viewers.rtt_ms + DETOUR_RTT_MS.get((geography, edge), 0.0)
-        median_bytes = median(file_bytes, self.delivered.size_sigma)
-        bytes_per_ms = median(viewers.mean_mbps, SPEED_SIGMA) * 1e6 / BITS_PER_BYTE / 1000
-        edge_ms = rtt_ms + slow_start_ms(median_bytes, bytes_per_ms, rtt_ms)
-        regional_ms = edge_ms + REGIONAL_FETCH_MS
-        home = REGION_GEOGRAPHY[self.region_id] == edge
-        away_ms = regional_ms + (HOME_RTT_MS if home else AWAY_RTT_MS)
-        missed_edge, missed_regional = layers.edge_miss_ratio, layers.regional_miss_ratio
-        places = (
-            (1.0 - missed_edge, edge_ms),
-            (missed_edge - missed_regional, regional_ms),
-            (missed_regional * (1.0 - bucket_ratio), away_ms),
-            (missed_regional * bucket_ratio, away_ms + STORE_FIRST_BYTE_MS),
-        )
-        connections = (
-            (1.0 - COLD_CONNECTION_RATIO, 0.0),
-            (COLD_CONNECTION_RATIO, CONNECTION_ROUND_TRIPS * rtt_ms),
-        )
-        return tuple(
-            Way(max(0.0, chance) * share, delay_ms + opening_ms, median_bytes / bytes_per_ms, sigma)
-            for chance, delay_ms in places
-            for share, opening_ms in connections
-        )
 
     def invalidations(self, calendar: Calendar) -> tuple[Usage, ...]:
         """Paths removed from the caches before their time; the first 1 000 a month are free."""
@@ -943,17 +792,6 @@ def _cached_layers(
         edge_residence_s=EDGE_RESIDENCE_S,
         origin_shield=origin_shield,
         changes_per_s=changes_per_s,
-    )
-
-
-def _pool(rates: Mapping[str, float]) -> Viewers:
-    """The caches of all geographies that have requests, as one."""
-    present = [VIEWERS[geography] for geography, rate in rates.items() if rate > 0]
-    return Viewers(
-        0.0,
-        0.0,
-        sum(viewers.edge_locations for viewers in present),
-        sum(viewers.regional_caches for viewers in present),
     )
 
 

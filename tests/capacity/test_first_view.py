@@ -9,7 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from costmodel.capacity.first_view import Way, first_view_latency, median, quantile_ms, slow_start_ms
+from costmodel.capacity.caching import CacheLayers
+from costmodel.capacity.first_view import (
+    Way,
+    arrivals,
+    first_view_latency,
+    median,
+    quantile_ms,
+    slow_start_ms,
+)
 from costmodel.capacity.result import NO_LATENCY
 
 
@@ -67,3 +75,25 @@ def test_quantile_agrees_with_sampling() -> None:
     )
     for share in (0.5, 0.95):
         assert quantile_ms(ways, share) == pytest.approx(samples[int(share * len(samples))], rel=0.03)
+
+
+def test_where_a_model_waits_by_hand() -> None:
+    # The chances of the places are the layers' own, each split into open and new connections.
+    layers = CacheLayers(edge_miss_ratio=0.4, regional_miss_ratio=0.1, origin_miss_ratio=0.1)
+    near = arrivals(
+        "europe", "europe", "eu-west-1", layers, bucket_ratio=0.25, file_bytes=0.0, size_sigma=1.0
+    )
+    # No bytes: a request of 25 ms, 40 to the regional cache, 30 to the region, 150 for the bucket.
+    expected = [
+        *((0.54, 25.0), (0.06, 75.0)),
+        *((0.27, 65.0), (0.03, 115.0)),
+        *((0.0675, 95.0), (0.0075, 145.0)),
+        *((0.0225, 245.0), (0.0025, 295.0)),
+    ]
+    assert [way.chance for way in near] == pytest.approx([chance for chance, _ in expected])
+    assert [way.delay_ms for way in near] == pytest.approx([delay_ms for _, delay_ms in expected])
+    # Australia served from Asia Pacific under price class 200: 35 + 95 ms there and 180 to Ireland.
+    far = arrivals(
+        "australia", "asia_pacific", "eu-west-1", layers, bucket_ratio=1.0, file_bytes=0.0, size_sigma=1.0
+    )
+    assert far[-1].delay_ms == pytest.approx(130.0 + 40.0 + 180.0 + 150.0 + 2 * 130.0)

@@ -2,28 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 
 import numpy as np
 
 from costmodel.capacity.caching import CacheLayers
-from costmodel.capacity.first_view import quantile_ms
-from costmodel.services.cloudfront import SPEED_SIGMA, VIEWERS, Delivered, Distribution
+from costmodel.capacity.edges import SPEED_SIGMA, VIEWERS
+from costmodel.capacity.first_view import arrivals, quantile_ms
 
-SHOP = Distribution(
-    region_id="eu-west-1",
-    model_objects=4_000,
-    static_objects=20_000,
-    zipf_exponent=0.8,
-    ttl_s=30 * 86_400.0,
-    delivered=Delivered("draco_webp_2k", 1.23),
-    invalidated_paths_per_month=0.0,
-    model_changes_per_month=0.0,
-    static_changes_per_month=0.0,
-    firewall_rules=0,
-    first_view_p95_ms=math.inf,
-)
 LAYERS = CacheLayers(edge_miss_ratio=0.5, regional_miss_ratio=0.2, origin_miss_ratio=0.2)
 VIEWS = 40_000
 
@@ -61,7 +47,9 @@ def test_first_views_by_geography(model_row: Callable[..., None]) -> None:
         ("asia_pacific", "united_states", 45.0 + 180.0, 180.0 + 150.0),
     ]:
         for mean_bytes in (0.45 * 2**20, 6.6 * 2**20):
-            ways = SHOP._ways(geography, edge, LAYERS, bucket_ratio=1.0, file_bytes=mean_bytes)
+            ways = arrivals(
+                geography, edge, "eu-west-1", LAYERS, bucket_ratio=1.0, file_bytes=mean_bytes, size_sigma=1.23
+            )
             drawn = drawn_ms(geography, rtt_ms, bucket_ms, mean_bytes)
             for share in (0.5, 0.95):
                 simulated = float(np.quantile(drawn, share))

@@ -12,9 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from costmodel.capacity.caching import CacheLayers, cache_layers
+from costmodel.capacity.caching import cache_layers
+from costmodel.capacity.edges import DETOUR_RTT_MS, VIEWERS
 from costmodel.capacity.first_view import Way, quantile_ms
 from costmodel.demand.calendar import BillingPeriod, Calendar
+from costmodel.demand.content import Delivered
 from costmodel.demand.demand import Demand, FanOut, read_only
 from costmodel.pricing.book import PriceBook
 from costmodel.pricing.price import PriceQuery
@@ -22,10 +24,7 @@ from costmodel.scenario.model import Scenario
 from costmodel.services._base import Role, Usage
 from costmodel.services.cloudfront import (
     BEYOND_ALLOWANCE,
-    DETOUR_RTT_MS,
     SERVED_FROM,
-    VIEWERS,
-    Delivered,
     Distribution,
     FlatRatePlan,
     PayAsYouGo,
@@ -356,24 +355,6 @@ def test_first_view_from_the_edge_is_round_trips_and_a_lognormal_transfer() -> N
     assert p50 == pytest.approx(quantile_ms(ways, 0.50), rel=1e-3)
     assert p95 == pytest.approx(quantile_ms(ways, 0.95), rel=1e-3)
     assert 39.26 + median_ms < p50 < 49.26 + median_ms
-
-
-def test_where_a_model_waits_by_hand() -> None:
-    # The chances of the places are the layers' own, each split into open and new connections.
-    layers = CacheLayers(edge_miss_ratio=0.4, regional_miss_ratio=0.1, origin_miss_ratio=0.1)
-    near = DISTRIBUTION._ways("europe", "europe", layers, bucket_ratio=0.25, file_bytes=0.0)
-    # No bytes: a request of 25 ms, 40 to the regional cache, 30 to the region, 150 for the bucket.
-    expected = [
-        *((0.54, 25.0), (0.06, 75.0)),
-        *((0.27, 65.0), (0.03, 115.0)),
-        *((0.0675, 95.0), (0.0075, 145.0)),
-        *((0.0225, 245.0), (0.0025, 295.0)),
-    ]
-    assert [way.chance for way in near] == pytest.approx([chance for chance, _ in expected])
-    assert [way.delay_ms for way in near] == pytest.approx([delay_ms for _, delay_ms in expected])
-    # Australia served from Asia Pacific under price class 200: 35 + 95 ms there and 180 to Ireland.
-    far = DISTRIBUTION._ways("australia", "asia_pacific", layers, bucket_ratio=1.0, file_bytes=0.0)
-    assert far[-1].delay_ms == pytest.approx(130.0 + 40.0 + 180.0 + 150.0 + 2 * 130.0)
 
 
 def test_origin_shield_spares_first_views_the_bucket() -> None:

@@ -12,11 +12,12 @@ import pytest
 
 from costmodel.billing.charge import to_cents
 from costmodel.demand.calendar import BillingPeriod, Calendar
+from costmodel.demand.content import Delivered
 from costmodel.demand.demand import Demand, read_only
 from costmodel.services import s3
 from costmodel.services._base import Footprint, Usage
 from costmodel.services.cloudfront import SERVICE as CLOUDFRONT
-from costmodel.services.cloudfront import Delivered, Distribution, FlatRatePlan, PayAsYouGo, PriceClass
+from costmodel.services.cloudfront import Distribution, FlatRatePlan, PayAsYouGo, PriceClass
 from costmodel.services.s3 import STORAGE_CLASSES
 from shops.platform import FAN_OUT, demand_of, scenario_of
 from shops.till import billed, billed_cents, cents
