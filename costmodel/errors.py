@@ -32,6 +32,7 @@
     │   │   ├── UnusableUnit       a price counts in a unit that is unknown or not the one before
     │   │   ├── OtherCurrency      a price is not in US dollars
     │   │   ├── PlaceholderPrice   the only price listed is 0
+    │   │   ├── ImplausiblePrice   a price is many times what it was
     │   │   └── AllowanceChanged   a free allowance is not the one the price book has
     │   └── PriceApiError          AWS does not answer a question about prices
     │       ├── NoCredentials      no AWS credentials on this machine
@@ -272,6 +273,10 @@ class OtherCurrency(PriceListFault):
 
 class PlaceholderPrice(PriceListFault):
     """The only price listed is 0, for something AWS charges."""
+
+
+class ImplausiblePrice(PriceListFault):
+    """A price is so many times above or below the one at hand that it is a mistake rather than a change."""
 
 
 class AllowanceChanged(PriceListFault):

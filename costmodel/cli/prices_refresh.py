@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from costmodel.pricing.refresh import Refreshed, Tell
 
+SHOWN_GONE = 10
+
 
 def refresh(
     service: Annotated[
@@ -84,9 +86,14 @@ def _tables(outcome: Refreshed, before: str) -> Iterator[RenderableType]:
         columns = ("File", "Prices", "Changed", "Added", "Gone", "AWS edition")
         table = table_of(*columns, right=columns[1:5], whole=("File",))
         for file in moved:
-            counts = (file.prices, file.changed, file.added, file.gone)
+            counts = (file.prices, file.changed, file.added, len(file.gone))
             table.add_row(file.path, *(f"{count:,}" for count in counts), file.edition or "-")
         yield table
+    gone = [name for file in outcome.files for name in file.gone]
+    for name in gone[:SHOWN_GONE]:
+        yield f"AWS no longer lists {name}: a bill that needs it is refused from now on."
+    if len(gone) > SHOWN_GONE:
+        yield f"{len(gone) - SHOWN_GONE:,} more are no longer listed: print them all with --format json."
     book = outcome.book
     step = f" See what moved with: costmodel prices diff {before}" if moved else ""
     yield (

@@ -44,11 +44,15 @@ def verify(
         more = f" {hidden:,} more: print them all with --format json." if hidden > 0 else ""
         print_result(
             *([table] if findings else []),
-            f"Book {book.digest[:12]} of {book.manifest.book_date}: {errors:,} errors, "
-            f"{len(findings) - errors:,} warnings.{more}",
+            f"Book {book.digest[:12]} of {book.manifest.book_date}: {_counted(errors, 'error')}, "
+            f"{_counted(len(findings) - errors, 'warning')}.{more}",
         )
     if errors:
         raise PriceBookUnsound(
-            f"the price book in {book.folder} has {errors:,} errors. "
+            f"the price book in {book.folder} has {_counted(errors, 'error')}. "
             "Fetch a sound one with: costmodel prices refresh, or use another with --prices."
         )
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}" + ("" if count == 1 else "s")

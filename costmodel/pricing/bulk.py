@@ -25,7 +25,15 @@ from costmodel.errors import PriceFileCorrupt
 from costmodel.pricing.bulk_csv import read_csv
 from costmodel.pricing.bulk_json import read_json
 from costmodel.pricing.bulk_store import EntryStore, Record
-from costmodel.pricing.offer import FLAT_RATE, RESERVED, Edition, OfferedProduct, Product, Term
+from costmodel.pricing.offer import (
+    FLAT_RATE,
+    RESERVED,
+    Edition,
+    OfferedProduct,
+    Product,
+    Term,
+    refuse_repeats,
+)
 from costmodel.pricing.price import ON_DEMAND
 
 FORMAT_VERSION = "v1.0"
@@ -151,6 +159,11 @@ def _offered(path: Path, edition: Edition, records: list[Record]) -> OfferedProd
     (_, content), *others = records
     product = _PRODUCT.decode(content)
     place = f"product {product.sku}"
+    for kind, text in records:
+        try:
+            refuse_repeats(text)
+        except ValueError as error:
+            raise PriceFileCorrupt(path, place, f"{kind} terms: {error}" if kind else f"{error}") from error
     terms: dict[str, dict[str, Term]] = {}
     for kind, content in others:
         try:

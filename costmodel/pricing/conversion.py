@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 
 from costmodel.errors import (
     AllowanceChanged,
     BrokenTiers,
     ConflictingPrices,
+    ImplausiblePrice,
     NoOnDemandTerm,
     NothingOffered,
     OtherCurrency,
@@ -17,6 +19,7 @@ from costmodel.errors import (
     UnusableUnit,
 )
 from costmodel.pricing.book import PriceBook
+from costmodel.pricing.difference import unit_price_moves
 from costmodel.pricing.need import Place, PriceNeed
 from costmodel.pricing.offer import FLAT_RATE, RESERVED, Dimension, Edition, OfferedProduct, Term
 from costmodel.pricing.price import ON_DEMAND, FreeAllowance, Price, PriceQuery, PriceTier
@@ -32,11 +35,20 @@ PLAN_UNIT = "Mo"
 """A flat-rate plan is paid by the month; its subscription price names no unit on the wire."""
 FEE_UNIT = "Quantity"
 """Unit of a reservation's one-off fee."""
+NO_FEE = "No Upfront"
+"""Payment option of a reservation without one."""
 FEE = ("fee", "upfront")
 """Attribute of a one-off fee's query, beside the hourly rate of the same term."""
 ONE_OFFERING_CLASS = frozenset({"AmazonRDS"})
 """Services that sell reservations of one class only, so that their terms are named without it."""
 GRANT_PREFIX = "Global-"
+LARGEST_CHANGE_FACTOR = Decimal(5)
+"""A price that is more than so many times above or below the one before is taken for a mistake.
+
+Source: engineering choice. The largest change of a list price that the snapshot's sources record is the
+halving of DynamoDB on-demand requests (AWS announcement, 2024-11-14); a misplaced decimal point is a
+factor of 10.
+"""
 
 
 @dataclass(slots=True)
@@ -70,13 +82,13 @@ def prices_of(
 ) -> list[Price]:
     """The prices that these products state for what is needed in a region, at the edge and everywhere.
 
-    `book` is the price book at hand: free allowances and units must be the ones it has, and a price
-    it knows keeps its description. Products nobody needs are left out, and so are placeholders of 0
+    `book` is the price book at hand: free allowances and units must be the ones it has, prices not many
+    times those it has, and a price it knows keeps its description. Products nobody needs are left out, and so are placeholders of 0
     beside a real price. Always-free products are compared with the book's allowances; one that no
     allowance covers is an offer for new accounts, which is not modelled. In the order of the queries.
 
     Raises PriceListFault: NothingOffered, NoOnDemandTerm, ConflictingPrices, BrokenTiers,
-    UnusableUnit, OtherCurrency, PlaceholderPrice, AllowanceChanged.
+    UnusableUnit, OtherCurrency, PlaceholderPrice, ImplausiblePrice, AllowanceChanged.
     """
     reading = _Reading(tuple(needs), region_id, book)
     for offered in products:
@@ -125,6 +137,8 @@ def _prices(
             dimensions = tuple(term.price_dimensions.values())
             fees = tuple(of for of in dimensions if kind == RESERVED and of.unit == FEE_UNIT)
             rates = tuple(of for of in dimensions if of not in fees)
+            if fees and term.term_attributes.get("PurchaseOption") == NO_FEE:
+                raise UnusableUnit(f"{named}", f"counts in {FEE_UNIT!r}, as a fee does, and has none")
             if rates:
                 yield _price(reading, need, named, rates, offered)
             if fees:
@@ -191,7 +205,9 @@ def _tiers(
             key=lambda step: decimal(step[0]),
         )
         if decimal(steps[0][2]) == 0 and any(decimal(price) for _, _, price, _ in steps):
-            _, quantity, _, _ = steps.pop(0)
+            begin, quantity, _, _ = steps.pop(0)
+            if decimal(begin):
+                raise ValueError(f"what is free starts at {begin}")
             _check_allowance(query, quantity, allowances)
             if steps[0][0] == quantity:
                 steps[0] = ("0", *steps[0][1:])
@@ -220,9 +236,9 @@ def _chosen(reading: _Reading, query: PriceQuery) -> Price:
     candidates = reading.candidates[query]
     if query not in reading.free:
         charged = [price for price in candidates if _is_charged(price)]
-        if not charged and query.term == ON_DEMAND:
+        if not charged and not _is_paid_upfront(reading, query):
             raise PlaceholderPrice(f"{query}", "the only price listed is 0")
-        candidates = charged or candidates  # the hours of a reservation paid upfront cost 0
+        candidates = charged or candidates
     by_price: dict[tuple[object, ...], list[Price]] = defaultdict(list)
     for price in candidates:
         by_price[price.pricing_unit, *((t.begin, t.end, t.list_unit_price) for t in price.tiers)].append(
@@ -231,7 +247,40 @@ def _chosen(reading: _Reading, query: PriceQuery) -> Price:
     if len(by_price) > 1:
         listed = ", ".join(_summary(prices[0]) for prices in by_price.values())
         raise ConflictingPrices(f"{query}", f"products with different prices: {listed}")
-    return min(candidates, key=lambda price: price.sku_id)
+    chosen = min(candidates, key=lambda price: price.sku_id)
+    if query not in reading.free:
+        _check_tiers(reading, chosen)
+    return chosen
+
+
+def _is_paid_upfront(reading: _Reading, query: PriceQuery) -> bool:
+    """Whether a rate may be 0 because a one-off fee pays for it."""
+    fee = replace(query, attributes=tuple(sorted((*query.attributes, FEE))))
+    return any(_is_charged(price) for price in reading.candidates.get(fee, ()))
+
+
+def _check_tiers(reading: _Reading, price: Price) -> None:
+    """Raises PlaceholderPrice for a tier at 0 among others, ImplausiblePrice for one that moved too far."""
+    for tier in price.tiers:
+        if not tier.list_unit_price and _is_charged(price):
+            raise PlaceholderPrice(f"{price.query}", f"the price listed from {tier.begin:f} on is 0")
+    before = reading.before(price.query)
+    if before:
+        check_plausible(price, before, LARGEST_CHANGE_FACTOR, "before")
+
+
+def check_plausible(price: Price, known: Price, factor: Decimal, what: str) -> None:
+    """Raises ImplausiblePrice for a price more than `factor` times above or below a known one at any quantity.
+
+    `what` says what the known one is. A price of 0 is not compared.
+    """
+    for step in unit_price_moves(known.tiers, price.tiers):
+        if step.before and step.after and not 1 / factor <= step.after / step.before <= factor:
+            raise ImplausiblePrice(
+                f"{price.query}",
+                f"{step.after:f} per {price.pricing_unit} from {step.begin:f} on, {step.before:f} {what}: "
+                f"more than {factor:f} times apart",
+            )
 
 
 def _is_charged(price: Price) -> bool:

@@ -51,9 +51,8 @@ class PriceMove:
     @property
     def steps(self) -> tuple[UnitPriceMove, ...]:
         """Unit prices before and after from each quantity at which either has a tier."""
-        tiers = [(price.tiers if price else ()) for price in (self.before, self.after)]
-        begins = sorted({tier.begin for of in tiers for tier in of})
-        return tuple(UnitPriceMove(begin, *(_unit_price(of, begin) for of in tiers)) for begin in begins)
+        before, after = (price.tiers if price else () for price in (self.before, self.after))
+        return unit_price_moves(before, after)
 
     @property
     def largest_step(self) -> UnitPriceMove:
@@ -98,6 +97,14 @@ def difference(
         prices=tuple(move for move in moves if _moved(move)),
         allowances=tuple(_allowance_moves(before, after, service_code)),
         compared=len(queries),
+    )
+
+
+def unit_price_moves(before: Sequence[PriceTier], after: Sequence[PriceTier]) -> tuple[UnitPriceMove, ...]:
+    """Unit prices of two ladders from each quantity at which either has a tier."""
+    begins = sorted({tier.begin for tier in (*before, *after)})
+    return tuple(
+        UnitPriceMove(begin, _unit_price(before, begin), _unit_price(after, begin)) for begin in begins
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from costmodel.errors import MalformedListing
-from costmodel.pricing.offer import FLAT_RATE, Edition, OfferedProduct, Plans, Product, Term
+from costmodel.pricing.offer import FLAT_RATE, Edition, OfferedProduct, Plans, Product, Term, refuse_repeats
 
 FORMAT_VERSION = "aws_v1"
 
@@ -31,11 +31,19 @@ def read_listing(text: str) -> OfferedProduct:
     try:
         listing = _LISTING.decode(text)
         terms = {kind: _terms(kind, raw) for kind, raw in listing.terms.items()}
-    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+        refuse_repeats(text)
+    except (ValueError, RecursionError) as error:
         begin = text[:60].replace("\n", " ")
         raise MalformedListing(
             f"price list product {begin!r}...", f"not a product with its terms ({error})"
         ) from error
+    for kind, of_kind in terms.items():
+        for term in of_kind:
+            if term.sku != listing.product.sku:
+                raise MalformedListing(
+                    f"price list product {listing.product.sku}",
+                    f"one of its {kind} terms is of SKU {term.sku}",
+                )
     edition = Edition(listing.service_code, listing.version, listing.publication_date)
     return OfferedProduct(listing.product, terms, edition)
 

@@ -7,8 +7,10 @@ price list file holds all products first and all terms behind them, one nesting 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 
@@ -126,3 +128,20 @@ class OfferedProduct:
     terms: Mapping[str, tuple[Term, ...]]
     """`OnDemand`, `Reserved`, `FlatRate` -> terms."""
     edition: Edition
+
+
+def refuse_repeats(content: str | bytes) -> None:
+    """Raises ValueError where an object of JSON has a member twice: nobody could tell which one counts."""
+    once = msgspec.json.encode(msgspec.json.decode(content))
+    text = content.encode() if isinstance(content, str) else content
+    if msgspec.json.format(text, indent=-1) != once:  # a member is gone, or written in another way
+        json.loads(content, object_pairs_hook=_members)
+
+
+def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"{twice!r} is listed twice")
+    return found

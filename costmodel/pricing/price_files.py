@@ -21,8 +21,9 @@ from urllib.parse import urljoin
 
 import msgspec
 
-from costmodel.errors import OlderPriceFile, PriceFileCorrupt, PriceFileNotFound
+from costmodel.errors import OlderPriceFile, PriceFileCorrupt, PriceFileNotFound, UnknownOffer
 from costmodel.pricing.download import PATIENT, Patience, download
+from costmodel.pricing.query_api import answer, pages
 
 BASE_URL = "https://pricing.us-east-1.amazonaws.com"
 BASE_URL_VARIABLE = "COSTMODEL_PRICE_LIST_URL"
@@ -31,6 +32,7 @@ BASE_URL_VARIABLE = "COSTMODEL_PRICE_LIST_URL"
 SERVICE_INDEX = "/offers/v1.0/aws/index.json"
 SAVINGS_PLAN_INDEX = "/savingsPlan/v1.0/aws/{plan}/current/region_index.json"
 CURRENCY = "USD"
+LATER = "If it was there before, try again later."
 
 T = TypeVar("T")
 
@@ -167,18 +169,17 @@ def dated_price_file(
     """The price list that was in force on a day, through ListPriceLists and GetPriceListFileUrl.
 
     `client` is a boto3 client of `pricing`; its address is only good for a short time. Raises
-    PriceFileNotFound when there is no such list, OlderPriceFile, and the client's own errors.
+    PriceFileNotFound when there is no such list, OlderPriceFile, and PriceApiError.
     """
     midnight = datetime(effective_on.year, effective_on.month, effective_on.day, tzinfo=UTC)
     question = {"ServiceCode": service_code, "EffectiveDate": midnight, "CurrencyCode": CURRENCY}
-    missing = client.exceptions.NotFoundException, client.exceptions.ResourceNotFoundException
     try:
-        pages = client.get_paginator("list_price_lists").paginate(**question)
-        lists = {entry["RegionCode"]: entry for page in pages for entry in page["PriceLists"]}
-    except missing as error:
+        found = pages(client, "list_price_lists", **question)
+    except UnknownOffer as error:
         raise PriceFileNotFound(
             f"AWS has no price list of {service_code!r} for {effective_on}. Check the service code and the date."
         ) from error
+    lists = {entry["RegionCode"]: entry for page in found for entry in page["PriceLists"]}
     if region_id not in lists:
         raise _no_region(service_code, region_id, lists)
     entry = lists[region_id]
@@ -188,10 +189,10 @@ def dated_price_file(
             f"not in {file_format}. Choose another format."
         )
     arn = entry["PriceListArn"]
-    answer = client.get_price_list_file_url(PriceListArn=arn, FileFormat=str(file_format))
     version = _version(arn)
     refuse_older(f"{service_code} {region_id}", version, held_version)
-    return PriceFileLocation(service_code, region_id, answer["Url"], version)
+    url = answer(client, "get_price_list_file_url", "Url", PriceListArn=arn, FileFormat=str(file_format))
+    return PriceFileLocation(service_code, region_id, str(url), version)
 
 
 def refuse_older(name: str, offered: str | None, held: str | None) -> None:
@@ -228,5 +229,5 @@ def _closest(wanted: str, known: Iterable[str]) -> str:
     close = get_close_matches(folded, by_fold, n=3, cutoff=0.5)
     close += [name for name in by_fold if folded in name and name not in close][:3]
     if close:
-        return f"Closest: {', '.join(by_fold[name] for name in close)}."
-    return f"It has, among {len(by_fold)}: {', '.join(list(by_fold.values())[:5])}."
+        return f"Closest: {', '.join(by_fold[name] for name in close)}. {LATER}"
+    return f"It has, among {len(by_fold)}: {', '.join(list(by_fold.values())[:5])}. {LATER}"

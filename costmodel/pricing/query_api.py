@@ -7,9 +7,9 @@ General Reference, "AWS Billing and Cost Management endpoints and quotas".
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import closing
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from costmodel.errors import ApiFailed, NothingOffered, RequestRefused, UnknownOffer
 from costmodel.pricing.aws_client import open_client
@@ -37,6 +37,10 @@ Filter = tuple[str, str, str]
 Question = tuple[str, tuple[Filter, ...]]
 """Service code and filters of one GetProducts question."""
 
+T = TypeVar("T")
+
+_IN_A_FORMAT = ("describe_services", "get_products")
+"""Operations that can be asked to answer in a format."""
 _STALE_PAGE = "ExpiredNextTokenException"
 _STUMBLES = (AttributeError, KeyError, TypeError, ValueError)
 """What botocore 1.44.5 raises over an answer that is JSON of another shape, such as `null`."""
@@ -62,7 +66,7 @@ def fetch(needs: Iterable[PriceNeed], region_id: str) -> Iterator[OfferedProduct
         for service_code, names in fields.items():
             _check_service(client, service_code, names)
         for question in questions:
-            texts = _answer(client, question)
+            texts = _texts(client, question)
             if not texts:
                 raise NothingOffered(*_why_nothing(client, question))
             for text in texts:
@@ -93,11 +97,11 @@ def _filters(need: PriceNeed, region_id: str) -> tuple[Filter, ...]:
 def _check_service(client: BaseClient, service_code: str, field_names: Collection[str]) -> None:
     """Raises UnknownOffer if AWS has no such price list, or no longer knows an attribute to ask by."""
     try:
-        pages = _pages(client, "describe_services", ServiceCode=service_code)
+        answers = pages(client, "describe_services", ServiceCode=service_code)
     except (RequestRefused, UnknownOffer) as error:
         raise _unknown_service(service_code) from error
     found = [
-        service for page in pages for service in page["Services"] if service["ServiceCode"] == service_code
+        service for page in answers for service in page["Services"] if service["ServiceCode"] == service_code
     ]
     if not found:
         raise _unknown_service(service_code)
@@ -118,26 +122,43 @@ def _unknown_service(service_code: str) -> UnknownOffer:
     )
 
 
-def _answer(client: BaseClient, question: Question) -> list[str]:
+def _texts(client: BaseClient, question: Question) -> list[str]:
     """All products of one question, as JSON texts; asked anew if an answer is not whole."""
     service_code, filters = question
     wire_filters = [{"Type": kind, "Field": name, "Value": value} for kind, name, value in filters]
     return [
         text
-        for page in _pages(client, "get_products", ServiceCode=service_code, Filters=wire_filters)
+        for page in pages(client, "get_products", ServiceCode=service_code, Filters=wire_filters)
         for text in page["PriceList"]
     ]
 
 
-def _pages(client: BaseClient, operation: str, **arguments: Any) -> list[dict[str, Any]]:
+def pages(client: BaseClient, operation: str, **arguments: Any) -> list[dict[str, Any]]:
     """Every page of an answer. Raises PriceApiError."""
+    return _whole(client, operation, lambda: list(_whole_pages(client, operation, arguments)))
+
+
+def answer(client: BaseClient, operation: str, field: str, **arguments: Any) -> Any:
+    """One field of an answer that has no pages. Raises PriceApiError."""
+
+    def ask() -> Any:
+        found = getattr(client, operation)(**arguments)
+        if field not in found:
+            raise _CutShort
+        return found[field]
+
+    return _whole(client, operation, ask)
+
+
+def _whole(client: BaseClient, operation: str, ask: Callable[[], T]) -> T:
+    """What is asked for, asked anew while it is cut short. Raises PriceApiError."""
     from botocore.exceptions import ClientError, IncompleteReadError, PaginationError
 
     name = client.meta.method_to_api_mapping[operation]
     with aws_errors(name):
         for attempts_left in reversed(range(QUESTION_ATTEMPTS)):
             try:
-                return list(_whole_pages(client, operation, arguments))
+                return ask()
             except ClientError as error:
                 if error.response["Error"]["Code"] != _STALE_PAGE or not attempts_left:
                     raise
@@ -152,7 +173,7 @@ def _whole_pages(client: BaseClient, operation: str, arguments: dict[str, Any]) 
     When a connection breaks within an answer, botocore may take what arrived for an empty answer:
     without the page's list, and without the token that leads to the next page.
     """
-    form = {} if operation == "get_attribute_values" else {"FormatVersion": FORMAT_VERSION}
+    form = {"FormatVersion": FORMAT_VERSION} if operation in _IN_A_FORMAT else {}
     paginator = client.get_paginator(operation)
     for page in paginator.paginate(**form, **arguments, PaginationConfig={"PageSize": PAGE_SIZE}):
         if not all(result.expression in page for result in paginator.result_keys):
@@ -177,7 +198,7 @@ def _why_nothing(client: BaseClient, question: Question) -> tuple[str, str]:
             continue
         regions = sorted(
             entry["Value"]
-            for page in _pages(client, "get_attribute_values", ServiceCode=service_code, AttributeName=name)
+            for page in pages(client, "get_attribute_values", ServiceCode=service_code, AttributeName=name)
             for entry in page["AttributeValues"]
         )
         if value not in regions:

@@ -10,8 +10,9 @@ import shutil
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from functools import partial
 from pathlib import Path
 
@@ -32,19 +33,20 @@ from costmodel.errors import (
     PriceNotFound,
     PricesWithdrawn,
     RefreshIncomplete,
+    UnusableUnit,
 )
 from costmodel.pricing.aws_client import open_client
 from costmodel.pricing.aws_errors import aws_errors
 from costmodel.pricing.book import PriceBook
 from costmodel.pricing.bulk import read_offer
-from costmodel.pricing.conversion import prices_of
+from costmodel.pricing.conversion import check_plausible, prices_of
 from costmodel.pricing.difference import what_is_charged
 from costmodel.pricing.download import download
 from costmodel.pricing.need import Place, PriceNeed, wanted
 from costmodel.pricing.offer import OfferedProduct
 from costmodel.pricing.origin import Source
 from costmodel.pricing.places import REGION_PREFIXES
-from costmodel.pricing.price import GLOBAL, Price, PriceQuery
+from costmodel.pricing.price import GLOBAL, ON_DEMAND, Price, PriceQuery
 from costmodel.pricing.price_files import (
     PriceFileLocation,
     PublicIndex,
@@ -70,12 +72,19 @@ from costmodel.pricing.snapshot import (
     partition_path,
     price_rows,
 )
+from costmodel.pricing.spot import TERM as SPOT_TERM
 from costmodel.pricing.spot import spot_history, spot_part
 
 WITHDRAWN_RATIO = 0.1
 """Share of a file's prices that may be gone from AWS's list before the answer is distrusted.
 
 Engineering choice: AWS retires an instance family now and then, never a tenth of a service at once.
+"""
+MOST_TIMES_ON_DEMAND = Decimal(20)
+"""A Savings Plans rate or a spot price so many times above or below its on-demand price is a mistake.
+
+Source: engineering choice. Savings Plans save up to 72 % and spot instances up to 90 % (AWS Savings Plans and
+EC2 Spot pages, 2026), which leaves a tenth.
 """
 EC2 = "AmazonEC2"
 SPOT_DAYS = 30
@@ -111,7 +120,8 @@ class FileChange:
     prices: int
     changed: int
     added: int
-    gone: int
+    gone: tuple[str, ...]
+    """Prices that AWS no longer lists, by name: a bill that needs one of them is refused from now on."""
     edition: str
     """AWS's version of the list, a UTC time in 14 digits; empty where AWS tells none."""
 
@@ -199,7 +209,9 @@ class Refresh:
         for place, question in enumerate(questions):
             self.tell(question.subject, 0, None)
             try:
-                parts += question.ask()
+                found = question.ask()
+                _refuse_future(question.subject, found, self.now)
+                parts += found
             except PriceError as error:
                 unasked = tuple(left.subject for left in questions[place + 1 :]) if _stops(error) else ()
                 failures.append(Failure(question.subject, error, unasked))
@@ -275,7 +287,8 @@ class Refresh:
         prices = prices_of(products, job.needs, job.region_id, base)
         held = list(_held(job, base))
         _refuse_withdrawal(prices, held)
-        edition = max((offered.edition.version for offered in products), default="")
+        # The oldest: one product of an older edition makes the whole answer an older one.
+        edition = min((offered.edition.version for offered in products), default="")
         return self._parts([*prices, *_beyond_needs(job, held)], edition)
 
     def _products_of_file(self, job: _Job) -> list[OfferedProduct]:
@@ -323,7 +336,7 @@ class Refresh:
     def _plans_by_api(self, region_id: str, needs: Sequence[PriceNeed], base: PriceBook) -> tuple[Part, ...]:
         with closing(open_client("savingsplans", HOME_REGION)) as client:
             rates = offering_rates(client, region_id, needs, f"{self.now.astimezone(UTC):%Y-%m-%d}")
-        return self._plan_parts(rates, base)
+        return self._plan_parts(rates, region_id, base)
 
     def _plan_file(
         self, plan: str, region_id: str, needs: Sequence[PriceNeed], base: PriceBook
@@ -331,9 +344,9 @@ class Refresh:
         location = self.index.savings_plan_file(plan, region_id)
         with self._fetched(location, f"{plan} {region_id}") as path:
             rates = read_plan_file(path, region_id, needs)
-        return self._plan_parts(rates, base)
+        return self._plan_parts(rates, region_id, base)
 
-    def _plan_parts(self, rates: PlanRates, base: PriceBook) -> tuple[Part, ...]:
+    def _plan_parts(self, rates: PlanRates, region_id: str, base: PriceBook) -> tuple[Part, ...]:
         parts = savings_parts(rates, origin=self.source.value, retrieved_at=self._retrieved_at)
         replaced = {part.path for part in parts}
         held = [
@@ -342,6 +355,7 @@ class Refresh:
             if file.kind == SAVINGS and file.path in replaced
         ]
         _refuse_withdrawal(rates.prices, held)
+        _check_against_on_demand(base, region_id, rates.prices)
         return parts
 
     def _spot(self, region_id: str, base: PriceBook) -> list[Part]:
@@ -350,6 +364,7 @@ class Refresh:
         end = self.now.replace(minute=0, second=0, microsecond=0)
         with closing(open_client("ec2", region_id)) as client:
             prices = spot_history(client, region_id, types, end - timedelta(days=SPOT_DAYS), end)
+        _check_against_on_demand(base, region_id, prices)
         return [spot_part(prices, region_id, origin=Source.API.value, retrieved_at=self._retrieved_at)]
 
     @property
@@ -422,6 +437,42 @@ def _beyond_needs(job: _Job, held: Iterable[tuple[PriceFile, list[Price]]]) -> I
                 yield price
 
 
+def _refuse_future(subject: str, parts: Iterable[Part], now: datetime) -> None:
+    """Raises ClockSkewed for prices of a day that has not come anywhere on Earth."""
+    latest = (now.astimezone(UTC) + timedelta(days=1)).date().isoformat()
+    newest = max((row[PRICE_COLUMNS.index("as_of")] for part in parts for row in part.rows), default="")
+    if newest > latest:
+        raise ClockSkewed(
+            f"price list, {subject}",
+            f"it is of {newest}, after today, {now.date()}: the clock of this machine or of AWS's is wrong",
+            "Set the clock, then try again.",
+        )
+
+
+def _check_against_on_demand(base: PriceBook, region_id: str, prices: Iterable[Price]) -> None:
+    """Compare Savings Plans rates or spot prices with the book's on-demand prices of the same uses.
+
+    Raises UnusableUnit where one counts in another unit, and ImplausiblePrice.
+    """
+    known = {price.query: price for price in base.prices(region_id, kinds=(PRICES,))}
+    for price in prices:
+        on_demand = known.get(_on_demand(price.query))
+        if on_demand is None:
+            continue
+        if price.pricing_unit != on_demand.pricing_unit:
+            raise UnusableUnit(
+                f"{price.query}", f"counts in {price.pricing_unit!r}, on demand in {on_demand.pricing_unit!r}"
+            )
+        check_plausible(price, on_demand, MOST_TIMES_ON_DEMAND, "on demand")
+
+
+def _on_demand(query: PriceQuery) -> PriceQuery:
+    """What the same use is called on demand."""
+    attributes = () if query.term == SPOT_TERM else query.attributes
+    usage_type = query.usage_type.replace("SpotUsage:", "BoxUsage:")
+    return replace(query, usage_type=usage_type, attributes=attributes, term=ON_DEMAND)
+
+
 def _refuse_withdrawal(prices: Iterable[Price], held: Iterable[tuple[PriceFile, list[Price]]]) -> None:
     """Raises PricesWithdrawn when AWS lists too little of what the book has of the same places."""
     listed = {price.query for price in prices}
@@ -438,7 +489,7 @@ def _change(part: Part, base: PriceBook, book: PriceBook) -> FileChange:
         prices=len(after),
         changed=sum(1 for query in before.keys() & after.keys() if before[query] != after[query]),
         added=len(after.keys() - before.keys()),
-        gone=len(before.keys() - after.keys()),
+        gone=tuple(str(query) for query in sorted(before.keys() - after.keys())),
         edition=part.edition,
     )
 

@@ -10,7 +10,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from costmodel.errors import ApiFailed, MalformedListing, NothingOffered, PriceNotFound
+from costmodel.errors import ApiFailed, MalformedListing, NothingOffered, PlaceholderPrice, PriceNotFound
 from costmodel.pricing.aws_errors import AGAIN, aws_errors
 from costmodel.pricing.book import PriceBook
 from costmodel.pricing.discounts import SpotSaving, spot_saving
@@ -98,7 +98,7 @@ def spot_history(
     Asks `ec2` DescribeSpotPriceHistory, page by page; `client` comes from `open_client("ec2", region_id)`.
     Both times carry a time zone. A type without a price in that time is left out. Raises ValueError for
     a time span that is empty or longer than 90 days; PriceApiError; MalformedListing for an answer
-    that is no price history; NothingOffered if no type has a price.
+    that is no price history; PlaceholderPrice for a price of 0; NothingOffered if no type has a price.
     """
     if not timedelta(0) < end - start <= LONGEST_HISTORY:
         raise ValueError(f"from {start} to {end}: AWS keeps {LONGEST_HISTORY.days} days of spot prices")
@@ -198,12 +198,16 @@ def _answers(
 
 
 def _change(answer: Mapping[str, Any]) -> tuple[str, str, Change]:
-    """Instance type, zone and price change of one answer. Raises MalformedListing.
+    """Instance type, zone and price change of one answer. Raises MalformedListing, PlaceholderPrice.
 
     A zone's id (`use1-az1`) means the same zone in every account; its name (`us-east-1a`) does not.
     """
     try:
         zone = answer.get("AvailabilityZoneId") or answer["AvailabilityZone"]
-        return answer["InstanceType"], zone, (answer["Timestamp"], decimal(answer["SpotPrice"]))
+        instance_type, price = answer["InstanceType"], decimal(answer["SpotPrice"])
+        change = answer["Timestamp"], price
     except (KeyError, ValueError) as error:
         raise MalformedListing(OPERATION, f"a price without a usable {error}") from error
+    if not price:
+        raise PlaceholderPrice(f"spot price of {instance_type} in {zone}", "the price listed is 0")
+    return instance_type, zone, change
