@@ -1,7 +1,8 @@
-"""A small AWS on loopback: some services of one region, Savings Plans and spot prices, all three ways.
+"""AWS on loopback: price lists, Savings Plans and spot prices, all three ways.
 
-`small_snapshot` writes the price book that such an AWS would have shipped; `Truth` is what it charges at
-some moment; `Cloud` serves it to unmodified boto3 and to the downloads.
+`Truth` is what it charges at some moment; `Cloud` serves it to unmodified boto3 and to the downloads.
+`whole_aws` lists what the shipped snapshot has. `small_aws` lists some services of one region, and
+`small_snapshot` writes the price book that such an AWS would have shipped.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 from random import Random
 
@@ -32,14 +34,13 @@ from costmodel.pricing.snapshot import (
     PLAN_ALLOWANCE_COLUMNS,
     PLAN_ALLOWANCES,
     PRICE_COLUMNS,
-    PRICES,
-    RESERVED,
     SAVINGS_PLAN_COLUMNS,
     SAVINGS_PLANS,
     SPOT_SAVING_COLUMNS,
     SPOT_SAVINGS,
     Manifest,
     Part,
+    PriceFile,
     partition_kind,
     partition_path,
     price_rows,
@@ -92,8 +93,15 @@ class Truth:
         return wire_products(self, NEEDS, seed=seed, decoys=decoys)  # type: ignore[arg-type]
 
 
+DECIMALS = Decimal("1e-10")
+"""AWS states a price with ten decimals."""
+
+
 def _times(price: Price, factor: Decimal) -> Price:
-    tiers = (replace(tier, list_unit_price=tier.list_unit_price * factor) for tier in price.tiers)
+    tiers = (
+        replace(tier, list_unit_price=(tier.list_unit_price * factor).quantize(DECIMALS))
+        for tier in price.tiers
+    )
     return replace(price, tiers=tuple(tiers))
 
 
@@ -175,34 +183,71 @@ class Cloud:
 
     def list(self, products: dict[str, list[Document]]) -> None:
         """List these products: through the Query API, in the public files, and by date."""
+        self.serve(products, price_list_files(products), (REGION,))
+
+    def serve(
+        self, products: dict[str, list[Document]], files: dict[str, bytes], region_ids: Iterable[str]
+    ) -> None:
+        """List these products, and these files of them."""
         self.price_lists.products = products
-        self.price_lists.files = self.price_lists.files | price_list_files(products)
-        self.price_lists.price_lists = dated_lists(products, (REGION,))
+        self.price_lists.files = self.price_lists.files | files
+        self.price_lists.price_lists = dated_lists(products, region_ids)
 
     def sell_plans(self, truth: Truth) -> None:
         """Sell Savings Plans 30 % below these prices, and spot instances 60 % below."""
-        rates = list(_plan_rates(truth.stated))
-        self.commitments.rates = [_api_rate(*rate) for rate in rates]
+        self.sell(plan_rates(truth.stated))
         self.commitments.spot = list(_spot_changes(truth.stated))
-        self.price_lists.files = self.price_lists.files | plan_files(rates)
+
+    def sell(self, rates: Iterable[PlanRate]) -> None:
+        """Sell Savings Plans at these rates: through the API and in the public file."""
+        found = list(rates)
+        self.commitments.rates = [_api_rate(*rate) for rate in found]
+        self.price_lists.files = self.price_lists.files | _plan_files("Compute", found)
+        if any(_plan_of(rate) == "Database" for rate in found):
+            self.price_lists.files = self.price_lists.files | _plan_files("Database", found)
 
 
 @contextmanager
-def small_aws(monkeypatch: pytest.MonkeyPatch, folder: Path) -> Iterator[Cloud]:
-    """The small AWS at today's prices, its snapshot as the one that ships, and retries that do not wait."""
+def reachable(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
+    """A cloud that boto3 and the downloads of this process go to, with retries that do not wait."""
     for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_DEFAULT_REGION", "AWS_REGION"):
         monkeypatch.delenv(name, raising=False)
-    snapshot = small_snapshot(folder / "small")
     session = boto3.session.Session()  # each new one reads its data files again
-    monkeypatch.setattr("costmodel.pricing.shelf.shipped", lambda _: snapshot)
-    monkeypatch.setattr("costmodel.services.registry.PRICE_NEEDS", NEEDS)
     monkeypatch.setattr("boto3.session.Session", lambda: session)
     monkeypatch.setattr("botocore.endpoint.time.sleep", lambda _: None)
     with Cloud.open() as cloud:
         for name, value in cloud.environment.items():
             monkeypatch.setenv(name, value)
+        yield cloud
+
+
+@contextmanager
+def small_aws(monkeypatch: pytest.MonkeyPatch, folder: Path) -> Iterator[Cloud]:
+    """The small AWS at today's prices, and its snapshot as the one that ships."""
+    snapshot = small_snapshot(folder / "small")
+    monkeypatch.setattr("costmodel.pricing.shelf.shipped", lambda _: snapshot)
+    monkeypatch.setattr("costmodel.pricing.book.shipped", lambda _: snapshot)
+    monkeypatch.setattr("costmodel.services.registry.PRICE_NEEDS", NEEDS)
+    with reachable(monkeypatch) as cloud:
         cloud.charge(TODAY)
         yield cloud
+
+
+@contextmanager
+def whole_aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
+    """AWS as the snapshot that ships has it, among decoys; plans and spot prices for the small region."""
+    book = PriceBook.shipped()
+    here = Truth(tuple(book.prices(REGION)), book.allowances)
+    with reachable(monkeypatch) as cloud:
+        cloud.serve(*_whole_list(), book.regions())
+        cloud.sell_plans(here)
+        yield cloud
+
+
+@cache
+def _whole_list() -> tuple[dict[str, list[Document]], dict[str, bytes]]:
+    products = wire_products(PriceBook.shipped(), PRICE_NEEDS)
+    return products, price_list_files(products)
 
 
 def dated_lists(products: Iterable[str], region_ids: Iterable[str]) -> dict[str, Document]:
@@ -226,7 +271,8 @@ PlanRate = tuple[str, str, str, Decimal, str]
 """Service, usage type on the wire, operation, rate and unit."""
 
 
-def _plan_rates(prices: Iterable[Price]) -> Iterator[PlanRate]:
+def plan_rates(prices: Iterable[Price]) -> Iterator[PlanRate]:
+    """Rates of a Compute and a Database Savings Plan, 30 % below these prices."""
     for price in prices:
         query = price.query
         if query.term != ON_DEMAND:
@@ -236,18 +282,26 @@ def _plan_rates(prices: Iterable[Price]) -> Iterator[PlanRate]:
             yield query.service_code, f"EU-{query.usage_type}", "RunInstances", rate, "Hrs"
         elif query.usage_type.startswith("Lambda-GB-Second"):
             yield query.service_code, f"EU-{query.usage_type}", "Invoke", rate, price.pricing_unit
+        elif query.usage_type in ("ReadRequestUnits", "WriteRequestUnits"):
+            operation = "PayPerRequestThroughput"
+            yield query.service_code, f"EU-{query.usage_type}", operation, rate, price.pricing_unit
+
+
+def _plan_of(rate: PlanRate) -> str:
+    return "Database" if rate[0] == "AmazonDynamoDB" else "Compute"
 
 
 def _api_rate(service_code: str, usage_type: str, operation: str, rate: Decimal, unit: str) -> Document:
     """A DescribeSavingsPlansOfferingRates result."""
+    plan = _plan_of((service_code, usage_type, operation, rate, unit))
     return {
         "savingsPlanOffering": {
             "offeringId": "0f0f0f0f-0000-1111-2222-333344445555",
             "paymentOption": "No Upfront",
-            "planType": "Compute",
+            "planType": plan,
             "durationSeconds": YEAR_S,
             "currency": "USD",
-            "planDescription": "1 year No Upfront Compute Savings Plan",
+            "planDescription": f"1 year No Upfront {plan} Savings Plan",
         },
         "rate": f"{rate:f}",
         "unit": unit,
@@ -259,9 +313,13 @@ def _api_rate(service_code: str, usage_type: str, operation: str, rate: Decimal,
     }
 
 
-def plan_files(rates: Iterable[PlanRate]) -> dict[str, bytes]:
-    """The Compute Savings Plan's public index and file."""
-    root = "/savingsPlan/v1.0/aws/AWSComputeSavingsPlan"
+PLAN_LISTS = {"Compute": "AWSComputeSavingsPlan", "Database": "AWSDatabaseSavingsPlans"}
+
+
+def _plan_files(plan: str, rates: Iterable[PlanRate]) -> dict[str, bytes]:
+    """A Savings Plan's public index and file."""
+    root = f"/savingsPlan/v1.0/aws/{PLAN_LISTS[plan]}"
+    of_plan = [rate for rate in rates if _plan_of(rate) == plan]
     path = f"{root}/{VERSION}/{REGION}/index.json"
     document = {
         "version": VERSION,
@@ -270,7 +328,7 @@ def plan_files(rates: Iterable[PlanRate]) -> dict[str, bytes]:
         "products": [
             {
                 "sku": SKU_OF_PLAN,
-                "productFamily": "ComputeSavingsPlans",
+                "productFamily": f"{plan}SavingsPlans",
                 "attributes": {"purchaseOption": "No Upfront", "purchaseTerm": "1yr"},
             }
         ],
@@ -289,7 +347,7 @@ def plan_files(rates: Iterable[PlanRate]) -> dict[str, bytes]:
                             "rateCode": f"{SKU_OF_PLAN}.{place}",
                             "unit": unit,
                         }
-                        for place, (service_code, usage_type, operation, rate, unit) in enumerate(rates)
+                        for place, (service_code, usage_type, operation, rate, unit) in enumerate(of_plan)
                     ],
                 }
             ]
@@ -315,27 +373,35 @@ def _spot_changes(prices: Iterable[Price]) -> Iterator[Document]:
             }
 
 
-def charged(book: PriceBook, service_code: str) -> Charged:
-    """What a book says a service charges in the small region, list prices and reserved terms."""
-    return {
-        price.query: what_is_charged(price) for price in book.prices(None, service_code, (PRICES, RESERVED))
-    }
+def said(book: PriceBook, file: PriceFile) -> Charged:
+    """What a file of a book says is charged."""
+    return {price.query: what_is_charged(price) for price in book.prices_of(file)}
 
 
-def stated(truth: Truth, service_code: str) -> Charged:
-    """The same of a truth."""
-    return {price.query: what_is_charged(price) for price in truth.of(service_code).stated}
+def stated(truth: Truth) -> Mapping[str, Charged]:
+    """What each file of the price folder must say at a truth: list prices, plans and spot prices."""
+    found: dict[str, dict[PriceQuery, tuple[object, ...]]] = {}
 
+    def state(query: PriceQuery, charged: tuple[object, ...]) -> None:
+        path = partition_path(query.service_code, query.region_id, partition_kind(query.term))
+        found.setdefault(path, {})[query] = charged
 
-def prices_on_the_wire(products: Iterable[Document]) -> list[Document]:
-    """Every on-demand price dimension that costs something, to be changed in place."""
-    return [
-        dimension
-        for product in products
-        for term in product["terms"].get(ON_DEMAND, {}).values()
-        for dimension in term["priceDimensions"].values()
-        if Decimal(dimension["pricePerUnit"]["USD"])
-    ]
+    for price in truth.stated:
+        query, first = price.query, price.tiers[0].list_unit_price
+        state(query, what_is_charged(price))
+        if query.term != ON_DEMAND:
+            continue
+        if query.usage_type.startswith(("BoxUsage:", "Lambda-GB-Second")):
+            plan = replace(query, term="SavingsPlan Compute 1yr No Upfront")
+            state(plan, (price.pricing_unit, "USD", ((0, None, first * Decimal("0.7")),)))
+        if query.usage_type.startswith("BoxUsage:"):
+            name = query.usage_type.replace("BoxUsage", "SpotUsage")
+            usd = Decimal(f"{first * Decimal('0.4'):.6f}")
+            for statistic in ("mean", "lowest", "highest"):
+                apart = (("statistic", statistic), ("zone", f"{REGION}a"))
+                spot = replace(query, usage_type=name, attributes=apart, term="Spot")
+                state(spot, ("Hrs", "USD", ((0, None, usd),)))
+    return found
 
 
 def moved_truth(random: Random) -> Truth:

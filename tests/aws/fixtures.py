@@ -166,7 +166,7 @@ def _sold(need: PriceNeed, prices: tuple[Price, ...], book: PriceBook, random: R
     attributes = tuple(pair for pair in first.attributes if pair[0] != "fee")
     term = FLAT_RATE if FLAT_RATE in need.terms else ON_DEMAND
     query = PriceQuery(first.service_code, first.region_id, first.usage_type, attributes, term)
-    sku = _sku(f"{query}")
+    sku = sku_of(f"{query}")
     product: Document = {"sku": sku, "attributes": _attributes(need, query, random)}
     if random.random() < 0.5:
         product["productFamily"] = random.choice(("Storage", "Compute Instance", "API Request"))
@@ -185,7 +185,8 @@ def _listing(service_code: str, product: Document, terms: Document) -> Document:
     }
 
 
-def _sku(text: str) -> str:
+def sku_of(text: str) -> str:
+    """The SKU of what is named so: a real product is named by its query, a decoy otherwise."""
     return hashlib.sha256(text.encode()).hexdigest()[:16].upper()
 
 
@@ -297,7 +298,7 @@ def _dimensions(term: str, price: Price, book: PriceBook) -> list[Document]:
     if free is not None:
         tiers[0] = PriceTier(free.quantity, tiers[0].end, tiers[0].list_unit_price)
         tiers.insert(0, PriceTier(Decimal(0), free.quantity, Decimal(0)))
-    suffixes = [SOLE_RATE] if len(tiers) == 1 else [_sku(f"{term} {i}")[:10] for i in range(len(tiers))]
+    suffixes = [SOLE_RATE] if len(tiers) == 1 else [sku_of(f"{term} {i}")[:10] for i in range(len(tiers))]
     return [
         _dimension(
             f"{term}.{suffix}",
@@ -351,7 +352,7 @@ def _granted_apart(book: PriceBook) -> list[FreeAllowance]:
 def _grant(allowance: FreeAllowance, sold: Iterable[Sold]) -> Document:
     """A product that is free up to a quantity and names the products this is granted on."""
     usage_type = f"Global-{sorted(allowance.usage_types)[0]}"
-    sku = _sku(allowance.allowance_id)
+    sku = sku_of(allowance.allowance_id)
     dimension = _dimension(
         f"{sku}.{GRANT}.HWDSBTNJX9",
         allowance.pricing_unit,
@@ -399,7 +400,7 @@ def _decoys(one: Sold, random: Random) -> list[Document]:
 def _copy(wire: Document, name: str, attributes: dict[str, str], price: Decimal | None) -> Document:
     """The same product under another SKU, with other attributes and, if given, another price in all terms."""
     decoy = copy.deepcopy(wire)
-    old, sku = wire["product"]["sku"], _sku(name)
+    old, sku = wire["product"]["sku"], sku_of(name)
     decoy["product"]["attributes"] = attributes
     decoy["terms"] = json.loads(json.dumps(decoy["terms"]).replace(old, sku))
     decoy["product"]["sku"] = sku

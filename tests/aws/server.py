@@ -16,6 +16,7 @@ import struct
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Self
@@ -117,6 +118,8 @@ class AwsServer:
     price_lists: dict[str, Document] = field(default_factory=dict)
     """Price list ARN -> the ListPriceLists entry plus `ServiceCode` and `Path`, file path without ending."""
     fault: FaultHook = lambda _: None
+    largest_page: int = LARGEST_PAGE
+    """The most items on a page, whatever is asked for."""
     seen: list[Seen] = field(default_factory=list)
     _found: dict[str, tuple[list[Document], list[str]]] = field(default_factory=dict, repr=False)
     """Answers to GetProducts questions, as long as the list they were found in is the service's."""
@@ -163,7 +166,7 @@ class AwsServer:
         wanted = arguments.get("ServiceCode")
         codes = [wanted] if wanted else sorted(self.products)
         services = [{"ServiceCode": code, "AttributeNames": self._attribute_names(code)} for code in codes]
-        return {"FormatVersion": "aws_v1", **_page(arguments, "Services", services)}
+        return {"FormatVersion": "aws_v1", **self._page(arguments, "Services", services)}
 
     def _attribute_names(self, service_code: str) -> list[str]:
         found = {name for product in self._of_service(service_code) for name in _attributes(product)}
@@ -175,7 +178,7 @@ class AwsServer:
         found = [{"Value": value} for value in sorted(values) if value]
         if not found:
             raise ServiceError("NotFoundException", f"no attribute {name}")
-        return _page(arguments, "AttributeValues", found)
+        return self._page(arguments, "AttributeValues", found)
 
     def _get_products(self, arguments: Document) -> Document:
         question = json.dumps([arguments["ServiceCode"], arguments.get("Filters", ())])
@@ -187,7 +190,7 @@ class AwsServer:
                 if all(_passes(product, wanted) for wanted in arguments.get("Filters", ()))
             ]
             self._found[question] = products, texts
-        return {"FormatVersion": "aws_v1", **_page(arguments, "PriceList", self._found[question][1])}
+        return {"FormatVersion": "aws_v1", **self._page(arguments, "PriceList", self._found[question][1])}
 
     def _list_price_lists(self, arguments: Document) -> Document:
         found = [
@@ -199,13 +202,37 @@ class AwsServer:
         ]
         if not found:
             raise ServiceError("ResourceNotFoundException", "no price list")
-        return _page(arguments, "PriceLists", found)
+        return self._page(arguments, "PriceLists", found)
 
     def _file_url(self, arguments: Document) -> Document:
         entry = self.price_lists.get(arguments["PriceListArn"])
         if entry is None or arguments["FileFormat"] not in entry["FileFormats"]:
             raise ServiceError("ResourceNotFoundException", "no such price list or format")
         return {"Url": f"{self.url}{entry['Path']}.{arguments['FileFormat']}"}
+
+    def _page(self, arguments: Document, name: str, items: list[Any]) -> Document:
+        """One page of `items` and the token of the next; a token only fits the question it was given for."""
+        size = arguments.get("MaxResults", LARGEST_PAGE)
+        if not 1 <= size <= LARGEST_PAGE:
+            raise ServiceError("InvalidParameterException", f"MaxResults must be 1 to {LARGEST_PAGE}")
+        size = min(size, self.largest_page)
+        question = {key: value for key, value in arguments.items() if key != "NextToken"}
+        seal = hashlib.sha256(json.dumps(question, sort_keys=True).encode()).hexdigest()[:12]
+        start = 0
+        if token := arguments.get("NextToken"):
+            first, _, of = token.partition(":")
+            if of != seal or not first.isdigit():
+                raise ServiceError("InvalidNextTokenException", "the token belongs to another question")
+            start = int(first)
+        page: Document = {name: items[start : start + size]}
+        if start + size < len(items):
+            page["NextToken"] = f"{start + size}:{seal}"
+        return page
+
+
+@lru_cache(maxsize=200)
+def _compressed(content: bytes) -> bytes:
+    return gzip.compress(content, mtime=0)
 
 
 def _attributes(product: Document) -> Mapping[str, str]:
@@ -225,25 +252,6 @@ def _passes(product: Document, wanted: Document) -> bool:
     if wanted["Type"] not in FILTERS:
         raise ServiceError("InvalidParameterException", f"no filter type {wanted['Type']}")
     return FILTERS[wanted["Type"]](_field(product, wanted["Field"]), wanted["Value"])
-
-
-def _page(arguments: Document, name: str, items: list[Any]) -> Document:
-    """One page of `items` and the token of the next; a token only fits the question it was given for."""
-    size = arguments.get("MaxResults", LARGEST_PAGE)
-    if not 1 <= size <= LARGEST_PAGE:
-        raise ServiceError("InvalidParameterException", f"MaxResults must be 1 to {LARGEST_PAGE}")
-    question = {key: value for key, value in arguments.items() if key != "NextToken"}
-    seal = hashlib.sha256(json.dumps(question, sort_keys=True).encode()).hexdigest()[:12]
-    start = 0
-    if token := arguments.get("NextToken"):
-        first, _, of = token.partition(":")
-        if of != seal or not first.isdigit():
-            raise ServiceError("InvalidNextTokenException", "the token belongs to another question")
-        start = int(first)
-    page: Document = {name: items[start : start + size]}
-    if start + size < len(items):
-        page["NextToken"] = f"{start + size}:{seal}"
-    return page
 
 
 class _Http(ThreadingHTTPServer):
@@ -290,7 +298,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         start = _range_start(seen.headers, etag)
         if start is None and "gzip" in seen.headers.get("accept-encoding", ""):
-            self._send(200, gzip.compress(content, mtime=0), more | {"Content-Encoding": "gzip"}, fault)
+            self._send(200, _compressed(content), more | {"Content-Encoding": "gzip"}, fault)
         elif start is None:
             self._send(200, content, more, fault)
         elif start >= len(content):

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import io
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from datetime import date
@@ -11,8 +11,10 @@ from unittest.mock import patch
 
 import pytest
 
+from aws.cloud import Cloud, small_aws
 from costmodel.cli.app import main
 from costmodel.decision.run import Run, read_run
+from shops.clock import TODAY, stop_clock
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +27,6 @@ class Outcome:
 
 
 Cli = Callable[..., Outcome]
-
-
-TODAY = date(2026, 11, 24)
 
 
 def run_main(
@@ -92,3 +91,12 @@ def no_simulation(small_shop: Simulated, monkeypatch: pytest.MonkeyPatch) -> lis
 
     monkeypatch.setattr("costmodel.decision.simulate.simulate", answer)
     return asked
+
+
+@pytest.fixture
+def aws(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Cloud]:
+    """The small AWS on loopback at the prices of its snapshot, and an empty cache folder."""
+    monkeypatch.setenv("COSTMODEL_CACHE_DIR", str(tmp_path / "cache"))
+    stop_clock(monkeypatch)
+    with small_aws(monkeypatch, tmp_path) as cloud:
+        yield cloud

@@ -163,9 +163,29 @@ def test_show_as_json_is_exact(cli: Any) -> None:
     (price,) = json.loads(
         cli("prices", "show", "BoxUsage:m7g.large", "--region", "eu-west-1", "--format", "json").out
     )
-    assert price["tiers"] == [{"begin": "0", "end": None, "list_unit_price": "0.091"}]
-    assert (price["service_code"], price["currency"], price["pricing_unit"]) == ("AmazonEC2", "USD", "Hrs")
-    assert price["source"]
+    assert price == {
+        "name": "AmazonEC2 eu-west-1 BoxUsage:m7g.large",
+        "service_code": "AmazonEC2",
+        "region_id": "eu-west-1",
+        "usage_type": "BoxUsage:m7g.large",
+        "attributes": {},
+        "term": "OnDemand",
+        "description": "m7g.large Linux shared",
+        "pricing_unit": "Hrs",
+        "currency": "USD",
+        "tiers": [{"begin": "0", "end": None, "list_unit_price": "0.091", "rate_code": ""}],
+        "sku_id": "",
+        "source": "aws-price-watcher@c4a0470f:ec2",
+        "as_of": "2025-12-06",
+        "confirmed_on": "2025-12-06",
+        "file": {
+            "path": "AmazonEC2/eu-west-1.csv",
+            "origin": "snapshot",
+            "retrieved_at": "",
+            "edition": "",
+        },
+        "free_allowance": None,
+    }
 
 
 def test_show_says_how_many_more_there_are(cli: Any) -> None:

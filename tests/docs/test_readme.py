@@ -11,30 +11,25 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import chdir, redirect_stderr, redirect_stdout
-from dataclasses import dataclass
+from contextlib import chdir, redirect_stdout
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 from zipfile import ZipFile
 
 import pytest
 import typer.main
 
-from costmodel.cli.app import app, main
+from aws.cloud import whole_aws
+from costmodel.cli.app import app
 from costmodel.decision.run import read_run
+from shops.clock import stop_clock
+from shops.commands import Done, blocks, run_line, shell_lines
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
-BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
-SHELL_LINES = [
-    line.removeprefix("$ ").partition("  #")[0].strip()
-    for language, text in BLOCKS
-    if language in ("sh", "console")
-    for line in text.splitlines()
-    if line.strip()
-]
+BLOCKS = blocks(README)
+SHELL_LINES = shell_lines(README)
 COMMANDS = [line for line in SHELL_LINES if line.startswith("costmodel ")]
 MAKE_TARGETS = {
     "demo": "costmodel demo",
@@ -42,13 +37,6 @@ MAKE_TARGETS = {
     "lint": "lint-imports",
     "bench": "pytest tests/bench",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Done:
-    code: object
-    out: str
-    err: str
 
 
 @pytest.fixture(scope="module")
@@ -61,30 +49,15 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def done(folder: Path) -> dict[str, Done]:
-    """Every `costmodel` command of the README, run once, in the README's order."""
-    return {line: _run(line, folder) for line in COMMANDS}
+def done(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Done]:
+    """Every `costmodel` command of the README, run once, in the README's order.
 
-
-def _run(line: str, folder: Path) -> Done:
-    out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8") for _ in range(2))
-    code: object = 0
-    with (
-        chdir(folder),
-        patch.object(sys, "argv", shlex.split(line)),
-        patch.dict(os.environ, {"COLUMNS": "100"}),
-        redirect_stdout(out),
-        redirect_stderr(err),
-    ):
-        try:
-            main()
-        except SystemExit as leaving:
-            code = leaving.code or 0
-    texts = []
-    for stream in (out, err):
-        stream.seek(0)
-        texts.append(stream.read())
-    return Done(code, *texts)
+    AWS is on loopback, with credentials that it takes; the price cache is empty at first; the clock stands still.
+    """
+    with pytest.MonkeyPatch.context() as patched, whole_aws(patched):
+        stop_clock(patched)
+        patched.setenv("COSTMODEL_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
+        return {line: run_line(line, folder) for line in COMMANDS}
 
 
 def commands() -> Iterator[tuple[str, ...]]:
@@ -126,9 +99,26 @@ def test_the_commands_write_what_they_are_there_for(done: dict[str, Done], folde
     assert (run.region_id, len(run.months), run.seed) == ("eu-west-1", 2, 7)
 
 
+def test_refreshed_prices_are_in_force_until_an_older_book_is_named(done: dict[str, Done]) -> None:
+    """The loopback AWS charges what the snapshot says, so nothing moves but the book."""
+    refreshed = done["costmodel prices refresh --region eu-west-1"].out
+    (book,) = re.findall(r"Book ([0-9a-f]{12}) of \d{4}-\d\d-\d\d is in force", refreshed)
+    moved = done["costmodel prices diff snapshot --run run.json"].out
+    assert "0 changed" in moved
+    assert "0 gone" in moved
+    assert f"Book {book}" in done["costmodel prices verify"].out
+    assert ": 0 errors," in done["costmodel prices verify"].out
+    replayed, first = (
+        done[line].out for line in ("costmodel simulate small-shop --prices 2026-10-06", "costmodel simulate small-shop")
+    )  # fmt: skip
+    assert replayed == first
+    assert book not in replayed
+
+
 def test_the_same_usage_costs_more_without_the_free_tier(done: dict[str, Done]) -> None:
-    priced = {line: done[line].out for line in COMMANDS if line.startswith("costmodel price ")}
-    with_allowances, without = priced.values()
+    priced = [line for line in COMMANDS if line.startswith("costmodel price ") and "--rates" not in line]
+    with_allowances, without = (done[line].out for line in priced)
+    assert "--no-free-tier" in priced[1]
     total = Decimal(with_allowances.split()[-1].replace(",", ""))
     assert total < Decimal(json.loads(without)["billed_cost"])
 

@@ -16,6 +16,7 @@ from costmodel.errors import (
     AllowanceChanged,
     BrokenTiers,
     ConflictingPrices,
+    ImplausiblePrice,
     NoOnDemandTerm,
     NothingOffered,
     OtherCurrency,
@@ -197,18 +198,22 @@ def test_look_alikes_of_an_instance_are_ignored(changes: dict[str, str], price: 
 
 
 @pytest.mark.parametrize(
-    ("usage_type", "others"),
+    ("usage_type", "others", "digits"),
     [
-        ("WriteRequestUnits", ["IA-WriteRequestUnits", "ReplWriteRequestUnits"]),
-        ("TimedStorage-ByteHrs", ["IA-TimedStorage-ByteHrs", "TimedStorage-ByteHrs-Outposts"]),
+        ("WriteRequestUnits", ["IA-WriteRequestUnits", "ReplWriteRequestUnits"], "0.00000062"),
+        ("TimedStorage-ByteHrs", ["IA-TimedStorage-ByteHrs", "TimedStorage-ByteHrs-Outposts"], "0.2"),
     ],
 )
-def test_variants_of_dynamodb_are_kept_apart(usage_type: str, others: list[str]) -> None:
+def test_variants_of_dynamodb_are_kept_apart(usage_type: str, others: list[str], digits: str) -> None:
     need = PriceNeed("AmazonDynamoDB", (usage_type,))
     unit = "WriteRequestUnits" if "Write" in usage_type else "GB-Mo"
     documents = [
         listing(
-            f"USE1-{name}", [("0", "Inf", f"{at + 1}")], unit=unit, sku=name, service_code="AmazonDynamoDB"
+            f"USE1-{name}",
+            [("0", "Inf", f"{digits}{at}")],
+            unit=unit,
+            sku=name,
+            service_code="AmazonDynamoDB",
         )
         for at, name in enumerate([usage_type, *others])
     ]
@@ -225,6 +230,37 @@ def test_a_placeholder_of_zero_beside_the_price_is_ignored() -> None:
 def test_a_placeholder_of_zero_alone_is_refused() -> None:
     with pytest.raises(PlaceholderPrice, match=r"BoxUsage:m7g.large: the only price listed is 0"):
         prices(INSTANCES, listing("BoxUsage:m7g.large", [("0", "Inf", "0.0000000000")]))
+
+
+def test_a_tier_at_zero_among_others_is_refused() -> None:
+    steps = [("0", "10", "0.08"), ("10", "Inf", "0.0000000000")]
+    with pytest.raises(PlaceholderPrice, match=r"BoxUsage:m7g.large: the price listed from 10 on is 0"):
+        prices(INSTANCES, listing("BoxUsage:m7g.large", steps))
+
+
+@pytest.mark.parametrize("usd", ["0.0163200000", "0.4080000000"])
+def test_a_fifth_and_five_times_the_price_before_are_taken(usd: str) -> None:
+    (found,) = prices(INSTANCES, listing("BoxUsage:m7g.large", [("0", "Inf", usd)]))
+    assert ladder(found) == [("0", "None", usd.rstrip("0"))]
+
+
+@pytest.mark.parametrize(
+    ("steps", "told"),
+    [
+        ([("0", "Inf", "0.0163100000")], "0.01631 per Hrs from 0 on, 0.0816 before"),
+        ([("0", "Inf", "0.4080000001")], "0.4080000001 per Hrs from 0 on, 0.0816 before"),
+        ([("0", "10", "0.08"), ("10", "Inf", "0.008")], "0.008 per Hrs from 10 on, 0.0816 before"),
+    ],
+    ids=["down", "up", "in one tier"],
+)
+def test_a_price_beyond_that_is_taken_for_a_mistake(steps: list[Step], told: str) -> None:
+    with pytest.raises(ImplausiblePrice, match=f"m7g.large: {told}: more than 5 times apart.*Try again"):
+        prices(INSTANCES, listing("BoxUsage:m7g.large", steps))
+
+
+def test_a_new_price_may_be_any() -> None:
+    (found,) = prices(INSTANCES, listing("BoxUsage:m99g.large", [("0", "Inf", "4711")]))
+    assert ladder(found) == [("0", "None", "4711")]
 
 
 def test_zero_is_the_price_of_what_aws_does_not_charge() -> None:
@@ -349,6 +385,27 @@ def test_reserved_terms_with_their_upfront_fees() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("code", "changes", "error", "told"),
+    [
+        ("4NA7Y494T4", {"usd": "0"}, PlaceholderPrice, "1yr No Upfront.: the only price listed is 0"),
+        ("VJWZNREJX2", {"usd": "0"}, PlaceholderPrice, "1yr All Upfront.: the only price listed is 0"),
+        ("4NA7Y494T4", {"unit": "Quantity"}, UnusableUnit, "1yr No Upfront.: counts in 'Quantity', as a fee"),
+    ],
+    ids=["an hour at zero", "neither an hour nor a fee", "hours as a fee"],
+)
+def test_a_reserved_term_nobody_pays_as_its_name_says_is_refused(
+    code: str, changes: dict[str, str], error: type[Exception], told: str
+) -> None:
+    document = with_reserved(listing("BoxUsage:m7g.large"))
+    for dimension in document["terms"]["Reserved"][f"SKU1.{code}"]["priceDimensions"].values():
+        if "usd" in changes:
+            dimension["pricePerUnit"] = {"USD": changes["usd"]}
+        dimension |= {name: value for name, value in changes.items() if name == "unit"}
+    with pytest.raises(error, match=told):
+        prices(INSTANCES, document)
+
+
 def test_reserved_terms_of_rds_are_named_without_their_one_class() -> None:
     need = PriceNeed(
         "AmazonRDS",
@@ -393,6 +450,7 @@ def test_a_first_free_step_is_the_allowance_and_not_a_price() -> None:
             "up to 5000000 are free now, 2500000 were before",
         ),
         ([("0", "2500000", "0"), ("3000000", "Inf", "1")], BrokenTiers, "a tier starts at 3000000"),
+        ([("7", "2500000", "0"), ("2500000", "Inf", "1")], BrokenTiers, "what is free starts at 7"),
         ([("0", "9", "1"), ("9", "Inf", "0"), ("9", "Inf", "0")], BrokenTiers, "a tier starts at 9"),
     ],
 )

@@ -52,7 +52,7 @@ def test_a_product_without_family_or_terms() -> None:
 
 def test_flat_rate_plans_stand_in_a_list() -> None:
     plan = {
-        "sku": "PLAN",
+        "sku": "VU3485RNDU6HBQF6",
         "planCode": "Pro",
         "planFamilyCode": "CloudFrontPlan",
         "features": [{"featureCode": "Requests", "usageQuota": {"unit": "Requests", "value": "10000000"}}],
@@ -79,7 +79,25 @@ def test_a_grant_is_told_by_its_term_code_or_by_what_it_applies_to() -> None:
     assert (by_code.is_grant, by_target.is_grant) == (True, True)
 
 
+def test_a_term_of_another_sku_is_refused() -> None:
+    document = copy.deepcopy(CLOUDFRONT_EUROPE)
+    (term,) = document["terms"]["OnDemand"].values()
+    term["sku"] = "OTHER"
+    with pytest.raises(
+        MalformedListing, match="product VU3485RNDU6HBQF6: one of its OnDemand terms is of SKU OTHER"
+    ):
+        read_listing(json.dumps(document))
+
+
 WHOLE = json.dumps(CLOUDFRONT_EUROPE)
+
+
+@pytest.mark.parametrize(("name", "text"), [("sku", '"OTHER"'), ("USD", '"0.1"'), ("beginRange", '"7"')])
+def test_what_is_listed_twice_is_refused(name: str, text: str) -> None:
+    """JSON does not say which one counts."""
+    twice = WHOLE.replace(f'"{name}": ', f'"{name}": {text}, "{name}": ', 1)
+    with pytest.raises(MalformedListing, match=f"'{name}' is listed twice"):
+        read_listing(twice)
 
 
 @pytest.mark.parametrize("length", [0, 1, 60, len(WHOLE) // 2, len(WHOLE) - 1])

@@ -12,7 +12,14 @@ from hypothesis import strategies as st
 
 from aws.books import book_of, book_with, price
 from aws.commitments_server import CommitmentsServer
-from costmodel.errors import AccessDenied, ApiFailed, MalformedListing, NothingOffered, PriceNotFound
+from costmodel.errors import (
+    AccessDenied,
+    ApiFailed,
+    MalformedListing,
+    NothingOffered,
+    PlaceholderPrice,
+    PriceNotFound,
+)
 from costmodel.pricing.aws_client import open_client
 from costmodel.pricing.book import PriceBook
 from costmodel.pricing.spot import _statistics, spot_history, spot_part, spot_price
@@ -161,6 +168,12 @@ def test_a_price_that_is_none_is_malformed(broken):
         stub.add_response("describe_spot_price_history", {"SpotPriceHistory": [answer]})
         with pytest.raises(MalformedListing, match="without a usable"):
             spot_history(client, REGION, ("m7g.large",), START, END)
+
+
+def test_a_price_of_zero_is_a_placeholder(aws):
+    aws.spot = [change(-1, "0.03"), change(1, "0.000000")]
+    with pytest.raises(PlaceholderPrice, match=r"m7g.large in .*: the price listed is 0"):
+        asked()
 
 
 def test_botocores_own_example():

@@ -1,0 +1,229 @@
+"""`costmodel prices refresh` against AWS on loopback: what it says, where, and with which exit code."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from aws.cloud import CREDENTIALS, TODAY, Cloud
+from aws.server import Fault, Seen
+from costmodel.pricing.shelf import Shelf
+
+AFTER_A_REFRESH = """\
+Prices from AWS: 106, in 10 files. Files with other prices than before: {moved}.
+Book {digest} of 2026-11-24 is in force.{step}
+"""
+"""92 list prices in 7 files, 3 + 2 Savings Plans rates in 2, and 3 statistics of 3 spot prices in 1."""
+
+
+def refuse_kms(seen: Seen) -> Fault | None:
+    return Fault(code="InternalErrorException", status=500) if b"awskms" in seen.body else None
+
+
+def rows(out: str) -> dict[str, list[str]]:
+    """Cells of a table by its first column."""
+    return {cells[0]: cells[1:] for line in out.splitlines() if (cells := line.split())}
+
+
+def test_the_first_refresh_brings_plans_and_spot_prices_and_no_other_price(aws: Cloud, cli: Any) -> None:
+    outcome = cli("prices", "refresh", columns=120)
+    assert (outcome.code, outcome.err) == (0, "")
+    book = Shelf().open()
+    step = " See what moved with: costmodel prices diff snapshot"
+    assert outcome.out.endswith(AFTER_A_REFRESH.format(moved=3, digest=book.digest[:12], step=step))
+    table = rows(outcome.out)
+    assert table["AWSLambda/eu-west-1.savings.csv"] == ["2", "0", "2", "0", "-"]
+    assert table["AmazonEC2/eu-west-1.savings.csv"] == ["3", "0", "3", "0", "-"]
+    assert table["AmazonEC2/eu-west-1.spot.csv"] == ["9", "0", "9", "0", "-"]
+    assert "awskms/eu-west-1.csv" not in table
+
+
+def test_the_table_counts_what_moved(aws: Cloud, cli: Any) -> None:
+    """Twice the price of everything but what is free: Route 53's queries to AWS itself."""
+    cli("prices", "refresh")
+    first = Shelf().open().folder.name
+    aws.charge(TODAY.times(Decimal(2)))
+    outcome = cli("prices", "refresh", columns=120)
+    assert (outcome.code, outcome.err) == (0, "")
+    table = rows(outcome.out)
+    assert table["File"] == ["Prices", "Changed", "Added", "Gone", "AWS", "edition"]
+    for path, counts in {
+        "AWSLambda/eu-west-1.csv": ["10", "10", "0", "0"],
+        "AmazonEC2/eu-west-1.csv": ["18", "18", "0", "0"],
+        "AmazonEC2/eu-west-1.reserved.csv": ["12", "12", "0", "0"],
+        "AmazonRoute53/global.csv": ["12", "11", "0", "0"],
+        "AmazonRoute53/eu-west-1.csv": ["1", "1", "0", "0"],
+        "AmazonS3/eu-west-1.csv": ["34", "34", "0", "0"],
+        "awskms/eu-west-1.csv": ["5", "5", "0", "0"],
+    }.items():
+        assert table[path] == [*counts, "20261007120000"]
+    digest = Shelf().open().digest[:12]
+    step = f" See what moved with: costmodel prices diff {first}"
+    assert outcome.out.endswith(AFTER_A_REFRESH.format(moved=10, digest=digest, step=step))
+
+
+def test_the_same_again_makes_no_table_and_no_book(aws: Cloud, cli: Any) -> None:
+    cli("prices", "refresh")
+    book = Shelf().open()
+    outcome = cli("prices", "refresh", columns=120)
+    assert outcome.out == AFTER_A_REFRESH.format(moved=0, digest=book.digest[:12], step="")
+    assert [copy.name for copy in Shelf().copies()] == ["snapshot", book.folder.name]
+
+
+def test_as_json(aws: Cloud, cli: Any) -> None:
+    outcome = cli("prices", "refresh", "--service", "awskms", "--region", "eu-west-1", "--format", "json")
+    assert (outcome.code, outcome.err) == (0, "")
+    book = Shelf().open()
+    assert json.loads(outcome.out) == {
+        "digest": book.digest,
+        "book_date": "2026-11-24",
+        "folder": str(book.folder),
+        "files": [
+            {
+                "path": "awskms/eu-west-1.csv",
+                "prices": 5,
+                "changed": 0,
+                "added": 0,
+                "gone": [],
+                "edition": "20261007120000",
+            }
+        ],
+        "failures": [],
+    }
+
+
+@pytest.mark.parametrize("output", ["table", "json"])
+def test_what_fails_is_named_and_the_rest_goes_ahead(aws: Cloud, cli: Any, output: str) -> None:
+    aws.charge(TODAY.times(Decimal(2)))
+    aws.price_lists.fault = refuse_kms
+    asked = ["--service", "awskms", "--service", "AmazonS3", "--format", output]
+    outcome = cli("prices", "refresh", *asked, columns=120)
+    assert outcome.code == 1
+    problem = (
+        "AWS DescribeServices: AWS says InternalErrorException: planted. Try again later. Or use the price list files, "
+        "which need no credentials: costmodel prices refresh --source bulk"
+    )
+    assert outcome.err == (
+        "Error: not everything was refreshed. These prices stay as they were:\n"
+        f"  - awskms eu-west-1: {problem}\n"
+    )
+    if output == "json":
+        (failure,) = json.loads(outcome.out)["failures"]
+        assert failure == {"subject": "awskms eu-west-1", "problem": problem, "unasked": []}
+    else:
+        assert rows(outcome.out)["AmazonS3/eu-west-1.csv"][:2] == ["34", "34"]
+        assert "awskms" not in outcome.out
+    shown = json.loads(cli("prices", "show", "KMS-Keys", "--format", "json").out)
+    assert [price["tiers"][0]["list_unit_price"] for price in shown] == ["1"]
+
+
+def test_what_stops_everything_is_one_error_and_no_result(aws: Cloud, cli: Any, tmp_path: Path) -> None:
+    aws.price_lists.fault = lambda _: Fault(code="ExpiredTokenException")
+    aws.commitments.faults = [(403, "ExpiredToken")] * 9
+    outcome = cli("prices", "refresh", "--service", "AmazonEC2")
+    assert (outcome.code, outcome.out) == (1, "")
+    assert outcome.err.startswith(
+        "Error: AWS DescribeServices: the AWS credentials have expired (AWS says ExpiredTokenException: planted). "
+        "Log in again: aws sso login, or renew the session token."
+    )
+    assert [copy.name for copy in Shelf().copies()] == ["snapshot"]
+
+
+def test_several_reasons_are_all_listed(aws: Cloud, cli: Any) -> None:
+    aws.price_lists.files = {}
+    outcome = cli("prices", "refresh", "--source", "bulk", "--service", "awskms", "--service", "AmazonS3")
+    assert (outcome.code, outcome.out) == (1, "")
+    lines = outcome.err.splitlines()
+    assert lines[0] == "Error: not everything was refreshed. These prices stay as they were:"
+    assert [line.partition(":")[0] for line in lines[1:]] == [
+        "  - AmazonS3 eu-west-1",
+        "  - awskms eu-west-1",
+    ]
+    assert all("the server answers 404" in line for line in lines[1:])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "told"),
+    [
+        (["--service", "AmazonMars"], 1, "nothing is billed by a service 'AmazonMars'; known are AWSLambda,"),
+        (["--region", "mars-1"], 1, "prices of a region 'mars-1' cannot be read; those of these can: af-"),
+        (["--source", "guess"], 2, "'guess' is not one of 'api', 'bulk', 'list'"),
+    ],
+)
+def test_what_cannot_be_asked_for_is_named(
+    aws: Cloud, cli: Any, arguments: list[str], code: int, told: str
+) -> None:
+    outcome = cli("prices", "refresh", *arguments, columns=200)
+    assert (outcome.code, outcome.out) == (code, "")
+    assert told in outcome.err
+    assert not aws.price_lists.seen
+
+
+def test_without_credentials_the_next_step_is_said_and_it_works(
+    aws: Cloud, cli: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in CREDENTIALS:
+        monkeypatch.delenv(name)
+    outcome = cli("prices", "refresh", "--service", "awskms")
+    assert (outcome.code, outcome.out) == (1, "")
+    assert "no usable AWS credentials" in outcome.err
+    step = "costmodel prices refresh --source bulk"
+    assert outcome.err.endswith(f"{step}\n")
+    outcome = cli(*step.split()[1:])
+    assert (outcome.code, outcome.err) == (0, "")
+    assert "Prices from AWS: 97, in 9 files." in outcome.out  # all but the 9 spot prices
+
+
+def test_a_price_that_aws_no_longer_lists_is_named(aws: Cloud, cli: Any) -> None:
+    """One of 34 may be withdrawn."""
+    name = "AmazonS3 eu-west-1 TimedStorage-ByteHrs"
+    for product in list(aws.price_lists.products["AmazonS3"]):
+        if product["product"]["attributes"]["usagetype"] == "EU-TimedStorage-ByteHrs":
+            product["product"]["attributes"]["usagetype"] = "EU-Renamed-ByteHrs"
+    outcome = cli("prices", "refresh", "--service", "AmazonS3", columns=120)
+    assert (outcome.code, outcome.err) == (0, "")
+    assert f"AWS no longer lists {name}: a bill that needs it is refused from now on.\n" in outcome.out
+    assert rows(outcome.out)["AmazonS3/eu-west-1.csv"][:4] == ["33", "0", "0", "1"]
+    assert cli("prices", "show", f"{name} from 0").code == 1
+
+
+def test_progress_goes_to_stderr_on_a_terminal_and_nowhere_else(
+    aws: Cloud, cli: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quiet = cli("prices", "refresh", "--service", "awskms", "--source", "bulk")
+    assert (quiet.code, quiet.err) == (0, "")
+    monkeypatch.setenv("FORCE_COLOR", "1")  # Rich then takes every stream for a terminal
+    shown = cli("prices", "refresh", "--service", "awskms", "--source", "bulk")
+    assert shown.code == 0
+    assert "awskms eu-west-1" in shown.err
+    assert "awskms eu-west-1" not in shown.out
+    assert "is in force." in shown.out
+
+
+def test_another_refresh_is_waited_for(aws: Cloud, cli: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While one process fetches, a second one says what it waits for; here the lock is let go at once."""
+    from filelock import FileLock
+
+    downloads = Shelf().downloads
+    downloads.mkdir(parents=True)
+    held = FileLock(downloads / "lock")
+    held.acquire()
+    told: list[str] = []
+
+    def tell(subject: str, done: int, total: int | None) -> None:
+        told.append(subject)
+        held.release()
+
+    monkeypatch.setattr("costmodel.cli.prices_refresh._progress", _telling(tell))
+    assert cli("prices", "refresh", "--service", "awskms").code == 0
+    assert told[:2] == ["waiting for another refresh", "awskms eu-west-1"]
+
+
+def _telling(tell: Any) -> Any:
+    from contextlib import nullcontext
+
+    return lambda: nullcontext(tell)

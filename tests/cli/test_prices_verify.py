@@ -1,0 +1,151 @@
+"""`costmodel prices verify`: what is an error, what is a warning, and the exit code that follows."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from costmodel.pricing.book import PriceBook
+from costmodel.pricing.shelf import Shelf
+from costmodel.pricing.snapshot import PRICE_COLUMNS, Part, Row, read_rows
+
+SNAPSHOT = PriceBook.shipped()
+KMS = "awskms/eu-west-1.csv"
+UNIT, TIER_END, USD = (PRICE_COLUMNS.index(name) for name in ("unit", "tier_end", "price_usd"))
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache folder of its own for every test."""
+    folder = tmp_path / "cache"
+    monkeypatch.setenv("COSTMODEL_CACHE_DIR", str(folder))
+    return folder
+
+
+def refreshed(
+    change: Callable[[Row], list[Row]], path: str = KMS, retrieved_at: str = "2026-11-20T08:00:00Z"
+) -> PriceBook:
+    """Put a book on the shelf with one file of the snapshot changed row by row."""
+    (file,) = [file for file in SNAPSHOT.manifest.files if file.path == path]
+    rows = [new for row in read_rows(SNAPSHOT.folder, file, PRICE_COLUMNS) for new in change(row)]
+    part = Part(path, file.kind, PRICE_COLUMNS, rows, file.service_code, file.region_id, "api", retrieved_at)
+    return Shelf().add([part])
+
+
+def at(row: Row, column: int, text: str) -> Row:
+    return (*row[:column], text, *row[column + 1 :])
+
+
+def words(text: str) -> str:
+    return " ".join(text.split())
+
+
+def test_the_snapshot_can_be_trusted(cli: Any) -> None:
+    outcome = cli("prices", "verify")
+    assert (outcome.code, outcome.err) == (0, "")
+    assert outcome.out == f"Book {SNAPSHOT.digest[:12]} of 2026-10-06: 0 errors, 0 warnings.\n"
+
+
+def test_what_is_unusual_is_a_warning_and_no_error(cli: Any) -> None:
+    """A key at 3 dollars instead of 1, and one kind of request missing."""
+
+    def change(row: Row) -> list[Row]:
+        if row[0] == "KMS-Keys":
+            return [at(row, USD, "3")]
+        return [] if row[0] == "KMS-Requests-Asymmetric" else [row]
+
+    refreshed(change)
+    outcome = cli("prices", "verify", columns=200)
+    assert (outcome.code, outcome.err) == (0, "")
+    told = words(outcome.out)
+    assert "warning awskms eu-west-1 KMS-Keys 3 per Keys, in the snapshot 1: 3.00 times as much" in told
+    assert (
+        "KMS-Requests-Asymmetric is in the snapshot and missing here; a bill that needs it is refused" in told
+    )
+    assert told.endswith("0 errors, 2 warnings.")
+
+
+def test_twice_as_much_is_not_unusual(cli: Any) -> None:
+    refreshed(lambda row: [at(row, USD, "2")] if row[0] == "KMS-Keys" else [row])
+    assert cli("prices", "verify").out.endswith("0 errors, 0 warnings.\n")
+
+
+@pytest.mark.parametrize(
+    ("column", "text", "told"),
+    [
+        (USD, "0", "0 per Keys, in the snapshot 1: nothing becomes free unannounced"),
+        (UNIT, "Hrs", "counts in Hrs, in the snapshot in Keys"),
+        (UNIT, "Furlongs", "counts in 'Furlongs', which is no known unit"),
+    ],
+)
+def test_what_makes_a_bill_wrong_is_an_error(cli: Any, column: int, text: str, told: str) -> None:
+    book = refreshed(lambda row: [at(row, column, text)] if row[0] == "KMS-Keys" else [row])
+    outcome = cli("prices", "verify", "--format", "json")
+    assert outcome.code == 1
+    document = json.loads(outcome.out)
+    assert document["digest"] == book.digest
+    assert {"severity": "error", "subject": "awskms eu-west-1 KMS-Keys", "problem": told} in document[
+        "findings"
+    ]
+    errors = sum(finding["severity"] == "error" for finding in document["findings"])
+    assert outcome.err == (
+        f"Error: the price book in {book.folder} has {errors} error{'s' * (errors > 1)}. "
+        "Fetch a sound one with: costmodel prices refresh, or use another with --prices.\n"
+    )
+
+
+def test_a_dearer_tier_is_unusual(cli: Any) -> None:
+    def change(row: Row) -> list[Row]:
+        if row[0] != "KMS-Keys":
+            return [row]
+        upper = at(at(row, USD, "1.5"), TIER_END - 1, "100")
+        return [at(row, TIER_END, "100"), upper]
+
+    refreshed(change)
+    told = words(cli("prices", "verify", columns=200).out)
+    assert "warning awskms eu-west-1 KMS-Keys costs more above 100: 1.5 after 1" in told
+
+
+def test_a_damaged_file_is_an_error_and_the_rest_is_still_checked(cli: Any) -> None:
+    book = refreshed(lambda row: [at(row, USD, "3")] if row[0] == "KMS-Keys" else [row])
+    s3 = book.folder / "AmazonS3" / "eu-west-1.csv"
+    s3.write_bytes(s3.read_bytes().replace(b"0.023", b"0.022", 1))
+    outcome = cli("prices", "verify", "--format", "json")
+    assert outcome.code == 1
+    findings = json.loads(outcome.out)["findings"]
+    (error,) = [finding for finding in findings if finding["severity"] == "error"]
+    assert error["subject"] == "AmazonS3/eu-west-1.csv"
+    assert "changed or cut short since the manifest was written" in error["problem"]
+    assert "3 per Keys, in the snapshot 1: 3.00 times as much" in {finding["problem"] for finding in findings}
+
+
+def test_a_book_after_today_is_an_error(cli: Any) -> None:
+    refreshed(lambda row: [row], retrieved_at="2026-12-01T08:00:00Z")
+    outcome = cli("prices", "verify", columns=200)
+    assert outcome.code == 1
+    assert f"error {KMS} dated 2026-12-01, after today, 2026-11-24: one of the clocks is wrong" in words(
+        outcome.out
+    )
+    assert cli("prices", "verify", today=date(2026, 12, 1)).code == 0
+
+
+def test_another_book_can_be_checked(cli: Any) -> None:
+    refreshed(lambda row: [at(row, USD, "0")] if row[0] == "KMS-Keys" else [row])
+    assert cli("prices", "verify").code == 1
+    assert cli("prices", "verify", "--prices", "snapshot").code == 0
+    outcome = cli("prices", "verify", "--prices", "nowhere")
+    assert (outcome.code, outcome.out) == (1, "")
+    assert "'nowhere' is neither" in outcome.err
+
+
+def test_many_findings_are_cut_and_counted(cli: Any) -> None:
+    refreshed(lambda row: [at(row, USD, "99")], "AmazonEC2/eu-west-1.csv")
+    outcome = cli("prices", "verify", columns=200)
+    whole = json.loads(cli("prices", "verify", "--format", "json").out)["findings"]
+    assert len(whole) > 200
+    assert f"{len(whole) - 40} more: print them all with --format json." in words(outcome.out)
