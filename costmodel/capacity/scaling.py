@@ -236,18 +236,6 @@ class PredictiveScaling:
         return sorted(found.items())
 
 
-def forecast(work: FloatArray, instance_work_per_minute: float, target: float) -> FloatArray:
-    """Instances that hold the busiest minute of each hour at the target, shape (hours,).
-
-    A forecast without error, for `PredictiveScaling`; multiply it to study a wrong one.
-    """
-    hours = -(-work.size // MINUTES_PER_HOUR)
-    padded = np.zeros(hours * MINUTES_PER_HOUR)
-    padded[: work.size] = work
-    peak = padded.reshape(hours, MINUTES_PER_HOUR).max(axis=1)
-    return np.asarray(np.ceil(peak / (instance_work_per_minute * target)))
-
-
 def forecast_from_history(
     work: FloatArray, instance_work_per_minute: float, target: float, *, error_ratio: float = 0.0
 ) -> FloatArray:
