@@ -28,7 +28,7 @@ from costmodel.capacity.fleet import (
     run_fleet,
 )
 from costmodel.capacity.instances import InstanceType, instance_types
-from costmodel.capacity.queueing import response_latency
+from costmodel.capacity.queueing import queue_or_backlog, response_latency
 from costmodel.capacity.result import Capacity, Limit
 from costmodel.capacity.scaling import (
     MOST_SCHEDULED_ACTIONS,
@@ -397,7 +397,7 @@ class Ec2Fleet:
     def simulate(self, demand: Demand, disruptions: Sequence[Disruption] = ()) -> Capacity:
         """Run the group through the demand. Latency is of an API call without its database work.
 
-        Each minute is a queue in front of all vCPUs together (M/M/c). Rendering jobs take their
+        Each minute is a queue in front of all vCPUs together (M/M/c), as far as it settles. Rendering jobs take their
         share of the CPU but yield to API calls, so a call never waits behind a whole job. `disruptions`
         come on top of the spot reclaims that the design's seed draws.
         """
@@ -405,13 +405,15 @@ class Ec2Fleet:
         requests = demand.api_requests
         failed = read_only(requests * run.failed_ratio)
         vcpus = run.serving * self.instance.vcpu
+        service_ms = self.api.cpu_ms_per_call / self.instance.relative_vcpu_speed
+        load, delay_ms = queue_or_backlog(vcpus, run.utilisation, service_ms, run.backlog_delay_ms)
         latency = response_latency(
             np.where(run.serving > 0, requests - failed, 0.0),
             vcpus,
-            run.utilisation * vcpus,
-            self.api.cpu_ms_per_call / self.instance.relative_vcpu_speed,
+            load,
+            service_ms,
             fixed_ms=self.api.wait_ms_per_call,
-            backlog_delay_ms=run.backlog_delay_ms,
+            backlog_delay_ms=delay_ms,
         )
         return Capacity(
             servers=run.running,
