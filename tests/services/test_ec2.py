@@ -7,16 +7,25 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from costmodel.billing.rate import bill
-from costmodel.capacity.disruptions import ZoneLoss
+from costmodel.capacity.disruptions import ADVISOR_BANDS, ZoneLoss
 from costmodel.capacity.instances import instance_type
 from costmodel.demand.calendar import BillingPeriod, Calendar
 from costmodel.demand.demand import Demand, FanOut, read_only
 from costmodel.errors import PriceNotFound, ScenarioError
 from costmodel.pricing.book import PriceBook
 from costmodel.pricing.price import PriceQuery
+from costmodel.pricing.snapshot import SPOT_SAVING_COLUMNS, SPOT_SAVINGS
 from costmodel.pricing.spot import spot_price
 from costmodel.scenario.model import Scenario
-from costmodel.services.ec2 import IO2_METERS, SERVICE, Ec2Fleet, NewMinimum, SpotShare, io2_iops
+from costmodel.services.ec2 import (
+    BURSTABLE_SIZES,
+    IO2_METERS,
+    SERVICE,
+    Ec2Fleet,
+    NewMinimum,
+    SpotShare,
+    io2_iops,
+)
 
 MINUTES = 30 * 1440
 
@@ -414,6 +423,18 @@ class TestSpotShare:
         capacity = fleet_of(spot=self.spot(), vcpu_quota=11).simulate(demand_of(1_000))
         assert broken(capacity) == {"EC2 spot vCPU quota of the account"}
         assert [limit.observed for limit in capacity.limits] == [8, 12]
+
+
+def test_the_assumed_reclaims_are_the_mean_of_the_spot_advisors_bands():
+    """Over the default families in the sizes that are looked at, in eight regions: 0.153, assumed as 0.15."""
+    scenario = scenario_of()
+    names = {
+        f"{family}.{size}" for family in scenario.constraints.instance_families for size in BURSTABLE_SIZES
+    }
+    rows = PriceBook.shipped().table(SPOT_SAVINGS, SPOT_SAVING_COLUMNS)
+    middles = [ADVISOR_BANDS[band] for _, name, _, band, _, _ in rows if name in names]
+    assert len(middles) == 256
+    assert scenario.account.spot_reclaimed_ratio == pytest.approx(np.mean(middles), abs=0.005)
 
 
 class TestWhichPoliciesAreLookedAt:
