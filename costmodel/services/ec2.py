@@ -367,9 +367,9 @@ class Ec2Fleet:
                     "scheduled_min_sizes",
                     "list(string)",
                     _scheduled_texts(self.scheduled),
-                    f"length({{value}}) <= {MOST_SCHEDULED_ACTIONS} && "
+                    f"length({{value}}) >= 1 && length({{value}}) <= {MOST_SCHEDULED_ACTIONS} && "
                     'alltrue([for n in {value} : can(regex("^20[0-9-]{8}T[0-9:]{8}Z=[0-9]+$", n))])',
-                    f"must be up to {MOST_SCHEDULED_ACTIONS} times and sizes such as 2026-11-27T12:45:00Z=12",
+                    f"must be 1 to {MOST_SCHEDULED_ACTIONS} times and sizes such as 2026-11-27T12:45:00Z=12",
                 )
             )
         if self.warm_pool:
@@ -388,8 +388,9 @@ class Ec2Fleet:
                     "override_instance_types",
                     "list(string)",
                     tuple(one.name for one in self.spot.types),
+                    "length({value}) >= 1 && "
                     'alltrue([for n in {value} : can(regex("^[a-z][a-z0-9-]*[.][a-z0-9-]+$", n))])',
-                    "must be EC2 instance types such as m7g.large",
+                    "must be one or more EC2 instance types such as m7g.large",
                 ),
             ]
         return attributes
