@@ -64,6 +64,10 @@ class Capacity:
     """Database connections a compute design opens at its busiest."""
     max_connections: float = math.inf
     """Database connections a database design accepts."""
+    spot_servers: FloatArray | None = None
+    """Those of `servers` that are spot; None for a design without."""
+    stopped_servers: FloatArray | None = None
+    """Stopped instances beside `servers`, of which only volumes are paid; None for a design without."""
 
     def summary(self) -> CapacitySummary:
         """What the run comes to, without its minutes."""

@@ -631,6 +631,8 @@ class Constraints(Model):
         ("on_demand",), "terms", "no commitment unless allowed"
     )
     """Purchase terms to consider."""
+    spot: bool = assumed(False, "on or off", "no interruptible capacity unless allowed")
+    """Whether EC2 groups may run on spot instances above an on-demand base."""
     monthly_budget_usd: Annotated[float, Exact(ge=0.01, le=1e9)] | None = None
     """Highest mean monthly cost a candidate may have; no limit when left out."""
 
@@ -658,7 +660,14 @@ class Account(Model):
         "on-demand vCPUs per region",
         "engineering guess: a raised standard-instance quota; new accounts start lower",
     )
-    """vCPUs that may run at the same time."""
+    """vCPUs that may run at the same time, on demand and again as spot."""
+    spot_reclaimed_ratio: Annotated[float, Estimate(ge=0, le=0.95)] = assumed(
+        0.15,
+        "share of spot instances in a month",
+        "middle of the EC2 Spot Advisor's bands, mean over 256 types of the default families in eight regions",
+        "2025-07",
+    )
+    """How much spot capacity EC2 takes back in a month; the Spot Advisor gives a band for each type."""
 
 
 class Scenario(Model):

@@ -51,8 +51,8 @@ SHOPS: dict[str, dict[str, Any]] = {
         "rendering": {"jobs_per_1000_page_views": 20, "cpu_s_per_job": 20},
         "database": {"engine": "mysql", "stored_gb": 900, "growth_gb_per_month": 50},
         "network": {"availability_zones": 3, "second_region": "ap-northeast-1", "interface_endpoints": 2},
-        "constraints": {"commitments": COMMITTED, "load_balancer": ["nlb", "alb"]},
-        "account": {"free_tier": False},
+        "constraints": {"commitments": COMMITTED, "load_balancer": ["nlb", "alb"], "spot": True},
+        "account": {"free_tier": False, "spot_reclaimed_ratio": 0.9},
     },
     # A short month and the next, growth, a sale, bots, quotas that throttle, models in two formats.
     "throttled": {
@@ -68,7 +68,7 @@ SHOPS: dict[str, dict[str, Any]] = {
                 {"kind": "bot_scrape", "start": "2027-03-03T02:00:00Z", "geographies": ["india"]},
             ],
         },
-        "api": {"cpu_ms_per_call": 40, "timeout_s": 3, "lambda_runtime": "java21"},
+        "api": {"cpu_ms_per_call": 40, "timeout_s": 3, "bootstrap_s": 240, "lambda_runtime": "java21"},
         "database": {"secondary_indexes": 5, "writes_per_call": 1.5, "hottest_key_ratio": 0.2},
         "constraints": {"asset_formats": ["draco_webp_2k", "original"]},
         "account": {"lambda_concurrency": 10, "ec2_vcpus": 16},

@@ -16,7 +16,7 @@ from costmodel.capacity.provisioned_concurrency import provisioned_billed_s
 from costmodel.demand.demand import Demand
 from costmodel.services import lambda_
 from costmodel.services._base import Usage
-from costmodel.services.ec2 import Ec2Fleet, io2_iops
+from costmodel.services.ec2 import Ec2Fleet, SpotShare, io2_iops
 from costmodel.services.lambda_ import INIT_TIMES, LambdaFunction
 from shops.calls import MINUTES_OF_NOVEMBER, demand_of_calls, scenario_of_calls
 from shops.till import billed, billed_cents, cents, priced
@@ -95,6 +95,26 @@ def test_a_fleet_that_grows_for_a_day_pays_by_the_minute() -> None:
     total = billed(used_by_fleet(demand_of_calls(calls_per_s))).billed_cost
     assert total == D("1488.566666667") * D("0.107") + D("41.349074074") * D("0.088")
     assert to_cents(total) == D("162.92")
+
+
+def test_spot_hours_cost_on_demand_less_the_spot_advisors_saving() -> None:
+    """1 000 calls a second are 10 vCPU, at 50 % of 2 each 10 instances: 2 + a quarter of 8 on demand, 6 spot.
+
+    The Spot Advisor saw 57 % saved on m5.large in Ireland: 6 x 720 h x 0.107 x (1 - 57 %).
+    """
+    spot = SpotShare((instance_type("m5.large"),), reclaimed_ratio=0.0, seed=1)
+    usages = used_by_fleet(demand_of_calls(1_000), spot=spot)
+    charges = {charge.sku_meter: charge for charge in billed(usages).charges}
+    hours = charges["Spot instance hours, m5.large"]
+    assert hours.billed_cost == 6 * 720 * D("0.107") * (1 - D("0.57"))
+    assert hours.pricing_category == "Dynamic"
+    assert charges["Instance hours"].billed_cost == 4 * 720 * D("0.107")
+
+
+def test_a_stopped_instance_costs_its_volume() -> None:
+    """2 run, 18 wait stopped: 2 x 720 h x 0.107 = 154.08, and 20 volumes of 20 GB at 0.088 are 35.20."""
+    usages = used_by_fleet(demand_of_calls(10), warm_pool=True)
+    assert billed_cents(usages) == to_cents(2 * 720 * D("0.107") + 20 * 20 * D("0.088")) == D("189.28")
 
 
 def test_a_reservation_is_paid_beside_the_instances_beyond_it() -> None:
