@@ -13,9 +13,9 @@ import numpy as np
 
 from costmodel.billing.charge import Bill, Charge, dollars
 from costmodel.billing.rates import NO_OWN_RATES, OwnRates
+from costmodel.capacity.availability import lost_minutes_per_month
 from costmodel.capacity.result import Capacity
 from costmodel.decision.candidate import SimulatedDesign
-from costmodel.decision.constraints import MINUTES_PER_MONTH
 from costmodel.decision.run import (
     FORMAT,
     AssumptionNote,
@@ -355,7 +355,7 @@ def _requirements(
 def _availability(scenario: Scenario, best: Evaluation) -> Requirement:
     promise = best.promise
     objectives = scenario.objectives
-    lost_minutes = (1 - promise.availability_ratio) * MINUTES_PER_MONTH
+    lost_minutes = lost_minutes_per_month(promise.availability_ratio)
     return Requirement(
         "availability",
         f"Agreements compose to {promise.availability_ratio:.3%} inside the region "
