@@ -30,7 +30,7 @@ def run_tables(run: Run) -> Iterator[RenderableType]:
     yield Panel(Text(run.headline), title=title, title_align="left")
     for note in run.notes:
         yield Text(f"Note: {note}")
-    tables = [_bill_by_service(run), _requirements(run), _comparisons(run)]
+    tables = [_bill_by_service(run), _requirements(run), _drills(run), _comparisons(run)]
     if run.alternatives:
         tables.append(_alternatives(run))
     if run.rejections:
@@ -78,6 +78,21 @@ def _requirements(run: Run) -> Table:
     )
     for requirement in run.requirements:
         table.add_row(requirement.name, "yes" if requirement.met else "no", requirement.summary)
+    return table
+
+
+def _drills(run: Run) -> Table:
+    numbers = ("Calls/s", "Minutes losing calls", "Calls lost", "Minutes until fast again")
+    table = table_of("If", "At the", *numbers, right=numbers, title="Drills")
+    for drill in run.drills:
+        table.add_row(
+            drill.event,
+            drill.moment,
+            f"{drill.requests_per_s:,.1f}",
+            f"{drill.impaired_minutes:,}",
+            f"{drill.lost_requests:,.0f}",
+            f"{drill.slow_minutes:,}",
+        )
     return table
 
 

@@ -16,6 +16,7 @@ from costmodel.billing.rates import NO_OWN_RATES, OwnRates
 from costmodel.capacity.availability import lost_minutes_per_month
 from costmodel.capacity.result import Capacity
 from costmodel.decision.candidate import SimulatedDesign
+from costmodel.decision.drills import drill
 from costmodel.decision.run import (
     FORMAT,
     AssumptionNote,
@@ -26,6 +27,7 @@ from costmodel.decision.run import (
     CurrencyNote,
     DesignNote,
     Driver,
+    ExpectedLoss,
     Option,
     OwnRatesNote,
     PriceBookNote,
@@ -68,6 +70,7 @@ def recommend(
         _platform_note(design) for design in best.platform
     )
     first_view_ms = _first_view_ms(best, demand)
+    drills, expected_loss = drill(best.candidate.compute.design, best.candidate.database.design, demand)
     return Run(
         format=FORMAT,
         version=VERSION,
@@ -89,7 +92,9 @@ def recommend(
         counts=Counts(result.considered, result.rejected, result.pruned, result.priced),
         cost_range=cost_range,
         drivers=drivers,
-        requirements=_requirements(scenario, demand, best, cost_range, first_view_ms),
+        requirements=_requirements(scenario, demand, best, cost_range, first_view_ms, expected_loss),
+        drills=drills,
+        expected_loss=expected_loss,
         designs=designs,
         charges=tuple(_charge_note(charge) for charge in best.bill.charges),
         daily_cost_usd=_daily_cost(best.bill, demand.calendar),
@@ -342,9 +347,10 @@ def _requirements(
     best: Evaluation,
     cost_range: CostRange,
     first_view_ms: dict[str, tuple[float, float]],
+    expected_loss: ExpectedLoss,
 ) -> tuple[Requirement, ...]:
     return (
-        _availability(scenario, best),
+        _availability(scenario, best, expected_loss),
         _scalability(scenario, best),
         _performance(scenario, best, first_view_ms),
         _security(scenario, demand, best),
@@ -352,7 +358,7 @@ def _requirements(
     )
 
 
-def _availability(scenario: Scenario, best: Evaluation) -> Requirement:
+def _availability(scenario: Scenario, best: Evaluation, expected: ExpectedLoss) -> Requirement:
     promise = best.promise
     objectives = scenario.objectives
     lost_minutes = lost_minutes_per_month(promise.availability_ratio)
@@ -361,11 +367,15 @@ def _availability(scenario: Scenario, best: Evaluation) -> Requirement:
         f"Agreements compose to {promise.availability_ratio:.3%} inside the region "
         f"({lost_minutes:,.0f} minutes a month) and {promise.availability_with_delivery_ratio:.3%} with "
         f"content delivery. After the loss of a zone it serves again within {promise.rto_minutes:.1f} minutes "
-        f"and loses at most {promise.rpo_minutes:.1f} minutes of work.",
+        f"and loses at most {promise.rpo_minutes:.1f} minutes of work. At assumed failure rates, zone losses and "
+        f"failovers cost {expected.minutes_per_month:.2f} minutes of mean load a month "
+        f"({expected.requests_per_month:,.0f} calls).",
         {
             "availability_ratio": promise.availability_ratio,
             "availability_with_delivery_ratio": promise.availability_with_delivery_ratio,
             "unavailable_minutes_per_month": lost_minutes,
+            "expected_lost_minutes_per_month": expected.minutes_per_month,
+            "expected_lost_requests_per_month": expected.requests_per_month,
             "rto_minutes": promise.rto_minutes,
             "rpo_minutes": promise.rpo_minutes,
         },

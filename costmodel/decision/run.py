@@ -18,7 +18,7 @@ import msgspec
 
 from costmodel.errors import Fault, RunFileError
 
-FORMAT = "costmodel-run/3"
+FORMAT = "costmodel-run/4"
 
 Month = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])$")]
 Day = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])-01$")]
@@ -245,6 +245,37 @@ class Driver:
 
 
 @dataclass(frozen=True, slots=True)
+class Drill:
+    """What one disruption, at one moment, does to the recommended candidate, against its undisturbed run."""
+
+    event: str
+    """`zone lost`, `zone lost, launches fail` or `database fails over`; the zone holds the database's writer."""
+    moment: str
+    """`busiest minute` or `mean minute`."""
+    minute: int
+    """Minute of the run in which it begins."""
+    requests_per_s: float
+    """API calls in that minute."""
+    impaired_minutes: int
+    """Minutes in which calls are lost."""
+    lost_requests: float
+    slow_minutes: int
+    """Minutes until calls are as fast as usual again."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectedLoss:
+    """What assumed failure rates come to in a month of 730 hours, at mean load."""
+
+    minutes_per_month: float
+    """Calls lost to zone losses and database failovers, in minutes of mean load."""
+    requests_per_month: float
+    """The same calls."""
+    region_minutes_per_month: float
+    """Time in which the region as a whole is impaired."""
+
+
+@dataclass(frozen=True, slots=True)
 class Counts:
     """How the search went. `considered == rejected + pruned + priced`."""
 
@@ -287,6 +318,8 @@ class Run:
     cost_range: CostRange
     drivers: tuple[Driver, ...]
     requirements: tuple[Requirement, ...]
+    drills: tuple[Drill, ...]
+    expected_loss: ExpectedLoss
     designs: tuple[DesignNote, ...]
     charges: tuple[ChargeNote, ...]
     daily_cost_usd: dict[str, tuple[float, ...]]

@@ -433,9 +433,33 @@ def _requirements(run: Run) -> Section:
         "Five requirements",
         tables=(
             Table((Column("Requirement"), Column("Met"), Column("In numbers")), rows),
+            _drills(run),
             *([first_view] if views else []),
         ),
     )
+
+
+def _drills(run: Run) -> Table:
+    columns = (
+        Column("If"),
+        Column("At the"),
+        _number("Calls a second"),
+        _number("Minutes losing calls"),
+        _number("Calls lost"),
+        _number("Minutes until fast again"),
+    )
+    rows = tuple(
+        (
+            drill.event,
+            drill.moment,
+            f"{drill.requests_per_s:,.1f}",
+            f"{drill.impaired_minutes:,}",
+            f"{drill.lost_requests:,.0f}",
+            f"{drill.slow_minutes:,}",
+        )
+        for drill in run.drills
+    )
+    return Table(columns, rows, title="Drills: what the loss of a zone or of the database's writer does")
 
 
 def _side_by_side(run: Run) -> Section:

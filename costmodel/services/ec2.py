@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from costmodel.capacity.boot import boot_minutes, boot_s, warmup_minutes, warmup_s
 from costmodel.capacity.credits import lowest_cpu_credit_balance
+from costmodel.capacity.disruptions import Disruption, ZoneLoss
 from costmodel.capacity.fleet import ScalingGroup, run_fleet
 from costmodel.capacity.instances import InstanceType, instance_types
 from costmodel.capacity.queueing import response_latency
@@ -222,13 +223,14 @@ class Ec2Fleet:
             ),
         )
 
-    def simulate(self, demand: Demand) -> Capacity:
+    def simulate(self, demand: Demand, disruptions: Sequence[Disruption] = ()) -> Capacity:
         """Run the group through the demand. Latency is of an API call without its database work.
 
         Each minute is a queue in front of all vCPUs together (M/M/c). Rendering jobs take their
         share of the CPU but yield to API calls, so a call never waits behind a whole job.
         """
-        run = run_fleet(_work_cpu_s(demand, self.api, self.rendering), self._group())
+        work_cpu_s = _work_cpu_s(demand, self.api, self.rendering)
+        run = run_fleet(work_cpu_s, self._group(), disruptions=disruptions)
         requests = demand.api_requests
         failed = read_only(requests * run.failed_ratio)
         vcpus = run.serving * self.instance.vcpu
@@ -255,6 +257,10 @@ class Ec2Fleet:
             limits=self._limits(demand, run.serving, run.utilisation, peak_vcpus),
             peak_connections=peak_vcpus * CONNECTIONS_PER_VCPU,
         )
+
+    def without_zone(self, demand: Demand, loss: ZoneLoss) -> Capacity:
+        """The same run with a zone lost in it."""
+        return self.simulate(demand, (loss,))
 
     def usage(self, demand: Demand, capacity: Capacity) -> tuple[Usage, ...]:
         """Instance-hours and volume GB-months of every minute an instance runs.
@@ -325,6 +331,7 @@ class Ec2Fleet:
             boot_minutes=boot_minutes(self.api.bootstrap_s),
             warmup_minutes=warmup_minutes(self.api.bootstrap_s),
             timeout_s=self.api.timeout_s,
+            zones=self.zones,
         )
 
     def _limits(

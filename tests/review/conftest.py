@@ -13,6 +13,7 @@ import pytest
 
 from costmodel.decision.run import (
     FORMAT,
+    ExpectedLoss,
     ChargeNote,
     Comparison,
     CostRange,
@@ -264,6 +265,8 @@ def run_of(*designs: DesignNote, **changes: Any) -> Run:
         cost_range=CostRange(1, 0, 600.0, 600.0, 600.0, 600.0, 0.0, None, 1.0, ""),
         drivers=(),
         requirements=(),
+        drills=(),
+        expected_loss=ExpectedLoss(0.0, 0.0, 0.0),
         designs=tuple(by_role.values()),
         charges=CHARGES,
         daily_cost_usd={},
