@@ -82,15 +82,16 @@ def _requirements(run: Run) -> Table:
 
 
 def _drills(run: Run) -> Table:
-    numbers = ("Calls/s", "Minutes losing calls", "Calls lost", "Minutes until fast again")
-    table = table_of("If", "At the", *numbers, right=numbers, title="Drills")
+    numbers = ("Calls lost", "Minutes hit", "Minutes until as fast as before")
+    table = table_of(
+        "If", "At the", *numbers, right=numbers, title="Drills: what a lost zone or a lost writer does"
+    )
     for drill in run.drills:
         table.add_row(
             drill.event,
             drill.moment,
-            f"{drill.requests_per_s:,.1f}",
-            f"{drill.impaired_minutes:,}",
             f"{drill.lost_requests:,.0f}",
+            f"{drill.impaired_minutes:,}",
             f"{drill.slow_minutes:,}",
         )
     return table
