@@ -92,7 +92,9 @@ def drill(
     zone's part in failovers is in their rate, so there the two count apart.
     """
     fleet = compute if isinstance(compute, Zonal) else None
-    zone_trials = _zone_trials(fleet, demand) if fleet else [_Trial(ZONE_LOST, 0.0, lambda _: _unharmed(demand))]
+    zone_trials = (
+        _zone_trials(fleet, demand) if fleet else [_Trial(ZONE_LOST, 0.0, lambda _: _unharmed(demand))]
+    )
     failover = _failover_trial(database, demand) if isinstance(database, FailsOver) else None
     drills: list[Drill] = []
     lost_per_month = 0.0
@@ -111,7 +113,9 @@ def drill(
     return tuple(drills), ExpectedLoss(
         minutes_per_month=lost_per_month / mean_per_minute if mean_per_minute else 0.0,
         requests_per_month=lost_per_month,
-        region_minutes_per_month=REGION_IMPAIRMENT.per_month * REGION_IMPAIRMENT.mean_hours * MINUTES_PER_HOUR,
+        region_minutes_per_month=REGION_IMPAIRMENT.per_month
+        * REGION_IMPAIRMENT.mean_hours
+        * MINUTES_PER_HOUR,
     )
 
 

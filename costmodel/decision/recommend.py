@@ -17,6 +17,7 @@ from costmodel.capacity.availability import lost_minutes_per_month
 from costmodel.capacity.result import Capacity
 from costmodel.decision.candidate import SimulatedDesign
 from costmodel.decision.drills import drill
+from costmodel.decision.recovery import RESTORATIONS, recovery_variables
 from costmodel.decision.run import (
     FORMAT,
     AssumptionNote,
@@ -31,6 +32,7 @@ from costmodel.decision.run import (
     Option,
     OwnRatesNote,
     PriceBookNote,
+    RecoveryNote,
     RejectionNote,
     Requirement,
     Run,
@@ -43,7 +45,7 @@ from costmodel.demand.demand import Demand
 from costmodel.pricing.book import PriceBook
 from costmodel.scenario.assumptions import assumptions
 from costmodel.scenario.model import Scenario
-from costmodel.services._base import Design, PlatformDesign, Role
+from costmodel.services._base import Design, PlatformDesign, Role, Strategy
 from costmodel.units import BYTES_PER_GB, figure
 from costmodel.version import VERSION
 
@@ -84,7 +86,7 @@ def recommend(
         price_book=PriceBookNote(book.digest, book.oldest_as_of, book.newest_as_of),
         own_rates=_own_rates_note(own_rates, best.bill),
         headline=_headline(scenario, result, cost_range, own_rates),
-        notes=tuple(_notes(scenario, demand, cost_range)),
+        notes=tuple(_notes(scenario, demand, best, cost_range)),
         chosen=_option(best, "the cheapest candidate that meets every objective"),
         alternatives=tuple(_option(rival, _dearer(rival, best)) for rival in result.rivals),
         comparisons=tuple(_comparisons(scenario, result)),
@@ -95,12 +97,13 @@ def recommend(
         requirements=_requirements(scenario, demand, best, cost_range, first_view_ms, expected_loss),
         drills=drills,
         expected_loss=expected_loss,
+        recovery=_recovery_note(scenario, best),
         designs=designs,
         charges=tuple(_charge_note(charge) for charge in best.bill.charges),
         daily_cost_usd=_daily_cost(best.bill, demand.calendar),
         daily_load=_daily_load(demand),
         first_view_ms=first_view_ms,
-        terraform=tuple(_terraform(best)),
+        terraform=tuple(_terraform(scenario, best)),
         assumptions=tuple(
             AssumptionNote(known.path, str(known.value), known.unit, known.source, known.as_of)
             for known in assumptions(scenario)
@@ -148,13 +151,22 @@ def _headline(scenario: Scenario, result: SearchResult, cost_range: CostRange, o
     return text
 
 
-def _notes(scenario: Scenario, demand: Demand, cost_range: CostRange) -> Iterable[str]:
+def _recovery_note(scenario: Scenario, best: Evaluation) -> RecoveryNote | None:
+    region_id = scenario.network.second_region
+    if region_id is None or best.recovery is None:
+        return None
+    source = RESTORATIONS[best.strategy].source
+    return RecoveryNote(region_id, best.strategy.value, source, best.recovery.options)
+
+
+def _notes(scenario: Scenario, demand: Demand, best: Evaluation, cost_range: CostRange) -> Iterable[str]:
     """What the scenario rests on and what the recommendation does not do."""
     second_region = scenario.network.second_region
-    if second_region is not None:
+    if second_region is not None and best.strategy is Strategy.NONE:
         yield (
             f"{second_region} keeps a copy of the assets only: compute and database are not replicated there, "
-            f"so the shop does not fail over when {scenario.region} is lost."
+            f"so the shop does not fail over when {scenario.region} is lost. Set objectives.region_rto_minutes and "
+            "objectives.region_rpo_minutes for a recovery strategy."
         )
     if demand.trace_note:
         yield f"The traffic follows a trace, {demand.trace_note}."
@@ -321,24 +333,24 @@ def _first_view_ms(best: Evaluation, demand: Demand) -> dict[str, tuple[float, f
     return delivery.first_view_ms(demand) if isinstance(delivery, Viewed) else {}
 
 
-def _terraform(best: Evaluation) -> Iterable[TerraformVariableNote]:
+def _terraform(scenario: Scenario, best: Evaluation) -> Iterable[TerraformVariableNote]:
     designs: tuple[Design, ...] = (*(tier.design for tier in best.candidate.tiers), *best.platform)
-    for design in designs:
-        for variable in design.terraform():
-            yield TerraformVariableNote(
-                variable.name,
-                variable.description,
-                tuple(
-                    TerraformAttributeNote(
-                        attribute.name,
-                        attribute.type,
-                        attribute.value,
-                        attribute.condition,
-                        attribute.requirement,
-                    )
-                    for attribute in variable.attributes
-                ),
-            )
+    variables = [variable for design in designs for variable in design.terraform()]
+    for variable in (*variables, *recovery_variables(scenario, best.strategy)):
+        yield TerraformVariableNote(
+            variable.name,
+            variable.description,
+            tuple(
+                TerraformAttributeNote(
+                    attribute.name,
+                    attribute.type,
+                    attribute.value,
+                    attribute.condition,
+                    attribute.requirement,
+                )
+                for attribute in variable.attributes
+            ),
+        )
 
 
 def _requirements(
@@ -369,7 +381,7 @@ def _availability(scenario: Scenario, best: Evaluation, expected: ExpectedLoss) 
         f"content delivery. After the loss of a zone it serves again within {promise.rto_minutes:.1f} minutes "
         f"and loses at most {promise.rpo_minutes:.1f} minutes of work. At assumed failure rates, zone losses and "
         f"failovers cost {expected.minutes_per_month:.2f} minutes of mean load a month "
-        f"({expected.requests_per_month:,.0f} calls).",
+        f"({expected.requests_per_month:,.0f} calls).{_regional(scenario, best)}",
         {
             "availability_ratio": promise.availability_ratio,
             "availability_with_delivery_ratio": promise.availability_with_delivery_ratio,
@@ -382,6 +394,18 @@ def _availability(scenario: Scenario, best: Evaluation, expected: ExpectedLoss) 
         promise.availability_ratio >= objectives.availability_ratio
         and promise.rto_minutes <= objectives.rto_minutes
         and promise.rpo_minutes <= objectives.rpo_minutes,
+    )
+
+
+def _regional(scenario: Scenario, best: Evaluation) -> str:
+    """What the loss of the region means, in a sentence with a space before; nothing without a second region."""
+    region_id = scenario.network.second_region
+    if region_id is None or best.strategy is Strategy.NONE:
+        return ""
+    restoration = RESTORATIONS[best.strategy]
+    return (
+        f" After the loss of {scenario.region}, {best.strategy.words} in {region_id} serves within "
+        f"{restoration.rto_minutes:,.1f} minutes and loses at most {restoration.rpo_minutes:,.1f} minutes of work."
     )
 
 

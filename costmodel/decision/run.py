@@ -276,6 +276,34 @@ class ExpectedLoss:
 
 
 @dataclass(frozen=True, slots=True)
+class RecoveryOption:
+    """One recovery strategy for the recommended candidate."""
+
+    strategy: str
+    """none, backup_restore, pilot_light, warm_standby or active_active."""
+    rto_minutes: float | None
+    """Time to serve again after the loss of the region; None when it does not before the region is back."""
+    rpo_minutes: float | None
+    """Work lost with the region; None when all that the region alone held may be lost."""
+    more_usd: float | None
+    """Per calendar month, above no strategy; None when it cannot be had."""
+    expected_minutes_per_month: float | None
+    """Minutes a month out of service with the region, at its assumed failure rate; None when it cannot be had."""
+    why: str
+    """`chosen`, `meets the objectives`, or what speaks against it."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecoveryNote:
+    """How the recommended candidate survives the loss of its region."""
+
+    region_id: str
+    strategy: str
+    source: str
+    options: tuple[RecoveryOption, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Counts:
     """How the search went. `considered == rejected + pruned + priced`."""
 
@@ -320,6 +348,8 @@ class Run:
     requirements: tuple[Requirement, ...]
     drills: tuple[Drill, ...]
     expected_loss: ExpectedLoss
+    recovery: RecoveryNote | None
+    """None without a second region."""
     designs: tuple[DesignNote, ...]
     charges: tuple[ChargeNote, ...]
     daily_cost_usd: dict[str, tuple[float, ...]]

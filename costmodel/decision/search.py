@@ -21,11 +21,20 @@ from costmodel.billing.tariff import CostSketch, Tariff
 from costmodel.capacity.result import Limit
 from costmodel.decision.candidate import Candidate, SimulatedDesign, Tiers, combine, count_combinations
 from costmodel.decision.constraints import Promise, joint_limits, promise, single_tier_limits
+from costmodel.decision.recovery import Recovery, Standing, choose
 from costmodel.demand.demand import Demand
 from costmodel.errors import Infeasible, PriceNotFound
 from costmodel.pricing.book import PriceBook
 from costmodel.scenario.model import Scenario
-from costmodel.services._base import TIER_ROLES, Footprint, PlatformDesign, Role, TierDesign, Usage
+from costmodel.services._base import (
+    TIER_ROLES,
+    Footprint,
+    PlatformDesign,
+    Role,
+    Strategy,
+    TierDesign,
+    Usage,
+)
 from costmodel.services.registry import PLATFORM_SERVICES, TIER_SERVICES
 from costmodel.units import figure
 
@@ -53,6 +62,17 @@ class Evaluation:
     bill: Bill
     monthly_usd: Decimal
     """Mean billed cost per calendar month."""
+    recovery: Recovery | None = None
+    """What stands ready in a second region, billed whole with the rest; None where it was not asked for."""
+
+    @property
+    def strategy(self) -> Strategy:
+        return self.recovery.strategy if self.recovery else Strategy.NONE
+
+    @property
+    def designs(self) -> tuple[TierDesign, ...]:
+        """Tiers as the search found them, before a recovery strategy changed any."""
+        return self.recovery.designs if self.recovery else tuple(tier.design for tier in self.candidate.tiers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,7 +252,12 @@ def _cheapest_of_each_kind(
             priced += 1
             if whole_usd < cost_usd:
                 best, cost_usd = candidate, whole_usd
-        winner = evaluate(pricer.scenario, pricer.demand, pricer.book, best, pricer.own_rates)
+        recovery = choose(pricer.scenario, pricer.demand, best, pricer.standing_usd)
+        if isinstance(recovery, Limit):
+            rejections.append(Rejection(" with ".join(best.labels), best.kinds, recovery, len(members)))
+            continue
+        home = recovery.standing.candidate
+        winner = evaluate(pricer.scenario, pricer.demand, pricer.book, home, pricer.own_rates, recovery)
         over = _over_budget(pricer.scenario, winner, len(members))
         if over is None:
             winners.append(winner)
@@ -257,6 +282,15 @@ class _Pricer:
         """What the whole candidate's bill comes to."""
         platform = self._platform(candidate.footprint)
         return self.tariff.cost_usd([*(self.sketches[tier] for tier in candidate.tiers), platform])
+
+    def standing_usd(self, standing: Standing) -> float:
+        """What a candidate costs a month with what stands in a second region. Raises PriceNotFound."""
+        tiers = (
+            self.sketches.get(tier) or self.tariff.sketch(tier.usages) for tier in standing.candidate.tiers
+        )
+        platform = self._platform(standing.candidate.footprint)
+        whole_usd = self.tariff.cost_usd([*tiers, platform, self.tariff.sketch(standing.usages)])
+        return whole_usd / len(self.demand.calendar.periods)
 
     def _platform(self, footprint: Footprint) -> CostSketch:
         return self.tariff.sketch(platform_usages(self.scenario, self.demand, footprint))
@@ -286,13 +320,15 @@ def evaluate(
     book: PriceBook,
     candidate: Candidate,
     own_rates: OwnRates = NO_OWN_RATES,
+    recovery: Recovery | None = None,
 ) -> Evaluation:
-    """Bill a whole candidate: tiers and allowances are shared between its services."""
+    """Bill a whole candidate: tiers and allowances are shared between its services and regions."""
     usages = candidate.usages + platform_usages(scenario, demand, candidate.footprint)
+    usages += recovery.standing.usages if recovery else ()
     whole = bill(usages, book, free_tier=scenario.account.free_tier, own_rates=own_rates)
     monthly_usd = whole.billed_cost / len(demand.calendar.periods)
     platform = platform_designs(scenario, candidate.footprint)
-    return Evaluation(candidate, platform, promise(candidate), whole, monthly_usd)
+    return Evaluation(candidate, platform, promise(candidate), whole, monthly_usd, recovery)
 
 
 def platform_designs(scenario: Scenario, footprint: Footprint) -> tuple[PlatformDesign, ...]:

@@ -43,6 +43,8 @@ from costmodel.services._base import (
     Reliability,
     Role,
     Setting,
+    Share,
+    Strategy,
     TerraformAttribute,
     TerraformVariable,
     TierService,
@@ -228,6 +230,8 @@ class _Table:
     work: Database
     replica_region_ids: tuple[str, ...] = field(default=(), kw_only=True)
     """Other regions of a global table; none for a plain one."""
+    replicas_serve: bool = field(default=False, kw_only=True)
+    """Whether every region answers as many calls as any other, and could answer all; else the first does."""
 
     def __post_init__(self) -> None:
         """Raises ValueError for a table that AWS would not make."""
@@ -244,6 +248,41 @@ class _Table:
     def under(self, scenario: Scenario) -> Self:
         """The same settings under another scenario's figures."""
         return replace(self, work=scenario.database)
+
+    def spread(self, other_region_id: str, strategy: Strategy) -> tuple[Share, ...]:
+        """A global table holds all its regions; it takes the whole demand, wherever it comes in.
+
+        Source: Amazon DynamoDB Developer Guide, "Global tables" (2023-06): every replica takes reads and writes.
+        """
+        if strategy in (Strategy.NONE, Strategy.BACKUP_RESTORE):
+            return (Share(self, 1.0),)
+        serve = strategy is Strategy.ACTIVE_ACTIVE
+        return (Share(replace(self, replica_region_ids=(other_region_id,), replicas_serve=serve), 1.0),)
+
+    def copied(self, demand: Demand, other_region_id: str, strategy: Strategy) -> tuple[Usage, ...]:
+        """A full backup a day, copied to the other region, which keeps the newest.
+
+        Source: AWS Backup Developer Guide, "Creating backup copies across AWS Regions" (2023-06). That DynamoDB's
+        are full ones is our guess.
+        """
+        if strategy is not Strategy.BACKUP_RESTORE:
+            return ()
+        kept = self.metered(
+            demand,
+            "Backup storage",
+            "TimedBackupStorage-ByteHrs",
+            "GB-Months",
+            self.billed_gb(demand) * demand.calendar.month_share_per_day,
+            f"copy of the newest backup in {other_region_id}: decimal GB each day / days of the month",
+            other_region_id,
+        )
+        return kept + meter_usage(
+            region_to_region(self.region_id, other_region_id),
+            self.resource_name,
+            demand.calendar,
+            demand.database_stored_gb,
+            f"a full copy a day to {other_region_id}",
+        )
 
     @property
     def role(self) -> Role:
@@ -323,15 +362,29 @@ class _Table:
                 name = "Writes of indexes"
                 usages += self.metered(demand, name, f"Write{form}", unit, indexes, formula, region_id)
         sent_gb = demand.daily(demand.writes) * self.work.write_item_kb * BYTES_PER_KB / BYTES_PER_GB
-        for region_id in self.replica_region_ids:
-            usages += meter_usage(
-                region_to_region(self.region_id, region_id),
-                self.resource_name,
-                demand.calendar,
-                sent_gb,
-                f"writes x {self.work.write_item_kb:g} KB to {region_id}",
-            )
+        for sender in self.serving_region_ids:
+            for receiver in (self.region_id, *self.replica_region_ids):
+                if receiver == sender:
+                    continue
+                usages += meter_usage(
+                    region_to_region(sender, receiver),
+                    self.resource_name,
+                    demand.calendar,
+                    sent_gb / len(self.serving_region_ids),
+                    f"writes x {self.work.write_item_kb:g} KB to {receiver}{self.split_words}",
+                )
         return tuple(usages)
+
+    @property
+    def serving_region_ids(self) -> tuple[str, ...]:
+        """Regions that calls come in at, the first one first."""
+        return (self.region_id, *(self.replica_region_ids if self.replicas_serve else ()))
+
+    @property
+    def split_words(self) -> str:
+        """How a formula says that regions share calls; nothing when one takes all."""
+        count = len(self.serving_region_ids)
+        return f" / {count} regions" if count > 1 else ""
 
     def metered(
         self,
@@ -513,13 +566,18 @@ class OnDemandTable(_Table):
         served_writes = demand.daily(writes.served_per_s * SECONDS_PER_MINUTE)
         indexes = self.work.secondary_indexes
         return (
-            *self.metered(
-                demand,
-                "Read requests",
-                "ReadRequestUnits",
-                "Read Request Units",
-                demand.daily(reads.served_per_s * SECONDS_PER_MINUTE),
-                f"API calls x {units.reads:g} read units, less what is throttled",
+            *(
+                usage
+                for region_id in self.serving_region_ids
+                for usage in self.metered(
+                    demand,
+                    "Read requests",
+                    "ReadRequestUnits",
+                    "Read Request Units",
+                    demand.daily(reads.served_per_s * SECONDS_PER_MINUTE) / len(self.serving_region_ids),
+                    f"API calls x {units.reads:g} read units, less what is throttled{self.split_words}",
+                    region_id,
+                )
             ),
             *self.writes_usage(
                 demand,
@@ -690,13 +748,18 @@ class ProvisionedTable(_Table):
         highest = "highest capacity of each hour"
         hours = "Read Capacity Unit-Hours"
         return (
-            *self.metered(
-                demand,
-                "Provisioned reads",
-                "ReadCapacityUnit-Hrs",
-                hours,
-                days(hourly_highest(read_units)),
-                f"{highest}: table and {indexes} indexes at {INDEX_READ_UNITS:g}",
+            *(
+                usage
+                for region_id in self.serving_region_ids
+                for usage in self.metered(
+                    demand,
+                    "Provisioned reads",
+                    "ReadCapacityUnit-Hrs",
+                    hours,
+                    days(hourly_highest(read_units)),
+                    f"{highest}: table and {indexes} indexes at {INDEX_READ_UNITS:g}",
+                    region_id,
+                )
             ),
             *self.writes_usage(
                 demand,
@@ -709,6 +772,7 @@ class ProvisionedTable(_Table):
             *(
                 usage
                 for region_id in self.replica_region_ids
+                if region_id not in self.serving_region_ids
                 for usage in self.metered(
                     demand,
                     "Provisioned reads",
