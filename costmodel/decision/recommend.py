@@ -131,7 +131,8 @@ def _headline(scenario: Scenario, result: SearchResult, cost_range: CostRange, o
     best = result.best
     compute, balancer, database, delivery = best.candidate.labels
     text = (
-        f"Run {compute} behind {balancer}, with {database} and {delivery}, in {scenario.region}: "
+        f"Run {compute} behind {balancer}, with {database} and {delivery}, in {scenario.region}"
+        f"{_standing_words(scenario, best)}: "
         f"{dollars(best.monthly_usd)} a month{' at own rates' if own_rates.name else ''} (80 % of {cost_range.draws} draws between {dollars(cost_range.p10_usd)} and "
         f"{dollars(cost_range.p90_usd)}). API calls take {best.promise.api_p95_ms:,.0f} ms at the 95th and "
         f"{best.promise.api_p99_ms:,.0f} ms at the 99th percentile."
@@ -149,6 +150,12 @@ def _headline(scenario: Scenario, result: SearchResult, cost_range: CostRange, o
             f"{_dearer(rival, best)}."
         )
     return text
+
+
+def _standing_words(scenario: Scenario, best: Evaluation) -> str:
+    if best.strategy is Strategy.NONE:
+        return ""
+    return f" with {best.strategy.words} in {scenario.network.second_region}"
 
 
 def _recovery_note(scenario: Scenario, best: Evaluation) -> RecoveryNote | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 
 from costmodel.capacity.availability import REGION_IMPAIRMENT
 from costmodel.capacity.result import Limit
@@ -17,7 +17,7 @@ from costmodel.decision.candidate import Candidate, SimulatedDesign
 from costmodel.decision.run import RecoveryOption
 from costmodel.demand.demand import Demand
 from costmodel.errors import PriceNotFound
-from costmodel.scenario.model import Objectives, Scenario
+from costmodel.scenario.model import Scenario
 from costmodel.services._base import (
     USAGE_TYPE_CODES,
     Copied,
@@ -104,82 +104,150 @@ class Recovery:
     """Every strategy; empty without a second region."""
 
 
+AFTER_LOSS = "after the loss of the region"
+
 MonthlyUsd = Callable[[Standing], float]
 """What a candidate costs a month with what stands elsewhere. Raises PriceNotFound."""
 
 
-def can_stand(scenario: Scenario, designs: Iterable[TierDesign], strategy: Strategy) -> bool:
-    """Whether every one of these designs can do what the strategy asks."""
-    region_id = scenario.network.second_region
-    return region_id is None or all(_shares(design, region_id, strategy) for design in designs)
+@dataclass(frozen=True, slots=True, eq=False)
+class Stage:
+    """Where candidates of one scenario are stood up; a design that several of them share is simulated once."""
 
+    scenario: Scenario
+    demand: Demand
+    loads: dict[float, Demand] = field(default_factory=dict)
+    """The demand by the share of it that is left."""
+    simulated: dict[Share, SimulatedDesign] = field(default_factory=dict)
 
-def stand(
-    scenario: Scenario, demand: Demand, tiers: Sequence[SimulatedDesign], strategy: Strategy
-) -> Standing:
-    """Tiers of a candidate under a strategy that they can stand under, simulated where they differ."""
-    region_id = scenario.network.second_region
-    if region_id is None or strategy is Strategy.NONE:
-        return Standing(Candidate(*tiers), ())
-    loads = {1.0: demand}
-    home: list[SimulatedDesign] = []
-    away: list[SimulatedDesign] = []
-    usages: list[Usage] = []
-    for tier in tiers:
-        design = tier.design
-        shares = _shares(design, region_id, strategy)
-        for share in shares:
-            if share.ratio not in loads:
-                loads[share.ratio] = demand.scaled(share.ratio)
-        simulated = [
-            tier if share == (design, 1.0) else _simulated(share.design, loads[share.ratio])
-            for share in shares
+    def can_stand(self, candidate: Candidate, strategy: Strategy) -> bool:
+        """Whether every design of the candidate can do what the strategy asks."""
+        return all(self._shares(tier.design, strategy) for tier in candidate.tiers)
+
+    def stand(self, candidate: Candidate, strategy: Strategy) -> Standing:
+        """A candidate under a strategy that it can stand under, simulated where it differs."""
+        region_id = self.scenario.network.second_region
+        if region_id is None or strategy is Strategy.NONE:
+            return Standing(candidate, ())
+        home: list[SimulatedDesign] = []
+        away: list[SimulatedDesign] = []
+        copies: list[Usage] = []
+        for tier in candidate.tiers:
+            here, *there = (self._simulated(tier, share) for share in self._shares(tier.design, strategy))
+            home.append(here)
+            away += there
+            if isinstance(tier.design, Copied):
+                copies += tier.design.copied(self.demand, region_id, strategy)
+        usages = [usage for tier in away for usage in tier.usages]
+        platform = self._platform(region_id, away, strategy)
+        return Standing(Candidate(*home), (*usages, *platform, *copies))
+
+    def choose(self, candidate: Candidate, monthly_usd: MonthlyUsd) -> Recovery | Limit:
+        """The cheapest strategy that meets the regional objectives; the limit missed by least when none does."""
+        designs = tuple(tier.design for tier in candidate.tiers)
+        objectives = self.scenario.objectives
+        if objectives.region_rto_minutes is None and objectives.region_rpo_minutes is None:
+            return Recovery(Strategy.NONE, designs, Standing(candidate, ()), ())
+        options = tuple(self.options(candidate, monthly_usd))
+        meeting = [option for option in options if option.more_usd is not None and not option.misses]
+        if not meeting:
+            return self._nearest(options)
+        chosen = Strategy(min(meeting, key=lambda option: option.more_usd or 0.0).strategy)
+        return Recovery(chosen, designs, self.stand(candidate, chosen), options)
+
+    def options(self, candidate: Candidate, monthly_usd: MonthlyUsd) -> Iterator[RecoveryOption]:
+        """Every strategy for a candidate, with what it costs above none or why it cannot be had."""
+        plain_usd = monthly_usd(Standing(candidate, ()))
+        for strategy in Strategy:
+            if not self.can_stand(candidate, strategy):
+                yield self._option(strategy, None, "the database can be written in one region only")
+                continue
+            try:
+                usd = monthly_usd(self.stand(candidate, strategy))
+            except PriceNotFound as error:
+                yield self._option(strategy, None, str(error))
+            else:
+                yield self._option(strategy, usd - plain_usd, "")
+
+    def _option(self, strategy: Strategy, more_usd: float | None, unavailable: str) -> RecoveryOption:
+        restoration = RESTORATIONS[strategy]
+        impaired_minutes = REGION_IMPAIRMENT.mean_hours * MINUTES_PER_HOUR
+        out_minutes = REGION_IMPAIRMENT.per_month * min(impaired_minutes, restoration.rto_minutes)
+        broken = [limit.constraint for limit in self._limits(strategy) if limit.broken]
+        suffix = f" {AFTER_LOSS}"
+        return RecoveryOption(
+            strategy=strategy.value,
+            rto_minutes=_finite(restoration.rto_minutes),
+            rpo_minutes=_finite(restoration.rpo_minutes),
+            more_usd=more_usd,
+            expected_minutes_per_month=None if more_usd is None else out_minutes,
+            unavailable=unavailable,
+            misses=" and ".join(constraint.removesuffix(suffix) for constraint in broken),
+        )
+
+    def _limits(self, strategy: Strategy) -> Iterator[Limit]:
+        restoration = RESTORATIONS[strategy]
+        for what, observed, key in (
+            ("recovery time", restoration.rto_minutes, "region_rto_minutes"),
+            ("recovery point", restoration.rpo_minutes, "region_rpo_minutes"),
+        ):
+            allowed = getattr(self.scenario.objectives, key)
+            if allowed is not None:
+                yield Limit(f"{what} {AFTER_LOSS}", observed, allowed, "minutes", f"objectives.{key}")
+
+    def _nearest(self, options: Iterable[RecoveryOption]) -> Limit:
+        """The limit missed by least of a strategy that can be had; a missing price where there is none but `none`."""
+        missed = [
+            limit
+            for option in options
+            if option.more_usd is not None and option.rto_minutes is not None
+            for limit in self._limits(Strategy(option.strategy))
+            if limit.broken
         ]
-        home.append(simulated[0])
-        away += simulated[1:]
-        if isinstance(design, Copied):
-            usages += design.copied(demand, region_id, strategy)
-    for there in away:
-        usages += there.usages
-    usages += _platform(scenario, region_id, demand, away, strategy)
-    return Standing(Candidate(*home), tuple(usages))
+        if not missed:
+            place = self.scenario.network.second_region
+            return Limit(f"published price of a recovery in {place}", 1, 0, "missing prices")
+        return min(missed, key=lambda limit: limit.observed - limit.limit)
+
+    def _shares(self, design: TierDesign, strategy: Strategy) -> tuple[Share, ...]:
+        region_id = self.scenario.network.second_region
+        if region_id is None or not isinstance(design, Spread):
+            return (Share(design, 1.0),)
+        return design.spread(region_id, strategy)
+
+    def _simulated(self, tier: SimulatedDesign, share: Share) -> SimulatedDesign:
+        if share == (tier.design, 1.0):
+            return tier
+        if share not in self.simulated:
+            if share.ratio not in self.loads:
+                self.loads[share.ratio] = self.demand.scaled(share.ratio)
+            design, demand = share.design, self.loads[share.ratio]
+            capacity = design.simulate(demand)
+            self.simulated[share] = SimulatedDesign(
+                design, capacity.summary(), design.usage(demand, capacity), design.footprint(demand, capacity)
+            )
+        return self.simulated[share]
+
+    def _platform(
+        self, region_id: str, away: Sequence[SimulatedDesign], strategy: Strategy
+    ) -> Iterator[Usage]:
+        """The platform beside what stands in the second region; dashboards there would show the same again."""
+        scenario = self.scenario
+        there = scenario.model_copy(
+            update={
+                "region": region_id,
+                "network": scenario.network.model_copy(update={"second_region": None}),
+                "monitoring": scenario.monitoring.model_copy(update={"dashboards": 0}),
+            }
+        )
+        footprint = sum((tier.footprint for tier in away), Footprint.none(self.demand.days))
+        for service in PLATFORM_SERVICES:
+            if service.role in _PLATFORM_ROLES[strategy]:
+                yield from service.design(there, footprint).usage(self.demand, footprint)
 
 
-def choose(
-    scenario: Scenario, demand: Demand, candidate: Candidate, monthly_usd: MonthlyUsd
-) -> Recovery | Limit:
-    """The cheapest strategy that meets the regional objectives; the limit missed by least when none does."""
-    designs = tuple(tier.design for tier in candidate.tiers)
-    plain = Standing(candidate, ())
-    if scenario.network.second_region is None:
-        return Recovery(Strategy.NONE, designs, plain, ())
-    plain_usd = monthly_usd(plain)
-    best: tuple[float, Strategy, Standing] | None = None
-    options: list[RecoveryOption] = []
-    missed: list[Limit] = []
-    for strategy in Strategy:
-        if not can_stand(scenario, designs, strategy):
-            options.append(_option(strategy, None, "the database can be written in one region only"))
-            continue
-        standing = stand(scenario, demand, candidate.tiers, strategy)
-        try:
-            usd = monthly_usd(standing)
-        except PriceNotFound as error:
-            options.append(_option(strategy, None, str(error)))
-            continue
-        broken = [limit for limit in _limits(strategy, scenario.objectives) if limit.broken]
-        missed += broken[:1]
-        why = f"misses the objective: {broken[0].constraint}" if broken else "meets the objectives"
-        options.append(_option(strategy, usd - plain_usd, why))
-        if not broken and (best is None or usd < best[0]):
-            best = (usd, strategy, standing)
-    if best is None:
-        return _nearest(scenario, missed)
-    _, chosen, standing = best
-    noted = tuple(
-        replace(option, why="chosen") if option.strategy == chosen else option for option in options
-    )
-    return Recovery(chosen, designs, standing, noted)
+def _finite(minutes: float) -> float | None:
+    return minutes if math.isfinite(minutes) else None
 
 
 def recovery_variables(scenario: Scenario, strategy: Strategy) -> tuple[TerraformVariable, ...]:
@@ -201,71 +269,3 @@ def recovery_variables(scenario: Scenario, strategy: Strategy) -> tuple[Terrafor
             ),
         ),
     )
-
-
-def _shares(design: TierDesign, region_id: str, strategy: Strategy) -> tuple[Share, ...]:
-    return design.spread(region_id, strategy) if isinstance(design, Spread) else (Share(design, 1.0),)
-
-
-def _simulated(design: TierDesign, demand: Demand) -> SimulatedDesign:
-    capacity = design.simulate(demand)
-    return SimulatedDesign(
-        design, capacity.summary(), design.usage(demand, capacity), design.footprint(demand, capacity)
-    )
-
-
-def _platform(
-    scenario: Scenario, region_id: str, demand: Demand, away: Sequence[SimulatedDesign], strategy: Strategy
-) -> Iterator[Usage]:
-    """The platform beside what stands in the second region; dashboards there would show the same again."""
-    there = scenario.model_copy(
-        update={
-            "region": region_id,
-            "network": scenario.network.model_copy(update={"second_region": None}),
-            "monitoring": scenario.monitoring.model_copy(update={"dashboards": 0}),
-        }
-    )
-    footprint = sum((tier.footprint for tier in away), Footprint.none(demand.days))
-    for service in PLATFORM_SERVICES:
-        if service.role in _PLATFORM_ROLES[strategy]:
-            yield from service.design(there, footprint).usage(demand, footprint)
-
-
-def _limits(strategy: Strategy, objectives: Objectives) -> Iterator[Limit]:
-    restoration = RESTORATIONS[strategy]
-    for what, observed, key in (
-        ("recovery time", restoration.rto_minutes, "region_rto_minutes"),
-        ("recovery point", restoration.rpo_minutes, "region_rpo_minutes"),
-    ):
-        allowed = getattr(objectives, key)
-        if allowed is not None:
-            yield Limit(
-                f"{what} after the loss of the region", observed, allowed, "minutes", f"objectives.{key}"
-            )
-
-
-def _nearest(scenario: Scenario, missed: Sequence[Limit]) -> Limit:
-    """The limit missed by least; a missing price where no strategy could be had at all."""
-    finite = [limit for limit in missed if math.isfinite(limit.observed)]
-    if not finite:
-        place = scenario.network.second_region
-        return Limit(f"published price of a recovery in {place}", 1, 0, "missing prices")
-    return min(finite, key=lambda limit: limit.observed - limit.limit)
-
-
-def _option(strategy: Strategy, more_usd: float | None, why: str) -> RecoveryOption:
-    restoration = RESTORATIONS[strategy]
-    impaired_minutes = REGION_IMPAIRMENT.mean_hours * MINUTES_PER_HOUR
-    out_minutes = REGION_IMPAIRMENT.per_month * min(impaired_minutes, restoration.rto_minutes)
-    return RecoveryOption(
-        strategy=strategy.value,
-        rto_minutes=_finite(restoration.rto_minutes),
-        rpo_minutes=_finite(restoration.rpo_minutes),
-        more_usd=more_usd,
-        expected_minutes_per_month=None if more_usd is None else out_minutes,
-        why=why,
-    )
-
-
-def _finite(minutes: float) -> float | None:
-    return minutes if math.isfinite(minutes) else None

@@ -289,8 +289,10 @@ class RecoveryOption:
     """Per calendar month, above no strategy; None when it cannot be had."""
     expected_minutes_per_month: float | None
     """Minutes a month out of service with the region, at its assumed failure rate; None when it cannot be had."""
-    why: str
-    """`chosen`, `meets the objectives`, or what speaks against it."""
+    unavailable: str
+    """Why it cannot be had; empty when it can."""
+    misses: str
+    """The objectives it misses; empty when it meets all there are."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from costmodel.billing.charge import Bill
@@ -21,7 +21,7 @@ from costmodel.billing.tariff import CostSketch, Tariff
 from costmodel.capacity.result import Limit
 from costmodel.decision.candidate import Candidate, SimulatedDesign, Tiers, combine, count_combinations
 from costmodel.decision.constraints import Promise, joint_limits, promise, single_tier_limits
-from costmodel.decision.recovery import Recovery, Standing, choose
+from costmodel.decision.recovery import Recovery, Stage, Standing
 from costmodel.demand.demand import Demand
 from costmodel.errors import Infeasible, PriceNotFound
 from costmodel.pricing.book import PriceBook
@@ -138,14 +138,14 @@ def search(
     survivors = {role: [tier for tier in tiers if tier in sketches] for role, tiers in survivors.items()}
     feasible, joint = _keep_feasible(scenario, survivors)
     rejections += joint
-    pricer = _Pricer(scenario, demand, book, own_rates, tariff, sketches)
+    pricer = _Pricer(scenario, demand, book, own_rates, tariff, sketches, Stage(scenario, demand))
     winners, over_budget, priced = _cheapest_of_each_kind(pricer, feasible, progress)
     rejections += over_budget
     if not winners:
         raise Infeasible(_explain(scenario, simulated, rejections))
     ranked = sorted(winners, key=lambda evaluation: evaluation.monthly_usd)
     return SearchResult(
-        best=ranked[0],
+        best=_with_options(pricer, ranked[0]),
         rivals=tuple(ranked[1:]),
         rejections=tuple(
             sorted(rejections, key=lambda rejection: (-rejection.candidates, rejection.subject))
@@ -252,7 +252,7 @@ def _cheapest_of_each_kind(
             priced += 1
             if whole_usd < cost_usd:
                 best, cost_usd = candidate, whole_usd
-        recovery = choose(pricer.scenario, pricer.demand, best, pricer.standing_usd)
+        recovery = pricer.stage.choose(best, pricer.standing_usd)
         if isinstance(recovery, Limit):
             rejections.append(Rejection(" with ".join(best.labels), best.kinds, recovery, len(members)))
             continue
@@ -267,6 +267,14 @@ def _cheapest_of_each_kind(
     return winners, rejections, priced
 
 
+def _with_options(pricer: _Pricer, best: Evaluation) -> Evaluation:
+    """The best with every recovery strategy beside its own, where the choice needed none of them."""
+    if pricer.scenario.network.second_region is None or best.recovery is None or best.recovery.options:
+        return best
+    options = tuple(pricer.stage.options(best.candidate, pricer.standing_usd))
+    return replace(best, recovery=replace(best.recovery, options=options))
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class _Pricer:
     """Costs of whole candidates and bounds on them, in floats; the winners are then billed exactly."""
@@ -277,6 +285,7 @@ class _Pricer:
     own_rates: OwnRates
     tariff: Tariff
     sketches: dict[SimulatedDesign, CostSketch]
+    stage: Stage
 
     def cost_usd(self, candidate: Candidate) -> float:
         """What the whole candidate's bill comes to."""

@@ -18,8 +18,9 @@ import numpy as np
 
 from costmodel.billing.rates import NO_OWN_RATES, OwnRates
 from costmodel.billing.tariff import Tariff
+from costmodel.decision.candidate import Candidate
 from costmodel.decision.constraints import joint_limits, single_tier_limits
-from costmodel.decision.recovery import stand
+from costmodel.decision.recovery import Stage
 from costmodel.decision.run import CostRange, Driver
 from costmodel.decision.search import (
     THREADS,
@@ -132,7 +133,7 @@ def outcome(
     """Simulate and cost the chosen designs under another scenario."""
     demand = synthesise(scenario, seed=seed)
     tiers = [simulate_design(design.under(scenario), demand) for design in chosen.designs]
-    standing = stand(scenario, demand, tiers, chosen.strategy)
+    standing = Stage(scenario, demand).stand(Candidate(*tiers), chosen.strategy)
     candidate = standing.candidate
     usages = (*platform_usages(scenario, demand, candidate.footprint), *standing.usages)
     tariff = Tariff(book, free_tier=scenario.account.free_tier, own_rates=own_rates)

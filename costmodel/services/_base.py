@@ -403,7 +403,8 @@ class TierDesign(Design, Protocol):
 class Share(NamedTuple):
     """A design and which share of the demand it takes: 0 for one that only stands ready."""
 
-    design: TierDesign
+    design: Any
+    """A `TierDesign`."""
     ratio: float
 
 

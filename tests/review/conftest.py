@@ -13,12 +13,12 @@ import pytest
 
 from costmodel.decision.run import (
     FORMAT,
-    ExpectedLoss,
     ChargeNote,
     Comparison,
     CostRange,
     Counts,
     DesignNote,
+    ExpectedLoss,
     Option,
     PriceBookNote,
     RejectionNote,
@@ -267,6 +267,7 @@ def run_of(*designs: DesignNote, **changes: Any) -> Run:
         requirements=(),
         drills=(),
         expected_loss=ExpectedLoss(0.0, 0.0, 0.0),
+        recovery=None,
         designs=tuple(by_role.values()),
         charges=CHARGES,
         daily_cost_usd={},
