@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from math import prod
 
+from costmodel.capacity.availability import lost_minutes_per_month, series
 from costmodel.capacity.result import Limit
 from costmodel.decision.candidate import INSIDE_ROLES, Candidate, SimulatedDesign
 from costmodel.scenario.model import Objectives
-from costmodel.units import HOURS_PER_MONTH, MINUTES_PER_HOUR
-
-MINUTES_PER_MONTH = HOURS_PER_MONTH * MINUTES_PER_HOUR
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +37,7 @@ def promise(candidate: Candidate) -> Promise:
     Errors: a call fails when either tier fails it, taken as independent.
     """
     inside = (candidate.load_balancer, candidate.compute, candidate.database)
-    availability = prod(tier.design.reliability.sla_ratio for tier in inside)
+    availability = series(tier.design.reliability.sla_ratio for tier in inside)
     served = (1 - candidate.compute.capacity.error_ratio) * (1 - candidate.database.capacity.error_ratio)
     latencies = [tier.capacity.latency for tier in inside]
     return Promise(
@@ -103,8 +100,8 @@ def unavailability(availability_ratio: float, objectives: Objectives) -> Limit:
     """Availability as a ceiling on minutes lost in a 730-hour month."""
     return Limit(
         "unavailability",
-        round((1 - availability_ratio) * MINUTES_PER_MONTH, 6),
-        round((1 - objectives.availability_ratio) * MINUTES_PER_MONTH, 6),
+        round(lost_minutes_per_month(availability_ratio), 6),
+        round(lost_minutes_per_month(objectives.availability_ratio), 6),
         "minutes a month",
         "objectives.availability_ratio",
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -143,6 +143,14 @@ class Demand:
 
     def _by_day(self, per_minute: FloatArray) -> FloatArray:
         return read_only(per_minute.reshape(len(self.geographies), self.days, -1).sum(axis=2))
+
+    def scaled(self, ratio: float) -> Demand:
+        """The same shop with this share of the traffic, 0 or more; what is stored stays."""
+        return replace(
+            self,
+            page_views=read_only(self.page_views * ratio),
+            model_views=read_only(self.model_views * ratio),
+        )
 
     def daily(self, per_minute: FloatArray) -> FloatArray:
         """Totals per day of an array of shape (minutes,), giving shape (days,)."""

@@ -512,7 +512,7 @@ class Network(Model):
     )
     """AWS services that private subnets reach through an interface endpoint instead of NAT, logs first."""
     second_region: RegionId | None = None
-    """Region that keeps a copy of the assets; none when left out. Database backups stay in the first region."""
+    """Region that keeps a copy of the assets, and what else the regional objectives ask for; none when left out."""
 
 
 class Monitoring(Model):
@@ -576,6 +576,10 @@ class Objectives(Model):
     """Most work that may be lost with a zone."""
     first_view_p95_ms: Annotated[float, Exact(ge=1, le=3_600_000)] | None = None
     """95 of 100 first views of a 3D model must be complete within this time, in every geography; no limit when left out."""
+    region_rto_minutes: Annotated[float, Exact(ge=0, le=1e6)] | None = None
+    """Longest time to serve again, from `network.second_region`, after the loss of the region; no objective when left out."""
+    region_rpo_minutes: Annotated[float, Exact(ge=0, le=1e6)] | None = None
+    """Most work that may be lost with the region; no objective when left out."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -717,6 +721,12 @@ class Scenario(Model):
         if allowed is not None and asset_format not in allowed:
             problem = f"must include content.asset_format, which is {asset_format}"
             rules.append(Rule(("constraints", "asset_formats"), problem, list(allowed)))
+        if self.network.second_region is None:
+            for key in ("region_rto_minutes", "region_rpo_minutes"):
+                value = getattr(self.objectives, key)
+                if value is not None:
+                    problem = "needs network.second_region, the region to recover in"
+                    rules.append(Rule(("objectives", key), problem, value))
         if self.objectives.api_p99_ms > self.api.timeout_s * 1000:
             problem = (
                 f"must not exceed api.timeout_s, after which calls fail: {self.api.timeout_s * 1000:g} ms"

@@ -63,6 +63,8 @@ from costmodel.services._base import (
     Reliability,
     Role,
     Setting,
+    Share,
+    Strategy,
     TerraformAttribute,
     TerraformVariable,
     TierService,
@@ -72,8 +74,9 @@ from costmodel.services._base import (
     matching,
     meter_usage,
     one_of,
+    region_to_region,
 )
-from costmodel.units import HOURS_PER_DAY, MINUTES_PER_HOUR, SECONDS_PER_MINUTE
+from costmodel.units import BYTES_PER_GB, BYTES_PER_KB, HOURS_PER_DAY, MINUTES_PER_HOUR, SECONDS_PER_MINUTE
 
 SERVICE_NAME = "Amazon Relational Database Service"
 """Aurora's charges carry the name of RDS. Source: FOCUS 1.0 sample file of AWS (2024-09)."""
@@ -214,6 +217,65 @@ class _Cluster:
         attributes = (("engine", self.engine_name),) if of_engine else ()
         query = PriceQuery(SERVICE_CODE, self.region_id, usage_type, attributes)
         return Meter(name, SERVICE_NAME, "Databases", unit, query)
+
+    def spread(self, other_region_id: str, strategy: Strategy) -> tuple[Share, ...]:
+        """A secondary cluster of a global database, with one node. Only one region can write, so that two cannot
+        serve.
+
+        Source: Amazon Aurora User Guide, "Using Amazon Aurora global databases" (2023-06).
+        """
+        if strategy is Strategy.ACTIVE_ACTIVE:
+            return ()
+        if strategy in (Strategy.PILOT_LIGHT, Strategy.WARM_STANDBY):
+            return (Share(self, 1.0), Share(self._secondary(other_region_id), 0.0))
+        return (Share(self, 1.0),)
+
+    def _secondary(self, other_region_id: str) -> Self:
+        return replace(self, region_id=other_region_id, readers=0)
+
+    def copied(self, demand: Demand, other_region_id: str, strategy: Strategy) -> tuple[Usage, ...]:
+        """Daily snapshots, of which the newest is kept and each copy is a full one; or replicated writes.
+
+        Where no cluster stands, no backup storage is free. Write I/O is charged again for the other region,
+        there, I/O-Optimized or not; which of the two regions it is charged in is our guess.
+
+        Source: Amazon Aurora User Guide, "Copying a DB cluster snapshot" (2023-06): always full copies;
+        Amazon Aurora pricing, "Global Database", replicated write I/Os (2026).
+        """
+        if strategy is Strategy.NONE:
+            return ()
+        if strategy is Strategy.BACKUP_RESTORE:
+            stored_gb = demand.database_stored_gb
+            kept = self._elsewhere("Backup storage", "Aurora:BackupUsage", "GB-Months", other_region_id)
+            return self._sent(
+                demand, stored_gb, other_region_id, f"a full copy a day to {other_region_id}"
+            ) + meter_usage(
+                kept,
+                self.resource_name,
+                demand.calendar,
+                stored_gb * demand.calendar.month_share_per_day,
+                f"copy of the newest snapshot in {other_region_id}: GB stored each day / days of the month",
+            )
+        writes = demand.daily(demand.writes)
+        written_gb = writes * self.work.write_item_kb * BYTES_PER_KB / BYTES_PER_GB
+        repeated = self._elsewhere(
+            "Replicated write I/O", "Aurora:ReplicatedWriteIO", "I/O Requests", other_region_id
+        )
+        words = f"writes x {self.work.write_item_kb:g} KB to {other_region_id}"
+        return self._sent(demand, written_gb, other_region_id, words) + meter_usage(
+            repeated,
+            self.resource_name,
+            demand.calendar,
+            writes * self.work.io_per_write,
+            f"writes x {self.work.io_per_write:g} I/O, repeated in {other_region_id}",
+        )
+
+    def _sent(self, demand: Demand, daily_gb: FloatArray, region_id: str, words: str) -> tuple[Usage, ...]:
+        meter = region_to_region(self.region_id, region_id)
+        return meter_usage(meter, self.resource_name, demand.calendar, daily_gb, words)
+
+    def _elsewhere(self, name: str, usage_type: str, unit: str, region_id: str) -> Meter:
+        return Meter(name, SERVICE_NAME, "Databases", unit, PriceQuery(SERVICE_CODE, region_id, usage_type))
 
     def storage_limit(self, demand: Demand) -> Limit:
         return Limit("database storage", float(demand.database_stored_gb.max()), LARGEST_GB, "GB")
@@ -377,6 +439,11 @@ class AuroraServerless(_Cluster):
         """Raises ValueError for a cluster that AWS would not make."""
         _Cluster.__post_init__(self)
         AcuRange(self.min_acu, self.max_acu)
+
+    def _secondary(self, other_region_id: str) -> Self:
+        """A secondary cluster replicates all the time and so does not pause."""
+        least = max(self.min_acu, ACU_STEP)
+        return replace(self, region_id=other_region_id, readers=0, min_acu=least)
 
     @property
     def acu(self) -> AcuRange:
@@ -611,7 +678,9 @@ PRICES = (
     ),
     PriceNeed(
         SERVICE_CODE,
-        (r"Aurora:(StorageUsage|IO-OptimizedStorageUsage|StorageIOUsage|BackupUsage|BacktrackUsage)",),
+        (
+            r"Aurora:(StorageUsage|IO-OptimizedStorageUsage|StorageIOUsage|ReplicatedWriteIO|BackupUsage|BacktrackUsage)",
+        ),
         where=(("databaseEngine", ("Any", "Aurora MySQL", "Aurora PostgreSQL")),),
         containing="Aurora:",
     ),

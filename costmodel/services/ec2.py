@@ -17,7 +17,7 @@ from costmodel.capacity.boot import (
     warmup_minutes,
     warmup_s,
 )
-from costmodel.capacity.disruptions import Disruption, spot_reclaims
+from costmodel.capacity.disruptions import Disruption, ZoneLoss, spot_reclaims
 from costmodel.capacity.fleet import (
     CpuCredits,
     FleetRun,
@@ -54,6 +54,8 @@ from costmodel.services._base import (
     Reliability,
     Role,
     Setting,
+    Share,
+    Strategy,
     TerraformAttribute,
     TerraformVariable,
     TierService,
@@ -428,6 +430,25 @@ class Ec2Fleet:
             spot_servers=run.spot_running if self.spot else None,
             stopped_servers=run.stopped if self.warm_pool else None,
         )
+
+    def without_zone(self, demand: Demand, loss: ZoneLoss) -> Capacity:
+        """The same run with a zone lost in it."""
+        return self.simulate(demand, (loss,))
+
+    def spread(self, other_region_id: str, strategy: Strategy) -> tuple[Share, ...]:
+        """A standby runs one instance a zone, on demand. Two regions that serve keep half their CPU free, at half
+        the target: each can take over all traffic without a launch.
+
+        Source: AWS Well-Architected REL11-BP05, static stability (2026-05): n / (n - 1) of what is needed.
+        """
+        if strategy is Strategy.WARM_STANDBY:
+            smallest = min(self.zones, self.min_size)
+            standby = replace(self, region_id=other_region_id, min_size=smallest, purchase="on_demand")
+            return (Share(self, 1.0), Share(standby, 0.0))
+        if strategy is Strategy.ACTIVE_ACTIVE:
+            half = replace(self, target_ratio=self.target_ratio / 2)
+            return (Share(half, 0.5), Share(replace(half, region_id=other_region_id), 0.5))
+        return (Share(self, 1.0),)
 
     def usage(self, demand: Demand, capacity: Capacity) -> tuple[Usage, ...]:
         """Instance-hours and volume GB-months of every minute an instance runs.

@@ -51,6 +51,8 @@ from costmodel.services._base import (
     Reliability,
     Role,
     Setting,
+    Share,
+    Strategy,
     TerraformAttribute,
     TerraformVariable,
     TierService,
@@ -326,6 +328,16 @@ class LambdaFunction:
             limits=self._limits(demand, float(rendering.max())),
             peak_connections=float(max(provisioned.max(), math.ceil(float(run.environments.max())))),
         )
+
+    def spread(self, other_region_id: str, strategy: Strategy) -> tuple[Share, ...]:
+        """Functions that wait cost nothing, so a standby is the same functions with nothing provisioned."""
+        there = replace(self, region_id=other_region_id)
+        if strategy is Strategy.WARM_STANDBY:
+            idle = replace(there, provisioned_concurrency=0, provisioned_scaling=None)
+            return (Share(self, 1.0), Share(idle, 0.0))
+        if strategy is Strategy.ACTIVE_ACTIVE:
+            return (Share(self, 0.5), Share(there, 0.5))
+        return (Share(self, 1.0),)
 
     def usage(self, demand: Demand, capacity: Capacity) -> tuple[Usage, ...]:
         """Requests and GB-seconds of both functions, and provisioned concurrency where there is any.

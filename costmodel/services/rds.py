@@ -61,6 +61,8 @@ from costmodel.services._base import (
     Reliability,
     Role,
     Setting,
+    Share,
+    Strategy,
     TerraformAttribute,
     TerraformVariable,
     TierService,
@@ -71,6 +73,7 @@ from costmodel.services._base import (
     matching,
     meter_usage,
     one_of,
+    region_to_region,
 )
 from costmodel.units import BITS_PER_BYTE, HOURS_PER_DAY, SECONDS_PER_MINUTE
 
@@ -273,6 +276,49 @@ class RdsInstance:
             "backup_retention_days": self.work.backup_retention_days,
             "purchase": self.purchase,
         }
+
+    def spread(self, other_region_id: str, strategy: Strategy) -> tuple[Share, ...]:
+        """A read replica in one zone of the other region, on demand. Only one region can write, so that two
+        cannot serve.
+
+        Source: Amazon RDS User Guide, "Creating a read replica in a different AWS Region" (2023-06).
+        """
+        if strategy is Strategy.ACTIVE_ACTIVE:
+            return ()
+        if strategy in (Strategy.PILOT_LIGHT, Strategy.WARM_STANDBY):
+            replica = replace(
+                self, region_id=other_region_id, multi_az=False, read_replicas=0, purchase="on_demand"
+            )
+            return (Share(self, 1.0), Share(replica, 0.0))
+        return (Share(self, 1.0),)
+
+    def copied(self, demand: Demand, other_region_id: str, strategy: Strategy) -> tuple[Usage, ...]:
+        """Daily snapshots, of which the newest is kept, or replication. Either sends what was written: copies
+        of snapshots are incremental. Where no instance stands, no backup storage is free.
+
+        Source: Amazon RDS User Guide, "Copying a DB snapshot", "Creating a read replica in a different AWS
+        Region", and "Working with backups" (2023-06).
+        """
+        if strategy is Strategy.NONE:
+            return ()
+        changed_gb = changed_gb_per_day(demand.daily(demand.writes), demand.database_stored_gb, self.work)
+        sent = meter_usage(
+            region_to_region(self.region_id, other_region_id),
+            self.resource_name,
+            demand.calendar,
+            changed_gb,
+            f"writes x {self.work.write_item_kb:g} KB to {other_region_id}, at most the whole database a day",
+        )
+        if strategy is not Strategy.BACKUP_RESTORE:
+            return sent
+        query = PriceQuery(SERVICE_CODE, other_region_id, "RDS:ChargedBackupUsage")
+        return sent + meter_usage(
+            Meter("Backup storage", SERVICE_NAME, "Databases", "GB-Months", query),
+            self.resource_name,
+            demand.calendar,
+            demand.database_stored_gb * demand.calendar.month_share_per_day,
+            f"copy of the newest snapshot in {other_region_id}: GB stored each day / days of the month",
+        )
 
     def simulate(self, demand: Demand, gone: Outages | None = None) -> Capacity:
         """CPU, connections, I/O and throughput of primary and replicas; the tightest of them sets the pace.

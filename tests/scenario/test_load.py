@@ -135,6 +135,14 @@ def test_the_smallest_scenario_is_complete() -> None:
         ),
         ("network: {second_region: us-east-1}", "network.second_region (line 8): must differ from region"),
         (
+            "objectives: {region_rto_minutes: 15}",
+            "objectives.region_rto_minutes (line 8): needs network.second_region, the region to recover in",
+        ),
+        (
+            "objectives: {region_rpo_minutes: 0}",
+            "objectives.region_rpo_minutes (line 8): needs network.second_region, the region to recover in",
+        ),
+        (
             "constraints: {compute: [lambda], load_balancer: [nlb]}",
             "constraints.load_balancer (line 8): must include alb when compute is lambda only",
         ),
