@@ -96,6 +96,8 @@ class CapacitySummary:
     limits: tuple[Limit, ...]
     peak_connections: float
     max_connections: float
+    lost_ratio: float = 0.0
+    """Share of all calls that came while the region did not serve. They reach no tier and are none of its errors."""
 
     @property
     def headroom_ratio(self) -> float:

@@ -151,6 +151,13 @@ def _notes(scenario: Scenario, demand: Demand, cost_range: CostRange) -> Iterabl
             f"{second_region} keeps a copy of the assets only: compute and database are not replicated there, "
             f"so the shop does not fail over when {scenario.region} is lost."
         )
+    if demand.outage_loss is not None:
+        yield (
+            f"{scenario.region} does not serve for {demand.outage_loss.minutes:,.0f} minutes of the run: "
+            f"{demand.lost_api_requests:,.0f} calls ({demand.lost_ratio:.3%}) are lost. The error ratio "
+            f"{'counts' if scenario.objectives.count_outages else 'leaves out'} these (objectives.count_outages); "
+            "the crowd that comes back afterwards is served and billed."
+        )
     if demand.trace_note:
         yield f"The traffic follows a trace, {demand.trace_note}."
     if cost_range.cut_draws:
@@ -344,7 +351,7 @@ def _requirements(
     first_view_ms: dict[str, tuple[float, float]],
 ) -> tuple[Requirement, ...]:
     return (
-        _availability(scenario, best),
+        _availability(scenario, demand, best),
         _scalability(scenario, best),
         _performance(scenario, best, first_view_ms),
         _security(scenario, demand, best),
@@ -352,27 +359,45 @@ def _requirements(
     )
 
 
-def _availability(scenario: Scenario, best: Evaluation) -> Requirement:
+def _availability(scenario: Scenario, demand: Demand, best: Evaluation) -> Requirement:
     promise = best.promise
     objectives = scenario.objectives
     lost_minutes = (1 - promise.availability_ratio) * MINUTES_PER_MONTH
+    outage, outage_figures = _outage(demand)
     return Requirement(
         "availability",
         f"Agreements compose to {promise.availability_ratio:.3%} inside the region "
         f"({lost_minutes:,.0f} minutes a month) and {promise.availability_with_delivery_ratio:.3%} with "
         f"content delivery. After the loss of a zone it serves again within {promise.rto_minutes:.1f} minutes "
-        f"and loses at most {promise.rpo_minutes:.1f} minutes of work.",
+        f"and loses at most {promise.rpo_minutes:.1f} minutes of work.{outage}",
         {
             "availability_ratio": promise.availability_ratio,
             "availability_with_delivery_ratio": promise.availability_with_delivery_ratio,
             "unavailable_minutes_per_month": lost_minutes,
             "rto_minutes": promise.rto_minutes,
             "rpo_minutes": promise.rpo_minutes,
+            **outage_figures,
         },
         promise.availability_ratio >= objectives.availability_ratio
         and promise.rto_minutes <= objectives.rto_minutes
         and promise.rpo_minutes <= objectives.rpo_minutes,
     )
+
+
+def _outage(demand: Demand) -> tuple[str, dict[str, float]]:
+    """What regional outages cost, as a sentence and in figures; nothing without one."""
+    loss = demand.outage_loss
+    if loss is None:
+        return "", {}
+    sentence = (
+        f" Regional outages take {loss.minutes:,.0f} minutes of the run on top, in which "
+        f"{demand.lost_api_requests:,.0f} calls are lost ({demand.lost_ratio:.3%})."
+    )
+    return sentence, {
+        "outage_minutes": loss.minutes,
+        "outage_lost_requests": demand.lost_api_requests,
+        "outage_lost_ratio": demand.lost_ratio,
+    }
 
 
 def _scalability(scenario: Scenario, best: Evaluation) -> Requirement:

@@ -11,7 +11,7 @@ import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from costmodel.billing.charge import Bill
@@ -91,7 +91,7 @@ def simulate_design(design: TierDesign, demand: Demand) -> SimulatedDesign:
     capacity = design.simulate(demand)
     return SimulatedDesign(
         design,
-        capacity.summary(),
+        replace(capacity.summary(), lost_ratio=demand.lost_ratio),
         design.usage(demand, capacity),
         design.footprint(demand, capacity),
     )
