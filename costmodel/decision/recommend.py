@@ -81,7 +81,7 @@ def recommend(
         price_book=PriceBookNote(book.digest, book.oldest_as_of, book.newest_as_of),
         own_rates=_own_rates_note(own_rates, best.bill),
         headline=_headline(scenario, result, cost_range, own_rates),
-        notes=tuple(_notes(scenario, demand, cost_range)),
+        notes=(*_notes(scenario, demand, cost_range), *_price_change_notes(own_rates, best.bill)),
         chosen=_option(best, "the cheapest candidate that meets every objective"),
         alternatives=tuple(_option(rival, _dearer(rival, best)) for rival in result.rivals),
         comparisons=tuple(_comparisons(scenario, result)),
@@ -104,7 +104,7 @@ def recommend(
 
 
 def _own_rates_note(own_rates: OwnRates, bill: Bill) -> OwnRatesNote | None:
-    if own_rates is NO_OWN_RATES:
+    if not own_rates.name:
         return None
     stated = own_rates.currency
     return OwnRatesNote(
@@ -124,7 +124,7 @@ def _headline(scenario: Scenario, result: SearchResult, cost_range: CostRange, o
     compute, balancer, database, delivery = best.candidate.labels
     text = (
         f"Run {compute} behind {balancer}, with {database} and {delivery}, in {scenario.region}: "
-        f"{dollars(best.monthly_usd)} a month{' at own rates' if own_rates.name else ''} (80 % of {cost_range.draws} draws between {dollars(cost_range.p10_usd)} and "
+        f"{dollars(best.monthly_usd)} a month{' at own rates' if own_rates.name else ''}{' with supposed price changes' if own_rates.changes else ''} (80 % of {cost_range.draws} draws between {dollars(cost_range.p10_usd)} and "
         f"{dollars(cost_range.p90_usd)}). API calls take {best.promise.api_p95_ms:,.0f} ms at the 95th and "
         f"{best.promise.api_p99_ms:,.0f} ms at the 99th percentile."
     )
@@ -165,6 +165,19 @@ def _notes(scenario: Scenario, demand: Demand, cost_range: CostRange) -> Iterabl
             f"In {cost_range.cut_draws} of {cost_range.draws} draws the uncertain inputs together lay outside what "
             "a scenario may say; they were moved to its edge. Narrower ranges avoid this."
         )
+
+
+def _price_change_notes(own_rates: OwnRates, bill: Bill) -> Iterable[str]:
+    """What each supposed change of the price list does to the bill."""
+    for change in own_rates.changes:
+        touched = Bill(tuple(charge for charge in bill.charges if charge.x_price_change == change.label))
+        if touched.charges:
+            yield (
+                f"Supposed, not AWS's price list: {change.label}. What it covers costs {dollars(touched.billed_cost)} "
+                f"over the run, {dollars(touched.list_cost)} at list prices."
+            )
+        else:
+            yield f"Supposed, not AWS's price list: {change.label}. It covers no charge of the recommendation."
 
 
 def _option(evaluation: Evaluation, why: str) -> Option:

@@ -165,8 +165,11 @@ def _problem(details: ErrorDetails, place: Place, model: type[BaseModel]) -> str
 def _unknown_key(place: Place, model: type[BaseModel]) -> str:
     part = model_in(part_at(model, place[:-1])) or model
     keys = keys_of(part)
-    where = dotted(_in_file(place[:-1], model)) or f"a {re.sub('(?<=[a-z])(?=[A-Z])', ' ', model.__name__).lower()}"
-    return f"unknown key{_nearest(place[-1], keys)}; valid keys of {where}: {', '.join(keys)}"
+    where = (
+        dotted(_in_file(place[:-1], model))
+        or f"a {re.sub('(?<=[a-z])(?=[A-Z])', ' ', model.__name__).lower()}"
+    )
+    return f"unknown key{did_you_mean(place[-1], keys)}; valid keys of {where}: {', '.join(keys)}"
 
 
 def _missing(place: Place, model: type[BaseModel]) -> str:
@@ -196,10 +199,10 @@ def _literals(annotation: Any) -> list[str]:
 def _choice(expected: str, value: Any, *, is_key: bool) -> str:
     options = re.findall(r"'([^']*)'", expected)
     lead = "unknown name" if is_key else "must be one of the names below"
-    return f"{lead}{_nearest(value, options)}; valid: {', '.join(options)}"
+    return f"{lead}{did_you_mean(value, options)}; valid: {', '.join(options)}"
 
 
-def _nearest(value: Any, options: Any) -> str:
+def did_you_mean(value: Any, options: Any) -> str:
     """` (did you mean x?)`, forgiving case, spaces and dashes; empty when nothing is near."""
     word = re.sub(r"[\s-]+", "_", str(value).lower())
     plain = {re.sub(r"[\s-]+", "_", option.lower()): option for option in options}

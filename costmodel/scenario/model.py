@@ -197,7 +197,7 @@ class LoadEvent(Model):
     """An extra load on top of the usual one."""
 
     kind: Literal["flash_sale", "launch", "viral_spike", "campaign", "bot_scrape"]
-    """What happens; sets the shape where the fields below are left out. Bots open no 3D models."""
+    """What happens; sets the shape where the fields below are left out (`costmodel scenario events`). Bots open no 3D models."""
     start: Moment
     """When the load begins to rise; UTC unless the time says otherwise."""
     peak_multiplier: Annotated[float, Estimate(ge=1, le=1000)] | None = None
@@ -408,7 +408,9 @@ class Traffic(Model):
                 continue
             earlier = first.setdefault((event.scope, event.start), index)
             if earlier != index:
-                problem = f"changes the same prices from the same day as events.{earlier}; keep one of the two"
+                problem = (
+                    f"changes the same prices from the same day as events.{earlier}; keep one of the two"
+                )
                 rules.append(Rule(("events", index), problem, event.label))
         return rules
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from costmodel.capacity import relational
 from costmodel.pricing.need import PriceNeed
-from costmodel.scenario.model import Rule, Scenario
+from costmodel.scenario.faults import did_you_mean
+from costmodel.scenario.model import PriceListChange, Rule, Scenario
 from costmodel.services import (
     aurora,
     cloudfront,
@@ -47,6 +48,28 @@ PRICE_NEEDS: tuple[PriceNeed, ...] = tuple(
 """Everything any service is billed on: what to ask AWS's price list for."""
 
 
-def family_rules(scenario: Scenario) -> list[Rule]:
-    """What is wrong with the instance families a scenario allows, for EC2 and for databases."""
-    return [*ec2.family_rules(scenario), *relational.family_rules(scenario)]
+SERVICE_CODES: tuple[str, ...] = tuple(sorted({need.service_code for need in PRICE_NEEDS}))
+"""The offers of AWS's price list that anything here is billed on."""
+
+
+def scenario_rules(scenario: Scenario) -> list[Rule]:
+    """What a valid scenario names that AWS or this tool does not have, or asks of a service beyond its limits."""
+    return [
+        *ec2.family_rules(scenario),
+        *relational.family_rules(scenario),
+        *_price_change_rules(scenario),
+    ]
+
+
+def _price_change_rules(scenario: Scenario) -> list[Rule]:
+    """A broken rule for each change of prices of a service that nothing is billed on."""
+    return [
+        Rule(
+            ("traffic", "events", index, "service"),
+            f"is no service code of the price list here{did_you_mean(event.service, SERVICE_CODES)}; "
+            f"valid: {', '.join(SERVICE_CODES)}",
+            event.service,
+        )
+        for index, event in enumerate(scenario.traffic.events)
+        if isinstance(event, PriceListChange) and event.service not in SERVICE_CODES
+    ]
