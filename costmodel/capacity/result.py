@@ -37,6 +37,14 @@ class Limit:
     unit: str
     key: str = ""
     """Key of the scenario that sets it: `account.ec2_vcpus`; empty for a limit that no key moves."""
+    remedy: str = ""
+    """What would let a design past it, where that is no key: `a larger instance`, or a quota of AWS's to raise."""
+
+    @property
+    def way_out(self) -> str:
+        """What to raise: the remedy, the key, or both."""
+        ways = [self.remedy or "a larger design"] if self.key.startswith("objectives.") or not self.key else []
+        return " or ".join([*ways, *([self.key] if self.key else [])])
 
     @property
     def broken(self) -> bool:
