@@ -38,13 +38,12 @@ class Limit:
     key: str = ""
     """Key of the scenario that sets it: `account.ec2_vcpus`; empty for a limit that no key moves."""
     remedy: str = ""
-    """What would let a design past it, where that is no key: `a larger instance`, or a quota of AWS's to raise."""
+    """What would let a load past it: `a larger instance type`, or the quota that AWS can raise."""
 
     @property
     def way_out(self) -> str:
-        """What to raise: the remedy, the key, or both."""
-        ways = [self.remedy or "a larger design"] if self.key.startswith("objectives.") or not self.key else []
-        return " or ".join([*ways, *([self.key] if self.key else [])])
+        """What to raise: the remedy and the key, as far as there are any."""
+        return "; or ".join(way for way in (self.remedy, self.key) if way) or "nothing: it is fixed"
 
     @property
     def broken(self) -> bool:
@@ -72,6 +71,8 @@ class Capacity:
     """Database connections a compute design opens at its busiest."""
     max_connections: float = math.inf
     """Database connections a database design accepts."""
+    remedy: str = ""
+    """What would let it serve more: a setting of the design, or the quota that AWS can raise."""
 
     def summary(self) -> CapacitySummary:
         """What the run comes to, without its minutes."""
@@ -86,6 +87,7 @@ class Capacity:
             limits=self.limits,
             peak_connections=self.peak_connections,
             max_connections=self.max_connections,
+            remedy=self.remedy,
         )
 
 
@@ -104,6 +106,8 @@ class CapacitySummary:
     limits: tuple[Limit, ...]
     peak_connections: float
     max_connections: float
+    remedy: str = ""
+    """What would let the design serve more."""
     lost_ratio: float = 0.0
     """Share of all calls that came while the region did not serve. They reach no tier and are none of its errors."""
 

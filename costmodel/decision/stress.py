@@ -5,31 +5,32 @@ as they are. A tier breaks when it misses an objective on its own or exceeds a l
 together break when the whole candidate misses an objective or runs out of database connections. The
 budget is not looked at: it does not break a shop.
 
-Factors are first tried on a ladder with steps of the root of two, then bisected between the last that
-holds and the first that breaks, to one percent. That finds the smallest factor where more load never heals
-what less load broke; the ladder goes two steps beyond the break to see whether it does, and says so if not.
+Factors are first doubled, then bisected between the last that holds and the first that breaks, to one
+percent. That finds the smallest factor where more load never heals what less load broke; the ladder goes a
+step beyond the break to see whether it does, and says so.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from costmodel.capacity.result import Limit
 from costmodel.decision.candidate import Candidate, SimulatedDesign
 from costmodel.decision.constraints import joint_limits, single_tier_limits
-from costmodel.decision.search import Evaluation, Progress, silent, worst
+from costmodel.decision.search import THREADS, Evaluation, Progress, silent, worst
 from costmodel.demand.demand import Demand
 from costmodel.demand.synthesise import synthesise
-from costmodel.scenario.model import Scenario
-from costmodel.services._base import Footprint, TierDesign
+from costmodel.scenario.model import Objectives, Scenario
+from costmodel.services._base import Footprint, Role, TierDesign
 from costmodel.units import SECONDS_PER_MINUTE
 
-LADDER = tuple(2.0 ** (step / 2) for step in range(21))
+LADDER = tuple(2.0**step for step in range(11))
 """Factors tried first: 1 to 1 024."""
-STEPS_BEYOND = 2
+STEPS_BEYOND = 1
 """Steps of the ladder tried beyond the first that breaks."""
 PRECISION = 1.01
 """Largest ratio between the factor that breaks and the largest below it that was seen to hold."""
@@ -86,7 +87,9 @@ class Stress:
         return min(self.findings, key=lambda finding: finding.first.factor if finding.first else math.inf)
 
 
-def stress(scenario: Scenario, candidates: Sequence[Candidate], progress: Progress = silent) -> tuple[Stress, ...]:
+def stress(
+    scenario: Scenario, candidates: Sequence[Candidate], progress: Progress = silent
+) -> tuple[Stress, ...]:
     """Find where each candidate breaks under the growing load of a scenario.
 
     A design that several candidates share is tried once. Raises ScenarioError for a trace that cannot be used.
@@ -94,14 +97,11 @@ def stress(scenario: Scenario, candidates: Sequence[Candidate], progress: Progre
     parts = list(dict.fromkeys(part for candidate in candidates for part in _parts(candidate)))
     bench = _Bench(scenario)
     verdicts: dict[_Part, list[_Verdict]] = {part: [] for part in parts}
-    peak = Peak(0.0, 0.0)
     for step, factor in enumerate(LADDER):
         progress("raising the load", step, len(LADDER))
-        load = bench.load(factor)
-        peak = load.peak if step == 0 else peak
-        for part in parts:
-            if not _beyond(verdicts[part]):
-                verdicts[part].append(bench.verdict(part, load))
+        trying = [part for part in parts if not _beyond(verdicts[part])]
+        for part, verdict in zip(trying, bench.verdicts(trying, factor), strict=True):
+            verdicts[part].append(verdict)
     progress("raising the load", len(LADDER), len(LADDER))
     found: dict[_Part, Finding] = {}
     for done, part in enumerate(parts):
@@ -109,13 +109,14 @@ def stress(scenario: Scenario, candidates: Sequence[Candidate], progress: Progre
         found[part] = _finding(bench, part, verdicts[part])
     progress("closing in", len(parts), len(parts))
     return tuple(
-        Stress(candidate, peak, tuple(found[part] for part in _parts(candidate))) for candidate in candidates
+        Stress(candidate, bench.peaks[LADDER[0]], tuple(found[part] for part in _parts(candidate)))
+        for candidate in candidates
     )
 
 
 def side_by_side(best: Evaluation, rivals: Iterable[Evaluation]) -> tuple[Candidate, ...]:
     """The recommended candidate, then the cheapest one with each other kind of compute, database and delivery."""
-    chosen = {kind: best.candidate for kind in enumerate(best.candidate.kinds)}
+    chosen = dict.fromkeys(enumerate(best.candidate.kinds), best.candidate)
     for rival in rivals:
         for kind in enumerate(rival.candidate.kinds):
             chosen.setdefault(kind, rival.candidate)
@@ -133,10 +134,25 @@ class _Part:
     def label(self) -> str:
         return " with ".join(design.label for design in self.designs)
 
-    def limits(self, tiers: Sequence[SimulatedDesign], scenario: Scenario) -> Iterable[Limit]:
-        if len(tiers) == 1:
-            return single_tier_limits(tiers[0], scenario.objectives)
-        return joint_limits(Candidate(*tiers), scenario.objectives)
+    def limits(self, tiers: Sequence[SimulatedDesign], objectives: Objectives) -> Iterator[Limit]:
+        """What the part must stay under. Balancer and delivery fail nothing, so their peak is held against
+        what they keep up with.
+        """
+        if len(tiers) > 1:
+            yield from joint_limits(Candidate(*tiers), objectives)
+            return
+        (tier,) = tiers
+        yield from single_tier_limits(tier, objectives)
+        if tier.design.role in (Role.LOAD_BALANCER, Role.DELIVERY):
+            run = tier.capacity
+            constraint = "requests in the busiest minute"
+            yield Limit(
+                constraint,
+                run.peak_requests_per_s,
+                run.saturation_requests_per_s,
+                "requests/s",
+                remedy=run.remedy,
+            )
 
 
 def _parts(candidate: Candidate) -> tuple[_Part, ...]:
@@ -151,36 +167,44 @@ class _Verdict(NamedTuple):
 
 
 @dataclass(slots=True)
-class _Load:
-    """The scenario's load at one factor, and the designs run on it so far."""
-
-    factor: float
-    demand: Demand
-    run: dict[TierDesign, SimulatedDesign] = field(default_factory=dict)
-
-    @property
-    def peak(self) -> Peak:
-        pages, calls = (float(minutes.max()) for minutes in (self.demand.total_page_views, self.demand.api_requests))
-        return Peak(pages / SECONDS_PER_MINUTE, calls / SECONDS_PER_MINUTE)
-
-    def simulated(self, design: TierDesign) -> SimulatedDesign:
-        """The design on this load; what it uses is not metered, as nothing is billed."""
-        if design not in self.run:
-            summary = replace(design.simulate(self.demand).summary(), lost_ratio=self.demand.lost_ratio)
-            self.run[design] = SimulatedDesign(design, summary, (), Footprint.none(self.demand.days))
-        return self.run[design]
-
-
-@dataclass(frozen=True, slots=True)
 class _Bench:
+    """Runs designs on the load of any factor, each once; of the loads themselves only the last one is kept."""
+
     scenario: Scenario
+    peaks: dict[float, Peak] = field(default_factory=dict)
+    _runs: dict[tuple[float, TierDesign], SimulatedDesign] = field(default_factory=dict)
 
-    def load(self, factor: float) -> _Load:
-        return _Load(factor, synthesise(self.scenario, load_factor=factor))
+    def verdicts(self, parts: Sequence[_Part], factor: float) -> list[_Verdict]:
+        """The limit of each part that is missed by most at a factor, if any is."""
+        self._run(factor, dict.fromkeys(design for part in parts for design in part.designs))
+        objectives = self.scenario.objectives
+        return [
+            _Verdict(
+                factor,
+                self.peaks[factor],
+                worst(part.limits([self._runs[factor, design] for design in part.designs], objectives)),
+            )
+            for part in parts
+        ]
 
-    def verdict(self, part: _Part, load: _Load) -> _Verdict:
-        tiers = [load.simulated(design) for design in part.designs]
-        return _Verdict(load.factor, load.peak, worst(part.limits(tiers, self.scenario)))
+    def _run(self, factor: float, designs: Iterable[TierDesign]) -> None:
+        new = [design for design in designs if (factor, design) not in self._runs]
+        if not new:
+            return
+        demand = synthesise(self.scenario, load_factor=factor)
+        pages, calls = (float(minutes.max()) for minutes in (demand.total_page_views, demand.api_requests))
+        self.peaks[factor] = Peak(pages / SECONDS_PER_MINUTE, calls / SECONDS_PER_MINUTE)
+        with ThreadPoolExecutor(THREADS) as pool:
+            for design, run in zip(
+                new, pool.map(lambda design: _simulated(design, demand), new), strict=True
+            ):
+                self._runs[factor, design] = run
+
+
+def _simulated(design: TierDesign, demand: Demand) -> SimulatedDesign:
+    """The design on a load. What it uses is not metered, as nothing is billed."""
+    summary = replace(design.simulate(demand).summary(), lost_ratio=demand.lost_ratio)
+    return SimulatedDesign(design, summary, (), Footprint.none(demand.days))
 
 
 def _first_broken(verdicts: Sequence[_Verdict]) -> int | None:
@@ -200,7 +224,7 @@ def _finding(bench: _Bench, part: _Part, verdicts: Sequence[_Verdict]) -> Findin
     healed = next((verdict.factor for verdict in verdicts[place:] if verdict.broken is None), None)
     held, first = verdicts[place - 1].factor if place else 0.0, verdicts[place]
     while held and first.factor > held * PRECISION:
-        tried = bench.verdict(part, bench.load(math.sqrt(held * first.factor)))
+        (tried,) = bench.verdicts([part], math.sqrt(held * first.factor))
         if tried.broken is None:
             held = tried.factor
         else:

@@ -325,6 +325,7 @@ class AuroraCluster(_Cluster):
             requests=demand.api_requests,
             failed_requests=read_only(demand.api_requests * served.lost_ratio),
             latency=together(at_writer, at_reader),
+            remedy="a larger instance class or more readers",
             saturation_requests_per_s=saturation_per_s(np.array([max(writer_cpu, reader_cpu, held)])),
             limits=self._limits(demand, rate_per_s * max(writer_cpu, reader_cpu)),
             max_connections=connections,
@@ -340,7 +341,13 @@ class AuroraCluster(_Cluster):
         balance = lowest_cpu_credit_balance(self.instance, np.minimum(utilisation, 1.0))
         return (
             self.storage_limit(demand),
-            Limit("CPU credits borrowed", max(0.0, -balance), BORROWED_CREDIT_HOURS * earned, "credits"),
+            Limit(
+                "CPU credits borrowed",
+                max(0.0, -balance),
+                BORROWED_CREDIT_HOURS * earned,
+                "credits",
+                remedy="a class that is not burstable",
+            ),
         )
 
     def usage(self, demand: Demand, capacity: Capacity) -> tuple[Usage, ...]:
@@ -441,6 +448,7 @@ class AuroraServerless(_Cluster):
             requests=demand.api_requests,
             failed_requests=read_only(demand.api_requests * served.lost_ratio),
             latency=together(at_writer, at_reader),
+            remedy="a higher maximum of ACUs",
             saturation_requests_per_s=saturation_per_s(
                 np.array([busiest / self.max_acu, SECONDS_PER_MINUTE / most_connected])
             ),

@@ -177,6 +177,7 @@ Source: Amazon CloudFront Developer Guide, "Quotas" (2023-06).
 """
 SLA = Reliability(0.999, "Amazon CloudFront Service Level Agreement (2019)")
 
+PLAN_REMEDY = "a larger plan, or delivery that is paid as you go"
 BEYOND_ALLOWANCE = "no overage charge, performance may be reduced beyond the allowance"
 
 
@@ -362,6 +363,7 @@ class Distribution:
             requests=read_only(requests),
             failed_requests=read_only(np.zeros(demand.minutes)),
             latency=_latency(self.first_view_ways(demand, price_class)),
+            remedy="AWS quota: CloudFront request and data rate per distribution",
             saturation_requests_per_s=saturation,
             limits=limits,
         )
@@ -632,15 +634,26 @@ class FlatRatePlan:
         sent_bytes = demand.daily_asset_bytes.sum(axis=0) + calls * demand.fan_out.api_response_bytes
         queries = demand.daily(demand.sessions) * DNS_QUERIES_PER_SESSION
         return (
-            Limit("plan requests", _worst_month(demand, requests), self.plan.requests, "requests a month"),
+            Limit(
+                "plan requests",
+                _worst_month(demand, requests),
+                self.plan.requests,
+                "requests a month",
+                remedy=PLAN_REMEDY,
+            ),
             Limit(
                 "plan data transfer",
                 _worst_month(demand, sent_bytes) / BYTES_PER_GB,
                 self.plan.transfer_gb,
                 "GB a month",
+                remedy=PLAN_REMEDY,
             ),
             Limit(
-                "plan DNS queries", _worst_month(demand, queries), self.plan.dns_queries, "queries a month"
+                "plan DNS queries",
+                _worst_month(demand, queries),
+                self.plan.dns_queries,
+                "queries a month",
+                remedy=PLAN_REMEDY,
             ),
         )
 

@@ -97,6 +97,11 @@ ACCOUNT_QUOTA_UNITS_PER_S = 80_000.0
 Source: Amazon DynamoDB Developer Guide, "Service, account, and table quotas" (2023-06); raised on request.
 """
 
+TABLE_QUOTA_REMEDY = "AWS quota: DynamoDB throughput per table"
+ACCOUNT_QUOTA_REMEDY = "AWS quota: DynamoDB provisioned throughput per account"
+HOT_KEY_REMEDY = "database.hottest_key_ratio: spread the key over several"
+"""What lets more load past each ceiling; a partition's is fixed. Source: as the ceilings."""
+
 MOST_INDEXES = 20
 """Global secondary indexes of a table. Source: Amazon DynamoDB Developer Guide, "quotas" (2023-06)."""
 
@@ -375,12 +380,34 @@ class _Table:
         hot_per_s = peak_per_s * self.work.hottest_key_ratio
         unit = "units per second"
         return (
-            Limit("reads of the hottest key", hot_per_s * units.reads, PARTITION_READ_UNITS_PER_S, unit),
             Limit(
-                "writes of the hottest key", hot_per_s * units.table_writes, PARTITION_WRITE_UNITS_PER_S, unit
+                "reads of the hottest key",
+                hot_per_s * units.reads,
+                PARTITION_READ_UNITS_PER_S,
+                unit,
+                remedy=HOT_KEY_REMEDY,
             ),
-            Limit("table read quota", peak_per_s * units.reads, TABLE_QUOTA_UNITS_PER_S, unit),
-            Limit("table write quota", peak_per_s * units.table_writes, TABLE_QUOTA_UNITS_PER_S, unit),
+            Limit(
+                "writes of the hottest key",
+                hot_per_s * units.table_writes,
+                PARTITION_WRITE_UNITS_PER_S,
+                unit,
+                remedy=HOT_KEY_REMEDY,
+            ),
+            Limit(
+                "table read quota",
+                peak_per_s * units.reads,
+                TABLE_QUOTA_UNITS_PER_S,
+                unit,
+                remedy=TABLE_QUOTA_REMEDY,
+            ),
+            Limit(
+                "table write quota",
+                peak_per_s * units.table_writes,
+                TABLE_QUOTA_UNITS_PER_S,
+                unit,
+                remedy=TABLE_QUOTA_REMEDY,
+            ),
         )
 
     def replica_settings(self) -> Mapping[str, Setting]:
@@ -490,6 +517,7 @@ class OnDemandTable(_Table):
             requests=demand.api_requests,
             failed_requests=failed_calls(demand, reads.refused_ratio, writes.refused_ratio),
             latency=call_latency(demand.fan_out),
+            remedy=TABLE_QUOTA_REMEDY,
             saturation_requests_per_s=self.saturation_per_s(
                 units, TABLE_QUOTA_UNITS_PER_S, TABLE_QUOTA_UNITS_PER_S
             ),
@@ -658,6 +686,7 @@ class ProvisionedTable(_Table):
                 1.0 - (1.0 - hot_writes) * (1.0 - _refused(writes)),
             ),
             latency=call_latency(demand.fan_out),
+            remedy="higher maximum read and write units",
             saturation_requests_per_s=self.saturation_per_s(
                 units, self.read_maximum_units, self.write_maximum_units
             ),
@@ -673,8 +702,16 @@ class ProvisionedTable(_Table):
         most_writes = float((writes.provisioned_units + indexes * index.provisioned_units).max())
         unit = "units per second"
         return (
-            Limit("account read quota", most_reads, ACCOUNT_QUOTA_UNITS_PER_S, unit),
-            Limit("account write quota", most_writes, ACCOUNT_QUOTA_UNITS_PER_S, unit),
+            Limit(
+                "account read quota", most_reads, ACCOUNT_QUOTA_UNITS_PER_S, unit, remedy=ACCOUNT_QUOTA_REMEDY
+            ),
+            Limit(
+                "account write quota",
+                most_writes,
+                ACCOUNT_QUOTA_UNITS_PER_S,
+                unit,
+                remedy=ACCOUNT_QUOTA_REMEDY,
+            ),
         )
 
     def usage(self, demand: Demand, capacity: Capacity) -> tuple[Usage, ...]:

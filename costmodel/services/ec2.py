@@ -247,6 +247,7 @@ class Ec2Fleet:
             requests=requests,
             failed_requests=failed,
             latency=latency,
+            remedy="a higher maximum of instances or a larger type",
             saturation_requests_per_s=(
                 self.max_size
                 * self.instance.compute_units
@@ -337,6 +338,7 @@ class Ec2Fleet:
                 float((sent_gbit / SECONDS_PER_MINUTE / serving).max()),
                 self.instance.network_baseline_gbps,
                 "Gbit/s",
+                remedy="a larger instance type",
             ),
             Limit(
                 "EC2 vCPU quota of the account",
@@ -357,7 +359,15 @@ class Ec2Fleet:
             )
         if self.instance.burstable:
             borrowed = max(0.0, -lowest_cpu_credit_balance(self.instance, utilisation))
-            limits.append(Limit("CPU credits borrowed by an instance", borrowed, 0.0, "credits"))
+            limits.append(
+                Limit(
+                    "CPU credits borrowed by an instance",
+                    borrowed,
+                    0.0,
+                    "credits",
+                    remedy="a family that is not burstable, or more instances at least",
+                )
+            )
         return tuple(limits)
 
     def _meter(self, name: str, unit: str, usage_type: str, term: str = ON_DEMAND) -> Meter:

@@ -322,6 +322,7 @@ class LambdaFunction:
             requests=requests,
             failed_requests=run.throttled_requests,
             latency=latency,
+            remedy="account.lambda_concurrency (AWS quota: Lambda concurrent executions)",
             saturation_requests_per_s=self._saturation_requests_per_s(demand),
             limits=self._limits(demand, float(rendering.max())),
             peak_connections=float(max(provisioned.max(), math.ceil(float(run.environments.max())))),

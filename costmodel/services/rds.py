@@ -326,6 +326,7 @@ class RdsInstance:
             requests=demand.api_requests,
             failed_requests=read_only(demand.api_requests * lost_ratio),
             latency=together(at_primary, at_replica),
+            remedy="a larger instance class, more read replicas or more IOPS",
             saturation_requests_per_s=saturation_per_s(
                 np.maximum(max(writer_cpu, reader_cpu, held), ios / io.steady_ios_per_s)
             ),
@@ -376,12 +377,21 @@ class RdsInstance:
         most_stored_gb = float(demand.database_stored_gb.max())
         limits = [Limit("database storage", most_stored_gb, self.largest_storage_gb, "GB")]
         if self.read_replicas:
-            limits.append(Limit("read replica lag", float(self.lag_s(demand).max()), LONGEST_LAG_S, "s"))
+            lag_s = float(self.lag_s(demand).max())
+            limits.append(
+                Limit("read replica lag", lag_s, LONGEST_LAG_S, "s", remedy="a larger instance class")
+            )
         earned = self.instance.cpu_credits_per_hour
         if earned is not None:
             balance = lowest_cpu_credit_balance(self.instance, np.minimum(cpu_utilisation, 1.0))
             limits.append(
-                Limit("CPU credits borrowed", max(0.0, -balance), BORROWED_CREDIT_HOURS * earned, "credits")
+                Limit(
+                    "CPU credits borrowed",
+                    max(0.0, -balance),
+                    BORROWED_CREDIT_HOURS * earned,
+                    "credits",
+                    remedy="a class that is not burstable",
+                )
             )
         return tuple(limits)
 
