@@ -10,6 +10,7 @@ from __future__ import annotations
 import difflib
 import re
 import zoneinfo
+from calendar import monthrange
 from collections.abc import Hashable
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -20,6 +21,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic_core import PydanticCustomError
 
 from costmodel.scenario.estimate import Estimate, Exact, Whole, assumed, highest, lowest
+from costmodel.units import MINUTES_PER_DAY
 
 RegionId = Literal[
     "us-east-1",
@@ -54,6 +56,10 @@ ExactRatio = Annotated[float, Exact(ge=0, le=1)]
 
 RATIO_DECIMALS = 6
 """Decimals of a change of prices, so that a price times its change stays exact."""
+DYNAMODB_ITEM = "an item in DynamoDB has at most 400 KB: Amazon DynamoDB Developer Guide, quotas, 2023-06"
+LAMBDA_MEMORY = "AWS Lambda Developer Guide, quotas, 2023-10"
+REPLICAS = "Amazon RDS and Aurora User Guides, replication, 2023-06"
+"""AWS's limits behind bounds below, as a fault tells them."""
 MAX_MONTHLY_PAGE_VIEWS = 1e12
 """About a hundred times the busiest shop there is."""
 
@@ -546,9 +552,9 @@ class Rendering(Model):
         8.0, "s of one m5 vCPU", "engineering guess"
     )
     """Processor time of one job."""
-    memory_gb_per_job: Annotated[float, Estimate(ge=0.125, le=10)] = assumed(
-        3.0, "GB", "engineering guess for a headless renderer"
-    )
+    memory_gb_per_job: Annotated[
+        float, Estimate(ge=0.125, le=10, limit=f"a function has 128 to 10 240 MB: {LAMBDA_MEMORY}")
+    ] = assumed(3.0, "GB", "engineering guess for a headless renderer")
     """Memory one job needs."""
 
 
@@ -565,11 +571,11 @@ class Database(Model):
         0.15, "writes", "Shopify BFCM 2024: 14 to 17 % writes", "2024-12"
     )
     """Items written for one API call."""
-    read_item_kb: Annotated[float, Estimate(ge=0.001, le=400)] = assumed(
+    read_item_kb: Annotated[float, Estimate(ge=0.001, le=400, limit=DYNAMODB_ITEM)] = assumed(
         2.0, "KB", "engineering guess for a product document"
     )
     """Size of one item read; DynamoDB holds at most 400 KB in an item."""
-    write_item_kb: Annotated[float, Estimate(ge=0.001, le=400)] = assumed(
+    write_item_kb: Annotated[float, Estimate(ge=0.001, le=400, limit=DYNAMODB_ITEM)] = assumed(
         1.0, "KB", "engineering guess for a basket line"
     )
     """Size of one item written; DynamoDB holds at most 400 KB in an item."""
@@ -577,9 +583,9 @@ class Database(Model):
     """Share of reads that must see the last write."""
     transaction_write_ratio: Ratio = assumed(0.1, "share of writes", "engineering guess: checkout")
     """Share of writes that belong to a transaction."""
-    secondary_indexes: Annotated[int, Whole(0, 20)] = assumed(
-        2, "indexes written per write", "engineering guess; DynamoDB allows 20 by default"
-    )
+    secondary_indexes: Annotated[
+        int, Whole(0, 20, "of a table in DynamoDB: Amazon DynamoDB Developer Guide, quotas, 2023-06")
+    ] = assumed(2, "indexes written per write", "engineering guess; DynamoDB allows 20 by default")
     """Secondary indexes of the main table."""
     read_cpu_ms: Annotated[float, Estimate(ge=0.001, le=60_000)] = assumed(
         0.25,
@@ -613,7 +619,9 @@ class Database(Model):
     """Disk operations caused by one write."""
     hottest_key_ratio: Ratio = assumed(0.005, "share of requests", "engineering guess")
     """Share of requests that go to the single most wanted item."""
-    backup_retention_days: Annotated[int, Whole(1, 35)] = assumed(
+    backup_retention_days: Annotated[
+        int, Whole(1, 35, "Amazon RDS User Guide, backup retention period; DynamoDB restores as far back")
+    ] = assumed(
         7, "days", "engineering guess; AWS Well-Architected REL09-BP03 asks for automatic backups", "2026-05"
     )
     """Days that automatic backups are kept."""
@@ -643,9 +651,9 @@ class Monitoring(Model):
     """Alarms beyond those of the design."""
     dashboards: Annotated[int, Whole(0, 1_000)] = assumed(1, "dashboards", "engineering guess")
     """CloudWatch dashboards."""
-    log_retention_days: Annotated[int, Whole(1, 3_653)] = assumed(
-        30, "days", "engineering guess, range 30 to 90; AWS Well-Architected SEC04-BP01", "2026-05"
-    )
+    log_retention_days: Annotated[
+        int, Whole(1, 3_653, "CloudWatch Logs API Reference, PutRetentionPolicy, 2023-06")
+    ] = assumed(30, "days", "engineering guess, range 30 to 90; AWS Well-Architected SEC04-BP01", "2026-05")
     """Days that logs are kept."""
 
 
@@ -750,15 +758,60 @@ class Constraints(Model):
         ("on_demand",), "terms", "no commitment unless allowed"
     )
     """Purchase terms to consider."""
+    cpu_target_ratios: Annotated[
+        tuple[
+            Annotated[
+                float,
+                Exact(ge=0.01, le=1, limit="Amazon EC2 Auto Scaling User Guide, target tracking, 2023-06"),
+            ],
+            ...,
+        ],
+        AfterValidator(_distinct),
+    ] = assumed((0.5, 0.7), "share of the CPU", "engineering guess: 70 % for steady load, 50 % for bursts")
+    """CPU targets of EC2 Auto Scaling to consider."""
+    max_instances: Annotated[int, Whole(1, 5_000)] | None = None
+    """Most EC2 instances that a group may grow to; what the load needs when left out."""
+    min_instances: Annotated[int, Whole(1, 5_000)] | None = None
+    """Fewest EC2 instances that a group keeps; one a zone when left out."""
+    lambda_memory_mb: Annotated[
+        tuple[Annotated[int, Whole(128, 10_240, LAMBDA_MEMORY)], ...], AfterValidator(_distinct)
+    ] = assumed((512, 1024, 1769, 3008), "MB", "engineering guess: from a third to nearly two vCPUs")
+    """Memory sizes of functions to consider."""
+    read_replicas: (
+        Annotated[tuple[Annotated[int, Whole(0, 15, REPLICAS)], ...], AfterValidator(_distinct)] | None
+    ) = None
+    """Numbers of read replicas in RDS and readers in Aurora to consider; none and, where it helps, one when left out."""
+    dynamodb_target_ratios: Annotated[
+        tuple[
+            Annotated[
+                float, Exact(ge=0.2, le=0.9, limit="Amazon DynamoDB Developer Guide, auto scaling, 2023-06")
+            ],
+            ...,
+        ],
+        AfterValidator(_distinct),
+    ] = assumed(
+        (0.7, 0.5),
+        "share of provisioned units",
+        "0.7 is AWS's default; 0.5 leaves room for bursts",
+        "2023-06",
+    )
+    """Targets of DynamoDB auto scaling to consider."""
     monthly_budget_usd: Annotated[float, Exact(ge=0.01, le=1e9)] | None = None
     """Highest mean monthly cost a candidate may have; no limit when left out."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:
+        rules = []
         if self.compute == ("lambda",) and "alb" not in self.load_balancer:
             problem = "must include alb when compute is lambda only: an NLB cannot call functions"
-            return obeying(self, [Rule(("load_balancer",), problem, list(self.load_balancer))])
-        return self
+            rules.append(Rule(("load_balancer",), problem, list(self.load_balancer)))
+        if self.min_instances and self.max_instances and self.max_instances < self.min_instances:
+            problem = (
+                f"must not be below min_instances, {self.min_instances} "
+                "(Amazon EC2 Auto Scaling API Reference, CreateAutoScalingGroup, MaxSize)"
+            )
+            rules.append(Rule(("max_instances",), problem, self.max_instances))
+        return obeying(self, rules)
 
 
 class Account(Model):
@@ -823,6 +876,10 @@ class Scenario(Model):
         if self.network.second_region == self.region:
             problem = "must differ from region; leave it out for a shop in one region"
             rules.append(Rule(("network", "second_region"), problem, self.region))
+        zones, largest = self.network.availability_zones, self.constraints.max_instances
+        if largest is not None and largest < zones:
+            problem = f"must be at least network.availability_zones, {zones}: a group has an instance in each"
+            rules.append(Rule(("constraints", "max_instances"), problem, largest))
         if self.objectives.api_p99_ms > self.api.timeout_s * 1000:
             problem = (
                 f"must not exceed api.timeout_s, after which calls fail: {self.api.timeout_s * 1000:g} ms"
@@ -835,7 +892,17 @@ class Scenario(Model):
         first = year * 12 + month - 1
         last = first + self.months - 1
         span = f"{self.start} to {last // 12:04d}-{last % 12 + 1:02d}"
-        return [
+        days = sum(monthrange(month // 12, month % 12 + 1)[1] for month in range(first, last + 1))
+        too_long = [
+            Rule(
+                ("traffic", "events", index, "hold_minutes"),
+                f"must be shorter than the run, {days * MINUTES_PER_DAY:,} minutes: the shop would never serve",
+                float(event.hold_minutes),
+            )
+            for index, event in enumerate(self.traffic.events)
+            if isinstance(event, RegionalOutage) and highest(event.hold_minutes) >= days * MINUTES_PER_DAY
+        ]
+        return too_long + [
             Rule(
                 ("traffic", "events", index, "start"),
                 f"must lie in the simulated months, {span} (UTC); move the event or change start and months",

@@ -99,7 +99,7 @@ def _default(field: FieldInfo, entry: dict[str, Any]) -> str:
     if "x_unit" not in entry:
         return "none"
     value = entry["default"] if entry["default"] is not None else "built in"
-    shown = ", ".join(value) if isinstance(value, list) else json.dumps(value).strip('"')
+    shown = ", ".join(map(str, value)) if isinstance(value, list) else json.dumps(value).strip('"')
     return f"{shown} ({entry['x_unit']})"
 
 

@@ -573,7 +573,7 @@ def _provisioned(scenario: Scenario, demand: Demand) -> tuple[AuroraCluster, ...
         if (family, scenario.region, work.engine) not in AURORA_GAPS
     }
     found = []
-    for readers in (0, 1):
+    for readers in scenario.constraints.read_replicas or (0, 1):
         loads = node_loads(demand.fan_out, work, readers, readers_repeat_writes=False)
         for instance in classes_for(scenario, demand, loads, sizes):
             for io_optimized in (False, True):
@@ -590,7 +590,7 @@ def _serverless(scenario: Scenario, demand: Demand) -> tuple[AuroraServerless, .
     peak_rate_per_s = float(demand.api_requests.max()) / SECONDS_PER_MINUTE
     pausing = () if demand.api_requests.all() else (0.0,)
     found = []
-    for readers in (0, 1):
+    for readers in scenario.constraints.read_replicas or (0, 1):
         loads = node_loads(demand.fan_out, work, readers, readers_repeat_writes=False)
         peak_acu = max(acu_seconds(load, work) for load in loads if load) * peak_rate_per_s
         max_acu = min(LARGEST_ACU, max(2.0, float(math.ceil(HEADROOM_RATIO * peak_acu))))

@@ -23,7 +23,7 @@ from costmodel.pricing.discounts import plan_allowances
 from costmodel.pricing.need import Place, PriceNeed
 from costmodel.pricing.offer import FLAT_RATE
 from costmodel.pricing.price import GLOBAL, PriceQuery
-from costmodel.scenario.model import Scenario
+from costmodel.scenario.model import Rule, Scenario
 from costmodel.services._base import (
     DNS_QUERIES_PER_SESSION,
     Footprint,
@@ -177,6 +177,11 @@ Source: Amazon CloudFront Developer Guide, "Quotas" (2023-06).
 """
 SLA = Reliability(0.999, "Amazon CloudFront Service Level Agreement (2019)")
 
+LONGEST_ORIGIN_TIMEOUT_S = 120.0
+"""API calls come through CloudFront, which answers 504 after that. A quota increase allows more.
+
+Source: Amazon CloudFront API Reference, OriginReadTimeout: 1 to 120 s, 30 s by default (2026-11).
+"""
 PLAN_REMEDY = "a larger plan, or delivery that is paid as you go"
 BEYOND_ALLOWANCE = "no overage charge, performance may be reduced beyond the allowance"
 
@@ -810,6 +815,17 @@ def price_classes(geographies: tuple[str, ...]) -> tuple[PriceClass, ...]:
     for price_class, excluded in SERVED_FROM.items():
         distinct[tuple(excluded.get(geography, geography) for geography in geographies)] = price_class
     return tuple(distinct.values())
+
+
+def timeout_rules(scenario: Scenario) -> list[Rule]:
+    """A broken rule when clients are to wait longer than CloudFront waits for the load balancer."""
+    if scenario.api.timeout_s <= LONGEST_ORIGIN_TIMEOUT_S:
+        return []
+    problem = (
+        f"must be at most {LONGEST_ORIGIN_TIMEOUT_S:g} s, the longest that CloudFront waits for an origin "
+        "(Amazon CloudFront API Reference, OriginReadTimeout)"
+    )
+    return [Rule(("api", "timeout_s"), problem, scenario.api.timeout_s)]
 
 
 def designs(scenario: Scenario, demand: Demand) -> tuple[TierDesign, ...]:

@@ -154,9 +154,6 @@ FLOOR_PERCENTILE = 10.0
 CEILING_RATIO = 1.5
 """Auto scaling goes up to this many times what the busiest minute needs; our choice."""
 
-TARGETS = (0.7, 0.5)
-"""Utilisation targets considered. Source: Amazon DynamoDB Developer Guide (2023-06): 20 to 90 %, default 70 %."""
-
 STANDARD_TABLE = "STANDARD"
 
 
@@ -872,7 +869,10 @@ def designs(scenario: Scenario, demand: Demand) -> tuple[OnDemandTable | Provisi
     on_demand = (OnDemandTable(scenario.region, work),) if "dynamodb_on_demand" in kinds else ()
     if "dynamodb_provisioned" not in kinds:
         return on_demand
-    return (*on_demand, *(_provisioned(scenario, demand, target) for target in TARGETS))
+    return (
+        *on_demand,
+        *(_provisioned(scenario, demand, target) for target in scenario.constraints.dynamodb_target_ratios),
+    )
 
 
 def _provisioned(scenario: Scenario, demand: Demand, target_ratio: float) -> ProvisionedTable:

@@ -22,7 +22,7 @@ from costmodel.pricing.need import PriceNeed
 from costmodel.pricing.offer import RESERVED
 from costmodel.pricing.price import ON_DEMAND, PriceQuery
 from costmodel.scenario.load import refuse
-from costmodel.scenario.model import Api, Commitment, Database, Rendering, Rule, Scenario
+from costmodel.scenario.model import Api, Commitment, Constraints, Database, Rendering, Rule, Scenario
 from costmodel.services._base import (
     SENT_RATIO,
     Footprint,
@@ -388,17 +388,18 @@ def designs(scenario: Scenario, demand: Demand) -> tuple[Ec2Fleet, ...]:
         return ()
     peak_vcpus = float(_work_cpu_s(demand, scenario.api, scenario.rendering).max()) / SECONDS_PER_MINUTE
     zones = scenario.network.availability_zones
+    targets = scenario.constraints.cpu_target_ratios
     found: list[Ec2Fleet] = []
     for sizes in _sizes_by_family(scenario):
         chosen = _worthwhile(sizes, peak_vcpus)
         shapes = [
             (instance, target, zones, _needed(instance, target, peak_vcpus))
             for instance in chosen
-            for target in TARGET_RATIOS
+            for target in targets
         ]
-        held = _needed(chosen[0], TARGET_RATIOS[-1], peak_vcpus)
+        held = _needed(chosen[0], max(targets), peak_vcpus)
         if held > zones:
-            shapes.append((chosen[0], TARGET_RATIOS[-1], held, held))
+            shapes.append((chosen[0], max(targets), held, held))
         for instance, target, min_size, needed in shapes:
             found += [
                 Ec2Fleet(
@@ -416,7 +417,33 @@ def designs(scenario: Scenario, demand: Demand) -> tuple[Ec2Fleet, ...]:
                 )
                 for purchase in scenario.constraints.commitments
             ]
-    return tuple(found)
+    return tuple(dict.fromkeys(_within(fleet, scenario.constraints) for fleet in found))
+
+
+def _within(fleet: Ec2Fleet, constraints: Constraints) -> Ec2Fleet:
+    """The group, no smaller and no larger than the scenario lets it be."""
+    least = constraints.min_instances or 1
+    most = constraints.max_instances or max(fleet.max_size, least)
+    return replace(
+        fleet,
+        min_size=min(max(fleet.min_size, least), most),
+        max_size=min(max(fleet.max_size, least), most),
+    )
+
+
+def quota_rules(scenario: Scenario) -> list[Rule]:
+    """A broken rule when the account cannot run one instance of any allowed type in every zone."""
+    if scenario.constraints.compute != ("ec2",) or family_rules(scenario):
+        return []
+    sizes = (instance for family in scenario.constraints.instance_families for instance in _sizes_of(family))
+    least = min(instance.vcpu for instance in sizes) * scenario.network.availability_zones
+    if scenario.account.ec2_vcpus >= least:
+        return []
+    problem = (
+        f"must be at least {least}: one instance of the smallest allowed type in each of "
+        f"{scenario.network.availability_zones} zones (AWS quota: Running On-Demand Standard instances, in vCPUs)"
+    )
+    return [Rule(("account", "ec2_vcpus"), problem, scenario.account.ec2_vcpus)]
 
 
 def io2_iops(provisioned_iops: int) -> dict[str, int]:

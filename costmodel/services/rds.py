@@ -626,9 +626,11 @@ def designs(scenario: Scenario, demand: Demand) -> tuple[RdsInstance, ...]:
     constraints, work = scenario.constraints, scenario.database
     if "rds" not in constraints.database:
         return ()
-    forms = [(False, 0), (True, 0)]
-    if reads_dominate(demand.fan_out, work):
-        forms.append((True, 1))
+    helpful = (0, 1) if reads_dominate(demand.fan_out, work) else (0,)
+    replicas_of = constraints.read_replicas or helpful
+    forms = [
+        (multi_az, count) for count in replicas_of for multi_az in (False, True) if multi_az or not count
+    ]
     return tuple(
         _sized(scenario, demand, instance, multi_az, replicas, purchase)
         for multi_az, replicas in forms

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from costmodel.capacity import relational
 from costmodel.pricing.need import PriceNeed
+from costmodel.scenario.estimate import lowest
 from costmodel.scenario.faults import did_you_mean
 from costmodel.scenario.model import PriceListChange, Rule, Scenario
 from costmodel.services import (
@@ -57,8 +58,33 @@ def scenario_rules(scenario: Scenario) -> list[Rule]:
     return [
         *ec2.family_rules(scenario),
         *relational.family_rules(scenario),
+        *ec2.quota_rules(scenario),
+        *lambda_.body_rules(scenario),
+        *cloudfront.timeout_rules(scenario),
+        *_storage_rules(scenario),
         *_price_change_rules(scenario),
     ]
+
+
+_LARGEST_STORED_GB = {
+    "rds": (rds.LARGEST_GB, "Amazon RDS User Guide, Amazon RDS DB instance storage, 2023-06"),
+    "aurora": (aurora.LARGEST_GB, "Amazon Aurora User Guide, Amazon Aurora storage, 2023-06"),
+    "aurora_serverless": (aurora.LARGEST_GB, "Amazon Aurora User Guide, Amazon Aurora storage, 2023-06"),
+}
+"""What a kind of database holds, with its source; a table in DynamoDB has no end."""
+
+
+def _storage_rules(scenario: Scenario) -> list[Rule]:
+    """A broken rule when the database outgrows every allowed kind within the run."""
+    kinds, database = scenario.constraints.database, scenario.database
+    if not set(kinds) <= set(_LARGEST_STORED_GB):
+        return []
+    largest_gb, source = max(_LARGEST_STORED_GB[kind] for kind in kinds)
+    stored_gb = lowest(database.stored_gb) + (scenario.months - 1) * lowest(database.growth_gb_per_month)
+    if stored_gb <= largest_gb:
+        return []
+    problem = f"leads to {stored_gb:,.0f} GB, and {' or '.join(kinds)} holds at most {largest_gb:,.0f} GB ({source})"
+    return [Rule(("database", "stored_gb"), problem, float(database.stored_gb))]
 
 
 def _price_change_rules(scenario: Scenario) -> list[Rule]:
