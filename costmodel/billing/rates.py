@@ -28,7 +28,8 @@ from costmodel.billing.charge import EXACT, Bill
 from costmodel.demand.calendar import BillingPeriod
 from costmodel.errors import UnitMismatch
 from costmodel.pricing.price import ON_DEMAND, Price, PriceQuery
-from costmodel.scenario.model import PriceListChange, Scenario
+from costmodel.scenario.events import PriceListChange
+from costmodel.scenario.model import Scenario
 from costmodel.scenario.rates_file import Currency, Discount, load_rates_file
 from costmodel.units import FOCUS_UNITS
 

@@ -76,7 +76,7 @@ def list_examples(
 def list_events(
     output: Annotated[Format, typer.Option("--format", help="How to print the list.")] = Format.TABLE,
 ) -> None:
-    """List the events that a scenario can include by name, with their figures and sources.
+    """List the events that a scenario can include.
 
     Under traffic.events write, for example: {kind: flash_sale, start: 2026-11-27T08:00Z}. Any figure stated
     beside it replaces the one shown here.

@@ -35,7 +35,7 @@ def stress(
     rates: RatesFileOption = None,
     prices: PricesOption = None,
 ) -> None:
-    """Find the load at which each tier of the recommendation breaks first.
+    """Find the load at which each tier breaks first.
 
     Multiplies all page views of the scenario, with their shape, events and swings, until a limit or an
     objective breaks, tier by tier and all together. Beside it stand the cheapest stacks of every other kind.

@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 
 from costmodel.demand.calendar import Calendar, FloatArray
-from costmodel.scenario.model import LoadEvent
+from costmodel.scenario.events import LoadEvent
 from costmodel.units import MINUTES_PER_DAY, SECONDS_PER_MINUTE
 
 _FADED_HALF_LIVES = 60

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from costmodel.demand.events import DEFAULT_SHAPES, EventKind
-from costmodel.scenario.model import PriceListChange, RegionalOutage
+from costmodel.scenario.events import PriceListChange, RegionalOutage
 
 _EFFECTS: dict[EventKind, str] = {
     "flash_sale": "a sale opens at a set time: the crowd is there within a minute, stays and fades",

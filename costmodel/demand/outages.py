@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from costmodel.demand.calendar import Calendar, FloatArray
-from costmodel.scenario.model import RegionalOutage
+from costmodel.scenario.events import RegionalOutage
 from costmodel.units import SECONDS_PER_MINUTE
 
 

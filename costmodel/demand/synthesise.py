@@ -22,7 +22,9 @@ from costmodel.demand.noise import burst_factor, count_arrivals, random_stream
 from costmodel.demand.outages import OutageLoss, served_ratio, with_returning
 from costmodel.demand.shapes import hour_of_day_factor, monthly_page_views, trend, usual_rate
 from costmodel.demand.trace import TraceReport, TraceSeries, read_trace, trace_share
-from costmodel.scenario.model import Event, Geography, LoadEvent, RegionalOutage, Scenario, Trace, Traffic
+from costmodel.scenario.events import Event, LoadEvent, RegionalOutage
+from costmodel.scenario.fields import Geography
+from costmodel.scenario.model import Scenario, Trace, Traffic
 from costmodel.units import SECONDS_PER_MINUTE
 
 

@@ -13,7 +13,7 @@ from pydantic_core import ErrorDetails
 
 from costmodel.errors import Fault
 from costmodel.scenario.document import Form, Place, dotted, parse_document, short
-from costmodel.scenario.model import Rule
+from costmodel.scenario.fields import Rule
 
 _PLAIN = {
     "bool_type": "must be true or false",

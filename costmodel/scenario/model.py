@@ -8,19 +8,18 @@ Bounds are wide enough for any shop and narrow enough that no later product over
 from __future__ import annotations
 
 import difflib
-import re
 import zoneinfo
 from calendar import monthrange
-from collections.abc import Hashable
-from datetime import UTC, datetime
-from decimal import Decimal
+from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple, Self, TypeVar
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from costmodel.scenario.estimate import Estimate, Exact, Whole, assumed, highest, lowest
+from costmodel.scenario.events import Event, LoadEvent, PriceListChange, RegionalOutage
+from costmodel.scenario.fields import Family, Geography, Model, Ratio, Rule, distinct, matching, obeying
 from costmodel.units import MINUTES_PER_DAY
 
 RegionId = Literal[
@@ -33,60 +32,16 @@ RegionId = Literal[
     "ap-south-1",
     "sa-east-1",
 ]
-Geography = Literal[
-    "united_states",
-    "canada",
-    "europe",
-    "japan",
-    "australia",
-    "asia_pacific",
-    "india",
-    "south_america",
-    "middle_east",
-    "south_africa",
-]
-"""CloudFront billing geographies. Source: CloudFront price list, `fromLocation` (2025-07-01)."""
-
-T = TypeVar("T", bound=Hashable)
-P = TypeVar("P")
 
 Positive = Annotated[float, Estimate(ge=1e-6, le=1e6)]
-Ratio = Annotated[float, Estimate(ge=0, le=1)]
 ExactRatio = Annotated[float, Exact(ge=0, le=1)]
 
-RATIO_DECIMALS = 6
-"""Decimals of a change of prices, so that a price times its change stays exact."""
 DYNAMODB_ITEM = "an item in DynamoDB has at most 400 KB: Amazon DynamoDB Developer Guide, quotas, 2023-06"
 LAMBDA_MEMORY = "AWS Lambda Developer Guide, quotas, 2023-10"
 REPLICAS = "Amazon RDS and Aurora User Guides, replication, 2023-06"
 """AWS's limits behind bounds below, as a fault tells them."""
 MAX_MONTHLY_PAGE_VIEWS = 1e12
 """About a hundred times the busiest shop there is."""
-
-
-class Rule(NamedTuple):
-    """A broken rule between fields: where, relative to the part that checks it, and what would be valid."""
-
-    place: tuple[str | int, ...]
-    problem: str
-    value: Any
-
-
-def obeying(part: P, rules: list[Rule]) -> P:
-    """The part itself. Raises one PydanticCustomError that carries every broken rule; `faults` unpacks it."""
-    if rules:
-        summary = "; ".join(f"{rule.place[-1]} {rule.problem}" for rule in rules)
-        raise PydanticCustomError("rules", "{summary}", {"summary": summary, "rules": tuple(rules)})
-    return part
-
-
-def _distinct(items: tuple[T, ...]) -> tuple[T, ...]:
-    if not items:
-        raise PydanticCustomError("empty_list", "must name at least one; leave the key out for the default")
-    twice = [item for index, item in enumerate(items) if item in items[:index]]
-    if twice:
-        raise PydanticCustomError("repeated", "{item} is named twice; keep one", {"item": twice[0]})
-    return items
 
 
 def _weights(count: int, order: str) -> AfterValidator:
@@ -100,30 +55,6 @@ def _weights(count: int, order: str) -> AfterValidator:
         return weights
 
     return AfterValidator(check)
-
-
-def _matching(pattern: str, meaning: str) -> AfterValidator:
-    def check(text: str) -> str:
-        if not re.fullmatch(pattern, text):
-            raise PydanticCustomError("no_match", "must be {meaning}", {"meaning": meaning})
-        return text
-
-    return AfterValidator(check)
-
-
-_MOMENT = r"20\d\d-\d\d-\d\d([T ]\d\d:\d\d(:\d\d)?(Z|[+-]\d\d:\d\d)?)?"
-
-
-def _moment(value: Any) -> datetime:
-    """Text or a datetime as a time in UTC. Raises PydanticCustomError."""
-    try:
-        if isinstance(value, str) and re.fullmatch(_MOMENT, value, re.ASCII):
-            value = datetime.fromisoformat(value)
-        if isinstance(value, datetime):
-            return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
-    except ValueError:
-        pass  # no such day or hour: answered like any other text that is no time
-    raise PydanticCustomError("moment", "must be a date and time such as 2026-11-27T08:00:00Z")
 
 
 def _timezone(name: str) -> str:
@@ -145,168 +76,20 @@ def _file_name(file: Path) -> Path:
     return file
 
 
-Moment = Annotated[
-    datetime,
-    BeforeValidator(_moment, json_schema_input_type=Annotated[str, Field(pattern=f"^{_MOMENT}$")]),
-]
 Name = Annotated[
     str,
     Field(min_length=1, max_length=80),
-    _matching(r"\S(.*\S)?", "one line of text that neither begins nor ends with a space"),
+    matching(r"\S(.*\S)?", "one line of text that neither begins nor ends with a space"),
 ]
 Column = Annotated[str, Field(min_length=1, max_length=200)]
-PriceName = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[ -~]+$")]
-"""A name as AWS's price list has it."""
 Month = Annotated[
     str,
     Field(json_schema_extra={"pattern": r"^20[0-9]{2}-(0[1-9]|1[0-2])$"}),
-    _matching(r"20[0-9]{2}-(0[1-9]|1[0-2])", "a month written YYYY-MM, such as 2026-11"),
-]
-Family = Annotated[
-    str,
-    Field(json_schema_extra={"pattern": "^[a-z][a-z0-9-]*$"}),
-    _matching(r"[a-z][a-z0-9-]{0,30}", "an instance family in lower case, such as m7g"),
+    matching(r"20[0-9]{2}-(0[1-9]|1[0-2])", "a month written YYYY-MM, such as 2026-11"),
 ]
 HourWeights = Annotated[tuple[Annotated[float, Exact(ge=0, le=1e6)], ...], _weights(24, "midnight first")]
 WeekdayWeights = Annotated[tuple[Annotated[float, Exact(ge=1e-3, le=1e6)], ...], _weights(7, "Monday first")]
 MonthWeights = Annotated[tuple[Annotated[float, Exact(ge=1e-3, le=1e6)], ...], _weights(12, "January first")]
-
-
-class Model(BaseModel):
-    """Base of every part: unknown keys are faults, values cannot change."""
-
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", use_attribute_docstrings=True, validate_default=True
-    )
-
-
-def _month_begin(moment: datetime) -> datetime:
-    begin = moment.replace(day=1, hour=0, minute=0, second=0)
-    if moment != begin:
-        raise PydanticCustomError(
-            "month_begin",
-            "must be the first moment of a month (UTC), such as {begin}: AWS counts price tiers over whole months",
-            {"begin": begin.date().isoformat()},
-        )
-    return moment
-
-
-def _few_decimals(ratio: float) -> float:
-    if Decimal(repr(ratio)) != round(Decimal(repr(ratio)), RATIO_DECIMALS):
-        raise PydanticCustomError(
-            "decimals", "must have at most {decimals} decimals", {"decimals": RATIO_DECIMALS}
-        )
-    return ratio
-
-
-class LoadEvent(Model):
-    """An extra load on top of the usual one."""
-
-    kind: Literal["flash_sale", "launch", "viral_spike", "campaign", "bot_scrape"]
-    """What happens; sets the shape where the fields below are left out (`costmodel scenario events`). Bots open no 3D models."""
-    start: Moment
-    """When the load begins to rise; UTC unless the time says otherwise."""
-    peak_multiplier: Annotated[float, Estimate(ge=1, le=1000)] | None = None
-    """Load at the peak as a multiple of the usual load at that time."""
-    ramp_minutes: Annotated[float, Estimate(ge=0, le=10_080)] | None = None
-    """Minutes from the start to the peak."""
-    hold_minutes: Annotated[float, Estimate(ge=0, le=43_200)] | None = None
-    """Minutes the peak lasts."""
-    half_life_minutes: Annotated[float, Estimate(ge=1, le=43_200)] | None = None
-    """Minutes in which the extra load halves after the peak."""
-    geographies: Annotated[tuple[Geography, ...], AfterValidator(_distinct)] | None = None
-    """Where it happens; everywhere when left out."""
-
-
-class RegionalOutage(Model):
-    """The region does not serve. Calls of that time are lost and reach no tier, and nobody pays for them;
-    some of the shoppers who were turned away come back afterwards. What is lost is reported apart from the
-    errors of the tiers; `objectives.count_outages` lets it count.
-    """
-
-    kind: Literal["regional_outage"]
-    """What happens."""
-    start: Moment
-    """When the region stops serving; UTC unless the time says otherwise."""
-    hold_minutes: Annotated[float, Estimate(ge=1, le=43_200)] = assumed(
-        240.0,
-        "minutes",
-        "design figure, as no rate is published: median of region-wide impairments. Amazon S3 in N. Virginia: "
-        "about 4 h (AWS post-event summary, 2017)",
-    )
-    """Minutes in which nothing is served."""
-    ramp_minutes: Annotated[float, Estimate(ge=0, le=10_080)] = assumed(
-        60.0,
-        "minutes",
-        "engineering guess; N. Virginia recovered over hours after 3 h of errors (AWS post-event summary, 2025)",
-    )
-    """Minutes after that in which the share of calls served rises to all, along a straight line."""
-    returning_ratio: Ratio = assumed(
-        0.5, "share of the shoppers turned away while nothing is served", "engineering guess"
-    )
-    """Shoppers who try again once the region serves. Bots do not."""
-    half_life_minutes: Annotated[float, Estimate(ge=1, le=43_200)] = assumed(
-        50.0,
-        "minutes",
-        "as after a flash sale: flash crowds fade with a time constant of 30 to 120 min (Ari et al. 2003)",
-        "2003-10",
-    )
-    """Minutes in which half of those who return are back."""
-
-
-class PriceListChange(Model):
-    """A what-if on AWS's price list: from a month on, some prices differ from the price book by a ratio.
-
-    Free quantities stay free, an own price stays as agreed, and a reservation keeps the price it was bought at;
-    an own percentage comes off the changed price. Of several changes that cover a price in a month the most
-    exact one applies, alone; of equally exact ones the latest.
-    """
-
-    kind: Literal["price_list_change"]
-    """What happens."""
-    start: Annotated[Moment, AfterValidator(_month_begin)]
-    """First day of the month from which the prices differ."""
-    service: PriceName
-    """Price-list service code, such as `AmazonEC2`."""
-    change_ratio: Annotated[float, Exact(ge=-1, le=10), AfterValidator(_few_decimals)]
-    """Difference as a share of the price in the book: 0.05 is five percent dearer, -1 is free."""
-    family: Family | None = None
-    """Only instances of this family of EC2 or RDS, such as m7g."""
-    usage_type: PriceName | None = None
-    """Only this AWS usage type, without its region prefix, such as `BoxUsage:m7g.large`."""
-    region: PriceName | None = None
-    """Only this region: an AWS region code, `global`, or `edge:<geography>` for CloudFront."""
-
-    @model_validator(mode="after")
-    def _check(self) -> Self:
-        if self.family is None or self.usage_type is None:
-            return self
-        problem = "is given together with family; keep one, the most exact"
-        return obeying(self, [Rule(("usage_type",), problem, self.usage_type)])
-
-    @property
-    def scope(self) -> tuple[str, str, str, str]:
-        """Service, family, usage type and region; empty where any will do."""
-        return (self.service, self.family or "", self.usage_type or "", self.region or "")
-
-    @property
-    def specificity(self) -> tuple[int, bool]:
-        """Usage type over family over service; within these, a region over none."""
-        return (2 * (self.usage_type is not None) + (self.family is not None), self.region is not None)
-
-    @property
-    def label(self) -> str:
-        """Scope, change and first day in words: `AmazonEC2 family m7g +5 % from 2026-07-01`."""
-        words = [self.service]
-        words += [f"family {self.family}"] if self.family else []
-        words += [f"usage type {self.usage_type}"] if self.usage_type else []
-        words += [self.region] if self.region else []
-        percent = (Decimal(repr(self.change_ratio)) * 100).normalize()
-        return f"{' '.join(words)} {percent:+f} % from {self.start.date().isoformat()}"
-
-
-Event = Annotated[LoadEvent | RegionalOutage | PriceListChange, Field(discriminator="kind")]
-"""Something that happens at a stated time, told apart by its `kind`."""
 
 
 class Trace(Model):
@@ -724,37 +507,37 @@ Commitment = Literal["on_demand", "reserved_1yr_no_upfront", "reserved_3yr_no_up
 class Constraints(Model):
     """What the search may choose from."""
 
-    compute: Annotated[tuple[ComputeKind, ...], AfterValidator(_distinct)] = assumed(
+    compute: Annotated[tuple[ComputeKind, ...], AfterValidator(distinct)] = assumed(
         ("ec2", "lambda"), "kinds", "everything the tool models"
     )
     """Forms of compute to consider."""
-    database: Annotated[tuple[DatabaseKind, ...], AfterValidator(_distinct)] = assumed(
+    database: Annotated[tuple[DatabaseKind, ...], AfterValidator(distinct)] = assumed(
         ("rds", "aurora", "aurora_serverless", "dynamodb_on_demand", "dynamodb_provisioned"),
         "kinds",
         "everything the tool models",
     )
     """Forms of database to consider."""
-    delivery: Annotated[tuple[DeliveryKind, ...], AfterValidator(_distinct)] = assumed(
+    delivery: Annotated[tuple[DeliveryKind, ...], AfterValidator(distinct)] = assumed(
         ("pay_as_you_go", "flat_rate"), "kinds", "everything the tool models"
     )
     """Ways to pay for CloudFront to consider."""
-    load_balancer: Annotated[tuple[LoadBalancerKind, ...], AfterValidator(_distinct)] = assumed(
+    load_balancer: Annotated[tuple[LoadBalancerKind, ...], AfterValidator(distinct)] = assumed(
         ("alb",), "kinds", "engineering guess: an ALB routes by path and host"
     )
     """Load balancers to consider."""
-    instance_families: Annotated[tuple[Family, ...], AfterValidator(_distinct)] = assumed(
+    instance_families: Annotated[tuple[Family, ...], AfterValidator(distinct)] = assumed(
         ("c7g", "m7g", "c7i", "m7i", "c6g", "m6g", "t4g"),
         "EC2 families",
         "current general and compute families priced in all eight regions",
     )
     """EC2 instance families to consider."""
-    database_families: Annotated[tuple[Family, ...], AfterValidator(_distinct)] = assumed(
+    database_families: Annotated[tuple[Family, ...], AfterValidator(distinct)] = assumed(
         ("t4g", "m7g", "r7g", "m6g", "r6g"),
         "RDS and Aurora families",
         "Graviton families priced in all eight regions",
     )
     """RDS and Aurora instance families to consider."""
-    commitments: Annotated[tuple[Commitment, ...], AfterValidator(_distinct)] = assumed(
+    commitments: Annotated[tuple[Commitment, ...], AfterValidator(distinct)] = assumed(
         ("on_demand",), "terms", "no commitment unless allowed"
     )
     """Purchase terms to consider."""
@@ -766,7 +549,7 @@ class Constraints(Model):
             ],
             ...,
         ],
-        AfterValidator(_distinct),
+        AfterValidator(distinct),
     ] = assumed((0.5, 0.7), "share of the CPU", "engineering guess: 70 % for steady load, 50 % for bursts")
     """CPU targets of EC2 Auto Scaling to consider."""
     max_instances: Annotated[int, Whole(1, 5_000)] | None = None
@@ -774,11 +557,11 @@ class Constraints(Model):
     min_instances: Annotated[int, Whole(1, 5_000)] | None = None
     """Fewest EC2 instances that a group keeps; one a zone when left out."""
     lambda_memory_mb: Annotated[
-        tuple[Annotated[int, Whole(128, 10_240, LAMBDA_MEMORY)], ...], AfterValidator(_distinct)
+        tuple[Annotated[int, Whole(128, 10_240, LAMBDA_MEMORY)], ...], AfterValidator(distinct)
     ] = assumed((512, 1024, 1769, 3008), "MB", "engineering guess: from a third to nearly two vCPUs")
     """Memory sizes of functions to consider."""
     read_replicas: (
-        Annotated[tuple[Annotated[int, Whole(0, 15, REPLICAS)], ...], AfterValidator(_distinct)] | None
+        Annotated[tuple[Annotated[int, Whole(0, 15, REPLICAS)], ...], AfterValidator(distinct)] | None
     ) = None
     """Numbers of read replicas in RDS and readers in Aurora to consider; none and, where it helps, one when left out."""
     dynamodb_target_ratios: Annotated[
@@ -788,7 +571,7 @@ class Constraints(Model):
             ],
             ...,
         ],
-        AfterValidator(_distinct),
+        AfterValidator(distinct),
     ] = assumed(
         (0.7, 0.5),
         "share of provisioned units",

@@ -23,7 +23,8 @@ from costmodel.pricing.discounts import plan_allowances
 from costmodel.pricing.need import Place, PriceNeed
 from costmodel.pricing.offer import FLAT_RATE
 from costmodel.pricing.price import GLOBAL, PriceQuery
-from costmodel.scenario.model import Rule, Scenario
+from costmodel.scenario.fields import Rule
+from costmodel.scenario.model import Scenario
 from costmodel.services._base import (
     DNS_QUERIES_PER_SESSION,
     Footprint,

@@ -97,8 +97,8 @@ ACCOUNT_QUOTA_UNITS_PER_S = 80_000.0
 Source: Amazon DynamoDB Developer Guide, "Service, account, and table quotas" (2023-06); raised on request.
 """
 
-TABLE_QUOTA_REMEDY = "AWS quota: DynamoDB throughput per table"
-ACCOUNT_QUOTA_REMEDY = "AWS quota: DynamoDB provisioned throughput per account"
+TABLE_REMEDY = "AWS quota: DynamoDB throughput per table"
+ACCOUNT_REMEDY = "AWS quota: DynamoDB provisioned throughput per account"
 HOT_KEY_REMEDY = "database.hottest_key_ratio: spread the key over several"
 """What lets more load past each ceiling; a partition's is fixed. Source: as the ceilings."""
 
@@ -376,36 +376,17 @@ class _Table:
         peak_per_s = float(demand.api_requests.max()) / SECONDS_PER_MINUTE
         hot_per_s = peak_per_s * self.work.hottest_key_ratio
         unit = "units per second"
-        return (
-            Limit(
-                "reads of the hottest key",
-                hot_per_s * units.reads,
-                PARTITION_READ_UNITS_PER_S,
-                unit,
-                remedy=HOT_KEY_REMEDY,
-            ),
-            Limit(
-                "writes of the hottest key",
-                hot_per_s * units.table_writes,
-                PARTITION_WRITE_UNITS_PER_S,
-                unit,
-                remedy=HOT_KEY_REMEDY,
-            ),
-            Limit(
-                "table read quota",
-                peak_per_s * units.reads,
-                TABLE_QUOTA_UNITS_PER_S,
-                unit,
-                remedy=TABLE_QUOTA_REMEDY,
-            ),
-            Limit(
-                "table write quota",
-                peak_per_s * units.table_writes,
-                TABLE_QUOTA_UNITS_PER_S,
-                unit,
-                remedy=TABLE_QUOTA_REMEDY,
-            ),
+        calls = {"read": units.reads, "write": units.table_writes}
+        most = {"read": PARTITION_READ_UNITS_PER_S, "write": PARTITION_WRITE_UNITS_PER_S}
+        of_key = (
+            Limit(f"{do}s of the hottest key", hot_per_s * need, most[do], unit, remedy=HOT_KEY_REMEDY)
+            for do, need in calls.items()
         )
+        of_table = (
+            Limit(f"table {do} quota", peak_per_s * need, TABLE_QUOTA_UNITS_PER_S, unit, remedy=TABLE_REMEDY)
+            for do, need in calls.items()
+        )
+        return (*of_key, *of_table)
 
     def replica_settings(self) -> Mapping[str, Setting]:
         """Other regions of a global table; nothing for a plain one."""
@@ -514,7 +495,7 @@ class OnDemandTable(_Table):
             requests=demand.api_requests,
             failed_requests=failed_calls(demand, reads.refused_ratio, writes.refused_ratio),
             latency=call_latency(demand.fan_out),
-            remedy=TABLE_QUOTA_REMEDY,
+            remedy=TABLE_REMEDY,
             saturation_requests_per_s=self.saturation_per_s(
                 units, TABLE_QUOTA_UNITS_PER_S, TABLE_QUOTA_UNITS_PER_S
             ),
@@ -697,18 +678,15 @@ class ProvisionedTable(_Table):
         indexes = self.work.secondary_indexes
         most_reads = float(reads.provisioned_units.max()) + indexes * INDEX_READ_UNITS
         most_writes = float((writes.provisioned_units + indexes * index.provisioned_units).max())
-        unit = "units per second"
-        return (
+        return tuple(
             Limit(
-                "account read quota", most_reads, ACCOUNT_QUOTA_UNITS_PER_S, unit, remedy=ACCOUNT_QUOTA_REMEDY
-            ),
-            Limit(
-                "account write quota",
-                most_writes,
+                f"account {do} quota",
+                units,
                 ACCOUNT_QUOTA_UNITS_PER_S,
-                unit,
-                remedy=ACCOUNT_QUOTA_REMEDY,
-            ),
+                "units per second",
+                remedy=ACCOUNT_REMEDY,
+            )
+            for do, units in (("read", most_reads), ("write", most_writes))
         )
 
     def usage(self, demand: Demand, capacity: Capacity) -> tuple[Usage, ...]:

@@ -21,8 +21,9 @@ from costmodel.errors import UnknownInstanceType
 from costmodel.pricing.need import PriceNeed
 from costmodel.pricing.offer import RESERVED
 from costmodel.pricing.price import ON_DEMAND, PriceQuery
+from costmodel.scenario.fields import Rule
 from costmodel.scenario.load import refuse
-from costmodel.scenario.model import Api, Commitment, Constraints, Database, Rendering, Rule, Scenario
+from costmodel.scenario.model import Api, Commitment, Constraints, Database, Rendering, Scenario
 from costmodel.services._base import (
     SENT_RATIO,
     Footprint,

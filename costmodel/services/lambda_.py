@@ -44,7 +44,8 @@ from costmodel.demand.demand import Demand, read_only
 from costmodel.pricing.need import PriceNeed
 from costmodel.pricing.price import PriceQuery
 from costmodel.scenario.estimate import lowest
-from costmodel.scenario.model import Api, Database, Rendering, Rule, Scenario
+from costmodel.scenario.fields import Rule
+from costmodel.scenario.model import Api, Database, Rendering, Scenario
 from costmodel.services._base import (
     SENT_RATIO,
     Footprint,

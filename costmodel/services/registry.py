@@ -5,8 +5,10 @@ from __future__ import annotations
 from costmodel.capacity import relational
 from costmodel.pricing.need import PriceNeed
 from costmodel.scenario.estimate import lowest
+from costmodel.scenario.events import PriceListChange
 from costmodel.scenario.faults import did_you_mean
-from costmodel.scenario.model import PriceListChange, Rule, Scenario
+from costmodel.scenario.fields import Rule
+from costmodel.scenario.model import Scenario
 from costmodel.services import (
     aurora,
     cloudfront,

@@ -6,7 +6,7 @@ import pytest
 
 from costmodel.demand.calendar import BillingPeriod, Calendar
 from costmodel.demand.events import DEFAULT_SHAPES, EventKind, EventShape, add_event, event_shape
-from costmodel.scenario.model import LoadEvent
+from costmodel.scenario.events import LoadEvent
 
 NOVEMBER = Calendar.of(BillingPeriod(2026, 11), 1)
 FLAT = np.full(NOVEMBER.minutes, 10.0)

@@ -2,8 +2,8 @@ from typing import get_args
 
 from costmodel.demand.events import DEFAULT_SHAPES
 from costmodel.demand.library import library
+from costmodel.scenario.events import LoadEvent, PriceListChange, RegionalOutage
 from costmodel.scenario.faults import kinds_of
-from costmodel.scenario.model import LoadEvent, PriceListChange, RegionalOutage
 
 
 def test_the_library_has_every_kind_with_a_source() -> None:

@@ -6,7 +6,7 @@ import pytest
 from costmodel.demand.calendar import BillingPeriod, Calendar
 from costmodel.demand.outages import served_ratio, with_returning
 from costmodel.demand.synthesise import synthesise
-from costmodel.scenario.model import RegionalOutage
+from costmodel.scenario.events import RegionalOutage
 
 NOVEMBER = Calendar.of(BillingPeriod(2026, 11), 1)
 START = 9 * 1440 + 12 * 60
