@@ -60,6 +60,7 @@ def distinct(items: tuple[T, ...]) -> tuple[T, ...]:
 
 def matching(pattern: str, meaning: str) -> AfterValidator:
     """A validator of text that matches a pattern as a whole; `meaning` says what would."""
+
     def check(text: str) -> str:
         if not re.fullmatch(pattern, text):
             raise PydanticCustomError("no_match", "must be {meaning}", {"meaning": meaning})
