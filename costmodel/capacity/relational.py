@@ -16,7 +16,8 @@ from costmodel.capacity.queueing import grouped_latency, percentiles_of_sum, res
 from costmodel.capacity.result import NO_LATENCY, Latency
 from costmodel.demand.calendar import FloatArray
 from costmodel.demand.demand import Demand, FanOut, read_only
-from costmodel.scenario.model import Database, Rule, Scenario
+from costmodel.scenario.fields import Rule
+from costmodel.scenario.model import Database, Scenario
 from costmodel.units import (
     BITS_PER_BYTE,
     BYTES_PER_GB,

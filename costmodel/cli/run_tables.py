@@ -232,7 +232,7 @@ def _footer(run: Run) -> Text:
     return Text(
         f"{counts.considered:,} candidates: {counts.rejected:,} break an objective, {counts.pruned:,} proven dearer, "
         f"{counts.priced:,} billed whole. Prices of {run.price_book.oldest_as_of} to "
-        f"{run.price_book.newest_as_of} (book {run.price_book.digest[:12]}), {'own rates' if rates else 'list'}, without tax.{rates} "
+        f"{run.price_book.newest_as_of} (book {run.price_book.digest[:12]}), {run.price_basis}, without tax.{rates} "
         f"{len(run.assumptions)} defaults in force: --format json lists them under assumptions. Seed {run.seed}.",
         style="dim",
     )

@@ -88,7 +88,7 @@ def recommend(
         price_book=PriceBookNote(book.digest, book.oldest_as_of, book.newest_as_of),
         own_rates=_own_rates_note(own_rates, best.bill),
         headline=_headline(scenario, result, cost_range, own_rates),
-        notes=tuple(_notes(scenario, demand, best, cost_range)),
+        notes=(*_notes(scenario, demand, best, cost_range), *_price_change_notes(own_rates, best.bill)),
         chosen=_option(best, "the cheapest candidate that meets every objective"),
         alternatives=tuple(_option(rival, _dearer(rival, best)) for rival in result.rivals),
         comparisons=tuple(_comparisons(scenario, result)),
@@ -114,7 +114,7 @@ def recommend(
 
 
 def _own_rates_note(own_rates: OwnRates, bill: Bill) -> OwnRatesNote | None:
-    if own_rates is NO_OWN_RATES:
+    if not own_rates.name:
         return None
     stated = own_rates.currency
     return OwnRatesNote(
@@ -135,7 +135,7 @@ def _headline(scenario: Scenario, result: SearchResult, cost_range: CostRange, o
     text = (
         f"Run {compute} behind {balancer}, with {database} and {delivery}, in {scenario.region}"
         f"{_standing_words(scenario, best)}: "
-        f"{dollars(best.monthly_usd)} a month{' at own rates' if own_rates.name else ''} (80 % of {cost_range.draws} draws between {dollars(cost_range.p10_usd)} and "
+        f"{dollars(best.monthly_usd)} a month{' at own rates' if own_rates.name else ''}{' with supposed price changes' if own_rates.changes else ''} (80 % of {cost_range.draws} draws between {dollars(cost_range.p10_usd)} and "
         f"{dollars(cost_range.p90_usd)}). API calls take {best.promise.api_p95_ms:,.0f} ms at the 95th and "
         f"{best.promise.api_p99_ms:,.0f} ms at the 99th percentile."
     )
@@ -177,6 +177,13 @@ def _notes(scenario: Scenario, demand: Demand, best: Evaluation, cost_range: Cos
             f"so the shop does not fail over when {scenario.region} is lost. Set objectives.region_rto_minutes and "
             "objectives.region_rpo_minutes for a recovery strategy."
         )
+    if demand.outage_loss is not None:
+        yield (
+            f"{scenario.region} does not serve for {demand.outage_loss.minutes:,.0f} minutes of the run: "
+            f"{demand.lost_api_requests:,.0f} calls ({demand.lost_ratio:.3%}) are lost. The error ratio "
+            f"{'counts' if scenario.objectives.count_outages else 'leaves out'} these (objectives.count_outages); "
+            "the crowd that comes back afterwards is served and billed."
+        )
     if demand.trace_note:
         yield f"The traffic follows a trace, {demand.trace_note}."
     if cost_range.cut_draws:
@@ -184,6 +191,19 @@ def _notes(scenario: Scenario, demand: Demand, best: Evaluation, cost_range: Cos
             f"In {cost_range.cut_draws} of {cost_range.draws} draws the uncertain inputs together lay outside what "
             "a scenario may say; they were moved to its edge. Narrower ranges avoid this."
         )
+
+
+def _price_change_notes(own_rates: OwnRates, bill: Bill) -> Iterable[str]:
+    """What each supposed change of the price list does to the bill."""
+    for change in own_rates.changes:
+        touched = Bill(tuple(charge for charge in bill.charges if charge.x_price_change == change.label))
+        if touched.charges:
+            yield (
+                f"Supposed, not AWS's price list: {change.label}. What it covers costs {dollars(touched.billed_cost)} "
+                f"over the run, {dollars(touched.list_cost)} at list prices."
+            )
+        else:
+            yield f"Supposed, not AWS's price list: {change.label}. It covers no charge of the recommendation."
 
 
 def _option(evaluation: Evaluation, why: str) -> Option:
@@ -374,7 +394,7 @@ def _requirements(
     expected_loss: ExpectedLoss,
 ) -> tuple[Requirement, ...]:
     return (
-        _availability(scenario, best, expected_loss),
+        _availability(scenario, demand, best, expected_loss),
         _scalability(scenario, best),
         _performance(scenario, best, first_view_ms),
         _security(scenario, demand, best),
@@ -382,10 +402,13 @@ def _requirements(
     )
 
 
-def _availability(scenario: Scenario, best: Evaluation, expected: ExpectedLoss) -> Requirement:
+def _availability(
+    scenario: Scenario, demand: Demand, best: Evaluation, expected: ExpectedLoss
+) -> Requirement:
     promise = best.promise
     objectives = scenario.objectives
     lost_minutes = lost_minutes_per_month(promise.availability_ratio)
+    outage, outage_figures = _outage(demand)
     return Requirement(
         "availability",
         f"Agreements compose to {promise.availability_ratio:.3%} inside the region "
@@ -393,7 +416,7 @@ def _availability(scenario: Scenario, best: Evaluation, expected: ExpectedLoss) 
         f"content delivery. After the loss of a zone it serves again within {promise.rto_minutes:.1f} minutes "
         f"and loses at most {promise.rpo_minutes:.1f} minutes of work. At assumed failure rates, zone losses and "
         f"failovers cost {expected.minutes_per_month:.2f} minutes of mean load a month "
-        f"({expected.requests_per_month:,.0f} calls).{_regional(scenario, best)}",
+        f"({expected.requests_per_month:,.0f} calls).{outage}{_regional(scenario, best)}",
         {
             "availability_ratio": promise.availability_ratio,
             "availability_with_delivery_ratio": promise.availability_with_delivery_ratio,
@@ -402,6 +425,7 @@ def _availability(scenario: Scenario, best: Evaluation, expected: ExpectedLoss) 
             "expected_lost_requests_per_month": expected.requests_per_month,
             "rto_minutes": promise.rto_minutes,
             "rpo_minutes": promise.rpo_minutes,
+            **outage_figures,
         },
         promise.availability_ratio >= objectives.availability_ratio
         and promise.rto_minutes <= objectives.rto_minutes
@@ -419,6 +443,22 @@ def _regional(scenario: Scenario, best: Evaluation) -> str:
         f" After the loss of {scenario.region}, {best.strategy.words} in {region_id} serves within "
         f"{restoration.rto_minutes:,.1f} minutes and loses at most {restoration.rpo_minutes:,.1f} minutes of work."
     )
+
+
+def _outage(demand: Demand) -> tuple[str, dict[str, float]]:
+    """What regional outages cost, as a sentence and in figures; nothing without one."""
+    loss = demand.outage_loss
+    if loss is None:
+        return "", {}
+    sentence = (
+        f" Regional outages take {loss.minutes:,.0f} minutes of the run on top, in which "
+        f"{demand.lost_api_requests:,.0f} calls are lost ({demand.lost_ratio:.3%})."
+    )
+    return sentence, {
+        "outage_minutes": loss.minutes,
+        "outage_lost_requests": demand.lost_api_requests,
+        "outage_lost_ratio": demand.lost_ratio,
+    }
 
 
 def _scalability(scenario: Scenario, best: Evaluation) -> Requirement:

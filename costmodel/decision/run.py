@@ -196,6 +196,7 @@ class ChargeNote:
     x_formula: str
     x_price_source: str
     x_price_as_of: str
+    x_price_change: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -367,6 +368,13 @@ class Run:
     def monthly_usd(self) -> Decimal:
         """Mean billed cost of the recommended candidate per calendar month."""
         return self.chosen.monthly_usd
+
+    @property
+    def price_basis(self) -> str:
+        """The prices that the charges rest on, in words: `list prices`, `own rates`."""
+        basis = "list prices" if self.own_rates is None else "own rates"
+        changed = any(charge.x_price_change for charge in self.charges)
+        return f"{basis} with supposed price changes" if changed else basis
 
 
 def encode(run: Run) -> bytes:

@@ -123,7 +123,7 @@ def simulate_design(design: TierDesign, demand: Demand) -> SimulatedDesign:
     capacity = design.simulate(demand)
     return SimulatedDesign(
         design,
-        capacity.summary(),
+        replace(capacity.summary(), lost_ratio=demand.lost_ratio),
         design.usage(demand, capacity),
         design.footprint(demand, capacity),
     )

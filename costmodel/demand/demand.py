@@ -8,6 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from costmodel.demand.calendar import Calendar, FloatArray
+from costmodel.demand.outages import OutageLoss
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,8 @@ class Demand:
     """Bytes in the database, shape (days,)."""
     trace_note: str = ""
     """What the trace holds that gave the shape, gaps included; empty without a trace."""
+    outage_loss: OutageLoss | None = None
+    """What regional outages keep from the tiers, and so from every array here; None without one."""
 
     @property
     def minutes(self) -> int:
@@ -73,6 +76,19 @@ class Demand:
     def api_requests(self) -> FloatArray:
         """API calls, shape (minutes,)."""
         return read_only(self.total_page_views * self.fan_out.api_calls_per_page_view)
+
+    @cached_property
+    def lost_api_requests(self) -> float:
+        """API calls that found the region down, in the whole run."""
+        if self.outage_loss is None:
+            return 0.0
+        return float(self.outage_loss.page_views.sum()) * self.fan_out.api_calls_per_page_view
+
+    @cached_property
+    def lost_ratio(self) -> float:
+        """Share of all API calls that found the region down; 0 when nobody calls."""
+        asked = self.lost_api_requests + float(self.api_requests.sum())
+        return self.lost_api_requests / asked if asked > 0 else 0.0
 
     @cached_property
     def reads(self) -> FloatArray:

@@ -244,8 +244,7 @@ def _bill(run: Run) -> Section:
     return Section(
         "Bill by service",
         text=(
-            f"Forecast of the recommended configuration for {_span(run)}, "
-            f"at {'own rates' if own else 'list prices'} without tax.",
+            f"Forecast of the recommended configuration for {_span(run)}, at {run.price_basis} without tax.",
             *_own_rates(run, whole),
         ),
         chart=charts.service_bars(totals, "Bill by service") if totals else None,

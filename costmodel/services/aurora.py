@@ -387,6 +387,7 @@ class AuroraCluster(_Cluster):
             requests=demand.api_requests,
             failed_requests=read_only(demand.api_requests * served.lost_ratio),
             latency=together(at_writer, at_reader),
+            remedy="a larger instance class or more readers",
             saturation_requests_per_s=saturation_per_s(np.array([max(writer_cpu, reader_cpu, held)])),
             limits=self._limits(demand, rate_per_s * max(writer_cpu, reader_cpu)),
             max_connections=connections,
@@ -402,7 +403,13 @@ class AuroraCluster(_Cluster):
         balance = lowest_cpu_credit_balance(self.instance, np.minimum(utilisation, 1.0))
         return (
             self.storage_limit(demand),
-            Limit("CPU credits borrowed", max(0.0, -balance), BORROWED_CREDIT_HOURS * earned, "credits"),
+            Limit(
+                "CPU credits borrowed",
+                max(0.0, -balance),
+                BORROWED_CREDIT_HOURS * earned,
+                "credits",
+                remedy="a class that is not burstable",
+            ),
         )
 
     def usage(self, demand: Demand, capacity: Capacity) -> tuple[Usage, ...]:
@@ -508,6 +515,7 @@ class AuroraServerless(_Cluster):
             requests=demand.api_requests,
             failed_requests=read_only(demand.api_requests * served.lost_ratio),
             latency=together(at_writer, at_reader),
+            remedy="a higher maximum of ACUs",
             saturation_requests_per_s=saturation_per_s(
                 np.array([busiest / self.max_acu, SECONDS_PER_MINUTE / most_connected])
             ),
@@ -632,7 +640,7 @@ def _provisioned(scenario: Scenario, demand: Demand) -> tuple[AuroraCluster, ...
         if (family, scenario.region, work.engine) not in AURORA_GAPS
     }
     found = []
-    for readers in (0, 1):
+    for readers in scenario.constraints.read_replicas or (0, 1):
         loads = node_loads(demand.fan_out, work, readers, readers_repeat_writes=False)
         for instance in classes_for(scenario, demand, loads, sizes):
             for io_optimized in (False, True):
@@ -649,7 +657,7 @@ def _serverless(scenario: Scenario, demand: Demand) -> tuple[AuroraServerless, .
     peak_rate_per_s = float(demand.api_requests.max()) / SECONDS_PER_MINUTE
     pausing = () if demand.api_requests.all() else (0.0,)
     found = []
-    for readers in (0, 1):
+    for readers in scenario.constraints.read_replicas or (0, 1):
         loads = node_loads(demand.fan_out, work, readers, readers_repeat_writes=False)
         peak_acu = max(acu_seconds(load, work) for load in loads if load) * peak_rate_per_s
         max_acu = min(LARGEST_ACU, max(2.0, float(math.ceil(HEADROOM_RATIO * peak_acu))))

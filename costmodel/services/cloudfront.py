@@ -26,6 +26,7 @@ from costmodel.pricing.discounts import plan_allowances
 from costmodel.pricing.need import Place, PriceNeed
 from costmodel.pricing.offer import FLAT_RATE
 from costmodel.pricing.price import GLOBAL, PriceQuery
+from costmodel.scenario.fields import Rule
 from costmodel.scenario.model import AssetFormat, Scenario
 from costmodel.services._base import (
     DNS_QUERIES_PER_SESSION,
@@ -91,6 +92,12 @@ Source: Amazon CloudFront Developer Guide, "Quotas" (2023-06).
 """
 SLA = Reliability(0.999, "Amazon CloudFront Service Level Agreement (2019)")
 
+LONGEST_ORIGIN_TIMEOUT_S = 120.0
+"""API calls come through CloudFront, which answers 504 after that. A quota increase allows more.
+
+Source: Amazon CloudFront API Reference, OriginReadTimeout: 1 to 120 s, 30 s by default (2026-11).
+"""
+PLAN_REMEDY = "a larger plan, or delivery that is paid as you go"
 BEYOND_ALLOWANCE = "no overage charge, performance may be reduced beyond the allowance"
 
 
@@ -407,6 +414,7 @@ class Distribution:
             requests=read_only(requests),
             failed_requests=read_only(np.zeros(demand.minutes)),
             latency=first_view_latency(ways),
+            remedy="AWS quota: CloudFront request and data rate per distribution",
             saturation_requests_per_s=saturation,
             limits=(*limits, *self._slow_first_views(ways)),
         )
@@ -707,15 +715,26 @@ class FlatRatePlan:
         sent_bytes = self.daily_sent_bytes(demand).sum(axis=0) + calls * demand.fan_out.api_response_bytes
         queries = demand.daily(demand.sessions) * DNS_QUERIES_PER_SESSION
         return (
-            Limit("plan requests", _worst_month(demand, requests), self.plan.requests, "requests a month"),
+            Limit(
+                "plan requests",
+                _worst_month(demand, requests),
+                self.plan.requests,
+                "requests a month",
+                remedy=PLAN_REMEDY,
+            ),
             Limit(
                 "plan data transfer",
                 _worst_month(demand, sent_bytes) / BYTES_PER_GB,
                 self.plan.transfer_gb,
                 "GB a month",
+                remedy=PLAN_REMEDY,
             ),
             Limit(
-                "plan DNS queries", _worst_month(demand, queries), self.plan.dns_queries, "queries a month"
+                "plan DNS queries",
+                _worst_month(demand, queries),
+                self.plan.dns_queries,
+                "queries a month",
+                remedy=PLAN_REMEDY,
             ),
             Limit(
                 "plan firewall rules",
@@ -814,6 +833,17 @@ def price_classes(geographies: tuple[str, ...]) -> tuple[PriceClass, ...]:
     for price_class, excluded in SERVED_FROM.items():
         distinct[tuple(excluded.get(geography, geography) for geography in geographies)] = price_class
     return tuple(distinct.values())
+
+
+def timeout_rules(scenario: Scenario) -> list[Rule]:
+    """A broken rule when clients are to wait longer than CloudFront waits for the load balancer."""
+    if scenario.api.timeout_s <= LONGEST_ORIGIN_TIMEOUT_S:
+        return []
+    problem = (
+        f"must be at most {LONGEST_ORIGIN_TIMEOUT_S:g} s, the longest that CloudFront waits for an origin "
+        "(Amazon CloudFront API Reference, OriginReadTimeout)"
+    )
+    return [Rule(("api", "timeout_s"), problem, scenario.api.timeout_s)]
 
 
 def designs(scenario: Scenario, demand: Demand) -> tuple[TierDesign, ...]:

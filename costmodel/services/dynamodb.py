@@ -94,6 +94,11 @@ ACCOUNT_QUOTA_UNITS_PER_S = 80_000.0
 Source: Amazon DynamoDB Developer Guide, "Service, account, and table quotas" (2023-06); raised on request.
 """
 
+TABLE_REMEDY = "AWS quota: DynamoDB throughput per table"
+ACCOUNT_REMEDY = "AWS quota: DynamoDB provisioned throughput per account"
+HOT_KEY_REMEDY = "database.hottest_key_ratio: spread the key over several"
+"""What lets more load past each ceiling; a partition's is fixed. Source: as the ceilings."""
+
 MOST_INDEXES = 20
 """Global secondary indexes of a table. Source: Amazon DynamoDB Developer Guide, "quotas" (2023-06)."""
 
@@ -145,9 +150,6 @@ FLOOR_PERCENTILE = 10.0
 
 CEILING_RATIO = 1.5
 """Auto scaling goes up to this many times what the busiest minute needs; our choice."""
-
-TARGETS = (0.7, 0.5)
-"""Utilisation targets considered. Source: Amazon DynamoDB Developer Guide (2023-06): 20 to 90 %, default 70 %."""
 
 STANDARD_TABLE = "STANDARD"
 
@@ -378,14 +380,17 @@ class _Table:
         peak_per_s = float(demand.api_requests.max()) / SECONDS_PER_MINUTE
         hot_per_s = peak_per_s * self.work.hottest_key_ratio
         unit = "units per second"
-        return (
-            Limit("reads of the hottest key", hot_per_s * units.reads, PARTITION_READ_UNITS_PER_S, unit),
-            Limit(
-                "writes of the hottest key", hot_per_s * units.table_writes, PARTITION_WRITE_UNITS_PER_S, unit
-            ),
-            Limit("table read quota", peak_per_s * units.reads, TABLE_QUOTA_UNITS_PER_S, unit),
-            Limit("table write quota", peak_per_s * units.table_writes, TABLE_QUOTA_UNITS_PER_S, unit),
+        calls = {"read": units.reads, "write": units.table_writes}
+        most = {"read": PARTITION_READ_UNITS_PER_S, "write": PARTITION_WRITE_UNITS_PER_S}
+        of_key = (
+            Limit(f"{do}s of the hottest key", hot_per_s * need, most[do], unit, remedy=HOT_KEY_REMEDY)
+            for do, need in calls.items()
         )
+        of_table = (
+            Limit(f"table {do} quota", peak_per_s * need, TABLE_QUOTA_UNITS_PER_S, unit, remedy=TABLE_REMEDY)
+            for do, need in calls.items()
+        )
+        return (*of_key, *of_table)
 
     def replica_settings(self) -> Mapping[str, Setting]:
         """Other regions of a global table; nothing for a plain one."""
@@ -494,6 +499,7 @@ class OnDemandTable(_Table):
             requests=demand.api_requests,
             failed_requests=failed_calls(demand, reads.refused_ratio, writes.refused_ratio),
             latency=call_latency(demand.fan_out),
+            remedy=TABLE_REMEDY,
             saturation_requests_per_s=self.saturation_per_s(
                 units, TABLE_QUOTA_UNITS_PER_S, TABLE_QUOTA_UNITS_PER_S
             ),
@@ -667,6 +673,7 @@ class ProvisionedTable(_Table):
                 1.0 - (1.0 - hot_writes) * (1.0 - _refused(writes)),
             ),
             latency=call_latency(demand.fan_out),
+            remedy="higher maximum read and write units",
             saturation_requests_per_s=self.saturation_per_s(
                 units, self.read_maximum_units, self.write_maximum_units
             ),
@@ -680,10 +687,15 @@ class ProvisionedTable(_Table):
         indexes = self.work.secondary_indexes
         most_reads = float(reads.provisioned_units.max()) + indexes * INDEX_READ_UNITS
         most_writes = float((writes.provisioned_units + indexes * index.provisioned_units).max())
-        unit = "units per second"
-        return (
-            Limit("account read quota", most_reads, ACCOUNT_QUOTA_UNITS_PER_S, unit),
-            Limit("account write quota", most_writes, ACCOUNT_QUOTA_UNITS_PER_S, unit),
+        return tuple(
+            Limit(
+                f"account {do} quota",
+                units,
+                ACCOUNT_QUOTA_UNITS_PER_S,
+                "units per second",
+                remedy=ACCOUNT_REMEDY,
+            )
+            for do, units in (("read", most_reads), ("write", most_writes))
         )
 
     def usage(self, demand: Demand, capacity: Capacity) -> tuple[Usage, ...]:
@@ -850,7 +862,10 @@ def designs(scenario: Scenario, demand: Demand) -> tuple[OnDemandTable | Provisi
     on_demand = (OnDemandTable(scenario.region, work),) if "dynamodb_on_demand" in kinds else ()
     if "dynamodb_provisioned" not in kinds:
         return on_demand
-    return (*on_demand, *(_provisioned(scenario, demand, target) for target in TARGETS))
+    return (
+        *on_demand,
+        *(_provisioned(scenario, demand, target) for target in scenario.constraints.dynamodb_target_ratios),
+    )
 
 
 def _provisioned(scenario: Scenario, demand: Demand, target_ratio: float) -> ProvisionedTable:

@@ -45,8 +45,10 @@ from costmodel.errors import UnknownInstanceType
 from costmodel.pricing.need import PriceNeed
 from costmodel.pricing.offer import RESERVED
 from costmodel.pricing.price import ON_DEMAND, SPOT, PriceQuery
+from costmodel.scenario.events import LoadEvent
+from costmodel.scenario.fields import Rule
 from costmodel.scenario.load import refuse
-from costmodel.scenario.model import Api, Commitment, Database, Rendering, Rule, Scenario
+from costmodel.scenario.model import Api, Commitment, Constraints, Database, Rendering, Scenario
 from costmodel.services._base import (
     SENT_RATIO,
     Footprint,
@@ -109,7 +111,8 @@ Source: Amazon EC2 Auto Scaling User Guide, target tracking (2023-06).
 """
 MOST_INSTANCES = 5_000
 """Largest `max_size` an export accepts without a second look. Engineering guess, to catch slips."""
-TARGET_RATIOS = (0.5, 0.7)
+LEAST_TARGET_RATIO = 0.5
+"""Target by which a size is judged worth considering; engineering guess."""
 HEADROOM_FACTOR = 1.5
 """`max_size` over what the busiest minute needs: room for growth and for losing one zone of three.
 
@@ -425,6 +428,7 @@ class Ec2Fleet:
             failed_requests=failed,
             latency=latency,
             saturation_requests_per_s=self.max_size * self._sustained_requests_per_s(demand),
+            remedy="a higher maximum of instances or a larger type",
             limits=self._limits(demand, run),
             peak_connections=float(run.running.max()) * self.instance.vcpu * CONNECTIONS_PER_VCPU,
             spot_servers=run.spot_running if self.spot else None,
@@ -620,7 +624,15 @@ class Ec2Fleet:
             )
         if self.instance.burstable and self.credit_mode == "unlimited":
             surplus = float(run.surplus_credits.sum())
-            limits.append(Limit("surplus CPU credits, for which there is no price", surplus, 0.0, "credits"))
+            limits.append(
+                Limit(
+                    "surplus CPU credits, for which there is no price",
+                    surplus,
+                    0.0,
+                    "credits",
+                    remedy="a family that is not burstable, or more instances at least",
+                )
+            )
         return tuple(limits)
 
     def _meter(self, name: str, unit: str, usage_type: str, term: str = ON_DEMAND) -> Meter:
@@ -645,31 +657,58 @@ def designs(scenario: Scenario, demand: Demand) -> tuple[Ec2Fleet, ...]:
     peak_vcpus = float(work.max()) / SECONDS_PER_MINUTE
     zones = scenario.network.availability_zones
     families = _sizes_by_family(scenario)
+    targets = scenario.constraints.cpu_target_ratios
     found: list[Ec2Fleet] = []
     for sizes in families:
         chosen = _worthwhile(sizes, peak_vcpus)
         fleets = [
             _fleet(scenario, instance, target, zones, _needed(instance, target, peak_vcpus))
             for instance in chosen
-            for target in TARGET_RATIOS
+            for target in targets
         ]
         fleets += [
             replace(fleet, credit_mode="standard") for fleet in fleets if _may_borrow(fleet, peak_vcpus)
         ]
-        held = _needed(chosen[0], TARGET_RATIOS[-1], peak_vcpus)
+        held = _needed(chosen[0], max(targets), peak_vcpus)
         if held > zones:
-            fleets.append(_fleet(scenario, chosen[0], TARGET_RATIOS[-1], held, held))
-        plain = fleets[len(TARGET_RATIOS) - 1]
+            fleets.append(_fleet(scenario, chosen[0], max(targets), held, held))
+        plain = fleets[targets.index(max(targets))]
         fleets += _faster(plain, scenario, demand, work)
         if scenario.constraints.spot and plain.max_size > zones and not plain.instance.burstable:
             spot = _spot_share(scenario, plain.instance, [one for family in families for one in family])
-            fleets += [replace(fleet, spot=spot) for fleet in fleets[: len(TARGET_RATIOS)]]
+            fleets += [replace(fleet, spot=spot) for fleet in fleets[: len(targets)]]
         found += [
             replace(fleet, purchase=purchase)
             for fleet in fleets
             for purchase in scenario.constraints.commitments
         ]
-    return tuple(found)
+    return tuple(dict.fromkeys(_within(fleet, scenario.constraints) for fleet in found))
+
+
+def _within(fleet: Ec2Fleet, constraints: Constraints) -> Ec2Fleet:
+    """The group, no smaller and no larger than the scenario lets it be."""
+    least = constraints.min_instances or 1
+    most = constraints.max_instances or max(fleet.max_size, least)
+    return replace(
+        fleet,
+        min_size=min(max(fleet.min_size, least), most),
+        max_size=min(max(fleet.max_size, least), most),
+    )
+
+
+def quota_rules(scenario: Scenario) -> list[Rule]:
+    """A broken rule when the account cannot run one instance of any allowed type in every zone."""
+    if scenario.constraints.compute != ("ec2",) or family_rules(scenario):
+        return []
+    sizes = (instance for family in scenario.constraints.instance_families for instance in _sizes_of(family))
+    least = min(instance.vcpu for instance in sizes) * scenario.network.availability_zones
+    if scenario.account.ec2_vcpus >= least:
+        return []
+    problem = (
+        f"must be at least {least}: one instance of the smallest allowed type in each of "
+        f"{scenario.network.availability_zones} zones (AWS quota: Running On-Demand Standard instances, in vCPUs)"
+    )
+    return [Rule(("account", "ec2_vcpus"), problem, scenario.account.ec2_vcpus)]
 
 
 def _fleet(
@@ -732,7 +771,7 @@ def _raised_for_events(
     calendar = demand.calendar
     spans = []
     for event in scenario.traffic.events:
-        if event.kind not in ANNOUNCED_EVENTS:
+        if not isinstance(event, LoadEvent) or event.kind not in ANNOUNCED_EVENTS:
             continue
         shape = event_shape(event)
         start = int((event.start - calendar.start).total_seconds() // SECONDS_PER_MINUTE)
@@ -831,7 +870,7 @@ def _worthwhile(sizes: list[InstanceType], peak_vcpus: float) -> list[InstanceTy
     manageable = [
         instance
         for instance in sizes
-        if _needed(instance, TARGET_RATIOS[0], peak_vcpus) <= MOST_INSTANCES_AT_PEAK
+        if _needed(instance, LEAST_TARGET_RATIO, peak_vcpus) <= MOST_INSTANCES_AT_PEAK
     ]
     return manageable[:SIZES_PER_FAMILY] if len(manageable) > 1 else sizes[-SIZES_PER_FAMILY:]
 

@@ -372,6 +372,7 @@ class RdsInstance:
             requests=demand.api_requests,
             failed_requests=read_only(demand.api_requests * lost_ratio),
             latency=together(at_primary, at_replica),
+            remedy="a larger instance class, more read replicas or more IOPS",
             saturation_requests_per_s=saturation_per_s(
                 np.maximum(max(writer_cpu, reader_cpu, held), ios / io.steady_ios_per_s)
             ),
@@ -422,12 +423,21 @@ class RdsInstance:
         most_stored_gb = float(demand.database_stored_gb.max())
         limits = [Limit("database storage", most_stored_gb, self.largest_storage_gb, "GB")]
         if self.read_replicas:
-            limits.append(Limit("read replica lag", float(self.lag_s(demand).max()), LONGEST_LAG_S, "s"))
+            lag_s = float(self.lag_s(demand).max())
+            limits.append(
+                Limit("read replica lag", lag_s, LONGEST_LAG_S, "s", remedy="a larger instance class")
+            )
         earned = self.instance.cpu_credits_per_hour
         if earned is not None:
             balance = lowest_cpu_credit_balance(self.instance, np.minimum(cpu_utilisation, 1.0))
             limits.append(
-                Limit("CPU credits borrowed", max(0.0, -balance), BORROWED_CREDIT_HOURS * earned, "credits")
+                Limit(
+                    "CPU credits borrowed",
+                    max(0.0, -balance),
+                    BORROWED_CREDIT_HOURS * earned,
+                    "credits",
+                    remedy="a class that is not burstable",
+                )
             )
         return tuple(limits)
 
@@ -662,9 +672,11 @@ def designs(scenario: Scenario, demand: Demand) -> tuple[RdsInstance, ...]:
     constraints, work = scenario.constraints, scenario.database
     if "rds" not in constraints.database:
         return ()
-    forms = [(False, 0), (True, 0)]
-    if reads_dominate(demand.fan_out, work):
-        forms.append((True, 1))
+    helpful = (0, 1) if reads_dominate(demand.fan_out, work) else (0,)
+    replicas_of = constraints.read_replicas or helpful
+    forms = [
+        (multi_az, count) for count in replicas_of for multi_az in (False, True) if multi_az or not count
+    ]
     return tuple(
         _sized(scenario, demand, instance, multi_az, replicas, purchase)
         for multi_az, replicas in forms
