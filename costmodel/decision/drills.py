@@ -20,7 +20,7 @@ from costmodel.capacity.availability import (
     ZONE_IMPAIRMENT,
 )
 from costmodel.capacity.disruptions import ZoneLoss
-from costmodel.capacity.relational import FailoverWindow, Outages, outages
+from costmodel.capacity.failover import FailoverWindow, Outages, outages
 from costmodel.capacity.result import Capacity
 from costmodel.decision.run import Drill, ExpectedLoss
 from costmodel.demand.calendar import FloatArray

@@ -10,27 +10,20 @@ from typing import Self
 import numpy as np
 
 from costmodel.capacity.credits import lowest_cpu_credit_balance
+from costmodel.capacity.database_classes import AURORA_GAPS, AURORA_SIZES, classes_for, family_rules
+from costmodel.capacity.failover import AURORA_ALONE, AURORA_READER, FailoverWindow, Outages, outages
 from costmodel.capacity.instances import InstanceType, database_class
 from costmodel.capacity.relational import (
-    AURORA_ALONE,
-    AURORA_GAPS,
-    AURORA_READER,
-    AURORA_SIZES,
-    FailoverWindow,
     NodeLoad,
-    Outages,
     aurora_connections,
     changed_gb_per_day,
     check_replicas,
-    classes_for,
     connection_calls_per_minute,
-    family_rules,
     latencies,
     load_histogram,
     mean_per_call,
     miss_ratio,
     node_loads,
-    outages,
     per_minute,
     saturation_per_s,
     serve,

@@ -10,29 +10,16 @@ from typing import Literal
 import numpy as np
 
 from costmodel.capacity.credits import lowest_cpu_credit_balance
+from costmodel.capacity.database_classes import PLANNED_PEAK_UTILISATION, RDS_SIZES, classes_for, family_rules
+from costmodel.capacity.failover import RDS_ALONE, RDS_STANDBY, FailoverWindow, Outages
 from costmodel.capacity.instances import InstanceType, database_class
 from costmodel.capacity.relational import (
     PAGE_KB,
-    PLANNED_PEAK_UTILISATION,
-    RDS_ALONE,
-    RDS_SIZES,
-    RDS_STANDBY,
-    Bucket,
-    FailoverWindow,
-    GrownStorage,
-    IoPath,
     NodeLoad,
-    Outages,
     StorageQueue,
     changed_gb_per_day,
     check_replicas,
-    classes_for,
     connection_calls_per_minute,
-    ebs_bucket,
-    family_rules,
-    gp2_bucket,
-    gp3_bucket,
-    grow_storage,
     latencies,
     load_histogram,
     mean_per_call,
@@ -48,6 +35,15 @@ from costmodel.capacity.relational import (
     together,
 )
 from costmodel.capacity.result import Capacity, Latency, Limit
+from costmodel.capacity.volumes import (
+    Bucket,
+    GrownStorage,
+    IoPath,
+    ebs_bucket,
+    gp2_bucket,
+    gp3_bucket,
+    grow_storage,
+)
 from costmodel.demand.calendar import FloatArray
 from costmodel.demand.demand import Demand, read_only
 from costmodel.pricing.need import Distinction, PriceNeed

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from costmodel.capacity import relational
+from costmodel.capacity import database_classes
 from costmodel.pricing.need import PriceNeed
 from costmodel.scenario.estimate import lowest
 from costmodel.scenario.events import PriceListChange
@@ -59,7 +59,7 @@ def scenario_rules(scenario: Scenario) -> list[Rule]:
     """What a valid scenario names that AWS or this tool does not have, or asks of a service beyond its limits."""
     return [
         *ec2.family_rules(scenario),
-        *relational.family_rules(scenario),
+        *database_classes.family_rules(scenario),
         *ec2.quota_rules(scenario),
         *lambda_.body_rules(scenario),
         *cloudfront.timeout_rules(scenario),
