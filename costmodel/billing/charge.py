@@ -52,7 +52,9 @@ class Charge:
     x_free: bool
     """True for the part an always-free allowance covers."""
     x_rate_name: str
-    """The own rate behind the contracted price; empty where the list price is paid."""
+    """The own rate behind the contracted price; empty where none applies."""
+    x_price_change: str
+    """The supposed change of the list price behind the contracted price; empty where none applies."""
     x_formula: str
     x_price_source: str
     x_price_as_of: str

@@ -229,6 +229,7 @@ def _charge(usage: Usage, contracted: ContractedPrice, portion: _Portion, quanti
         x_tier_begin=portion.begin,
         x_free=allowance is not None,
         x_rate_name="" if allowance else contracted.rate_name,
+        x_price_change="" if allowance else contracted.change_name,
         x_formula=usage.formula,
         x_price_source=(allowance or price).source,
         x_price_as_of=(allowance or price).as_of,

@@ -37,6 +37,13 @@ class Limit:
     unit: str
     key: str = ""
     """Key of the scenario that sets it: `account.ec2_vcpus`; empty for a limit that no key moves."""
+    remedy: str = ""
+    """What would let a load past it: `a larger instance type`, or the quota that AWS can raise."""
+
+    @property
+    def way_out(self) -> str:
+        """What to raise: the remedy and the key, as far as there are any."""
+        return "; or ".join(way for way in (self.remedy, self.key) if way) or "nothing: it is fixed"
 
     @property
     def broken(self) -> bool:
@@ -68,6 +75,8 @@ class Capacity:
     """Those of `servers` that are spot; None for a design without."""
     stopped_servers: FloatArray | None = None
     """Stopped instances beside `servers`, of which only volumes are paid; None for a design without."""
+    remedy: str = ""
+    """What would let it serve more: a setting of the design, or the quota that AWS can raise."""
 
     def summary(self) -> CapacitySummary:
         """What the run comes to, without its minutes."""
@@ -82,6 +91,7 @@ class Capacity:
             limits=self.limits,
             peak_connections=self.peak_connections,
             max_connections=self.max_connections,
+            remedy=self.remedy,
         )
 
 
@@ -100,6 +110,10 @@ class CapacitySummary:
     limits: tuple[Limit, ...]
     peak_connections: float
     max_connections: float
+    remedy: str = ""
+    """What would let the design serve more."""
+    lost_ratio: float = 0.0
+    """Share of all calls that came while the region did not serve. They reach no tier and are none of its errors."""
 
     @property
     def headroom_ratio(self) -> float:

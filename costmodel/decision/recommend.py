@@ -13,9 +13,11 @@ import numpy as np
 
 from costmodel.billing.charge import Bill, Charge, dollars
 from costmodel.billing.rates import NO_OWN_RATES, OwnRates
+from costmodel.capacity.availability import lost_minutes_per_month
 from costmodel.capacity.result import Capacity
 from costmodel.decision.candidate import SimulatedDesign
-from costmodel.decision.constraints import MINUTES_PER_MONTH
+from costmodel.decision.drills import drill
+from costmodel.decision.recovery import RESTORATIONS, recovery_variables
 from costmodel.decision.run import (
     FORMAT,
     AssumptionNote,
@@ -26,9 +28,11 @@ from costmodel.decision.run import (
     CurrencyNote,
     DesignNote,
     Driver,
+    ExpectedLoss,
     Option,
     OwnRatesNote,
     PriceBookNote,
+    RecoveryNote,
     RejectionNote,
     Requirement,
     Run,
@@ -41,16 +45,18 @@ from costmodel.demand.demand import Demand
 from costmodel.pricing.book import PriceBook
 from costmodel.scenario.assumptions import assumptions
 from costmodel.scenario.model import Scenario
-from costmodel.services._base import Design, PlatformDesign, Role
+from costmodel.services._base import Design, PlatformDesign, Role, Strategy
 from costmodel.units import BYTES_PER_GB, figure
 from costmodel.version import VERSION
 
 
 @runtime_checkable
 class Viewed(Protocol):
-    """A delivery design that knows how long a first view of a 3D model takes, by geography."""
+    """A delivery design that knows how long a first view of a 3D model takes, what its caches answer, what it sends."""
 
     def first_view_ms(self, demand: Demand) -> dict[str, tuple[float, float]]: ...
+    def cache_figures(self, demand: Demand) -> dict[str, float]: ...
+    def daily_sent_bytes(self, demand: Demand) -> FloatArray: ...
 
 
 def recommend(
@@ -68,6 +74,7 @@ def recommend(
         _platform_note(design) for design in best.platform
     )
     first_view_ms = _first_view_ms(best, demand)
+    drills, expected_loss = drill(best.candidate.compute.design, best.candidate.database.design, demand)
     return Run(
         format=FORMAT,
         version=VERSION,
@@ -81,7 +88,7 @@ def recommend(
         price_book=PriceBookNote(book.digest, book.oldest_as_of, book.newest_as_of),
         own_rates=_own_rates_note(own_rates, best.bill),
         headline=_headline(scenario, result, cost_range, own_rates),
-        notes=tuple(_notes(scenario, demand, cost_range)),
+        notes=(*_notes(scenario, demand, best, cost_range), *_price_change_notes(own_rates, best.bill)),
         chosen=_option(best, "the cheapest candidate that meets every objective"),
         alternatives=tuple(_option(rival, _dearer(rival, best)) for rival in result.rivals),
         comparisons=tuple(_comparisons(scenario, result)),
@@ -89,13 +96,16 @@ def recommend(
         counts=Counts(result.considered, result.rejected, result.pruned, result.priced),
         cost_range=cost_range,
         drivers=drivers,
-        requirements=_requirements(scenario, demand, best, cost_range, first_view_ms),
+        requirements=_requirements(scenario, demand, best, cost_range, first_view_ms, expected_loss),
+        drills=drills,
+        expected_loss=expected_loss,
+        recovery=_recovery_note(scenario, best),
         designs=designs,
         charges=tuple(_charge_note(charge) for charge in best.bill.charges),
         daily_cost_usd=_daily_cost(best.bill, demand.calendar),
-        daily_load=_daily_load(demand),
+        daily_load=_daily_load(demand, best.candidate.delivery.design),
         first_view_ms=first_view_ms,
-        terraform=tuple(_terraform(best)),
+        terraform=tuple(_terraform(scenario, best)),
         assumptions=tuple(
             AssumptionNote(known.path, str(known.value), known.unit, known.source, known.as_of)
             for known in assumptions(scenario)
@@ -104,7 +114,7 @@ def recommend(
 
 
 def _own_rates_note(own_rates: OwnRates, bill: Bill) -> OwnRatesNote | None:
-    if own_rates is NO_OWN_RATES:
+    if not own_rates.name:
         return None
     stated = own_rates.currency
     return OwnRatesNote(
@@ -123,8 +133,9 @@ def _headline(scenario: Scenario, result: SearchResult, cost_range: CostRange, o
     best = result.best
     compute, balancer, database, delivery = best.candidate.labels
     text = (
-        f"Run {compute} behind {balancer}, with {database} and {delivery}, in {scenario.region}: "
-        f"{dollars(best.monthly_usd)} a month{' at own rates' if own_rates.name else ''} (80 % of {cost_range.draws} draws between {dollars(cost_range.p10_usd)} and "
+        f"Run {compute} behind {balancer}, with {database} and {delivery}, in {scenario.region}"
+        f"{_standing_words(scenario, best)}: "
+        f"{dollars(best.monthly_usd)} a month{' at own rates' if own_rates.name else ''}{' with supposed price changes' if own_rates.changes else ''} (80 % of {cost_range.draws} draws between {dollars(cost_range.p10_usd)} and "
         f"{dollars(cost_range.p90_usd)}). API calls take {best.promise.api_p95_ms:,.0f} ms at the 95th and "
         f"{best.promise.api_p99_ms:,.0f} ms at the 99th percentile."
     )
@@ -143,13 +154,35 @@ def _headline(scenario: Scenario, result: SearchResult, cost_range: CostRange, o
     return text
 
 
-def _notes(scenario: Scenario, demand: Demand, cost_range: CostRange) -> Iterable[str]:
+def _standing_words(scenario: Scenario, best: Evaluation) -> str:
+    if best.strategy is Strategy.NONE:
+        return ""
+    return f" with {best.strategy.words} in {scenario.network.second_region}"
+
+
+def _recovery_note(scenario: Scenario, best: Evaluation) -> RecoveryNote | None:
+    region_id = scenario.network.second_region
+    if region_id is None or best.recovery is None:
+        return None
+    source = RESTORATIONS[best.strategy].source
+    return RecoveryNote(region_id, best.strategy.value, source, best.recovery.options)
+
+
+def _notes(scenario: Scenario, demand: Demand, best: Evaluation, cost_range: CostRange) -> Iterable[str]:
     """What the scenario rests on and what the recommendation does not do."""
     second_region = scenario.network.second_region
-    if second_region is not None:
+    if second_region is not None and best.strategy is Strategy.NONE:
         yield (
             f"{second_region} keeps a copy of the assets only: compute and database are not replicated there, "
-            f"so the shop does not fail over when {scenario.region} is lost."
+            f"so the shop does not fail over when {scenario.region} is lost. Set objectives.region_rto_minutes and "
+            "objectives.region_rpo_minutes for a recovery strategy."
+        )
+    if demand.outage_loss is not None:
+        yield (
+            f"{scenario.region} does not serve for {demand.outage_loss.minutes:,.0f} minutes of the run: "
+            f"{demand.lost_api_requests:,.0f} calls ({demand.lost_ratio:.3%}) are lost. The error ratio "
+            f"{'counts' if scenario.objectives.count_outages else 'leaves out'} these (objectives.count_outages); "
+            "the crowd that comes back afterwards is served and billed."
         )
     if demand.trace_note:
         yield f"The traffic follows a trace, {demand.trace_note}."
@@ -158,6 +191,19 @@ def _notes(scenario: Scenario, demand: Demand, cost_range: CostRange) -> Iterabl
             f"In {cost_range.cut_draws} of {cost_range.draws} draws the uncertain inputs together lay outside what "
             "a scenario may say; they were moved to its edge. Narrower ranges avoid this."
         )
+
+
+def _price_change_notes(own_rates: OwnRates, bill: Bill) -> Iterable[str]:
+    """What each supposed change of the price list does to the bill."""
+    for change in own_rates.changes:
+        touched = Bill(tuple(charge for charge in bill.charges if charge.x_price_change == change.label))
+        if touched.charges:
+            yield (
+                f"Supposed, not AWS's price list: {change.label}. What it covers costs {dollars(touched.billed_cost)} "
+                f"over the run, {dollars(touched.list_cost)} at list prices."
+            )
+        else:
+            yield f"Supposed, not AWS's price list: {change.label}. It covers no charge of the recommendation."
 
 
 def _option(evaluation: Evaluation, why: str) -> Option:
@@ -243,6 +289,8 @@ def _tier_note(tier: SimulatedDesign, demand: Demand) -> DesignNote:
         "p95_ms": capacity.latency.p95_ms,
         "p99_ms": capacity.latency.p99_ms,
     }
+    if isinstance(tier.design, Viewed):
+        figures |= tier.design.cache_figures(demand)
     known = {name: figure for name, figure in figures.items() if math.isfinite(figure)}
     daily = _daily_capacity(tier.design.simulate(demand), demand.calendar)
     return _note(tier.design, tier.design.kind, daily, known)
@@ -283,14 +331,15 @@ def _daily_capacity(capacity: Capacity, calendar: Calendar) -> dict[str, tuple[f
     }
 
 
-def _daily_load(demand: Demand) -> dict[str, tuple[float, ...]]:
+def _daily_load(demand: Demand, delivery: Design) -> dict[str, tuple[float, ...]]:
+    sent = delivery.daily_sent_bytes(demand) if isinstance(delivery, Viewed) else demand.daily_asset_bytes
     return {
         "page_views": _series(demand.daily(demand.total_page_views)),
         "sessions": _series(demand.daily(demand.sessions)),
         "model_views": _series(demand.daily(demand.model_views.sum(axis=0))),
         "api_requests": _series(demand.daily(demand.api_requests)),
         "asset_requests": _series(demand.daily(demand.asset_requests.sum(axis=0))),
-        "egress_gb": _series(demand.daily(demand.asset_bytes.sum(axis=0)) / BYTES_PER_GB),
+        "egress_gb": _series(sent.sum(axis=0) / BYTES_PER_GB),
     }
 
 
@@ -316,24 +365,24 @@ def _first_view_ms(best: Evaluation, demand: Demand) -> dict[str, tuple[float, f
     return delivery.first_view_ms(demand) if isinstance(delivery, Viewed) else {}
 
 
-def _terraform(best: Evaluation) -> Iterable[TerraformVariableNote]:
+def _terraform(scenario: Scenario, best: Evaluation) -> Iterable[TerraformVariableNote]:
     designs: tuple[Design, ...] = (*(tier.design for tier in best.candidate.tiers), *best.platform)
-    for design in designs:
-        for variable in design.terraform():
-            yield TerraformVariableNote(
-                variable.name,
-                variable.description,
-                tuple(
-                    TerraformAttributeNote(
-                        attribute.name,
-                        attribute.type,
-                        attribute.value,
-                        attribute.condition,
-                        attribute.requirement,
-                    )
-                    for attribute in variable.attributes
-                ),
-            )
+    variables = [variable for design in designs for variable in design.terraform()]
+    for variable in (*variables, *recovery_variables(scenario, best.strategy)):
+        yield TerraformVariableNote(
+            variable.name,
+            variable.description,
+            tuple(
+                TerraformAttributeNote(
+                    attribute.name,
+                    attribute.type,
+                    attribute.value,
+                    attribute.condition,
+                    attribute.requirement,
+                )
+                for attribute in variable.attributes
+            ),
+        )
 
 
 def _requirements(
@@ -342,9 +391,10 @@ def _requirements(
     best: Evaluation,
     cost_range: CostRange,
     first_view_ms: dict[str, tuple[float, float]],
+    expected_loss: ExpectedLoss,
 ) -> tuple[Requirement, ...]:
     return (
-        _availability(scenario, best),
+        _availability(scenario, demand, best, expected_loss),
         _scalability(scenario, best),
         _performance(scenario, best, first_view_ms),
         _security(scenario, demand, best),
@@ -352,27 +402,63 @@ def _requirements(
     )
 
 
-def _availability(scenario: Scenario, best: Evaluation) -> Requirement:
+def _availability(
+    scenario: Scenario, demand: Demand, best: Evaluation, expected: ExpectedLoss
+) -> Requirement:
     promise = best.promise
     objectives = scenario.objectives
-    lost_minutes = (1 - promise.availability_ratio) * MINUTES_PER_MONTH
+    lost_minutes = lost_minutes_per_month(promise.availability_ratio)
+    outage, outage_figures = _outage(demand)
     return Requirement(
         "availability",
         f"Agreements compose to {promise.availability_ratio:.3%} inside the region "
         f"({lost_minutes:,.0f} minutes a month) and {promise.availability_with_delivery_ratio:.3%} with "
         f"content delivery. After the loss of a zone it serves again within {promise.rto_minutes:.1f} minutes "
-        f"and loses at most {promise.rpo_minutes:.1f} minutes of work.",
+        f"and loses at most {promise.rpo_minutes:.1f} minutes of work. At assumed failure rates, zone losses and "
+        f"failovers cost {expected.minutes_per_month:.2f} minutes of mean load a month "
+        f"({expected.requests_per_month:,.0f} calls).{outage}{_regional(scenario, best)}",
         {
             "availability_ratio": promise.availability_ratio,
             "availability_with_delivery_ratio": promise.availability_with_delivery_ratio,
             "unavailable_minutes_per_month": lost_minutes,
+            "expected_lost_minutes_per_month": expected.minutes_per_month,
+            "expected_lost_requests_per_month": expected.requests_per_month,
             "rto_minutes": promise.rto_minutes,
             "rpo_minutes": promise.rpo_minutes,
+            **outage_figures,
         },
         promise.availability_ratio >= objectives.availability_ratio
         and promise.rto_minutes <= objectives.rto_minutes
         and promise.rpo_minutes <= objectives.rpo_minutes,
     )
+
+
+def _regional(scenario: Scenario, best: Evaluation) -> str:
+    """What the loss of the region means, in a sentence with a space before; nothing without a second region."""
+    region_id = scenario.network.second_region
+    if region_id is None or best.strategy is Strategy.NONE:
+        return ""
+    restoration = RESTORATIONS[best.strategy]
+    return (
+        f" After the loss of {scenario.region}, {best.strategy.words} in {region_id} serves within "
+        f"{restoration.rto_minutes:,.1f} minutes and loses at most {restoration.rpo_minutes:,.1f} minutes of work."
+    )
+
+
+def _outage(demand: Demand) -> tuple[str, dict[str, float]]:
+    """What regional outages cost, as a sentence and in figures; nothing without one."""
+    loss = demand.outage_loss
+    if loss is None:
+        return "", {}
+    sentence = (
+        f" Regional outages take {loss.minutes:,.0f} minutes of the run on top, in which "
+        f"{demand.lost_api_requests:,.0f} calls are lost ({demand.lost_ratio:.3%})."
+    )
+    return sentence, {
+        "outage_minutes": loss.minutes,
+        "outage_lost_requests": demand.lost_api_requests,
+        "outage_lost_ratio": demand.lost_ratio,
+    }
 
 
 def _scalability(scenario: Scenario, best: Evaluation) -> Requirement:
@@ -421,10 +507,11 @@ def _performance(
         for geography, (median, tail) in first_view_ms.items():
             figures[f"first_view_{geography}_p50_ms"] = median
             figures[f"first_view_{geography}_p95_ms"] = tail
-    met = promise.api_p95_ms <= scenario.objectives.api_p95_ms
-    return Requirement(
-        "performance", summary, figures, met and promise.api_p99_ms <= scenario.objectives.api_p99_ms
-    )
+    objectives = scenario.objectives
+    met = promise.api_p95_ms <= objectives.api_p95_ms and promise.api_p99_ms <= objectives.api_p99_ms
+    limits = best.candidate.delivery.capacity.limits
+    slow = any(limit.broken for limit in limits if limit.key == "objectives.first_view_p95_ms")
+    return Requirement("performance", summary, figures, met and not slow)
 
 
 def _security(scenario: Scenario, demand: Demand, best: Evaluation) -> Requirement:

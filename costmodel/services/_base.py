@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from decimal import ROUND_HALF_UP, Decimal
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -141,7 +141,7 @@ def region_to_region(source_region_id: str, destination_region_id: str) -> Meter
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Footprint:
-    """What designs make other services do. Arrays have shape (days,): totals per day.
+    """What designs make other services do. Arrays have shape (days,): totals per day unless they say otherwise.
 
     Footprints add up: the platform services of a candidate are metered from the sum over its tiers.
     """
@@ -161,9 +161,13 @@ class Footprint:
     origin_requests: FloatArray
     """Object requests that miss every cache and reach the asset bucket."""
     kms_requests: FloatArray
+    reformatted_gb: FloatArray
+    """Bytes of stored assets beyond those of the scenario's own format, level of each day; below 0 for a smaller one."""
     alarms: int = 0
     """Standard-resolution CloudWatch alarms the design keeps."""
     public_ipv4_addresses: int = 0
+    watched_endpoints: int = 0
+    """Entrances in other regions that DNS health checks watch, to fail over to them or away from them."""
     private_subnets: bool = False
     """The design stands in private subnets, which reach the outside through NAT gateways."""
     zonal_database: bool = False
@@ -180,7 +184,7 @@ class Footprint:
         """A footprint of zeros over `days`; `dataclasses.replace` sets what a design leaves behind."""
         zeros = np.zeros(days)
         zeros.flags.writeable = False
-        return cls(zeros, zeros, zeros, zeros, zeros, zeros, zeros, zeros)
+        return cls(zeros, zeros, zeros, zeros, zeros, zeros, zeros, zeros, zeros)
 
     @classmethod
     def smallest(cls, footprints: Collection[Footprint]) -> Footprint:
@@ -336,6 +340,28 @@ def flag(name: str, value: bool) -> TerraformAttribute:
     return TerraformAttribute(name, "bool", value)
 
 
+class Strategy(StrEnum):
+    """What of a shop stands ready in a second region.
+
+    Source: AWS Well-Architected REL13-BP02, recovery strategies (2023-04).
+    """
+
+    NONE = "none"
+    """A copy of the assets."""
+    BACKUP_RESTORE = "backup_restore"
+    """And a copy of the newest backup of the database."""
+    PILOT_LIGHT = "pilot_light"
+    """A replica of the database; nothing runs that serves."""
+    WARM_STANDBY = "warm_standby"
+    """A replica, and compute behind a load balancer at its smallest."""
+    ACTIVE_ACTIVE = "active_active"
+    """Each region serves half of the traffic and could serve all of it."""
+
+    @property
+    def words(self) -> str:
+        return self.value.replace("_", " ")
+
+
 class Design(Protocol):
     """One buyable form of a service, with every setting fixed. Implementations are frozen dataclasses."""
 
@@ -374,6 +400,30 @@ class TierDesign(Design, Protocol):
     def simulate(self, demand: Demand) -> Capacity: ...
     def usage(self, demand: Demand, capacity: Capacity) -> tuple[Usage, ...]: ...
     def footprint(self, demand: Demand, capacity: Capacity) -> Footprint: ...
+
+
+class Share(NamedTuple):
+    """A design and which share of the demand it takes: 0 for one that only stands ready."""
+
+    design: Any
+    """A `TierDesign`."""
+    ratio: float
+
+
+@runtime_checkable
+class Spread(Protocol):
+    """A tier design that may also stand in a second region; any other is the same with and without one."""
+
+    def spread(self, other_region_id: str, strategy: Strategy) -> tuple[Share, ...]:
+        """What the design becomes, the one at home first; empty when the strategy asks what it cannot do."""
+
+
+@runtime_checkable
+class Copied(Protocol):
+    """A database whose data goes to a second region."""
+
+    def copied(self, demand: Demand, other_region_id: str, strategy: Strategy) -> tuple[Usage, ...]:
+        """What the copies use, beside the designs of `Spread`: kept bytes and bytes on their way."""
 
 
 class PlatformDesign(Design, Protocol):

@@ -31,6 +31,7 @@ from costmodel.capacity.provisioned import (
     follow_target,
     follow_target_together,
 )
+from costmodel.capacity.request_units import CallUnits, call_units
 from costmodel.capacity.result import Capacity, Latency, Limit
 from costmodel.demand.calendar import FloatArray
 from costmodel.demand.demand import Demand, FanOut, read_only
@@ -43,6 +44,8 @@ from costmodel.services._base import (
     Reliability,
     Role,
     Setting,
+    Share,
+    Strategy,
     TerraformAttribute,
     TerraformVariable,
     TierService,
@@ -65,12 +68,6 @@ from costmodel.units import (
 
 SERVICE_NAME = "Amazon DynamoDB"
 SERVICE_CODE = "AmazonDynamoDB"
-
-READ_UNIT_BYTES = 4096
-WRITE_UNIT_BYTES = 1024
-TRANSACTION_WRITE_RATIO = 2.0
-EVENTUAL_READ_RATIO = 0.5
-"""Unit arithmetic. Source: Amazon DynamoDB Developer Guide, "Read/write capacity mode" (2023-06)."""
 
 ITEM_OVERHEAD_BYTES = 100
 """Storage billed per item and per index entry, beside its own bytes.
@@ -96,6 +93,11 @@ ACCOUNT_QUOTA_UNITS_PER_S = 80_000.0
 
 Source: Amazon DynamoDB Developer Guide, "Service, account, and table quotas" (2023-06); raised on request.
 """
+
+TABLE_REMEDY = "AWS quota: DynamoDB throughput per table"
+ACCOUNT_REMEDY = "AWS quota: DynamoDB provisioned throughput per account"
+HOT_KEY_REMEDY = "database.hottest_key_ratio: spread the key over several"
+"""What lets more load past each ceiling; a partition's is fixed. Source: as the ceilings."""
 
 MOST_INDEXES = 20
 """Global secondary indexes of a table. Source: Amazon DynamoDB Developer Guide, "quotas" (2023-06)."""
@@ -149,54 +151,7 @@ FLOOR_PERCENTILE = 10.0
 CEILING_RATIO = 1.5
 """Auto scaling goes up to this many times what the busiest minute needs; our choice."""
 
-TARGETS = (0.7, 0.5)
-"""Utilisation targets considered. Source: Amazon DynamoDB Developer Guide (2023-06): 20 to 90 %, default 70 %."""
-
 STANDARD_TABLE = "STANDARD"
-
-
-def read_units(item_bytes: float, *, consistent: bool) -> float:
-    """Units of one read: one per 4 KB, rounded up, half of it when eventually consistent.
-
-    Source: Amazon DynamoDB Developer Guide, "Read/write capacity mode" (2023-06).
-    """
-    units = max(1, math.ceil(item_bytes / READ_UNIT_BYTES))
-    return units * (1.0 if consistent else EVENTUAL_READ_RATIO)
-
-
-def write_units(item_bytes: float, *, transactional: bool) -> float:
-    """Units of one write to the table: one per KB, rounded up, twice in a transaction.
-
-    Source: Amazon DynamoDB Developer Guide, "Read/write capacity mode" (2023-06).
-    """
-    units = max(1, math.ceil(item_bytes / WRITE_UNIT_BYTES))
-    return units * (TRANSACTION_WRITE_RATIO if transactional else 1.0)
-
-
-@dataclass(frozen=True, slots=True)
-class CallUnits:
-    """Mean request units of one API call."""
-
-    reads: float
-    table_writes: float
-    index_writes: float
-    """On each index; an index pays no transaction surcharge."""
-
-
-def call_units(fan_out: FanOut, work: Database) -> CallUnits:
-    """Units of one API call. Every write changes every index and projects the whole item."""
-    read_bytes = work.read_item_kb * BYTES_PER_KB
-    write_bytes = work.write_item_kb * BYTES_PER_KB
-    consistent, transactional = work.consistent_read_ratio, work.transaction_write_ratio
-    per_read = consistent * read_units(read_bytes, consistent=True)
-    per_read += (1.0 - consistent) * read_units(read_bytes, consistent=False)
-    plain = write_units(write_bytes, transactional=False)
-    per_write = transactional * write_units(write_bytes, transactional=True) + (1.0 - transactional) * plain
-    return CallUnits(
-        reads=fan_out.reads_per_api_call * per_read,
-        table_writes=fan_out.writes_per_api_call * per_write,
-        index_writes=fan_out.writes_per_api_call * plain,
-    )
 
 
 def call_latency(fan_out: FanOut) -> Latency:
@@ -228,6 +183,8 @@ class _Table:
     work: Database
     replica_region_ids: tuple[str, ...] = field(default=(), kw_only=True)
     """Other regions of a global table; none for a plain one."""
+    replicas_serve: bool = field(default=False, kw_only=True)
+    """Whether every region answers as many calls as any other, and could answer all; else the first does."""
 
     def __post_init__(self) -> None:
         """Raises ValueError for a table that AWS would not make."""
@@ -244,6 +201,41 @@ class _Table:
     def under(self, scenario: Scenario) -> Self:
         """The same settings under another scenario's figures."""
         return replace(self, work=scenario.database)
+
+    def spread(self, other_region_id: str, strategy: Strategy) -> tuple[Share, ...]:
+        """A global table holds all its regions; it takes the whole demand, wherever it comes in.
+
+        Source: Amazon DynamoDB Developer Guide, "Global tables" (2023-06): every replica takes reads and writes.
+        """
+        if strategy in (Strategy.NONE, Strategy.BACKUP_RESTORE):
+            return (Share(self, 1.0),)
+        serve = strategy is Strategy.ACTIVE_ACTIVE
+        return (Share(replace(self, replica_region_ids=(other_region_id,), replicas_serve=serve), 1.0),)
+
+    def copied(self, demand: Demand, other_region_id: str, strategy: Strategy) -> tuple[Usage, ...]:
+        """A full backup a day, copied to the other region, which keeps the newest.
+
+        Source: AWS Backup Developer Guide, "Creating backup copies across AWS Regions" (2023-06). That DynamoDB's
+        are full ones is our guess.
+        """
+        if strategy is not Strategy.BACKUP_RESTORE:
+            return ()
+        kept = self.metered(
+            demand,
+            "Backup storage",
+            "TimedBackupStorage-ByteHrs",
+            "GB-Months",
+            self.billed_gb(demand) * demand.calendar.month_share_per_day,
+            f"copy of the newest backup in {other_region_id}: decimal GB each day / days of the month",
+            other_region_id,
+        )
+        return kept + meter_usage(
+            region_to_region(self.region_id, other_region_id),
+            self.resource_name,
+            demand.calendar,
+            demand.database_stored_gb,
+            f"a full copy a day to {other_region_id}",
+        )
 
     @property
     def role(self) -> Role:
@@ -323,15 +315,29 @@ class _Table:
                 name = "Writes of indexes"
                 usages += self.metered(demand, name, f"Write{form}", unit, indexes, formula, region_id)
         sent_gb = demand.daily(demand.writes) * self.work.write_item_kb * BYTES_PER_KB / BYTES_PER_GB
-        for region_id in self.replica_region_ids:
-            usages += meter_usage(
-                region_to_region(self.region_id, region_id),
-                self.resource_name,
-                demand.calendar,
-                sent_gb,
-                f"writes x {self.work.write_item_kb:g} KB to {region_id}",
-            )
+        for sender in self.serving_region_ids:
+            for receiver in (self.region_id, *self.replica_region_ids):
+                if receiver == sender:
+                    continue
+                usages += meter_usage(
+                    region_to_region(sender, receiver),
+                    self.resource_name,
+                    demand.calendar,
+                    sent_gb / len(self.serving_region_ids),
+                    f"writes x {self.work.write_item_kb:g} KB to {receiver}{self.split_words}",
+                )
         return tuple(usages)
+
+    @property
+    def serving_region_ids(self) -> tuple[str, ...]:
+        """Regions that calls come in at, the first one first."""
+        return (self.region_id, *(self.replica_region_ids if self.replicas_serve else ()))
+
+    @property
+    def split_words(self) -> str:
+        """How a formula says that regions share calls; nothing when one takes all."""
+        count = len(self.serving_region_ids)
+        return f" / {count} regions" if count > 1 else ""
 
     def metered(
         self,
@@ -374,14 +380,17 @@ class _Table:
         peak_per_s = float(demand.api_requests.max()) / SECONDS_PER_MINUTE
         hot_per_s = peak_per_s * self.work.hottest_key_ratio
         unit = "units per second"
-        return (
-            Limit("reads of the hottest key", hot_per_s * units.reads, PARTITION_READ_UNITS_PER_S, unit),
-            Limit(
-                "writes of the hottest key", hot_per_s * units.table_writes, PARTITION_WRITE_UNITS_PER_S, unit
-            ),
-            Limit("table read quota", peak_per_s * units.reads, TABLE_QUOTA_UNITS_PER_S, unit),
-            Limit("table write quota", peak_per_s * units.table_writes, TABLE_QUOTA_UNITS_PER_S, unit),
+        calls = {"read": units.reads, "write": units.table_writes}
+        most = {"read": PARTITION_READ_UNITS_PER_S, "write": PARTITION_WRITE_UNITS_PER_S}
+        of_key = (
+            Limit(f"{do}s of the hottest key", hot_per_s * need, most[do], unit, remedy=HOT_KEY_REMEDY)
+            for do, need in calls.items()
         )
+        of_table = (
+            Limit(f"table {do} quota", peak_per_s * need, TABLE_QUOTA_UNITS_PER_S, unit, remedy=TABLE_REMEDY)
+            for do, need in calls.items()
+        )
+        return (*of_key, *of_table)
 
     def replica_settings(self) -> Mapping[str, Setting]:
         """Other regions of a global table; nothing for a plain one."""
@@ -490,6 +499,7 @@ class OnDemandTable(_Table):
             requests=demand.api_requests,
             failed_requests=failed_calls(demand, reads.refused_ratio, writes.refused_ratio),
             latency=call_latency(demand.fan_out),
+            remedy=TABLE_REMEDY,
             saturation_requests_per_s=self.saturation_per_s(
                 units, TABLE_QUOTA_UNITS_PER_S, TABLE_QUOTA_UNITS_PER_S
             ),
@@ -513,13 +523,18 @@ class OnDemandTable(_Table):
         served_writes = demand.daily(writes.served_per_s * SECONDS_PER_MINUTE)
         indexes = self.work.secondary_indexes
         return (
-            *self.metered(
-                demand,
-                "Read requests",
-                "ReadRequestUnits",
-                "Read Request Units",
-                demand.daily(reads.served_per_s * SECONDS_PER_MINUTE),
-                f"API calls x {units.reads:g} read units, less what is throttled",
+            *(
+                usage
+                for region_id in self.serving_region_ids
+                for usage in self.metered(
+                    demand,
+                    "Read requests",
+                    "ReadRequestUnits",
+                    "Read Request Units",
+                    demand.daily(reads.served_per_s * SECONDS_PER_MINUTE) / len(self.serving_region_ids),
+                    f"API calls x {units.reads:g} read units, less what is throttled{self.split_words}",
+                    region_id,
+                )
             ),
             *self.writes_usage(
                 demand,
@@ -658,6 +673,7 @@ class ProvisionedTable(_Table):
                 1.0 - (1.0 - hot_writes) * (1.0 - _refused(writes)),
             ),
             latency=call_latency(demand.fan_out),
+            remedy="higher maximum read and write units",
             saturation_requests_per_s=self.saturation_per_s(
                 units, self.read_maximum_units, self.write_maximum_units
             ),
@@ -671,10 +687,15 @@ class ProvisionedTable(_Table):
         indexes = self.work.secondary_indexes
         most_reads = float(reads.provisioned_units.max()) + indexes * INDEX_READ_UNITS
         most_writes = float((writes.provisioned_units + indexes * index.provisioned_units).max())
-        unit = "units per second"
-        return (
-            Limit("account read quota", most_reads, ACCOUNT_QUOTA_UNITS_PER_S, unit),
-            Limit("account write quota", most_writes, ACCOUNT_QUOTA_UNITS_PER_S, unit),
+        return tuple(
+            Limit(
+                f"account {do} quota",
+                units,
+                ACCOUNT_QUOTA_UNITS_PER_S,
+                "units per second",
+                remedy=ACCOUNT_REMEDY,
+            )
+            for do, units in (("read", most_reads), ("write", most_writes))
         )
 
     def usage(self, demand: Demand, capacity: Capacity) -> tuple[Usage, ...]:
@@ -690,13 +711,18 @@ class ProvisionedTable(_Table):
         highest = "highest capacity of each hour"
         hours = "Read Capacity Unit-Hours"
         return (
-            *self.metered(
-                demand,
-                "Provisioned reads",
-                "ReadCapacityUnit-Hrs",
-                hours,
-                days(hourly_highest(read_units)),
-                f"{highest}: table and {indexes} indexes at {INDEX_READ_UNITS:g}",
+            *(
+                usage
+                for region_id in self.serving_region_ids
+                for usage in self.metered(
+                    demand,
+                    "Provisioned reads",
+                    "ReadCapacityUnit-Hrs",
+                    hours,
+                    days(hourly_highest(read_units)),
+                    f"{highest}: table and {indexes} indexes at {INDEX_READ_UNITS:g}",
+                    region_id,
+                )
             ),
             *self.writes_usage(
                 demand,
@@ -709,6 +735,7 @@ class ProvisionedTable(_Table):
             *(
                 usage
                 for region_id in self.replica_region_ids
+                if region_id not in self.serving_region_ids
                 for usage in self.metered(
                     demand,
                     "Provisioned reads",
@@ -835,7 +862,10 @@ def designs(scenario: Scenario, demand: Demand) -> tuple[OnDemandTable | Provisi
     on_demand = (OnDemandTable(scenario.region, work),) if "dynamodb_on_demand" in kinds else ()
     if "dynamodb_provisioned" not in kinds:
         return on_demand
-    return (*on_demand, *(_provisioned(scenario, demand, target) for target in TARGETS))
+    return (
+        *on_demand,
+        *(_provisioned(scenario, demand, target) for target in scenario.constraints.dynamodb_target_ratios),
+    )
 
 
 def _provisioned(scenario: Scenario, demand: Demand, target_ratio: float) -> ProvisionedTable:

@@ -17,7 +17,7 @@ from costmodel.capacity.boot import (
     warmup_minutes,
     warmup_s,
 )
-from costmodel.capacity.disruptions import Disruption, spot_reclaims
+from costmodel.capacity.disruptions import Disruption, ZoneLoss, spot_reclaims
 from costmodel.capacity.fleet import (
     CpuCredits,
     FleetRun,
@@ -45,8 +45,10 @@ from costmodel.errors import UnknownInstanceType
 from costmodel.pricing.need import PriceNeed
 from costmodel.pricing.offer import RESERVED
 from costmodel.pricing.price import ON_DEMAND, SPOT, PriceQuery
+from costmodel.scenario.events import LoadEvent
+from costmodel.scenario.fields import Rule
 from costmodel.scenario.load import refuse
-from costmodel.scenario.model import Api, Commitment, Database, Rendering, Rule, Scenario
+from costmodel.scenario.model import Api, Commitment, Constraints, Database, Rendering, Scenario
 from costmodel.services._base import (
     SENT_RATIO,
     Footprint,
@@ -54,6 +56,8 @@ from costmodel.services._base import (
     Reliability,
     Role,
     Setting,
+    Share,
+    Strategy,
     TerraformAttribute,
     TerraformVariable,
     TierService,
@@ -107,7 +111,8 @@ Source: Amazon EC2 Auto Scaling User Guide, target tracking (2023-06).
 """
 MOST_INSTANCES = 5_000
 """Largest `max_size` an export accepts without a second look. Engineering guess, to catch slips."""
-TARGET_RATIOS = (0.5, 0.7)
+LEAST_TARGET_RATIO = 0.5
+"""Target by which a size is judged worth considering; engineering guess."""
 HEADROOM_FACTOR = 1.5
 """`max_size` over what the busiest minute needs: room for growth and for losing one zone of three.
 
@@ -367,9 +372,9 @@ class Ec2Fleet:
                     "scheduled_min_sizes",
                     "list(string)",
                     _scheduled_texts(self.scheduled),
-                    f"length({{value}}) <= {MOST_SCHEDULED_ACTIONS} && "
+                    f"length({{value}}) >= 1 && length({{value}}) <= {MOST_SCHEDULED_ACTIONS} && "
                     'alltrue([for n in {value} : can(regex("^20[0-9-]{8}T[0-9:]{8}Z=[0-9]+$", n))])',
-                    f"must be up to {MOST_SCHEDULED_ACTIONS} times and sizes such as 2026-11-27T12:45:00Z=12",
+                    f"must be 1 to {MOST_SCHEDULED_ACTIONS} times and sizes such as 2026-11-27T12:45:00Z=12",
                 )
             )
         if self.warm_pool:
@@ -388,8 +393,9 @@ class Ec2Fleet:
                     "override_instance_types",
                     "list(string)",
                     tuple(one.name for one in self.spot.types),
+                    "length({value}) >= 1 && "
                     'alltrue([for n in {value} : can(regex("^[a-z][a-z0-9-]*[.][a-z0-9-]+$", n))])',
-                    "must be EC2 instance types such as m7g.large",
+                    "must be one or more EC2 instance types such as m7g.large",
                 ),
             ]
         return attributes
@@ -422,11 +428,31 @@ class Ec2Fleet:
             failed_requests=failed,
             latency=latency,
             saturation_requests_per_s=self.max_size * self._sustained_requests_per_s(demand),
+            remedy="a higher maximum of instances or a larger type",
             limits=self._limits(demand, run),
             peak_connections=float(run.running.max()) * self.instance.vcpu * CONNECTIONS_PER_VCPU,
             spot_servers=run.spot_running if self.spot else None,
             stopped_servers=run.stopped if self.warm_pool else None,
         )
+
+    def without_zone(self, demand: Demand, loss: ZoneLoss) -> Capacity:
+        """The same run with a zone lost in it."""
+        return self.simulate(demand, (loss,))
+
+    def spread(self, other_region_id: str, strategy: Strategy) -> tuple[Share, ...]:
+        """A standby runs one instance a zone, on demand. Two regions that serve keep half their CPU free, at half
+        the target: each can take over all traffic without a launch.
+
+        Source: AWS Well-Architected REL11-BP05, static stability (2026-05): n / (n - 1) of what is needed.
+        """
+        if strategy is Strategy.WARM_STANDBY:
+            smallest = min(self.zones, self.min_size)
+            standby = replace(self, region_id=other_region_id, min_size=smallest, purchase="on_demand")
+            return (Share(self, 1.0), Share(standby, 0.0))
+        if strategy is Strategy.ACTIVE_ACTIVE:
+            half = replace(self, target_ratio=self.target_ratio / 2)
+            return (Share(half, 0.5), Share(replace(half, region_id=other_region_id), 0.5))
+        return (Share(self, 1.0),)
 
     def usage(self, demand: Demand, capacity: Capacity) -> tuple[Usage, ...]:
         """Instance-hours and volume GB-months of every minute an instance runs.
@@ -598,7 +624,15 @@ class Ec2Fleet:
             )
         if self.instance.burstable and self.credit_mode == "unlimited":
             surplus = float(run.surplus_credits.sum())
-            limits.append(Limit("surplus CPU credits, for which there is no price", surplus, 0.0, "credits"))
+            limits.append(
+                Limit(
+                    "surplus CPU credits, for which there is no price",
+                    surplus,
+                    0.0,
+                    "credits",
+                    remedy="a family that is not burstable, or more instances at least",
+                )
+            )
         return tuple(limits)
 
     def _meter(self, name: str, unit: str, usage_type: str, term: str = ON_DEMAND) -> Meter:
@@ -623,31 +657,58 @@ def designs(scenario: Scenario, demand: Demand) -> tuple[Ec2Fleet, ...]:
     peak_vcpus = float(work.max()) / SECONDS_PER_MINUTE
     zones = scenario.network.availability_zones
     families = _sizes_by_family(scenario)
+    targets = scenario.constraints.cpu_target_ratios
     found: list[Ec2Fleet] = []
     for sizes in families:
         chosen = _worthwhile(sizes, peak_vcpus)
         fleets = [
             _fleet(scenario, instance, target, zones, _needed(instance, target, peak_vcpus))
             for instance in chosen
-            for target in TARGET_RATIOS
+            for target in targets
         ]
         fleets += [
             replace(fleet, credit_mode="standard") for fleet in fleets if _may_borrow(fleet, peak_vcpus)
         ]
-        held = _needed(chosen[0], TARGET_RATIOS[-1], peak_vcpus)
+        held = _needed(chosen[0], max(targets), peak_vcpus)
         if held > zones:
-            fleets.append(_fleet(scenario, chosen[0], TARGET_RATIOS[-1], held, held))
-        plain = fleets[len(TARGET_RATIOS) - 1]
+            fleets.append(_fleet(scenario, chosen[0], max(targets), held, held))
+        plain = fleets[targets.index(max(targets))]
         fleets += _faster(plain, scenario, demand, work)
         if scenario.constraints.spot and plain.max_size > zones and not plain.instance.burstable:
             spot = _spot_share(scenario, plain.instance, [one for family in families for one in family])
-            fleets += [replace(fleet, spot=spot) for fleet in fleets[: len(TARGET_RATIOS)]]
+            fleets += [replace(fleet, spot=spot) for fleet in fleets[: len(targets)]]
         found += [
             replace(fleet, purchase=purchase)
             for fleet in fleets
             for purchase in scenario.constraints.commitments
         ]
-    return tuple(found)
+    return tuple(dict.fromkeys(_within(fleet, scenario.constraints) for fleet in found))
+
+
+def _within(fleet: Ec2Fleet, constraints: Constraints) -> Ec2Fleet:
+    """The group, no smaller and no larger than the scenario lets it be."""
+    least = constraints.min_instances or 1
+    most = constraints.max_instances or max(fleet.max_size, least)
+    return replace(
+        fleet,
+        min_size=min(max(fleet.min_size, least), most),
+        max_size=min(max(fleet.max_size, least), most),
+    )
+
+
+def quota_rules(scenario: Scenario) -> list[Rule]:
+    """A broken rule when the account cannot run one instance of any allowed type in every zone."""
+    if scenario.constraints.compute != ("ec2",) or family_rules(scenario):
+        return []
+    sizes = (instance for family in scenario.constraints.instance_families for instance in _sizes_of(family))
+    least = min(instance.vcpu for instance in sizes) * scenario.network.availability_zones
+    if scenario.account.ec2_vcpus >= least:
+        return []
+    problem = (
+        f"must be at least {least}: one instance of the smallest allowed type in each of "
+        f"{scenario.network.availability_zones} zones (AWS quota: Running On-Demand Standard instances, in vCPUs)"
+    )
+    return [Rule(("account", "ec2_vcpus"), problem, scenario.account.ec2_vcpus)]
 
 
 def _fleet(
@@ -710,7 +771,7 @@ def _raised_for_events(
     calendar = demand.calendar
     spans = []
     for event in scenario.traffic.events:
-        if event.kind not in ANNOUNCED_EVENTS:
+        if not isinstance(event, LoadEvent) or event.kind not in ANNOUNCED_EVENTS:
             continue
         shape = event_shape(event)
         start = int((event.start - calendar.start).total_seconds() // SECONDS_PER_MINUTE)
@@ -809,7 +870,7 @@ def _worthwhile(sizes: list[InstanceType], peak_vcpus: float) -> list[InstanceTy
     manageable = [
         instance
         for instance in sizes
-        if _needed(instance, TARGET_RATIOS[0], peak_vcpus) <= MOST_INSTANCES_AT_PEAK
+        if _needed(instance, LEAST_TARGET_RATIO, peak_vcpus) <= MOST_INSTANCES_AT_PEAK
     ]
     return manageable[:SIZES_PER_FAMILY] if len(manageable) > 1 else sizes[-SIZES_PER_FAMILY:]
 

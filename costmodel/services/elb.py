@@ -21,6 +21,8 @@ from costmodel.services._base import (
     Reliability,
     Role,
     Setting,
+    Share,
+    Strategy,
     TerraformAttribute,
     TerraformVariable,
     TierService,
@@ -115,6 +117,8 @@ class _LoadBalancer(ABC):
     zones: int
     serves: ComputeKind
     """Kind of compute behind it."""
+    other_region_id: str = ""
+    """Region with another one that DNS may lead shoppers to instead; empty without."""
 
     def under(self, scenario: Scenario) -> Self:
         """A load balancer holds no figure of a scenario that could differ."""
@@ -153,6 +157,14 @@ class _LoadBalancer(ABC):
     @property
     @abstractmethod
     def _extra_attributes(self) -> tuple[TerraformAttribute, ...]: ...
+
+    def spread(self, other_region_id: str, strategy: Strategy) -> tuple[Share, ...]:
+        """Another one where compute stands; the hours of a standby are charged like any other's."""
+        if strategy in (Strategy.WARM_STANDBY, Strategy.ACTIVE_ACTIVE):
+            ratio = 0.5 if strategy is Strategy.ACTIVE_ACTIVE else 0.0
+            home = replace(self, other_region_id=other_region_id)
+            return (Share(home, 1.0 - ratio), Share(replace(self, region_id=other_region_id), ratio))
+        return (Share(self, 1.0),)
 
     def settings(self) -> Mapping[str, Setting]:
         return {
@@ -212,7 +224,12 @@ class _LoadBalancer(ABC):
 
     def footprint(self, demand: Demand, capacity: Capacity) -> Footprint:
         """A public address in each zone and two alarms; answers to CloudFront cost no transfer."""
-        return replace(Footprint.none(demand.days), alarms=ALARMS, public_ipv4_addresses=self.zones)
+        return replace(
+            Footprint.none(demand.days),
+            alarms=ALARMS,
+            public_ipv4_addresses=self.zones,
+            watched_endpoints=int(bool(self.other_region_id)),
+        )
 
     def _meter(self, name: str, unit: str, usage_type: str) -> Meter:
         query = PriceQuery(

@@ -43,6 +43,8 @@ from costmodel.demand.calendar import FloatArray
 from costmodel.demand.demand import Demand, read_only
 from costmodel.pricing.need import PriceNeed
 from costmodel.pricing.price import PriceQuery
+from costmodel.scenario.estimate import lowest
+from costmodel.scenario.fields import Rule
 from costmodel.scenario.model import Api, Database, Rendering, Scenario
 from costmodel.services._base import (
     SENT_RATIO,
@@ -51,6 +53,8 @@ from costmodel.services._base import (
     Reliability,
     Role,
     Setting,
+    Share,
+    Strategy,
     TerraformAttribute,
     TerraformVariable,
     TierService,
@@ -77,7 +81,7 @@ Architecture = Literal["x86_64", "arm64"]
 
 KB_PER_GB = BYTES_PER_GB / BYTES_PER_KB
 MB_PER_GB = BYTES_PER_GB / BYTES_PER_MB
-MEMORY_MB = (512, 1024, 1769, 3008)
+KB_PER_MB = BYTES_PER_MB / BYTES_PER_KB
 LONGEST_RUN_S = 900.0
 """Source: AWS Lambda Developer Guide, quotas, timeout (2023-10)."""
 DATABASE_ROUND_TRIP_MS = 2.0
@@ -322,10 +326,21 @@ class LambdaFunction:
             requests=requests,
             failed_requests=run.throttled_requests,
             latency=latency,
+            remedy="account.lambda_concurrency (AWS quota: Lambda concurrent executions)",
             saturation_requests_per_s=self._saturation_requests_per_s(demand),
             limits=self._limits(demand, float(rendering.max())),
             peak_connections=float(max(provisioned.max(), math.ceil(float(run.environments.max())))),
         )
+
+    def spread(self, other_region_id: str, strategy: Strategy) -> tuple[Share, ...]:
+        """Functions that wait cost nothing, so a standby is the same functions with nothing provisioned."""
+        there = replace(self, region_id=other_region_id)
+        if strategy is Strategy.WARM_STANDBY:
+            idle = replace(there, provisioned_concurrency=0, provisioned_scaling=None)
+            return (Share(self, 1.0), Share(idle, 0.0))
+        if strategy is Strategy.ACTIVE_ACTIVE:
+            return (Share(self, 0.5), Share(there, 0.5))
+        return (Share(self, 1.0),)
 
     def usage(self, demand: Demand, capacity: Capacity) -> tuple[Usage, ...]:
         """Requests and GB-seconds of both functions, and provisioned concurrency where there is any.
@@ -571,6 +586,19 @@ class LambdaFunction:
         )
 
 
+def body_rules(scenario: Scenario) -> list[Rule]:
+    """A broken rule for each body that is too large for functions behind a load balancer, where nothing else may run."""
+    if scenario.constraints.compute != ("lambda",):
+        return []
+    most_kb = Way.LOAD_BALANCER.largest_mb * KB_PER_MB
+    problem = (
+        f"must be at most {most_kb:,.0f} KB where compute is lambda only "
+        "(Application Load Balancer User Guide, Lambda functions as targets, 2023-06)"
+    )
+    sizes = {"request_kb": scenario.api.request_kb, "response_kb": scenario.api.response_kb}
+    return [Rule(("api", key), problem, float(kb)) for key, kb in sizes.items() if lowest(kb) > most_kb]
+
+
 def designs(scenario: Scenario, demand: Demand) -> tuple[LambdaFunction, ...]:
     """Memory sizes x architectures, each on demand and with provisioned concurrency.
 
@@ -581,7 +609,7 @@ def designs(scenario: Scenario, demand: Demand) -> tuple[LambdaFunction, ...]:
         return ()
     quota = scenario.account.lambda_concurrency
     found = []
-    for memory_mb in MEMORY_MB:
+    for memory_mb in scenario.constraints.lambda_memory_mb:
         for architecture in RELATIVE_SPEED:
             on_demand = LambdaFunction(
                 region_id=scenario.region,

@@ -2,49 +2,53 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from costmodel.capacity import queueing, relational
+from costmodel.capacity import queueing, relational, volumes
+from costmodel.capacity.database_classes import RDS_SIZES, classes_in_reach
+from costmodel.capacity.failover import (
+    AURORA_ALONE,
+    AURORA_READER,
+    RDS_ALONE,
+    RDS_STANDBY,
+    FailoverWindow,
+    Outages,
+    drawn_outages,
+    outages,
+)
 from costmodel.capacity.instances import database_class
 from costmodel.capacity.queueing import grouped_latency
 from costmodel.capacity.relational import (
-    AURORA_ALONE,
-    AURORA_READER,
-    EBS_BURST,
     MOST_REPLICAS,
-    RDS_ALONE,
-    RDS_SIZES,
-    RDS_STANDBY,
-    Bucket,
-    FailoverWindow,
-    IoPath,
     NodeLoad,
-    Outages,
     Served,
     StorageQueue,
     aurora_connections,
     check_replicas,
-    classes_in_reach,
     connection_calls_per_minute,
-    drawn_outages,
-    ebs_bucket,
-    gp2_bucket,
-    gp3_bucket,
-    grow_storage,
     latencies,
     load_histogram,
     miss_ratio,
-    outages,
     per_minute,
     rds_connections,
     replica_lag_s,
     serve,
 )
 from costmodel.capacity.result import NO_LATENCY, Latency
+from costmodel.capacity.volumes import (
+    EBS_BURST,
+    Bucket,
+    IoPath,
+    ebs_bucket,
+    gp2_bucket,
+    gp3_bucket,
+    grow_storage,
+)
 from costmodel.demand.demand import Demand
 from costmodel.scenario.model import Database
 from shops.database import demand_of, shop, wave
@@ -393,13 +397,15 @@ class TestOutages:
 
         Lengths are even between 60 and 120 s, 1.5 minutes on average: 450 minutes in all, give or take 27.
         """
-        down = drawn_outages(43_200, RDS_STANDBY, np.random.default_rng(7), failovers_per_year=3_650.0)
+        often = replace(RDS_STANDBY, per_year=3_650.0)
+        down = drawn_outages(43_200, often, np.random.default_rng(7))
         assert down.minutes_lost == pytest.approx(450, abs=80)
-        again = drawn_outages(43_200, RDS_STANDBY, np.random.default_rng(7), failovers_per_year=3_650.0)
+        again = drawn_outages(43_200, often, np.random.default_rng(7))
         assert same_bits(down.up_ratio, again.up_ratio)
-        other = drawn_outages(43_200, RDS_STANDBY, np.random.default_rng(8), failovers_per_year=3_650.0)
+        other = drawn_outages(43_200, often, np.random.default_rng(8))
         assert not same_bits(down.up_ratio, other.up_ratio)
-        assert drawn_outages(DAY, RDS_STANDBY, np.random.default_rng(7), 0.0).minutes_lost == 0.0
+        never = replace(RDS_STANDBY, per_year=0.0)
+        assert drawn_outages(DAY, never, np.random.default_rng(7)).minutes_lost == 0.0
 
     def test_a_month_rarely_has_a_failover(self) -> None:
         # 1.5 a year x 43 200 / 525 600 minutes = 0.123 in a month: exp(-0.123) = 88.4 % of months have none.
@@ -615,8 +621,8 @@ class TestStorageGrowth:
         self, stored_gb: list[float], allocated_gb: float, most_gb: float
     ) -> None:
         stored = np.array(stored_gb)
-        compiled = relational._grow_storage(stored, allocated_gb, most_gb)
-        plain = relational._grow_storage_python(stored, allocated_gb, most_gb)
+        compiled = volumes._grow_storage(stored, allocated_gb, most_gb)
+        plain = volumes._grow_storage_python(stored, allocated_gb, most_gb)
         made = grow_storage(stored, allocated_gb, most_gb)
         for one, other, public in zip(compiled, plain, (made.allocated_gb, made.full_ratio), strict=True):
             assert same_bits(one, other)

@@ -54,7 +54,7 @@ SHOPS: dict[str, dict[str, Any]] = {
         "constraints": {"commitments": COMMITTED, "load_balancer": ["nlb", "alb"], "spot": True},
         "account": {"free_tier": False, "spot_reclaimed_ratio": 0.9},
     },
-    # A short month and the next, growth, a sale, bots, and quotas that throttle.
+    # A short month and the next, growth, a sale, bots, quotas that throttle, models in two formats.
     "throttled": {
         "region": "ap-south-1",
         "start": "2027-02",
@@ -70,6 +70,7 @@ SHOPS: dict[str, dict[str, Any]] = {
         },
         "api": {"cpu_ms_per_call": 40, "timeout_s": 3, "bootstrap_s": 240, "lambda_runtime": "java21"},
         "database": {"secondary_indexes": 5, "writes_per_call": 1.5, "hottest_key_ratio": 0.2},
+        "constraints": {"asset_formats": ["draco_webp_2k", "original"]},
         "account": {"lambda_concurrency": 10, "ec2_vcpus": 16},
     },
     # Next to no traffic and as little of everything else as a scenario may say.

@@ -18,6 +18,7 @@ from costmodel.billing.rate import bill
 from costmodel.billing.tariff import Tariff
 from costmodel.capacity.cold_starts import IDLE_MINUTES
 from costmodel.capacity.provisioned import SCALE_IN_GAP_RATIO
+from costmodel.capacity.request_units import call_units
 from costmodel.capacity.scaling import LOW_FACTOR
 from costmodel.decision.candidate import Candidate, SimulatedDesign
 from costmodel.decision.search import platform_usages, simulate_design
@@ -27,7 +28,6 @@ from costmodel.demand.synthesise import synthesise
 from costmodel.pricing.book import PriceBook
 from costmodel.scenario.model import Scenario
 from costmodel.services._base import Footprint
-from costmodel.services.dynamodb import call_units
 
 BOOK = PriceBook.shipped()
 LOADS = (1.0, 1.3, 2.0, 4.0)

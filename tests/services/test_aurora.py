@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from costmodel.capacity.relational import AURORA_SIZES
+from costmodel.capacity.database_classes import AURORA_SIZES
 from costmodel.capacity.result import NO_LATENCY, Capacity
 from costmodel.demand.demand import Demand
 from costmodel.errors import ScenarioError

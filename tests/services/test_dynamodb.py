@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from costmodel.capacity.request_units import call_units, read_units, write_units
 from costmodel.pricing.book import PriceBook
 from costmodel.scenario.model import Scenario
 from costmodel.services import dynamodb
@@ -16,10 +17,7 @@ from costmodel.services.dynamodb import (
     OnDemandTable,
     ProvisionedTable,
     call_latency,
-    call_units,
     hourly_highest,
-    read_units,
-    write_units,
 )
 from costmodel.units import FOCUS_UNITS
 from shops.database import REGIONS, demand_of, quantities, shop, wave

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from costmodel.capacity.relational import RDS_SIZES
+from costmodel.capacity.database_classes import RDS_SIZES
 from costmodel.capacity.result import NO_LATENCY, Capacity
 from costmodel.demand.demand import Demand
 from costmodel.errors import ScenarioError
