@@ -25,8 +25,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MultipleLocator
 
 from costmodel.capacity.boot import boot_minutes, warmup_minutes
-from costmodel.capacity.fleet import FleetRun, ScalingGroup, run_fleet
+from costmodel.capacity.fleet import FleetRun, run_fleet
+from costmodel.capacity.group import ScalingGroup
 from costmodel.capacity.instances import instance_type
+from costmodel.capacity.overload import Patience
 from costmodel.capacity.scaling import PredictiveScaling, TargetTracking, forecast_from_history
 from costmodel.demand.calendar import FloatArray
 from costmodel.pricing.book import PriceBook
@@ -143,7 +145,7 @@ def replays_of(requests: FloatArray, usd_per_hour: Decimal, target: float) -> tu
                     max_size=MOST,
                     boot_minutes=boot_minutes(BOOTSTRAP_S),
                     warmup_minutes=warmup_minutes(BOOTSTRAP_S),
-                    timeout_s=TIMEOUT_S,
+                    patience=Patience(TIMEOUT_S),
                     predictive=predictive,
                 ),
                 requests=requests,

@@ -13,7 +13,14 @@ from numba import njit
 
 from costmodel.capacity.failover import Outages
 from costmodel.capacity.instances import InstanceType
-from costmodel.capacity.queueing import grouped_latency, percentiles_of_sum, response_latency
+from costmodel.capacity.overload import Patience, give_up, repeated, try_again
+from costmodel.capacity.queueing import (
+    grouped_latency,
+    percentiles_of_sum,
+    queue_or_backlog,
+    response_latency,
+    wait_variability,
+)
 from costmodel.capacity.result import NO_LATENCY, Latency
 from costmodel.capacity.volumes import IoPath
 from costmodel.demand.calendar import FloatArray
@@ -66,6 +73,9 @@ Source: Amazon RDS User Guide, "Working with DB instance read replicas" (2023-06
 AURORA_LAG_S = 0.1
 """How far Aurora readers are behind. Source: Amazon Aurora User Guide, "Replication" (2023-06): usually much
 less than 100 milliseconds after the writer."""
+
+EXPONENTIAL_SCV = 1.0
+"""Squared coefficient of variation of the work of a call: taken as exponential. Engineering guess."""
 
 USABLE_MEMORY_RATIO = 0.925
 """Part of a class's memory that `DBInstanceClassMemory` counts; the rest is the host's own.
@@ -219,24 +229,23 @@ class Served:
 def serve(
     calls: FloatArray,
     calls_per_minute: FloatArray,
-    timeout_s: float,
+    patience: Patience,
     io: IoPath | None = None,
     gone: Outages | None = None,
 ) -> Served:
     """Calls against everything that limits a node at once: the tightest of them sets the pace.
 
-    Calls beyond it wait; what would wait longer than `timeout_s` fails, and so does every call that finds
-    no writer.
+    Calls beyond it wait; what would wait longer than the client does fails, and so does every call that finds
+    no writer. What fails comes again as the client has it; `overload` says how.
 
     Args:
         calls: calls in each minute, shape (minutes,).
         calls_per_minute: calls that CPU and connections allow in each minute, shape (minutes,), above 0.
-        timeout_s: how long a client waits.
+        patience: how long a client waits, and what it does then.
         io: I/O of a call and the pace of storage; None where storage sets no pace.
         gone: when there is no writer, and the I/O that a cold cache adds; None for never.
 
-    Raises ValueError for calls that are negative, infinite or undefined, and for a pace or a timeout that is
-    not above 0.
+    Raises ValueError for calls that are negative, infinite or undefined, and for a pace that is not above 0.
 
     Source: fluid limit of a single queue; Kleinrock, Queueing Systems II (1976), chapter 2. Credits of EBS:
     see `EBS_BURST` and `GP2_IOPS_PER_GB`.
@@ -245,8 +254,8 @@ def serve(
     most = np.ascontiguousarray(calls_per_minute, dtype=np.float64)
     if not np.isfinite(arriving).all() or (arriving < 0.0).any():
         raise ValueError("calls must be finite and not negative")
-    if not (most > 0.0).all() or not 0.0 < timeout_s < math.inf:
-        raise ValueError("calls_per_minute and timeout_s must be above 0")
+    if not (most > 0.0).all():
+        raise ValueError("calls_per_minute must be above 0")
     if gone is None:
         steady = rested = most
         if io is not None:
@@ -266,7 +275,9 @@ def serve(
     found = _serve(
         arriving,
         most,
-        timeout_s / SECONDS_PER_MINUTE,
+        patience.timeout_minutes,
+        patience.retries,
+        patience.abandoned_work_ratio,
         ios_per_call,
         np.ascontiguousarray(columns),
         np.ascontiguousarray(gone.up_ratio),
@@ -278,7 +289,9 @@ def serve(
 def _serve_python(
     calls: FloatArray,
     calls_per_minute: FloatArray,
-    patience_minutes: float,
+    timeout_minutes: float,
+    retries: int,
+    abandoned_ratio: float,
     ios_per_call: FloatArray,
     stages: FloatArray,
     up_ratio: FloatArray,
@@ -293,7 +306,8 @@ def _serve_python(
     credits = np.empty(count)
     for i in range(count):
         credits[i] = stages[i, 2, 0]
-    backlog = 0.0
+    backlog = abandoned = retrying = 0.0
+    trying = np.zeros(retries + 1)
     for minute in range(minutes):
         day = minute // MINUTES_PER_DAY
         ios = ios_per_call[day] * io_factor[minute]
@@ -306,22 +320,30 @@ def _serve_python(
                 most = (steady + extra) / ios
 
         up = up_ratio[minute]
-        arriving = calls[minute] * up
-        done = min(backlog + arriving, most * up)
+        asking = calls[minute]
+        if retrying > 0.0:
+            asking += repeated(trying, calls, minute)
+        arriving = asking * up
+        wasted = min(abandoned, most * up)
+        done = min(backlog + arriving, most * up - wasted)
         left = max(0.0, backlog + arriving - done)
-        failed = min(max(left - most * patience_minutes, 0.0), arriving)
+        failed = min(max(left - most * timeout_minutes, 0.0), arriving)
         kept = left - failed
-        if calls[minute] > 0.0:
-            lost_ratio[minute] = min(1.0, (failed + calls[minute] * (1.0 - up)) / calls[minute])
-            utilisation[minute] = min(1.0, arriving / (most * up)) if most * up > 0.0 else 1.0
+        abandoned = min(abandoned - wasted + failed * abandoned_ratio, most * max(1.0, timeout_minutes))
+        failing_ratio = 0.0
+        if asking > 0.0:
+            failing_ratio = min(1.0, (failed + asking * (1.0 - up)) / asking)
+            utilisation[minute] = min(1.0, (arriving + wasted) / (most * up)) if most * up > 0.0 else 1.0
+        retrying = try_again(trying, failing_ratio, lost_ratio, minute)
         delay_ms[minute] = 0.5 * (backlog + kept) / most * 60_000.0
         backlog = kept
 
         for i in range(count):
             steady = stages[i, 0, day] * SECONDS_PER_MINUTE
-            spare = steady - done * ios
+            spare = steady - (done + wasted) * ios
             earned = min(spare, stages[i, 3, day] * SECONDS_PER_MINUTE)
             credits[i] = min(stages[i, 2, day], max(0.0, credits[i] + earned))
+    give_up(trying, lost_ratio)
     return utilisation, delay_ms, lost_ratio
 
 
@@ -409,6 +431,7 @@ def latencies(
     missed_ratio: float,
     readers: int,
     backlog_delay_ms: FloatArray | None,
+    arrival_scv: float = 1.0,
     storage: StorageQueue | None = None,
 ) -> tuple[Latency, Latency | None]:
     """Time one API call spends on the writer, and on readers (None without them).
@@ -426,17 +449,21 @@ def latencies(
         missed_ratio: share of reads that go to storage.
         readers: how many share the call's reads.
         backlog_delay_ms: delay behind work left over, shape (minutes,); it is met once, at the writer.
+        arrival_scv: how bursty calls are within a minute; 1 for independent ones.
         storage: the queue in front of a volume; None where storage sets no pace.
     """
     writer, reader = loads
-    at_writer = _node_latency(requests, servers, busy[0], writer, work, speed, missed_ratio, backlog_delay_ms)
+    variability = wait_variability(arrival_scv, EXPONENTIAL_SCV)
+    at_writer = _node_latency(
+        requests, servers, busy[0], writer, work, speed, missed_ratio, variability, backlog_delay_ms
+    )
     if storage is not None:
         queue = storage.latency(requests, writer, writer, work, missed_ratio)
         at_writer = percentiles_of_sum((at_writer, queue))
     if reader is None:
         return at_writer, None
     reads = NodeLoad(reader.reads * readers, 0.0)
-    at_reader = _node_latency(requests, servers, busy[1], reads, work, speed, missed_ratio, None)
+    at_reader = _node_latency(requests, servers, busy[1], reads, work, speed, missed_ratio, variability, None)
     if storage is not None:
         queue = storage.latency(requests, reader, reads, work, missed_ratio)
         at_reader = percentiles_of_sum((at_reader, queue))
@@ -477,6 +504,7 @@ def _node_latency(
     work: Database,
     speed: float,
     missed_ratio: float,
+    variability: float,
     backlog_delay_ms: FloatArray | None,
 ) -> Latency:
     operations = load.reads + load.writes
@@ -485,15 +513,25 @@ def _node_latency(
     if service_ms == 0.0:
         return Latency(fixed_ms, fixed_ms, fixed_ms, fixed_ms)
     if isinstance(servers, float):
-        return grouped_latency(requests, servers, busy * servers, service_ms, fixed_ms=fixed_ms)
+        return grouped_latency(
+            requests, servers, busy * servers, service_ms, fixed_ms=fixed_ms, variability=variability
+        )
+    delay_ms = np.zeros(requests.shape) if backlog_delay_ms is None else backlog_delay_ms
+    erlangs, delay_ms = queue_or_backlog(servers, busy, service_ms, delay_ms)
     return response_latency(
         requests,
         servers,
-        busy * servers,
+        erlangs,
         service_ms,
         fixed_ms=fixed_ms,
-        backlog_delay_ms=backlog_delay_ms,
+        backlog_delay_ms=delay_ms,
+        variability=variability,
     )
+
+
+def most_waiting(calls: FloatArray, delay_ms: FloatArray) -> float:
+    """Calls that wait behind a backlog at once, at the worst minute (Little's law)."""
+    return float((calls / SECONDS_PER_MINUTE * delay_ms / 1000.0).max(initial=0.0))
 
 
 def together(writer: Latency, reader: Latency | None) -> Latency:

@@ -69,6 +69,10 @@ class Capacity:
     """Ceilings specific to the design; any broken one makes it infeasible."""
     peak_connections: float = 0.0
     """Database connections a compute design opens at its busiest."""
+    call_slots: float = math.inf
+    """Calls a compute design can have in flight: what its workers, or the account's concurrency, hold."""
+    peak_waiting_calls: float = 0.0
+    """Calls that wait for a database design at once, at the worst minute."""
     max_connections: float = math.inf
     """Database connections a database design accepts."""
     spot_servers: FloatArray | None = None
@@ -90,6 +94,8 @@ class Capacity:
             latency=self.latency,
             limits=self.limits,
             peak_connections=self.peak_connections,
+            call_slots=self.call_slots,
+            peak_waiting_calls=self.peak_waiting_calls,
             max_connections=self.max_connections,
             remedy=self.remedy,
         )
@@ -109,6 +115,8 @@ class CapacitySummary:
     latency: Latency
     limits: tuple[Limit, ...]
     peak_connections: float
+    call_slots: float
+    peak_waiting_calls: float
     max_connections: float
     remedy: str = ""
     """What would let the design serve more."""

@@ -84,6 +84,13 @@ def joint_limits(candidate: Candidate, objectives: Objectives) -> Iterator[Limit
     yield unavailability(together.availability_ratio, objectives)
     yield error_share(together.error_ratio, objectives, together.lost_ratio, failing)
     yield Limit(
+        "calls waiting for the database",
+        candidate.database.capacity.peak_waiting_calls,
+        candidate.compute.capacity.call_slots,
+        "calls at once",
+        remedy="a larger database, or more workers to wait for it",
+    )
+    yield Limit(
         "database connections",
         candidate.compute.capacity.peak_connections,
         candidate.database.capacity.max_connections,

@@ -54,6 +54,8 @@ class Demand:
     """Bytes of current assets in the bucket, models in the scenario's own format, shape (days,)."""
     database_stored_gb: FloatArray
     """Bytes in the database, shape (days,)."""
+    arrival_scv: float = 1.0
+    """Squared coefficient of variation of the time between calls within a minute; 1 for independent ones."""
     trace_note: str = ""
     """What the trace holds that gave the shape, gaps included; empty without a trace."""
     outage_loss: OutageLoss | None = None

@@ -85,6 +85,7 @@ def synthesise(scenario: Scenario, seed: int | None = None, load_factor: float =
         fan_out=fan_out(scenario),
         asset_stored_gb=read_only(asset_stored_gb(scenario.content, calendar)),
         database_stored_gb=read_only(database_stored_gb(scenario, calendar)),
+        arrival_scv=float(scenario.traffic.arrival_scv),
         trace_note=trace_note,
         outage_loss=None
         if served is None

@@ -160,6 +160,12 @@ class Traffic(Model):
         "2014-04",
     )
     """How much the load wanders slowly around its usual course."""
+    arrival_scv: Annotated[float, Estimate(ge=0, le=100)] = assumed(
+        1.0,
+        "squared coefficient of variation of the time between calls",
+        "Poisson within a minute: many independent shoppers (Palm-Khintchine); the minutes themselves swing as above",
+    )
+    """How bursty calls are within a minute: 1 for independent ones, more for pages that fire theirs at once."""
     trace: Trace | None = None
     """A measured series to take the shape from, instead of hour and weekday weights and noise."""
     events: tuple[Event, ...] = Field(default=(), max_length=200)
@@ -316,10 +322,26 @@ class Api(Model):
         0.5, "KB", "engineering guess: a Lambda report and one line are 0.3 to 1 KB"
     )
     """Bytes logged for one call."""
+    cpu_scv: Annotated[float, Estimate(ge=0, le=100)] = assumed(
+        1.0,
+        "squared coefficient of variation",
+        "exponential; web endpoints have 1 to 4 (engineering guess)",
+    )
+    """How uneven the processor time of calls is: 0 all alike, 1 exponential, more for a few slow ones."""
     timeout_s: Annotated[float, Exact(ge=0.1, le=900)] = assumed(
         10.0, "s", "common client timeout; engineering guess"
     )
     """How long a client waits before it gives up."""
+    retries: Annotated[int, Whole(0, 10)] = assumed(
+        0,
+        "further attempts",
+        "a browser does not repeat a failed fetch by itself; AWS SDKs try 3 times in all",
+    )
+    """How often a client tries a failed call again, a minute apart."""
+    abandoned_work_ratio: Ratio = assumed(
+        0.0, "share of work", "engineering guess: servers notice that the client has gone"
+    )
+    """Share of the work of calls whose client gave up that servers do all the same."""
     bootstrap_s: Annotated[float, Estimate(ge=0, le=3600)] = assumed(
         60.0, "s from network up to serving", "engineering guess for a baked image"
     )

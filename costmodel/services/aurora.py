@@ -13,6 +13,7 @@ from costmodel.capacity.credits import lowest_cpu_credit_balance
 from costmodel.capacity.database_classes import AURORA_GAPS, AURORA_SIZES, classes_for, family_rules
 from costmodel.capacity.failover import AURORA_ALONE, AURORA_READER, FailoverWindow, Outages, outages
 from costmodel.capacity.instances import InstanceType, database_class
+from costmodel.capacity.overload import Patience
 from costmodel.capacity.relational import (
     NodeLoad,
     aurora_connections,
@@ -23,6 +24,7 @@ from costmodel.capacity.relational import (
     load_histogram,
     mean_per_call,
     miss_ratio,
+    most_waiting,
     node_loads,
     per_minute,
     saturation_per_s,
@@ -110,7 +112,7 @@ class _Cluster:
     readers: int
     io_optimized: bool
     work: Database
-    timeout_s: float
+    patience: Patience
 
     def __post_init__(self) -> None:
         """Raises ValueError for a cluster that AWS would not make."""
@@ -129,7 +131,7 @@ class _Cluster:
 
     def under(self, scenario: Scenario) -> Self:
         """The same settings under another scenario's figures."""
-        return replace(self, work=scenario.database, timeout_s=scenario.api.timeout_s)
+        return replace(self, work=scenario.database, patience=Patience.of(scenario.api))
 
     @property
     def role(self) -> Role:
@@ -358,7 +360,7 @@ class AuroraCluster(_Cluster):
         held = SECONDS_PER_MINUTE / connection_calls_per_minute(connections, loads, work, speed)
         busy_per_call = max(writer_cpu, reader_cpu, held, LEAST_BUSY_S)
         calls_per_minute = np.full(demand.minutes, SECONDS_PER_MINUTE / busy_per_call)
-        served = serve(demand.api_requests, calls_per_minute, self.timeout_s, gone=gone)
+        served = serve(demand.api_requests, calls_per_minute, self.patience, gone=gone)
 
         late = bool(served.delay_ms.any())
         histogram = load_histogram(demand)
@@ -373,12 +375,14 @@ class AuroraCluster(_Cluster):
             missed_ratio=mean_per_call(self._missed(demand), demand),
             readers=self.readers,
             backlog_delay_ms=served.delay_ms if late else None,
+            arrival_scv=demand.arrival_scv,
         )
         return Capacity(
             servers=read_only(np.full(demand.minutes, 1.0 + self.readers)),
             utilisation=served.utilisation,
             requests=demand.api_requests,
             failed_requests=read_only(demand.api_requests * served.lost_ratio),
+            peak_waiting_calls=most_waiting(demand.api_requests, served.delay_ms),
             latency=together(at_writer, at_reader),
             remedy="a larger instance class or more readers",
             saturation_requests_per_s=saturation_per_s(np.array([max(writer_cpu, reader_cpu, held)])),
@@ -488,7 +492,7 @@ class AuroraServerless(_Cluster):
         most_connected = connection_calls_per_minute(self.max_connections, loads, work, speed)
         calls_per_minute = np.minimum(present_acu * SECONDS_PER_MINUTE / busiest, most_connected)
         served = serve(
-            demand.api_requests, calls_per_minute, self.timeout_s, gone=_both(gone, _resuming(running_acu))
+            demand.api_requests, calls_per_minute, self.patience, gone=_both(gone, _resuming(running_acu))
         )
         missed = miss_ratio(per_minute(demand.database_stored_gb), ACU_GIB * present_acu, work)
         at_writer, at_reader = latencies(
@@ -501,12 +505,14 @@ class AuroraServerless(_Cluster):
             missed_ratio=float(np.average(missed, weights=demand.api_requests + 1e-12)),
             readers=self.readers,
             backlog_delay_ms=served.delay_ms,
+            arrival_scv=demand.arrival_scv,
         )
         return Capacity(
             servers=read_only(running_acu * (1 + self.readers)),
             utilisation=served.utilisation,
             requests=demand.api_requests,
             failed_requests=read_only(demand.api_requests * served.lost_ratio),
+            peak_waiting_calls=most_waiting(demand.api_requests, served.delay_ms),
             latency=together(at_writer, at_reader),
             remedy="a higher maximum of ACUs",
             saturation_requests_per_s=saturation_per_s(
@@ -639,7 +645,7 @@ def _provisioned(scenario: Scenario, demand: Demand) -> tuple[AuroraCluster, ...
             for io_optimized in (False, True):
                 found.append(
                     AuroraCluster(
-                        scenario.region, readers, io_optimized, work, scenario.api.timeout_s, instance.name
+                        scenario.region, readers, io_optimized, work, Patience.of(scenario.api), instance.name
                     )
                 )
     return tuple(found)
@@ -659,7 +665,13 @@ def _serverless(scenario: Scenario, demand: Demand) -> tuple[AuroraServerless, .
             for io_optimized in (False, True):
                 found.append(
                     AuroraServerless(
-                        scenario.region, readers, io_optimized, work, scenario.api.timeout_s, min_acu, max_acu
+                        scenario.region,
+                        readers,
+                        io_optimized,
+                        work,
+                        Patience.of(scenario.api),
+                        min_acu,
+                        max_acu,
                     )
                 )
     return tuple(found)

@@ -18,17 +18,11 @@ from costmodel.capacity.boot import (
     warmup_s,
 )
 from costmodel.capacity.disruptions import Disruption, ZoneLoss, spot_reclaims
-from costmodel.capacity.fleet import (
-    CpuCredits,
-    FleetRun,
-    NetworkBudget,
-    ScalingGroup,
-    SpotMix,
-    WarmPool,
-    run_fleet,
-)
+from costmodel.capacity.fleet import FleetRun, run_fleet
+from costmodel.capacity.group import CpuCredits, NetworkBudget, ScalingGroup, SpotMix, WarmPool
 from costmodel.capacity.instances import InstanceType, instance_types
-from costmodel.capacity.queueing import queue_or_backlog, response_latency
+from costmodel.capacity.overload import Patience
+from costmodel.capacity.queueing import queue_or_backlog, response_latency, wait_variability
 from costmodel.capacity.result import Capacity, Limit
 from costmodel.capacity.scaling import (
     MOST_SCHEDULED_ACTIONS,
@@ -420,6 +414,7 @@ class Ec2Fleet:
             service_ms,
             fixed_ms=self.api.wait_ms_per_call,
             backlog_delay_ms=delay_ms,
+            variability=wait_variability(demand.arrival_scv, float(self.api.cpu_scv)),
         )
         return Capacity(
             servers=run.running,
@@ -431,6 +426,7 @@ class Ec2Fleet:
             remedy="a higher maximum of instances or a larger type",
             limits=self._limits(demand, run),
             peak_connections=float(run.running.max()) * self.instance.vcpu * CONNECTIONS_PER_VCPU,
+            call_slots=float(run.serving.max()) * self.instance.vcpu * CONNECTIONS_PER_VCPU,
             spot_servers=run.spot_running if self.spot else None,
             stopped_servers=run.stopped if self.warm_pool else None,
         )
@@ -571,7 +567,7 @@ class Ec2Fleet:
             max_size=self.max_size,
             boot_minutes=boot,
             warmup_minutes=warmup_minutes(self.api.bootstrap_s),
-            timeout_s=self.api.timeout_s,
+            patience=Patience.of(self.api),
             zones=self.zones,
             scheduled=_actions(self.scheduled, demand.calendar),
             predictive=predictive,

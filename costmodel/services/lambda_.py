@@ -329,6 +329,7 @@ class LambdaFunction:
             remedy="account.lambda_concurrency (AWS quota: Lambda concurrent executions)",
             saturation_requests_per_s=self._saturation_requests_per_s(demand),
             limits=self._limits(demand, float(rendering.max())),
+            call_slots=float(self.concurrency_quota),
             peak_connections=float(max(provisioned.max(), math.ceil(float(run.environments.max())))),
         )
 

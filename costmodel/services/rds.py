@@ -13,6 +13,7 @@ from costmodel.capacity.credits import lowest_cpu_credit_balance
 from costmodel.capacity.database_classes import PLANNED_PEAK_UTILISATION, RDS_SIZES, classes_for, family_rules
 from costmodel.capacity.failover import RDS_ALONE, RDS_STANDBY, FailoverWindow, Outages
 from costmodel.capacity.instances import InstanceType, database_class
+from costmodel.capacity.overload import Patience
 from costmodel.capacity.relational import (
     PAGE_KB,
     NodeLoad,
@@ -24,6 +25,7 @@ from costmodel.capacity.relational import (
     load_histogram,
     mean_per_call,
     miss_ratio,
+    most_waiting,
     node_loads,
     per_minute,
     rds_connections,
@@ -166,8 +168,7 @@ class RdsInstance:
     """Provisioned in all; 0 for what the storage includes."""
     purchase: Purchase
     work: Database
-    timeout_s: float
-    """How long an API call waits before it fails."""
+    patience: Patience
     storage_type: StorageType = "gp3"
 
     def __post_init__(self) -> None:
@@ -257,7 +258,7 @@ class RdsInstance:
 
     def under(self, scenario: Scenario) -> RdsInstance:
         """The same settings under another scenario's figures."""
-        return replace(self, work=scenario.database, timeout_s=scenario.api.timeout_s)
+        return replace(self, work=scenario.database, patience=Patience.of(scenario.api))
 
     def settings(self) -> Mapping[str, Setting]:
         return {
@@ -339,7 +340,7 @@ class RdsInstance:
             ios = np.maximum(ios, reader.ios(work, missed))
         io = self._io_path(ios, storage.allocated_gb)
         calls_per_minute = np.full(demand.minutes, SECONDS_PER_MINUTE / busy_per_call)
-        served = serve(demand.api_requests, calls_per_minute, self.timeout_s, io, gone)
+        served = serve(demand.api_requests, calls_per_minute, self.patience, io, gone)
         lost_ratio = served.lost_ratio
         if storage.full_ratio.any():
             lost_ratio = np.maximum(lost_ratio, per_minute(storage.full_ratio))
@@ -358,6 +359,7 @@ class RdsInstance:
             missed_ratio=mean_per_call(missed, demand),
             readers=self.read_replicas,
             backlog_delay_ms=served.delay_ms if late else None,
+            arrival_scv=demand.arrival_scv,
             storage=StorageQueue(float(pace.min()), rates),
         )
         if self.multi_az:
@@ -367,6 +369,7 @@ class RdsInstance:
             utilisation=served.utilisation,
             requests=demand.api_requests,
             failed_requests=read_only(demand.api_requests * lost_ratio),
+            peak_waiting_calls=most_waiting(demand.api_requests, served.delay_ms),
             latency=together(at_primary, at_replica),
             remedy="a larger instance class, more read replicas or more IOPS",
             saturation_requests_per_s=saturation_per_s(
@@ -735,7 +738,7 @@ def _sized(
         throughput_mibps=throughput_mibps,
         purchase=purchase,
         work=work,
-        timeout_s=scenario.api.timeout_s,
+        patience=Patience.of(scenario.api),
     )
 
 

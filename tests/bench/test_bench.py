@@ -21,6 +21,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from costmodel.billing.rate import bill
 from costmodel.capacity import fleet, provisioned
+from costmodel.capacity.overload import Patience
 from costmodel.decision.candidate import combine
 from costmodel.decision.search import platform_usages, search, simulate_all
 from costmodel.decision.simulate import simulate
@@ -161,7 +162,7 @@ def test_fleet_kernel_against_its_plain_twin(benchmark: BenchmarkFixture) -> Non
         max_size=40,
         boot_minutes=2,
         warmup_minutes=5,
-        timeout_s=10.0,
+        patience=Patience(10.0),
     )
     fleet.run_fleet(work, group)
     compiled_s = best_s(lambda: fleet.run_fleet(work, group))

@@ -140,8 +140,8 @@ def test_kernels_agree_with_their_twins(servers: float, utilisation: float, time
     load = servers * utilisation
     waiting = queueing._wait_probability_python(servers, load)
     assert queueing._wait_probability(servers, load) == pytest.approx(waiting, rel=1e-12)
-    tail = queueing._tail_python(time, servers, load, waiting)
-    assert queueing._tail(time, servers, load, waiting) == pytest.approx(tail, rel=1e-12, abs=1e-300)
+    tail = queueing._tail_python(time, servers - load, waiting)
+    assert queueing._tail(time, servers - load, waiting) == pytest.approx(tail, rel=1e-12, abs=1e-300)
 
 
 @settings(max_examples=60, deadline=None)

@@ -22,6 +22,7 @@ from costmodel.capacity.failover import (
     outages,
 )
 from costmodel.capacity.instances import database_class
+from costmodel.capacity.overload import Patience
 from costmodel.capacity.queueing import grouped_latency
 from costmodel.capacity.relational import (
     MOST_REPLICAS,
@@ -64,7 +65,7 @@ def at_a_time(
 ) -> Served:
     """`serve` of lists; one pace may stand for all minutes."""
     paces = np.broadcast_to(np.asarray(most, dtype=float), (len(calls),))
-    return serve(np.array(calls), paces, timeout_s, **limits)  # type: ignore[arg-type]
+    return serve(np.array(calls), paces, Patience(timeout_s), **limits)  # type: ignore[arg-type]
 
 
 def one_io_a_call(*stages: Bucket) -> IoPath:
@@ -424,7 +425,7 @@ class TestOutages:
 
 
 @st.composite
-def served_runs(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray, float, IoPath | None, Outages | None]:
+def served_runs(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray, Patience, IoPath | None, Outages | None]:
     """Calls, paces, a timeout, and perhaps I/O and outages, from minutes to days."""
     minutes = draw(st.sampled_from([1, 2, 40, DAY, DAY + 1, 2 * DAY + 3]))
     days = -(-minutes // DAY)
@@ -447,11 +448,16 @@ def served_runs(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray, float, IoPath 
     if draw(st.booleans()):
         starts = generator.uniform(0, minutes, draw(st.integers(0, 4)))
         gone = outages(minutes, starts, generator.uniform(0, 900, starts.size))
-    return calls, paces, draw(st.sampled_from([0.1, 10.0, 900.0])), io, gone
+    patience = Patience(
+        draw(st.sampled_from([0.1, 10.0, 900.0])),
+        draw(st.integers(0, 3)),
+        draw(st.sampled_from([0.0, 0.4, 1.0])),
+    )
+    return calls, paces, patience, io, gone
 
 
 def kernel_arguments(
-    calls: np.ndarray, paces: np.ndarray, timeout_s: float, io: IoPath | None, gone: Outages | None
+    calls: np.ndarray, paces: np.ndarray, patience: Patience, io: IoPath | None, gone: Outages | None
 ) -> tuple[object, ...]:
     """What `serve` hands to its kernel."""
     days = -(-calls.size // DAY)
@@ -462,15 +468,16 @@ def kernel_arguments(
         )
     down = gone or outages(calls.size, [], [])
     per_call = np.zeros(days) if io is None else io.ios_per_call
-    return calls, paces, timeout_s / 60, per_call, stages, down.up_ratio, down.io_factor
+    clients = (patience.timeout_minutes, patience.retries, patience.abandoned_work_ratio)
+    return calls, paces, *clients, per_call, stages, down.up_ratio, down.io_factor
 
 
 @settings(max_examples=60, deadline=None)
 @given(served_runs())
 def test_compiled_serving_equals_plain_python_and_stays_within_bounds(
-    run: tuple[np.ndarray, np.ndarray, float, IoPath | None, Outages | None],
+    run: tuple[np.ndarray, np.ndarray, Patience, IoPath | None, Outages | None],
 ) -> None:
-    calls, _, _, _, gone = run
+    calls, _, patience, _, gone = run
     compiled = relational._serve(*kernel_arguments(*run))
     plain = relational._serve_python(*kernel_arguments(*run))  # type: ignore[arg-type]
     for one, other in zip(compiled, plain, strict=True):
@@ -481,19 +488,19 @@ def test_compiled_serving_equals_plain_python_and_stays_within_bounds(
         assert (column >= 0).all()
     assert (served.utilisation <= 1).all()
     assert (served.lost_ratio <= 1).all()
-    if gone is not None:
+    if gone is not None and patience.retries == 0:
         assert (served.lost_ratio >= np.where(calls > 0, 1 - gone.up_ratio, 0.0) - 1e-12).all()
 
 
 @settings(max_examples=60, deadline=None)
 @given(served_runs())
 def test_the_short_way_of_a_node_that_keeps_up_is_the_long_way(
-    run: tuple[np.ndarray, np.ndarray, float, IoPath | None, Outages | None],
+    run: tuple[np.ndarray, np.ndarray, Patience, IoPath | None, Outages | None],
 ) -> None:
     """A run without outages may be answered without its minutes; one with none that lasts never is."""
-    calls, paces, timeout_s, io, _ = run
-    short = serve(calls, paces, timeout_s, io)
-    long = serve(calls, paces, timeout_s, io, outages(calls.size, [], []))
+    calls, paces, patience, io, _ = run
+    short = serve(calls, paces, patience, io)
+    long = serve(calls, paces, patience, io, outages(calls.size, [], []))
     np.testing.assert_allclose(short.utilisation, long.utilisation, rtol=1e-12)
     np.testing.assert_allclose(short.delay_ms, long.delay_ms, rtol=1e-12, atol=1e-9)
     np.testing.assert_allclose(short.lost_ratio, long.lost_ratio, rtol=1e-12, atol=1e-12)
@@ -505,7 +512,7 @@ def test_nobody_waits_longer_than_the_client_at_a_pace_that_stays(
     loads: list[float], most: float, timeout_s: float
 ) -> None:
     calls = most * np.array(loads)
-    served = serve(calls, np.full(calls.size, most), timeout_s)
+    served = serve(calls, np.full(calls.size, most), Patience(timeout_s))
     assert (served.delay_ms <= timeout_s * 1_000 * (1 + 1e-9)).all()
     # What is not lost is done within the run and the patience after it.
     kept = float((calls * (1 - served.lost_ratio)).sum())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from itertools import islice, product
 
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from costmodel.billing.rates import NO_OWN_RATES, OwnRates
 from costmodel.billing.tariff import Tariff
-from costmodel.decision.candidate import combine, count_combinations
+from costmodel.decision.candidate import Candidate, combine, count_combinations
 from costmodel.decision.constraints import joint_limits, promise, single_tier_limits
 from costmodel.decision.search import Evaluation, cheapest_first, evaluate, search, simulate_all
 from costmodel.demand.demand import Demand
@@ -312,3 +313,21 @@ def test_choices_are_made_only_as_they_are_asked_for() -> None:
     thousand = [float(cost) for cost in range(1_000)]
     first = islice(cheapest_first([thousand] * 4), 3)  # of 10^12
     assert [cost for _, cost in first] == [0.0, 1.0, 1.0]
+
+
+def test_a_slow_database_fills_the_workers_that_wait_for_it() -> None:
+    """Little's law: what waits for the database at once must find a worker each."""
+    scenario = shop()
+    best = search(scenario, synthesise(scenario), BOOK).best.candidate
+    stuck = replace(best.database.capacity, peak_waiting_calls=41.0)
+    few = replace(best.compute.capacity, call_slots=40.0)
+    candidate = Candidate(
+        replace(best.compute, capacity=few),
+        best.load_balancer,
+        replace(best.database, capacity=stuck),
+        best.delivery,
+    )
+    broken = [limit for limit in joint_limits(candidate, scenario.objectives) if limit.broken]
+    assert [(limit.constraint, limit.observed, limit.limit) for limit in broken] == [
+        ("calls waiting for the database", 41.0, 40.0)
+    ]

@@ -12,14 +12,9 @@ import pytest
 
 from costmodel.capacity.boot import boot_minutes, boot_s, warmup_minutes, warmup_s
 from costmodel.capacity.disruptions import Disruption, InstanceFailure, SpotReclaim, ZoneLoss
-from costmodel.capacity.fleet import (
-    CpuCredits,
-    NetworkBudget,
-    ScalingGroup,
-    SpotMix,
-    WarmPool,
-    run_fleet,
-)
+from costmodel.capacity.fleet import run_fleet
+from costmodel.capacity.group import CpuCredits, NetworkBudget, ScalingGroup, SpotMix, WarmPool
+from costmodel.capacity.overload import Patience
 from costmodel.capacity.queueing import queue_or_backlog, response_latency
 from costmodel.capacity.scaling import (
     PredictiveScaling,
@@ -247,7 +242,7 @@ def errors_of(
         max_size=most,
         boot_minutes=boot_minutes(BOOTSTRAP_S),
         warmup_minutes=warmup_minutes(BOOTSTRAP_S),
-        timeout_s=timeout_s,
+        patience=Patience(timeout_s),
     )
     model, start = minute_model(requests, group)
     by_requests = policy.metric == "requests_per_target"
@@ -415,7 +410,7 @@ def group_of(**changes: object) -> ScalingGroup:
         "max_size": 100,
         "boot_minutes": 2,
         "warmup_minutes": 6,
-        "timeout_s": 30.0,
+        "patience": Patience(30.0),
     }
     return ScalingGroup(**(values | changes))  # type: ignore[arg-type]
 
@@ -550,7 +545,7 @@ SHEETS = [
         group_of(
             policies=(TargetTracking("cpu", 1.0),),
             max_size=1,
-            timeout_s=1.0,
+            patience=Patience(1.0),
             network=NetworkBudget(1.0, 5.0, 10.0, 5.0),
         ),
         {"failed_ratio": {4: 0.0, 15: 0.8}, "utilisation": {4: 0.5, 15: 1.0}},

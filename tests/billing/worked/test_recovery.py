@@ -9,6 +9,7 @@ import pytest
 
 from costmodel.billing.charge import to_cents
 from costmodel.capacity.instances import instance_type
+from costmodel.capacity.overload import Patience
 from costmodel.decision.candidate import Candidate
 from costmodel.decision.recovery import Stage
 from costmodel.decision.search import platform_usages, simulate_design
@@ -101,7 +102,7 @@ def test_a_snapshot_of_rds_is_copied_by_what_changed_and_kept_whole() -> None:
 
 def test_a_snapshot_of_aurora_is_copied_whole_every_day() -> None:
     """30 days x 50 GB x 0.02 = 30.00; 50 GB kept x 0.021 = 1.05."""
-    cluster = AuroraCluster(SCENARIO.region, 1, False, SCENARIO.database, 10.0, "db.r7g.large")
+    cluster = AuroraCluster(SCENARIO.region, 1, False, SCENARIO.database, Patience(10.0), "db.r7g.large")
     usages = cluster.copied(traffic(), IRELAND, Strategy.BACKUP_RESTORE)
     assert paid(usages) == 1500 * D("0.02") + 50 * D("0.021") == D("31.05")
 
@@ -125,7 +126,7 @@ def test_a_replica_of_rds_in_another_region_stands_in_one_zone_on_demand() -> No
 
 def test_a_global_aurora_cluster_is_not_billed_without_the_price_of_replicated_writes() -> None:
     """The shipped prices have none, and no other price stands in for it."""
-    cluster = AuroraCluster(SCENARIO.region, 1, False, SCENARIO.database, 10.0, "db.r7g.large")
+    cluster = AuroraCluster(SCENARIO.region, 1, False, SCENARIO.database, Patience(10.0), "db.r7g.large")
     usages = cluster.copied(traffic(), IRELAND, Strategy.PILOT_LIGHT)
     with pytest.raises(PriceNotFound, match="ReplicatedWriteIO"):
         billed(usages)
