@@ -13,11 +13,19 @@ import numpy as np
 
 from costmodel.billing.charge import Bill, Charge, dollars
 from costmodel.billing.rates import NO_OWN_RATES, OwnRates
-from costmodel.capacity.availability import lost_minutes_per_month
+from costmodel.capacity.availability import (
+    REGION_IMPAIRMENT,
+    ZONE_IMPAIRMENT,
+    k_of_n,
+    lost_minutes_per_month,
+    parallel,
+    with_common_cause,
+    with_soft_dependency,
+)
 from costmodel.capacity.result import Capacity
 from costmodel.decision.candidate import SimulatedDesign
 from costmodel.decision.drills import drill
-from costmodel.decision.recovery import RESTORATIONS, recovery_variables
+from costmodel.decision.recovery import RESTORATIONS, recovery_variables, regional_limits
 from costmodel.decision.run import (
     FORMAT,
     AssumptionNote,
@@ -421,16 +429,35 @@ def _availability(
             "availability_ratio": promise.availability_ratio,
             "availability_with_delivery_ratio": promise.availability_with_delivery_ratio,
             "unavailable_minutes_per_month": lost_minutes,
+            "availability_with_assets_ratio": _with_assets(demand, best),
+            "all_zones_but_one_ratio": _zones_but_one(scenario.network.availability_zones),
             "expected_lost_minutes_per_month": expected.minutes_per_month,
             "expected_lost_requests_per_month": expected.requests_per_month,
             "rto_minutes": promise.rto_minutes,
             "rpo_minutes": promise.rpo_minutes,
             **outage_figures,
+            "recovery_strategy": best.strategy.value,
         },
         promise.availability_ratio >= objectives.availability_ratio
         and promise.rto_minutes <= objectives.rto_minutes
-        and promise.rpo_minutes <= objectives.rpo_minutes,
+        and promise.rpo_minutes <= objectives.rpo_minutes
+        and not any(limit.broken for limit in regional_limits(best.strategy, objectives)),
     )
+
+
+def _with_assets(demand: Demand, best: Evaluation) -> float:
+    """Agreements with delivery and with the assets behind it: while S3 is down, only what is not cached is missing."""
+    storage = next(design for design in best.platform if design.role is Role.STORAGE)
+    asked = float(demand.daily_asset_requests.sum())
+    missed = float(best.candidate.footprint.origin_requests.sum()) / asked if asked else 0.0
+    with_delivery = best.promise.availability_with_delivery_ratio
+    return with_soft_dependency(with_delivery, storage.reliability.sla_ratio, min(1.0, missed))
+
+
+def _zones_but_one(zones: int) -> float:
+    """Share of time in which at most one zone is impaired, at the assumed rates of zones and of their region."""
+    enough = k_of_n(zones - 1, zones, ZONE_IMPAIRMENT.availability_ratio)
+    return with_common_cause(enough, REGION_IMPAIRMENT.availability_ratio)
 
 
 def _regional(scenario: Scenario, best: Evaluation) -> str:
@@ -442,6 +469,7 @@ def _regional(scenario: Scenario, best: Evaluation) -> str:
     return (
         f" After the loss of {scenario.region}, {best.strategy.words} in {region_id} serves within "
         f"{restoration.rto_minutes:,.1f} minutes and loses at most {restoration.rpo_minutes:,.1f} minutes of work."
+        f"{_pair(best)}"
     )
 
 
@@ -459,6 +487,15 @@ def _outage(demand: Demand) -> tuple[str, dict[str, float]]:
         "outage_lost_requests": demand.lost_api_requests,
         "outage_lost_ratio": demand.lost_ratio,
     }
+
+
+def _pair(best: Evaluation) -> str:
+    """What two regions that both serve compose to, some of whose failures strike both; nothing for a standby."""
+    if best.strategy is not Strategy.ACTIVE_ACTIVE:
+        return ""
+    each = best.promise.availability_ratio
+    together = with_common_cause(parallel([each, each]), each)
+    return f" The two regions compose to {together:.3%}, a tenth of failures taken to strike both."
 
 
 def _scalability(scenario: Scenario, best: Evaluation) -> Requirement:

@@ -17,7 +17,7 @@ from costmodel.decision.candidate import Candidate, SimulatedDesign
 from costmodel.decision.run import RecoveryOption
 from costmodel.demand.demand import Demand
 from costmodel.errors import PriceNotFound
-from costmodel.scenario.model import Scenario
+from costmodel.scenario.model import Objectives, Scenario
 from costmodel.services._base import (
     USAGE_TYPE_CODES,
     Copied,
@@ -173,7 +173,9 @@ class Stage:
         restoration = RESTORATIONS[strategy]
         impaired_minutes = REGION_IMPAIRMENT.mean_hours * MINUTES_PER_HOUR
         out_minutes = REGION_IMPAIRMENT.per_month * min(impaired_minutes, restoration.rto_minutes)
-        broken = [limit.constraint for limit in self._limits(strategy) if limit.broken]
+        broken = [
+            limit.constraint for limit in regional_limits(strategy, self.scenario.objectives) if limit.broken
+        ]
         suffix = f" {AFTER_LOSS}"
         return RecoveryOption(
             strategy=strategy.value,
@@ -185,23 +187,13 @@ class Stage:
             misses=" and ".join(constraint.removesuffix(suffix) for constraint in broken),
         )
 
-    def _limits(self, strategy: Strategy) -> Iterator[Limit]:
-        restoration = RESTORATIONS[strategy]
-        for what, observed, key in (
-            ("recovery time", restoration.rto_minutes, "region_rto_minutes"),
-            ("recovery point", restoration.rpo_minutes, "region_rpo_minutes"),
-        ):
-            allowed = getattr(self.scenario.objectives, key)
-            if allowed is not None:
-                yield Limit(f"{what} {AFTER_LOSS}", observed, allowed, "minutes", f"objectives.{key}")
-
     def _nearest(self, options: Iterable[RecoveryOption]) -> Limit:
         """The limit missed by least of a strategy that can be had; a missing price where there is none but `none`."""
         missed = [
             limit
             for option in options
             if option.more_usd is not None and option.rto_minutes is not None
-            for limit in self._limits(Strategy(option.strategy))
+            for limit in regional_limits(Strategy(option.strategy), self.scenario.objectives)
             if limit.broken
         ]
         if not missed:
@@ -248,6 +240,18 @@ class Stage:
 
 def _finite(minutes: float) -> float | None:
     return minutes if math.isfinite(minutes) else None
+
+
+def regional_limits(strategy: Strategy, objectives: Objectives) -> Iterator[Limit]:
+    """The objectives about the loss of the region, as far as there are any."""
+    restoration = RESTORATIONS[strategy]
+    for what, observed, key in (
+        ("recovery time", restoration.rto_minutes, "region_rto_minutes"),
+        ("recovery point", restoration.rpo_minutes, "region_rpo_minutes"),
+    ):
+        allowed = getattr(objectives, key)
+        if allowed is not None:
+            yield Limit(f"{what} {AFTER_LOSS}", observed, allowed, "minutes", f"objectives.{key}")
 
 
 def recovery_variables(scenario: Scenario, strategy: Strategy) -> tuple[TerraformVariable, ...]:
