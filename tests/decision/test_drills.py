@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from costmodel.capacity.instances import instance_type
+from costmodel.capacity.overload import Patience
 from costmodel.decision.drills import (
     BUSIEST,
     FAILOVER,
@@ -51,7 +52,16 @@ def fleet(scenario: Scenario = SCENARIO, *, instances: int = 4, zones: int = 2) 
 
 def instance(*, multi_az: bool) -> RdsInstance:
     return RdsInstance(
-        "us-east-1", "db.m7g.4xlarge", multi_az, 0, 63.0, 0.0, 0.0, "on_demand", SCENARIO.database, 10.0
+        "us-east-1",
+        "db.m7g.4xlarge",
+        multi_az,
+        0,
+        63.0,
+        0.0,
+        0.0,
+        "on_demand",
+        SCENARIO.database,
+        Patience(10.0),
     )
 
 

@@ -33,7 +33,16 @@ def used(design: Any, demand: Demand, *usage_types: str) -> tuple[Usage, ...]:
 def instance(scenario: Scenario, **changes: Any) -> RdsInstance:
     """db.m7g.large, Single-AZ, with 63 GB of gp3."""
     base = RdsInstance(
-        scenario.region, "db.m7g.large", False, 0, 63.0, 0.0, 0.0, "on_demand", scenario.database, 10.0
+        scenario.region,
+        "db.m7g.large",
+        False,
+        0,
+        63.0,
+        0.0,
+        0.0,
+        "on_demand",
+        scenario.database,
+        Patience(10.0),
     )
     return replace(base, **changes)
 

@@ -47,7 +47,16 @@ def traffic(scenario: Scenario = SCENARIO) -> Demand:
 
 def instance(scenario: Scenario = SCENARIO) -> RdsInstance:
     return RdsInstance(
-        scenario.region, "db.m6g.large", True, 0, 63.0, 0.0, 0.0, "on_demand", scenario.database, 10.0
+        scenario.region,
+        "db.m6g.large",
+        True,
+        0,
+        63.0,
+        0.0,
+        0.0,
+        "on_demand",
+        scenario.database,
+        Patience(10.0),
     )
 
 
