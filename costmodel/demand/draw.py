@@ -56,12 +56,12 @@ SEAM_ROOT = np.float32(5.0)
 _ZERO, _ONE, _TWO, _THREE, _FOUR = (np.float32(number) for number in range(5))
 _HALF, _FOURTH, _TWELFTH, _SIXTEENTH = (np.float32(1.0 / number) for number in (2, 4, 12, 16))
 _TAYLOR_2, _TAYLOR_3, _TAYLOR_4, _TAYLOR_5 = (np.float32(1.0 / math.factorial(n)) for n in range(2, 6))
-_TAYLOR = np.array([1.0 / math.factorial(power) for power in range(13)])
+_TAYLOR = tuple(1.0 / math.factorial(power) for power in range(13))
 
 
 @register_jitable
 def _word(key: np.uint32, other_key: np.uint32, counter: np.uint32) -> np.uint32:
-    """32 random bits of a key of 64 bits and a counter."""
+    """32 random bits of a counter and of a key of 64 bits, which must be a digest: like keys give like bits."""
     word = np.uint32(counter + key)
     word = np.uint32(np.uint32(word ^ (word >> _BITS_16)) * _FIRST_FACTOR)
     word = np.uint32(np.uint32(word ^ (word >> _BITS_15) ^ other_key) * _SECOND_FACTOR)
@@ -98,7 +98,7 @@ def _knot(word: np.uint32) -> np.float32:
 
 
 @register_jitable
-def _chance(total: int) -> float:
+def _chance(total: int | np.int32) -> float:
     """Chance of a smaller sum, and half of that of the same one: from 0 to 1, both left out."""
     folded = float(min(total, 2 * MIDDLE - total))
     below = (_ways(folded) + _ways(folded - 1.0)) * _SHARE_OF_WAYS
@@ -117,7 +117,7 @@ def _ways(most: float) -> float:
 
 @register_jitable
 def _exponential(x: np.float32) -> np.float32:
-    """e^x for the swings of a rate, to 2e-6 up to 5: a Taylor series of x / 16, squared four times."""
+    """e^x to 2e-6 up to 2, to 3e-5 up to 5: a Taylor series of x / 16, squared four times."""
     part = x * _SIXTEENTH
     series = _ONE + part * (
         _ONE + part * (_TAYLOR_2 + part * (_TAYLOR_3 + part * (_TAYLOR_4 + part * _TAYLOR_5)))
@@ -165,7 +165,7 @@ def _low_count(root: np.float32, total: np.int32) -> float:
     """The Poisson quantile at the sum's chance; up to the seam not below the one where exactness ends."""
     chance = _chance(total)
     if root < EXACT_ROOT:
-        return float(_exact_count(float(root) * float(root), chance))
+        return float(_exact_count(_squared(root), chance))
     return max(float(_expanded_count(root, _normal_of(total))), float(_exact_count(EXACT_BELOW, chance)))
 
 
@@ -242,12 +242,12 @@ def _count_block(
 @register_jitable
 def _root(rate: float, swing: np.float32) -> np.float32:
     """Root of the rate a swing leads to. Each step can only grow with the rate."""
-    return np.sqrt(np.float32(rate * _squared(swing)))
+    return np.float32(np.sqrt(np.float32(rate * _squared(swing))))
 
 
 @register_jitable
-def _squared(swing: np.float32) -> float:
-    return float(swing) * float(swing)
+def _squared(root: np.float32) -> float:
+    return np.float64(root) * np.float64(root)
 
 
 def _swing_python(
@@ -299,7 +299,7 @@ def _draw_python(
             _count_block(first, key, other_key, rates[row, begin:end], swing, out[row, begin:end])
 
 
-_options = {"cache": True, "nogil": True, "boundscheck": False, "error_model": "numpy"}
-swing = njit(**_options)(_swing_python)
-count = njit(**_options)(_count_python)
-draw = njit(**_options)(_draw_python)
+_compiled = njit(cache=True, nogil=True, boundscheck=False, error_model="numpy")
+swing = _compiled(_swing_python)
+count = _compiled(_count_python)
+draw = _compiled(_draw_python)
