@@ -133,6 +133,7 @@ def test_streams_are_keyed_by_name_and_stable_between_processes() -> None:
 
 
 BYTES_OF_A_DRAW = """
+import hashlib
 import numpy as np
 from costmodel.demand.noise import burst_factor, count_arrivals, random_stream
 factor = burst_factor(5_000, 20260801, 0.1, 0.12)
