@@ -53,7 +53,7 @@ EXACT_ROOT = np.float32(4.0)
 SEAM_ROOT = np.float32(5.0)
 """From this root of the rate on, the expansion is never below the exact count at `EXACT_BELOW`."""
 
-_ZERO, _ONE, _TWO, _THREE, _FOUR = (np.float32(number) for number in range(5))
+_ONE, _TWO, _THREE, _FOUR = (np.float32(number) for number in range(1, 5))
 _HALF, _FOURTH, _TWELFTH, _SIXTEENTH = (np.float32(1.0 / number) for number in (2, 4, 12, 16))
 _TAYLOR = tuple(1.0 / math.factorial(power) for power in range(12))
 _SINGLE_TAYLOR = tuple(np.float32(factor) for factor in _TAYLOR[:6])
@@ -161,9 +161,12 @@ def _exact_count(rate: float, chance: float) -> int:
 
 @register_jitable
 def _expanded_count(root: np.float32, normal: np.float32) -> np.float32:
-    """Cornish-Fisher to its second term, completed to a square so that it cannot fall as the root grows."""
+    """Cornish-Fisher to its second term, completed to a square so that it cannot fall as the root grows.
+
+    That takes a root of at least 4 and normal numbers up to 4.9, which also keep it from being negative.
+    """
     shifted = root + _HALF * normal
-    return max(np.floor(shifted * shifted + (_FOUR - normal * normal) * _TWELFTH), _ZERO)
+    return np.float32(np.floor(shifted * shifted + (_FOUR - normal * normal) * _TWELFTH))
 
 
 @register_jitable

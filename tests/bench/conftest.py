@@ -16,16 +16,9 @@ RATIOS = pytest.StashKey[dict[str, "Ratio"]]()
 HEAD = """# Performance
 
 How fast the simulator is, as ratios of two things measured in one run: figures in seconds belong to a machine,
-ratios hardly do. Every row is written by a benchmark; none by hand. Repeat them on a quiet machine with
-
-```sh
-make bench
-.venv/bin/python -m pytest tests/bench/test_ratios.py --benchmark-enable --benchmark-only -p no:xdist --write-performance
-```
-
-The second line writes this page anew. Single-core figures are processor time, the others wall-clock; each is
-the median of rounds in which the two sides take turns. Vector registers of 512 bits help the lanes and the draw
-most: with 256 bits expect about two thirds of their ratios.
+ratios hardly do. Every row is written by a benchmark; none by hand. `make bench` on a quiet machine measures them
+again and writes this page anew. Figures of one core are processor time, the others wall-clock; each is the
+median of rounds in which the two sides take turns.
 
 """
 
@@ -84,8 +77,14 @@ def _machine() -> str:
     width = "AVX-512" if features.get("avx512f") else "AVX2" if features.get("avx2") else "no AVX2"
     return (
         f"Measured on {os.cpu_count()} cores of the family {binding.get_host_cpu_name()} ({platform.machine()}, {width}),"
-        f" with Python {platform.python_version()}, NumPy {np.__version__} and numba {numba.__version__}.\n\n"
+        f" with Python {platform.python_version()}, NumPy {np.__version__} and numba {numba.__version__}, while other work"
+        f" kept {_others():.1f} of the cores busy.\n\n"
     )
+
+
+def _others() -> float:
+    """Cores that something else than this run, which uses one or two, kept busy in its last minutes."""
+    return max(0.0, os.getloadavg()[1] - 1.0)
 
 
 def _table(rows: list[Ratio]) -> str:
