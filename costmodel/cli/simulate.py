@@ -12,6 +12,7 @@ from costmodel.cli.books import MaxPriceAgeOption, PricesOption, check_ages, ope
 from costmodel.cli.console import (
     Format,
     check_writable,
+    compilation_noted,
     messages,
     print_result,
     progress_bar,
@@ -108,7 +109,7 @@ def answer(
     scenario = read_scenario(scenario_name, overrides)
     book = open_book(prices)
     note_trace(scenario)
-    with progress_bar() as progress:
+    with compilation_noted(), progress_bar() as progress:
         run = run_scenario(scenario, book, progress, own_rates)
     used = used_prices(book, (charge.sku_price_id for charge in run.charges))
     check_ages(book, used, max_price_age_days)
