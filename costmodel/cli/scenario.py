@@ -22,9 +22,9 @@ def check(
     from costmodel.scenario.assumptions import assumptions, uncertain_inputs
     from costmodel.scenario.examples import find
     from costmodel.scenario.load import load
-    from costmodel.services.registry import family_rules
+    from costmodel.services.registry import service_rules
 
-    read = load(find(scenario), further=family_rules)
+    read = load(find(scenario), further=service_rules)
     note_trace(read)
     visitors = read.traffic.monthly_visitors
     print_result(

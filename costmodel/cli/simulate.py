@@ -94,10 +94,10 @@ def answer(
     from costmodel.decision.simulate import simulate as run_scenario
     from costmodel.scenario.examples import find
     from costmodel.scenario.load import load
-    from costmodel.services.registry import family_rules
+    from costmodel.services.registry import service_rules
 
     try:
-        scenario = load(find(scenario_name), overrides, family_rules)
+        scenario = load(find(scenario_name), overrides, service_rules)
     except ScenarioError as error:
         raise _about_options(error, overrides) from None
     book = open_book(prices)

@@ -570,7 +570,7 @@ class Objectives(Model):
         return obeying(self, [Rule(("api_p95_ms",), problem, self.api_p95_ms)])
 
 
-ComputeKind = Literal["ec2", "lambda"]
+ComputeKind = Literal["ec2", "lambda", "lambda_managed"]
 DatabaseKind = Literal["rds", "aurora", "aurora_serverless", "dynamodb_on_demand", "dynamodb_provisioned"]
 DeliveryKind = Literal["pay_as_you_go", "flat_rate"]
 LoadBalancerKind = Literal["alb", "nlb"]
@@ -581,7 +581,7 @@ class Constraints(Model):
     """What the search may choose from."""
 
     compute: Annotated[tuple[ComputeKind, ...], AfterValidator(_distinct)] = assumed(
-        ("ec2", "lambda"), "kinds", "everything the tool models"
+        ("ec2", "lambda"), "kinds", "all but Lambda Managed Instances, whose fee no price list here holds"
     )
     """Forms of compute to consider."""
     database: Annotated[tuple[DatabaseKind, ...], AfterValidator(_distinct)] = assumed(
@@ -619,7 +619,7 @@ class Constraints(Model):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        if self.compute == ("lambda",) and "alb" not in self.load_balancer:
+        if "ec2" not in self.compute and "alb" not in self.load_balancer:
             problem = "must include alb when compute is lambda only: an NLB cannot call functions"
             return obeying(self, [Rule(("load_balancer",), problem, list(self.load_balancer))])
         return self

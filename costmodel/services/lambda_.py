@@ -10,6 +10,7 @@ from typing import Literal
 
 import numpy as np
 
+from costmodel.capacity.api_work import waiting_ms
 from costmodel.capacity.cold_starts import (
     InitTime,
     billed_init_ms,
@@ -80,11 +81,6 @@ MB_PER_GB = BYTES_PER_GB / BYTES_PER_MB
 MEMORY_MB = (512, 1024, 1769, 3008)
 LONGEST_RUN_S = 900.0
 """Source: AWS Lambda Developer Guide, quotas, timeout (2023-10)."""
-DATABASE_ROUND_TRIP_MS = 2.0
-"""Time a function waits, and is billed, for one read or write of the database.
-
-Engineering guess: 1 ms for a relational database in the region, 2 to 5 ms for DynamoDB.
-"""
 ALARMS = 2
 """Errors and throttles. Source: AWS Lambda Developer Guide, working with function metrics (2023-10)."""
 RELATIVE_SPEED: dict[Architecture, float] = {"x86_64": 1.0, "arm64": 1.15}
@@ -267,8 +263,7 @@ class LambdaFunction:
     @property
     def waiting_ms(self) -> float:
         """Time an API call waits for others while its environment is billed, the database included."""
-        accesses = self.database.reads_per_call + self.database.writes_per_call
-        return self.api.wait_ms_per_call + accesses * DATABASE_ROUND_TRIP_MS
+        return waiting_ms(self.api, self.database)
 
     @property
     def duration_s(self) -> float:

@@ -14,6 +14,7 @@ from costmodel.services import (
     elb,
     kms,
     lambda_,
+    lambda_managed,
     rds,
     route53,
     s3,
@@ -25,6 +26,7 @@ from costmodel.services._base import PlatformService, TierService
 TIER_SERVICES: tuple[TierService, ...] = (
     ec2.SERVICE,
     lambda_.SERVICE,
+    lambda_managed.SERVICE,
     elb.SERVICE,
     rds.SERVICE,
     aurora.SERVICE,
@@ -47,6 +49,12 @@ PRICE_NEEDS: tuple[PriceNeed, ...] = tuple(
 """Everything any service is billed on: what to ask AWS's price list for."""
 
 
-def family_rules(scenario: Scenario) -> list[Rule]:
-    """What is wrong with the instance families a scenario allows, for EC2 and for databases."""
-    return [*ec2.family_rules(scenario), *relational.family_rules(scenario)]
+def service_rules(scenario: Scenario) -> list[Rule]:
+    """What is wrong with a scenario that only services know: instance families for EC2 and for databases,
+    and languages of functions on managed instances.
+    """
+    return [
+        *ec2.family_rules(scenario),
+        *relational.family_rules(scenario),
+        *lambda_managed.runtime_rules(scenario),
+    ]
