@@ -571,7 +571,9 @@ class Objectives(Model):
 
 
 ComputeKind = Literal["ec2", "lambda", "lambda_managed"]
-DatabaseKind = Literal["rds", "aurora", "aurora_serverless", "dynamodb_on_demand", "dynamodb_provisioned"]
+DatabaseKind = Literal[
+    "rds", "aurora", "aurora_serverless", "dynamodb_on_demand", "dynamodb_provisioned", "dynamodb_dax"
+]
 DeliveryKind = Literal["pay_as_you_go", "flat_rate"]
 LoadBalancerKind = Literal["alb", "nlb"]
 Commitment = Literal["on_demand", "reserved_1yr_no_upfront", "reserved_3yr_no_upfront"]
@@ -587,7 +589,7 @@ class Constraints(Model):
     database: Annotated[tuple[DatabaseKind, ...], AfterValidator(_distinct)] = assumed(
         ("rds", "aurora", "aurora_serverless", "dynamodb_on_demand", "dynamodb_provisioned"),
         "kinds",
-        "everything the tool models",
+        "all but DynamoDB Accelerator, whose nodes the shipped prices leave out",
     )
     """Forms of database to consider."""
     delivery: Annotated[tuple[DeliveryKind, ...], AfterValidator(_distinct)] = assumed(

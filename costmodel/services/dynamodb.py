@@ -5,7 +5,9 @@ to what one partition can do; what the hottest key asks for beyond that is refus
 has left. AWS isolates such a key in a partition of its own. Source: Amazon DynamoDB Developer Guide,
 "Best practices for designing partition keys" (2023-06).
 
-Not modelled: DynamoDB Accelerator. The price list that ships with this tool holds none of its node types.
+Partitions are as many as throughput and storage ask for, which AWS sees to and nobody pays for, so that
+their number never binds. Not modelled: warm throughput raised ahead of an event, which is charged once at a
+price that the price list at hand does not have.
 
 Throttles: the SDK retries a refused request within seconds, so retries inside a one-minute step win no
 capacity that the minute does not have. What a minute refuses in sum is therefore what fails, and one
@@ -19,10 +21,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from statistics import NormalDist
-from typing import Self
+from typing import Literal, Self
 
 import numpy as np
 
+from costmodel.capacity.accelerator import (
+    CACHE_RATIO,
+    MOST_NODES,
+    MULTI_ZONE_NODES,
+    NODE_TYPES,
+    Cluster,
+    Reading,
+    cluster_work,
+    read_through,
+)
 from costmodel.capacity.on_demand import allowed_on_demand
 from costmodel.capacity.provisioned import (
     Bounds,
@@ -152,7 +164,39 @@ CEILING_RATIO = 1.5
 TARGETS = (0.7, 0.5)
 """Utilisation targets considered. Source: Amazon DynamoDB Developer Guide (2023-06): 20 to 90 %, default 70 %."""
 
-STANDARD_TABLE = "STANDARD"
+TableClass = Literal["STANDARD", "STANDARD_INFREQUENT_ACCESS"]
+STANDARD: TableClass = "STANDARD"
+INFREQUENT_ACCESS: TableClass = "STANDARD_INFREQUENT_ACCESS"
+CLASS_PREFIXES: dict[TableClass, str] = {STANDARD: "", INFREQUENT_ACCESS: "IA-"}
+"""What the usage types of a class's throughput and storage begin with; recovery costs the same in both.
+
+Source: AmazonDynamoDB usage types as in infracost, internal/resources/aws/dynamodb_table.go (2026-05).
+"""
+
+ACCELERATOR_CODE = "AmazonDAX"
+"""Offer with the prices of DAX nodes.
+
+Source: Amazon DynamoDB Developer Guide, "Understanding your AWS billing and usage reports for DynamoDB" (2025).
+"""
+
+CACHED_READ_MS = 0.5
+"""Mean time of a read that DAX answers.
+
+Source: Amazon DynamoDB Developer Guide, "In-memory acceleration with DAX" (2023-06): microseconds; with the way
+to the node half a millisecond is our guess.
+"""
+
+CLUSTER_SLA_RATIOS = {False: 0.995, True: 0.9999}
+"""Monthly uptime of a cluster in one zone, and over several.
+
+Source: Amazon DynamoDB Accelerator Service Level Agreement (2024-05-20).
+"""
+
+NEW_PRIMARY_MINUTES = 1.0
+NEW_NODE_MINUTES = 15.0
+"""Time until a replica takes over from a lost primary, and until a lost single node is replaced. Our guesses:
+AWS says "quickly" of the first and nothing of the second.
+"""
 
 
 def read_units(item_bytes: float, *, consistent: bool) -> float:
@@ -199,14 +243,21 @@ def call_units(fan_out: FanOut, work: Database) -> CallUnits:
     )
 
 
-def call_latency(fan_out: FanOut) -> Latency:
+def call_latency(fan_out: FanOut, hit_ratio: float = 0.0) -> Latency:
     """All database work of one API call, one operation after another: constant until throttled.
 
     A fraction of an operation is one operation in that share of the calls. Moments add; percentiles
-    are those of a lognormal with the same mean and variance.
+    are those of a lognormal with the same mean and variance. `hit_ratio` is the share of reads that a cache
+    answers.
     """
     mean_ms = variance = 0.0
-    for count, each_ms in ((fan_out.reads_per_api_call, READ_MS), (fan_out.writes_per_api_call, WRITE_MS)):
+    reads = fan_out.reads_per_api_call
+    operations = (
+        (reads * (1.0 - hit_ratio), READ_MS),
+        (reads * hit_ratio, CACHED_READ_MS),
+        (fan_out.writes_per_api_call, WRITE_MS),
+    )
+    for count, each_ms in operations:
         part = count % 1.0
         mean_ms += count * each_ms
         variance += count * (LATENCY_VARIATION * each_ms) ** 2 + part * (1.0 - part) * each_ms**2
@@ -228,6 +279,9 @@ class _Table:
     work: Database
     replica_region_ids: tuple[str, ...] = field(default=(), kw_only=True)
     """Other regions of a global table; none for a plain one."""
+    table_class: TableClass = field(default=STANDARD, kw_only=True)
+    cluster: Cluster | None = field(default=None, kw_only=True)
+    """DAX in front of the table, in every region; none for a table on its own."""
 
     def __post_init__(self) -> None:
         """Raises ValueError for a table that AWS would not make."""
@@ -265,8 +319,17 @@ class _Table:
         Developer Guide.
         """
         if self.replica_region_ids:
-            return Reliability(0.99999, "Amazon DynamoDB Service Level Agreement (2019), global tables")
-        return Reliability(0.9999, "Amazon DynamoDB Service Level Agreement (2019), single region")
+            table = Reliability(0.99999, "Amazon DynamoDB Service Level Agreement (2019), global tables")
+        else:
+            table = Reliability(0.9999, "Amazon DynamoDB Service Level Agreement (2019), single region")
+        if self.cluster is None:
+            return table
+        spread = self.cluster.nodes >= MULTI_ZONE_NODES
+        return Reliability(
+            table.sla_ratio * CLUSTER_SLA_RATIOS[spread],
+            f"{table.source}, and Amazon DynamoDB Accelerator Service Level Agreement (2024-05-20)",
+            rto_minutes=NEW_PRIMARY_MINUTES if spread else NEW_NODE_MINUTES,
+        )
 
     def billed_gb(self, demand: Demand) -> FloatArray:
         """Decimal GB billed each day in each region, shape (days,): the bytes, 100 for each item and index
@@ -289,7 +352,10 @@ class _Table:
         formula = (
             f"decimal GB each day with {entries} x {ITEM_OVERHEAD_BYTES} bytes per item / days of the month"
         )
-        kinds = (("Storage", "TimedStorage-ByteHrs"), ("Point-in-time recovery", "TimedPITRStorage-ByteHrs"))
+        kinds = (
+            ("Storage", f"{self.class_prefix}TimedStorage-ByteHrs"),
+            ("Point-in-time recovery", "TimedPITRStorage-ByteHrs"),
+        )
         usages: list[Usage] = []
         for region_id in (self.region_id, *self.replica_region_ids):
             for name, usage_type in kinds:
@@ -307,13 +373,15 @@ class _Table:
         """
         if not self.replica_region_ids:
             name = "Provisioned writes" if "Capacity" in form else "Write requests"
-            return self.metered(demand, name, f"Write{form}", unit, table + indexes, formula)
+            return self.metered(
+                demand, name, f"{self.class_prefix}Write{form}", unit, table + indexes, formula
+            )
         usages: list[Usage] = []
         for region_id in (self.region_id, *self.replica_region_ids):
             usages += self.metered(
                 demand,
                 "Replicated writes",
-                f"ReplWrite{form}",
+                f"{self.class_prefix}ReplWrite{form}",
                 f"Replicated {unit}",
                 table,
                 formula,
@@ -321,7 +389,9 @@ class _Table:
             )
             if indexes.any():
                 name = "Writes of indexes"
-                usages += self.metered(demand, name, f"Write{form}", unit, indexes, formula, region_id)
+                usages += self.metered(
+                    demand, name, f"{self.class_prefix}Write{form}", unit, indexes, formula, region_id
+                )
         sent_gb = demand.daily(demand.writes) * self.work.write_item_kb * BYTES_PER_KB / BYTES_PER_GB
         for region_id in self.replica_region_ids:
             usages += meter_usage(
@@ -344,44 +414,145 @@ class _Table:
         region_id: str = "",
     ) -> tuple[Usage, ...]:
         """One meter in the table's region, or in another of a global table."""
-        query = PriceQuery(SERVICE_CODE, region_id or self.region_id, usage_type)
+        code = ACCELERATOR_CODE if usage_type.startswith("NodeUsage:") else SERVICE_CODE
+        query = PriceQuery(code, region_id or self.region_id, usage_type)
         meter = Meter(name, SERVICE_NAME, "Databases", unit, query)
         elsewhere = f"-{region_id}" if region_id not in ("", self.region_id) else ""
         return meter_usage(meter, self.resource_name + elsewhere, demand.calendar, daily, formula)
 
-    def hot_refused(self, demand: Demand, units_per_call: float, partition_units_per_s: float) -> FloatArray:
-        """Share of operations refused because they are of the hottest key, shape (minutes,).
+    @property
+    def class_prefix(self) -> str:
+        """What the usage types of the table's class begin with."""
+        return CLASS_PREFIXES[self.table_class]
 
-        The key gets what one partition can do, burst or not. Source: see the module's.
-        """
-        hottest = self.work.hottest_key_ratio
-        busiest = hottest * units_per_call * float(demand.api_requests.max(initial=0.0))
-        if busiest <= partition_units_per_s * SECONDS_PER_MINUTE:
-            return np.zeros(demand.minutes)
-        hot_units = hottest * units_per_call * demand.api_requests
-        beyond = np.maximum(hot_units - partition_units_per_s * SECONDS_PER_MINUTE, 0.0)
-        return np.asarray(hottest * beyond / np.maximum(hot_units, 1e-12))
+    @lru_cache(maxsize=2)  # noqa: B019 - simulate and usage ask for the same reads, one after the other
+    def reading(self, demand: Demand) -> Reading:
+        """Reads of the table and of the cluster in front of it."""
+        units = call_units(demand.fan_out, self.work).reads
+        return read_through(demand, self.work, units, self.cluster)
 
     def hot_refused_of(self, demand: Demand, units: CallUnits) -> tuple[FloatArray, FloatArray]:
-        """The same of reads and of writes. An index is taken to spread its writes as its table does."""
+        """Shares of the table's reads and writes refused because they are of the hottest key, shape (minutes,)
+        each. An index is taken to spread its writes as its table does.
+        """
+        reading = self.reading(demand)
+        writing = units.table_writes * demand.api_requests
         return (
-            self.hot_refused(demand, units.reads, PARTITION_READ_UNITS_PER_S),
-            self.hot_refused(demand, units.table_writes, PARTITION_WRITE_UNITS_PER_S),
+            hot_refused(reading.hottest_units, reading.units, PARTITION_READ_UNITS_PER_S),
+            hot_refused(self.work.hottest_key_ratio * writing, writing, PARTITION_WRITE_UNITS_PER_S),
         )
 
+    def failed_calls(
+        self, demand: Demand, refused_reads: FloatArray, refused_writes: FloatArray
+    ) -> FloatArray:
+        """API calls lost in each minute, shape (minutes,), when the table refuses these shares of operations.
+
+        Each refused operation fails a call of its own, at most all calls.
+        """
+        of_table = demand.reads * (1.0 - self.reading(demand).hit_ratio)
+        lost = of_table * refused_reads + demand.writes * refused_writes
+        return read_only(np.minimum(lost, demand.api_requests))
+
+    def latency(self, demand: Demand) -> Latency:
+        """Of all database work of a call; over the run, the cluster answers its share of all reads."""
+        reads = float(demand.reads.sum())
+        hits = float((demand.reads * self.reading(demand).hit_ratio).sum())
+        return call_latency(demand.fan_out, hits / reads if reads > 0 else 0.0)
+
     def limits(self, demand: Demand, units: CallUnits) -> tuple[Limit, ...]:
-        """Ceilings of one key and of one table at the busiest minute."""
-        peak_per_s = float(demand.api_requests.max()) / SECONDS_PER_MINUTE
-        hot_per_s = peak_per_s * self.work.hottest_key_ratio
+        """Ceilings of one key, of one table and of a cluster at the busiest minute."""
+        reading = self.reading(demand)
+        writes_per_s = float(demand.api_requests.max()) / SECONDS_PER_MINUTE * units.table_writes
+        hottest_per_s = float(reading.hottest_units.max()) / SECONDS_PER_MINUTE
+        hot_writes_per_s = writes_per_s * self.work.hottest_key_ratio
         unit = "units per second"
-        return (
-            Limit("reads of the hottest key", hot_per_s * units.reads, PARTITION_READ_UNITS_PER_S, unit),
+        found = (
+            Limit("reads of the hottest key", hottest_per_s, PARTITION_READ_UNITS_PER_S, unit),
+            Limit("writes of the hottest key", hot_writes_per_s, PARTITION_WRITE_UNITS_PER_S, unit),
             Limit(
-                "writes of the hottest key", hot_per_s * units.table_writes, PARTITION_WRITE_UNITS_PER_S, unit
+                "table read quota",
+                float(reading.units.max()) / SECONDS_PER_MINUTE,
+                TABLE_QUOTA_UNITS_PER_S,
+                unit,
             ),
-            Limit("table read quota", peak_per_s * units.reads, TABLE_QUOTA_UNITS_PER_S, unit),
-            Limit("table write quota", peak_per_s * units.table_writes, TABLE_QUOTA_UNITS_PER_S, unit),
+            Limit("table write quota", writes_per_s, TABLE_QUOTA_UNITS_PER_S, unit),
         )
+        return (*found, *self.cluster_limits(demand))
+
+    def cluster_limits(self, demand: Demand) -> tuple[Limit, ...]:
+        """What the cluster can do at the busiest minute, a node lost; nothing without a cluster."""
+        if self.cluster is None:
+            return ()
+        work_per_s = float(self._cluster_work(demand).max()) / SECONDS_PER_MINUTE
+        words = "DAX cluster with a node lost" if self.cluster.nodes > 1 else "DAX cluster"
+        return (Limit(words, work_per_s, self.cluster.safe_work_per_s, "normalised requests per second"),)
+
+    def _cluster_work(self, demand: Demand) -> FloatArray:
+        """Normalised requests of the cluster in each minute, shape (minutes,); nothing without one."""
+        if self.cluster is None:
+            return np.zeros(demand.minutes)
+        hits = demand.reads * self.reading(demand).hit_ratio
+        work = self.work
+        return cluster_work(
+            self.cluster, work.read_item_kb, hits, demand.reads - hits, work.write_item_kb, demand.writes
+        )
+
+    def cluster_usage(self, demand: Demand) -> tuple[Usage, ...]:
+        """Node-hours of the cluster in every region of the table; nothing without one.
+
+        Source: Amazon DynamoDB pricing, DynamoDB Accelerator (2025): every node by the hour.
+        """
+        cluster = self.cluster
+        if cluster is None:
+            return ()
+        return tuple(
+            usage
+            for region_id in (self.region_id, *self.replica_region_ids)
+            for usage in self.metered(
+                demand,
+                "DAX node hours",
+                f"NodeUsage:{cluster.node.name}",
+                "Hours",
+                np.full(demand.days, float(HOURS_PER_DAY * cluster.nodes)),
+                f"{cluster.nodes} nodes x every hour of the month",
+                region_id,
+            )
+        )
+
+    @property
+    def cached_words(self) -> str:
+        """How a formula says that a cluster answers reads."""
+        return " and what DAX answers" if self.cluster else ""
+
+    @property
+    def label_ending(self) -> str:
+        """What the label says of class and cluster."""
+        of_class = ", infrequent access" if self.table_class == INFREQUENT_ACCESS else ""
+        return of_class + (f", DAX of {self.cluster.nodes} {self.cluster.node.name}" if self.cluster else "")
+
+    def cluster_settings(self) -> Mapping[str, Setting]:
+        """The cluster in front of the table; nothing without one."""
+        if self.cluster is None:
+            return {}
+        return {
+            "dax_node_type": self.cluster.node.name,
+            "dax_nodes": self.cluster.nodes,
+            "dax_item_ttl_s": self.cluster.ttl_s,
+        }
+
+    def cluster_variables(self) -> tuple[TerraformVariable, ...]:
+        """Inputs of `aws_dax_cluster`; nothing without a cluster."""
+        if self.cluster is None:
+            return ()
+        names = tuple(node.name for node in NODE_TYPES)
+        attributes = (
+            one_of("node_type", self.cluster.node.name, names),
+            between("replication_factor", self.cluster.nodes, 1, MOST_NODES),
+            between("record_ttl_millis", 1000 * self.cluster.ttl_s, 0, 2**31 - 1),
+            one_of("cluster_endpoint_encryption_type", "TLS", ("NONE", "TLS")),
+        )
+        words = "Cluster in front of the table: arguments of aws_dax_cluster and its parameter group."
+        return (TerraformVariable("dax_cluster", words, attributes),)
 
     def replica_settings(self) -> Mapping[str, Setting]:
         """Other regions of a global table; nothing for a plain one."""
@@ -406,25 +577,52 @@ class _Table:
         words = "region_name of each entry of replica_regions of terraform-aws-modules/dynamodb-table."
         return (TerraformVariable("dynamodb_table_replica_regions", words, (names,)),)
 
-    def saturation_per_s(self, units: CallUnits, read_units_per_s: float, write_units_per_s: float) -> float:
-        """API calls per second at which the table, at these capacities, or its hottest key is full."""
+    def saturation_per_s(
+        self, demand: Demand, units: CallUnits, read_units_per_s: float, write_units_per_s: float
+    ) -> float:
+        """API calls per second at which the table, at these capacities, its hottest key or its cluster is full.
+
+        A cache answers what it does at the busiest minute, and more at a higher rate: an understatement.
+        """
         hottest = self.work.hottest_key_ratio
+        busiest = int(demand.api_requests.argmax())
+        calls = float(demand.api_requests[busiest])
+        reads = hot_reads = work = 0.0
+        if calls > 0:
+            reading = self.reading(demand)
+            reads = float(reading.units[busiest]) / calls
+            hot_reads = float(reading.hottest_units[busiest]) / calls
+            work = float(self._cluster_work(demand)[busiest]) / calls
         ratios = (
-            units.reads / read_units_per_s,
+            reads / read_units_per_s,
             units.table_writes / write_units_per_s,
-            hottest * units.reads / PARTITION_READ_UNITS_PER_S,
+            hot_reads / PARTITION_READ_UNITS_PER_S,
             hottest * units.table_writes / PARTITION_WRITE_UNITS_PER_S,
+            work / self.cluster.safe_work_per_s if self.cluster else 0.0,
         )
         return 1.0 / max(ratios) if max(ratios) > 0 else math.inf
 
     def footprint_with(self, demand: Demand, alarms: int) -> Footprint:
         """Key calls and alarms. Replication between zones is free, and clients reach the table through a
-        gateway endpoint; DynamoDB writes no logs.
+        gateway endpoint; DynamoDB writes no logs. A DAX cluster stands in the network, and so must its clients.
 
-        Source: Amazon VPC User Guide, "Gateway endpoints" (2023-06).
+        Source: Amazon VPC User Guide, "Gateway endpoints" (2023-06); DynamoDB Developer Guide, "DAX" (2023-06).
         """
         calls = read_only(np.full(demand.days, KMS_CALLS_PER_DAY))
-        return replace(Footprint.none(demand.days), kms_requests=calls, alarms=alarms)
+        in_network = self.cluster is not None
+        return replace(
+            Footprint.none(demand.days), kms_requests=calls, alarms=alarms, private_subnets=in_network
+        )
+
+
+def hot_refused(hottest_units: FloatArray, all_units: FloatArray, partition_units_per_s: float) -> FloatArray:
+    """Share of a table's operations refused because they are of its hottest key, shape (minutes,).
+
+    Of the units that its operations take in a minute, the key gets what one partition can do, burst or not.
+    Source: see the module's.
+    """
+    beyond = np.maximum(hottest_units - partition_units_per_s * SECONDS_PER_MINUTE, 0.0)
+    return np.asarray(beyond / np.maximum(all_units, 1e-12))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -454,19 +652,20 @@ class OnDemandTable(_Table):
 
     @property
     def kind(self) -> str:
-        return "dynamodb_on_demand"
+        return "dynamodb_dax" if self.cluster else "dynamodb_on_demand"
 
     @property
     def label(self) -> str:
-        return "DynamoDB on demand"
+        return f"DynamoDB on demand{self.label_ending}"
 
     def settings(self) -> Mapping[str, Setting]:
         return {
             "billing_mode": "PAY_PER_REQUEST",
-            "table_class": STANDARD_TABLE,
+            "table_class": self.table_class,
             "point_in_time_recovery": True,
             "secondary_indexes": self.work.secondary_indexes,
             **self.replica_settings(),
+            **self.cluster_settings(),
         }
 
     @lru_cache(maxsize=2)  # noqa: B019 - simulate and usage ask for the same flows, one after the other
@@ -476,7 +675,7 @@ class OnDemandTable(_Table):
         rate_per_s = demand.api_requests / SECONDS_PER_MINUTE
         hot_reads, hot_writes = self.hot_refused_of(demand, units)
         return (
-            _flow(rate_per_s * units.reads, hot_reads, WARM_READ_UNITS_PER_S),
+            _flow(self.reading(demand).units / SECONDS_PER_MINUTE, hot_reads, WARM_READ_UNITS_PER_S),
             _flow(rate_per_s * units.table_writes, hot_writes, WARM_WRITE_UNITS_PER_S),
         )
 
@@ -488,10 +687,10 @@ class OnDemandTable(_Table):
             servers=read_only(reads.served_per_s + writes.served_per_s * self._writes_per_table_write(units)),
             utilisation=read_only(np.minimum(np.maximum(reads.fullness, writes.fullness), 1.0)),
             requests=demand.api_requests,
-            failed_requests=failed_calls(demand, reads.refused_ratio, writes.refused_ratio),
-            latency=call_latency(demand.fan_out),
+            failed_requests=self.failed_calls(demand, reads.refused_ratio, writes.refused_ratio),
+            latency=self.latency(demand),
             saturation_requests_per_s=self.saturation_per_s(
-                units, TABLE_QUOTA_UNITS_PER_S, TABLE_QUOTA_UNITS_PER_S
+                demand, units, TABLE_QUOTA_UNITS_PER_S, TABLE_QUOTA_UNITS_PER_S
             ),
             limits=self.limits(demand, units),
         )
@@ -516,10 +715,10 @@ class OnDemandTable(_Table):
             *self.metered(
                 demand,
                 "Read requests",
-                "ReadRequestUnits",
+                f"{self.class_prefix}ReadRequestUnits",
                 "Read Request Units",
                 demand.daily(reads.served_per_s * SECONDS_PER_MINUTE),
-                f"API calls x {units.reads:g} read units, less what is throttled",
+                f"API calls x {units.reads:g} read units, less what is throttled{self.cached_words}",
             ),
             *self.writes_usage(
                 demand,
@@ -531,6 +730,7 @@ class OnDemandTable(_Table):
                 " write units, less what is throttled",
             ),
             *self.storage_usage(demand),
+            *self.cluster_usage(demand),
         )
 
     def footprint(self, demand: Demand, capacity: Capacity) -> Footprint:
@@ -541,9 +741,9 @@ class OnDemandTable(_Table):
         attributes = (
             # Provisioned capacity takes inputs that this variable does not have.
             one_of("billing_mode", "PAY_PER_REQUEST", ("PAY_PER_REQUEST",)),
-            *_table_attributes(),
+            *_table_attributes(self.table_class),
         )
-        return (_table_variable(attributes), *self.replica_variables())
+        return (_table_variable(attributes), *self.replica_variables(), *self.cluster_variables())
 
 
 @dataclass(frozen=True, slots=True)
@@ -584,22 +784,24 @@ class ProvisionedTable(_Table):
 
     @property
     def kind(self) -> str:
-        return "dynamodb_provisioned"
+        return "dynamodb_dax" if self.cluster else "dynamodb_provisioned"
 
     @property
     def label(self) -> str:
         return (
             f"DynamoDB provisioned at {self.target_ratio:.0%}, {self.read_minimum_units:g} to"
             f" {self.read_maximum_units:g} RCU and {self.write_minimum_units:g} to {self.write_maximum_units:g} WCU"
+            f"{self.label_ending}"
         )
 
     def settings(self) -> Mapping[str, Setting]:
         return {
             "billing_mode": "PROVISIONED",
-            "table_class": STANDARD_TABLE,
+            "table_class": self.table_class,
             "point_in_time_recovery": True,
             "secondary_indexes": self.work.secondary_indexes,
             **self.replica_settings(),
+            **self.cluster_settings(),
             "target_ratio": self.target_ratio,
             "read_minimum_units": self.read_minimum_units,
             "read_maximum_units": self.read_maximum_units,
@@ -618,7 +820,7 @@ class ProvisionedTable(_Table):
         units = call_units(demand.fan_out, self.work)
         hot_reads, hot_writes = self.hot_refused_of(demand, units)
         calls, target = demand.api_requests, self.target_ratio
-        reads = calls * units.reads * (1.0 - hot_reads)
+        reads = self.reading(demand).units * (1.0 - hot_reads)
         writing = calls * (1.0 - hot_writes)
         scaled = 2 if self.work.secondary_indexes else 1
         writes, *index = follow_target_together(
@@ -652,14 +854,14 @@ class ProvisionedTable(_Table):
             ),
             utilisation=read_only(np.minimum(fullness, 1.0)),
             requests=demand.api_requests,
-            failed_requests=failed_calls(
+            failed_requests=self.failed_calls(
                 demand,
                 1.0 - (1.0 - hot_reads) * (1.0 - _refused(reads)),
                 1.0 - (1.0 - hot_writes) * (1.0 - _refused(writes)),
             ),
-            latency=call_latency(demand.fan_out),
+            latency=self.latency(demand),
             saturation_requests_per_s=self.saturation_per_s(
-                units, self.read_maximum_units, self.write_maximum_units
+                demand, units, self.read_maximum_units, self.write_maximum_units
             ),
             limits=(*self.limits(demand, units), *self._account_limits(reads, writes, index)),
         )
@@ -693,7 +895,7 @@ class ProvisionedTable(_Table):
             *self.metered(
                 demand,
                 "Provisioned reads",
-                "ReadCapacityUnit-Hrs",
+                f"{self.class_prefix}ReadCapacityUnit-Hrs",
                 hours,
                 days(hourly_highest(read_units)),
                 f"{highest}: table and {indexes} indexes at {INDEX_READ_UNITS:g}",
@@ -712,7 +914,7 @@ class ProvisionedTable(_Table):
                 for usage in self.metered(
                     demand,
                     "Provisioned reads",
-                    "ReadCapacityUnit-Hrs",
+                    f"{self.class_prefix}ReadCapacityUnit-Hrs",
                     hours,
                     np.full(demand.days, HOURS_PER_DAY * (1 + indexes) * INDEX_READ_UNITS),
                     f"table and {indexes} indexes at {INDEX_READ_UNITS:g}: the first region answers all reads",
@@ -720,6 +922,7 @@ class ProvisionedTable(_Table):
                 )
             ),
             *self.storage_usage(demand),
+            *self.cluster_usage(demand),
         )
 
     def footprint(self, demand: Demand, capacity: Capacity) -> Footprint:
@@ -738,7 +941,7 @@ class ProvisionedTable(_Table):
                     '{value} == false || var.dynamodb_table.billing_mode == "PROVISIONED"',
                     "be false unless dynamodb_table.billing_mode is PROVISIONED",
                 ),
-                *_table_attributes(),
+                *_table_attributes(self.table_class),
             )
         )
         index = TerraformVariable(
@@ -764,7 +967,7 @@ class ProvisionedTable(_Table):
             self._scaling("write", self.write_maximum_units),
         )
         indexes = (index,) if self.work.secondary_indexes else ()
-        return (table, *scaled, *indexes, *self.replica_variables())
+        return (table, *scaled, *indexes, *self.replica_variables(), *self.cluster_variables())
 
     def _scaling(self, dimension: str, maximum_units: float) -> TerraformVariable:
         return TerraformVariable(
@@ -775,15 +978,6 @@ class ProvisionedTable(_Table):
                 between("target_value", round(100 * self.target_ratio), 20, 90),
             ),
         )
-
-
-def failed_calls(demand: Demand, refused_reads: FloatArray, refused_writes: FloatArray) -> FloatArray:
-    """API calls lost in each minute, shape (minutes,), when these shares of operations are refused.
-
-    Each refused operation fails a call of its own, at most all calls.
-    """
-    lost = demand.reads * refused_reads + demand.writes * refused_writes
-    return read_only(np.minimum(lost, demand.api_requests))
 
 
 def hourly_highest(units: FloatArray) -> FloatArray:
@@ -808,7 +1002,7 @@ def _units(name: str, units: float, *, at_least: str = "") -> TerraformAttribute
     return between(name, units, 1, TABLE_QUOTA_UNITS_PER_S, at_least=at_least)
 
 
-def _table_attributes() -> tuple[TerraformAttribute, ...]:
+def _table_attributes(table_class: TableClass) -> tuple[TerraformAttribute, ...]:
     """The table is encrypted in any case: `server_side_encryption_enabled` only asks for a key of KMS, whose
     requests are charged, in place of the one that AWS owns. Whoever has a key of their own sets it, with
     `server_side_encryption_kms_key_arn`.
@@ -816,7 +1010,7 @@ def _table_attributes() -> tuple[TerraformAttribute, ...]:
     Source: Amazon DynamoDB Developer Guide, "Encryption at rest" (2023-06).
     """
     return (
-        one_of("table_class", STANDARD_TABLE, (STANDARD_TABLE, "STANDARD_INFREQUENT_ACCESS")),
+        one_of("table_class", table_class, (STANDARD, INFREQUENT_ACCESS)),
         flag("point_in_time_recovery_enabled", True),
         flag("server_side_encryption_enabled", False),
         flag("deletion_protection_enabled", True),
@@ -830,31 +1024,59 @@ def _table_variable(attributes: tuple[TerraformAttribute, ...]) -> TerraformVari
 
 
 def designs(scenario: Scenario, demand: Demand) -> tuple[OnDemandTable | ProvisionedTable, ...]:
-    """On demand, and provisioned at each target, as far as the constraints allow."""
+    """On demand, and provisioned at each target, as far as the constraints allow; each in both classes; and
+    with DAX where that is allowed and more items are read that need not be the newest than are written.
+    """
     kinds, work = scenario.constraints.database, scenario.database
-    on_demand = (OnDemandTable(scenario.region, work),) if "dynamodb_on_demand" in kinds else ()
-    if "dynamodb_provisioned" not in kinds:
-        return on_demand
-    return (*on_demand, *(_provisioned(scenario, demand, target) for target in TARGETS))
+    on_demand = OnDemandTable(scenario.region, work)
+    tables: list[OnDemandTable | ProvisionedTable] = []
+    if "dynamodb_on_demand" in kinds:
+        tables.append(on_demand)
+    if "dynamodb_provisioned" in kinds:
+        tables += [_provisioned(scenario, demand, target) for target in TARGETS]
+    tables += [replace(table, table_class=INFREQUENT_ACCESS) for table in tables]
+    eventual_reads = work.reads_per_call * (1.0 - work.consistent_read_ratio)
+    if "dynamodb_dax" in kinds and eventual_reads > work.writes_per_call:
+        cluster = _cluster(on_demand, demand)
+        tables += [replace(on_demand, cluster=cluster), _provisioned(scenario, demand, TARGETS[0], cluster)]
+    return tuple(tables)
 
 
-def _provisioned(scenario: Scenario, demand: Demand, target_ratio: float) -> ProvisionedTable:
+def _cluster(table: OnDemandTable, demand: Demand) -> Cluster:
+    """Three of the smallest nodes that hold the working set and the work of the busiest minute; else of the
+    largest.
+    """
+    working_set_gb = table.work.working_set_ratio * float(demand.database_stored_gb.max())
+    for node in NODE_TYPES:
+        cluster = Cluster(node)
+        if node.memory_gib * CACHE_RATIO < working_set_gb:
+            continue
+        if not any(limit.broken for limit in replace(table, cluster=cluster).cluster_limits(demand)):
+            return cluster
+    return Cluster(NODE_TYPES[-1])
+
+
+def _provisioned(
+    scenario: Scenario, demand: Demand, target_ratio: float, cluster: Cluster | None = None
+) -> ProvisionedTable:
     units = call_units(demand.fan_out, scenario.database)
-    quiet_per_s = float(np.percentile(demand.api_requests, FLOOR_PERCENTILE)) / SECONDS_PER_MINUTE
-    peak_per_s = float(demand.api_requests.max()) / SECONDS_PER_MINUTE
+    reads = OnDemandTable(scenario.region, scenario.database, cluster=cluster).reading(demand).units
 
-    def bounds(per_call: float) -> tuple[float, float]:
-        low = math.ceil(quiet_per_s * per_call / target_ratio)
-        high = math.ceil(CEILING_RATIO * peak_per_s * per_call / target_ratio)
+    def bounds(needed_units: FloatArray) -> tuple[float, float]:
+        quiet_per_s = float(np.percentile(needed_units, FLOOR_PERCENTILE)) / SECONDS_PER_MINUTE
+        peak_per_s = float(needed_units.max()) / SECONDS_PER_MINUTE
+        low = math.ceil(quiet_per_s / target_ratio)
+        high = math.ceil(CEILING_RATIO * peak_per_s / target_ratio)
         return _within_quota(low), _within_quota(high)
 
     return ProvisionedTable(
         scenario.region,
         scenario.database,
         target_ratio,
-        *bounds(units.reads),
-        *bounds(units.table_writes),
-        *bounds(units.index_writes),
+        *bounds(reads),
+        *bounds(demand.api_requests * units.table_writes),
+        *bounds(demand.api_requests * units.index_writes),
+        cluster=cluster,
     )
 
 
@@ -874,7 +1096,9 @@ PRICES = (
             r"Streams-Requests",
         ),
     ),
+    PriceNeed(ACCELERATOR_CODE, (r"NodeUsage:dax\.[a-z0-9]+\.[a-z0-9]+",), units={"Node-hour": "Hrs"}),
 )
-"""Source: AmazonDynamoDB usage types as in infracost, internal/resources/aws/dynamodb_table.go (2026-05)."""
+"""Source: AmazonDynamoDB usage types as in infracost, internal/resources/aws/dynamodb_table.go (2026-05); those
+of DAX, and their unit: see `ACCELERATOR_CODE`."""
 
 SERVICE = TierService(SERVICE_NAME, SERVICE_CODE, Role.DATABASE, designs, PRICES)

@@ -97,5 +97,5 @@ def test_loads_that_cannot_be(bad: float) -> None:
     [{"maximum": 2}, {"target_ratio": 0.0}, {"target_ratio": 1.1}, {"slots": 0}, {"instance_vcpus": 0}],
 )
 def test_groups_that_could_not_serve(changes: dict[str, float]) -> None:
-    with pytest.raises(ValueError, match="not|too small"):
+    with pytest.raises(ValueError, match=r"not|too small"):
         replace(GROUP, **changes)

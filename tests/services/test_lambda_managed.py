@@ -104,7 +104,7 @@ def test_impossible_functions() -> None:
     with pytest.raises(ValueError, match="managed instances run"):
         functions(api=API | {"lambda_runtime": "go"})
     go = scenario_of_calls(constraints=ALLOWED, api={"lambda_runtime": "go"})
-    with pytest.raises(ScenarioError, match="when constraints.compute allows lambda_managed"):
+    with pytest.raises(ScenarioError, match=r"when constraints\.compute allows lambda_managed"):
         lambda_managed.designs(go, demand_of_calls(10))
 
 
