@@ -181,7 +181,7 @@ def _follow_target_python(
     low_ratio = target_ratio - SCALE_IN_GAP_RATIO
     for i in range(dimensions):
         first = operations[0] * units[i] / SECONDS_PER_MINUTE / target_ratio if minutes > 0 else 0.0
-        capacity[i] = min(max(math.ceil(min(first, maximum_units[i])), minimum_units[i]), maximum_units[i])
+        capacity[i] = min(max(np.ceil(min(first, maximum_units[i])), minimum_units[i]), maximum_units[i])
         offered[i] = capacity[i] * SECONDS_PER_MINUTE
         largest_bucket[i] = capacity[i] * BURST_SECONDS
         bucket[i] = largest_bucket[i]
@@ -215,7 +215,7 @@ def _follow_target_python(
                 streak[i] = 0
             if -SCALE_IN_MINUTES < streak[i] < SCALE_OUT_MINUTES or pending[i] > 0.0:
                 continue
-            wanted = math.ceil(used / SECONDS_PER_MINUTE / target_ratio)
+            wanted = np.ceil(used / SECONDS_PER_MINUTE / target_ratio)
             wanted = min(max(wanted, minimum_units[i]), maximum_units[i])
             if streak[i] > 0 and wanted > capacity[i]:
                 pending[i] = wanted

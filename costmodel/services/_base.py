@@ -158,6 +158,15 @@ LINUX_INSTANCES = PriceNeed(
 Source: infracost, internal/resources/aws (2026-05).
 """
 
+FUNCTIONS = PriceNeed(
+    "AWSLambda",
+    (
+        r"Request(-ARM)?",
+        r"Lambda-(GB-Second|Provisioned-Concurrency|Provisioned-GB-Second|Storage-GB-Second)(-ARM)?",
+    ),
+)
+"""Lambda's requests, durations and what is kept ready. Source: AWSLambda offer, usage types as of 2026-10-01."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Footprint:

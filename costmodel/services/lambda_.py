@@ -42,10 +42,10 @@ from costmodel.capacity.provisioned_concurrency import (
 from costmodel.capacity.result import NO_LATENCY, Capacity, Limit
 from costmodel.demand.calendar import FloatArray
 from costmodel.demand.demand import Demand, read_only
-from costmodel.pricing.need import PriceNeed
 from costmodel.pricing.price import PriceQuery
 from costmodel.scenario.model import Api, Database, Rendering, Scenario
 from costmodel.services._base import (
+    FUNCTIONS,
     SENT_RATIO,
     Footprint,
     Meter,
@@ -598,15 +598,6 @@ def designs(scenario: Scenario, demand: Demand) -> tuple[LambdaFunction, ...]:
     return tuple(found)
 
 
-PRICES = (
-    PriceNeed(
-        SERVICE_CODE,
-        (
-            r"Request(-ARM)?",
-            r"Lambda-(GB-Second|Provisioned-Concurrency|Provisioned-GB-Second|Storage-GB-Second)(-ARM)?",
-        ),
-    ),
-)
-"""Source: AWSLambda offer, usage types as of 2026-10-01."""
+PRICES = (FUNCTIONS,)
 
 SERVICE = TierService(SERVICE_NAME, SERVICE_CODE, Role.COMPUTE, designs, PRICES)

@@ -36,11 +36,11 @@ from costmodel.capacity.queueing import response_latency
 from costmodel.capacity.result import Capacity, Limit
 from costmodel.demand.calendar import FloatArray
 from costmodel.demand.demand import Demand, read_only
-from costmodel.pricing.need import PriceNeed
 from costmodel.pricing.price import PriceQuery
 from costmodel.scenario.load import refuse
 from costmodel.scenario.model import Api, Database, Rendering, Rule, Scenario
 from costmodel.services._base import (
+    FUNCTIONS,
     LINUX_INSTANCES,
     SENT_RATIO,
     Footprint,
@@ -430,7 +430,7 @@ def _needed(instance: InstanceType, peak_vcpus: float, target_ratio: float) -> i
     return max(LEAST_INSTANCES, math.ceil(peak_vcpus / (instance.compute_units * target_ratio)))
 
 
-PRICES = (LINUX_INSTANCES, PriceNeed(SERVICE_CODE, (r"Request(-ARM)?",)))
-"""Source: see `usage`."""
+PRICES = (LINUX_INSTANCES, FUNCTIONS)
+"""Source: see `ManagedFunctions.usage`."""
 
 SERVICE = TierService(SERVICE_NAME, SERVICE_CODE, Role.COMPUTE, designs, PRICES)

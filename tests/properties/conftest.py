@@ -20,6 +20,7 @@ from costmodel.services._base import TIER_ROLES, PlatformDesign, Role, TierServi
 from costmodel.services.registry import PLATFORM_SERVICES, TIER_SERVICES
 
 COMMITTED = ["on_demand", "reserved_1yr_no_upfront", "reserved_3yr_no_upfront"]
+DYNAMODB = ["dynamodb_on_demand", "dynamodb_provisioned", "dynamodb_dax"]
 SIX_GEOGRAPHIES = {
     "united_states": 40_000,
     "europe": 60_000,
@@ -51,10 +52,14 @@ SHOPS: dict[str, dict[str, Any]] = {
         "rendering": {"jobs_per_1000_page_views": 20, "cpu_s_per_job": 20},
         "database": {"engine": "mysql", "stored_gb": 900, "growth_gb_per_month": 50},
         "network": {"availability_zones": 3, "second_region": "ap-northeast-1", "interface_endpoints": 2},
-        "constraints": {"commitments": COMMITTED, "load_balancer": ["nlb", "alb"]},
+        "constraints": {
+            "commitments": COMMITTED,
+            "load_balancer": ["nlb", "alb"],
+            "compute": ["ec2", "lambda", "lambda_managed"],
+        },
         "account": {"free_tier": False},
     },
-    # A short month and the next, growth, a sale, bots, and quotas that throttle.
+    # A short month and the next, growth, a sale, bots, quotas that throttle, and a cache of unknown price.
     "throttled": {
         "region": "ap-south-1",
         "start": "2027-02",
@@ -71,6 +76,7 @@ SHOPS: dict[str, dict[str, Any]] = {
         "api": {"cpu_ms_per_call": 40, "timeout_s": 3, "lambda_runtime": "java21"},
         "database": {"secondary_indexes": 5, "writes_per_call": 1.5, "hottest_key_ratio": 0.2},
         "account": {"lambda_concurrency": 10, "ec2_vcpus": 16},
+        "constraints": {"database": ["rds", "aurora", "aurora_serverless", *DYNAMODB]},
     },
     # Next to no traffic and as little of everything else as a scenario may say.
     "bare": {
