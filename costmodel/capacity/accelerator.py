@@ -162,17 +162,11 @@ def read_through(demand: Demand, work: Database, units_per_call: float, cluster:
     )
 
 
-def cluster_work(
-    cluster: Cluster,
-    item_kb: float,
-    hits: FloatArray,
-    misses: FloatArray,
-    written_kb: float,
-    writes: FloatArray,
-) -> FloatArray:
-    """Normalised requests of a cluster, in the unit of its arguments: so many per second, shape (minutes,).
+def cluster_work(cluster: Cluster, work: Database, demand: Demand, hit_ratio: FloatArray) -> FloatArray:
+    """Normalised requests of a cluster in each minute, shape (minutes,), when it answers this share of the reads.
 
     Source: see `WRITE_WORK`.
     """
-    reads = math.ceil(item_kb) * (hits + MISS_WORK * misses)
-    return np.asarray(reads + math.ceil(written_kb) * WRITE_WORK * cluster.nodes * writes)
+    read_kb, written_kb = math.ceil(work.read_item_kb), math.ceil(work.write_item_kb)
+    per_read = read_kb * (hit_ratio + MISS_WORK * (1.0 - hit_ratio))
+    return demand.reads * per_read + demand.writes * (WRITE_WORK * written_kb * cluster.nodes)

@@ -81,6 +81,23 @@ class ProvisionedRun:
     throttled_units: FloatArray
     """Units refused in the minute."""
 
+    @property
+    def refused_ratio(self) -> FloatArray:
+        """Share of the units asked for that were refused, shape (minutes,)."""
+        return self.throttled_units / np.maximum(self.served_units + self.throttled_units, 1e-12)
+
+    @property
+    def fullness(self) -> FloatArray:
+        """What was asked for over what was provisioned, shape (minutes,)."""
+        asked = self.served_units + self.throttled_units
+        return asked / (SECONDS_PER_MINUTE * self.provisioned_units)
+
+
+def nothing_scaled(minutes: int) -> ProvisionedRun:
+    """A dimension that does not exist."""
+    nothing = read_only(np.zeros(minutes))
+    return ProvisionedRun(nothing, nothing, nothing)
+
 
 def check_target(target_ratio: float) -> None:
     """Raises ValueError for a utilisation that auto scaling does not track."""

@@ -25,23 +25,26 @@ from typing import Literal, Self
 
 import numpy as np
 
-from costmodel.capacity.accelerator import (
-    CACHE_RATIO,
-    MOST_NODES,
-    MULTI_ZONE_NODES,
-    NODE_TYPES,
-    Cluster,
-    Reading,
-    cluster_work,
-    read_through,
+from costmodel.capacity.accelerator import Cluster, Reading, cluster_work, read_through
+from costmodel.capacity.on_demand import (
+    WARM_READ_UNITS_PER_S,
+    WARM_WRITE_UNITS_PER_S,
+    Flow,
+    serve_on_demand,
 )
-from costmodel.capacity.on_demand import allowed_on_demand
+from costmodel.capacity.partitions import (
+    PARTITION_READ_UNITS_PER_S,
+    PARTITION_WRITE_UNITS_PER_S,
+    TABLE_QUOTA_UNITS_PER_S,
+    hot_refused,
+)
 from costmodel.capacity.provisioned import (
     Bounds,
     ProvisionedRun,
     check_target,
     follow_target,
     follow_target_together,
+    nothing_scaled,
 )
 from costmodel.capacity.result import Capacity, Latency, Limit
 from costmodel.demand.calendar import FloatArray
@@ -55,16 +58,26 @@ from costmodel.services._base import (
     Reliability,
     Role,
     Setting,
-    TerraformAttribute,
     TerraformVariable,
     TierService,
     Usage,
-    also,
-    between,
-    flag,
     meter_usage,
-    one_of,
     region_to_region,
+)
+from costmodel.services._dax import PRICES as DAX_PRICES
+from costmodel.services._dax import (
+    cluster_limits,
+    cluster_settings,
+    cluster_usage,
+    cluster_variables,
+    cluster_words,
+    smallest_cluster,
+    with_cluster,
+)
+from costmodel.services._dynamodb_terraform import (
+    on_demand_variable,
+    provisioned_variables,
+    replica_variables,
 )
 from costmodel.units import (
     BYTES_PER_GB,
@@ -90,19 +103,6 @@ ITEM_OVERHEAD_BYTES = 100
 Source: Amazon DynamoDB Developer Guide, "Item sizes and formats" (2023-06); aws/agent-toolkit-for-aws (2026-08-20).
 """
 
-WARM_READ_UNITS_PER_S = 12_000.0
-WARM_WRITE_UNITS_PER_S = 4_000.0
-"""What a new on-demand table takes at once.
-
-Source: Amazon DynamoDB Developer Guide, "Read/write capacity mode" (2023-06); "Understanding DynamoDB warm throughput".
-"""
-
-TABLE_QUOTA_UNITS_PER_S = 40_000.0
-"""Read and, apart, write units per second of a table or index; a quota that AWS raises on request.
-
-Source: Amazon DynamoDB Developer Guide, "Service, account, and table quotas" (2023-06).
-"""
-
 ACCOUNT_QUOTA_UNITS_PER_S = 80_000.0
 """Provisioned read and, apart, write units per second of an account in a region, indexes included.
 
@@ -122,13 +122,6 @@ REPLICATION_LAG_S = 1.0
 """How far the other regions of a global table usually are behind.
 
 Source: Amazon DynamoDB Developer Guide, "Global tables" (2023-06): usually within a second.
-"""
-
-PARTITION_READ_UNITS_PER_S = 3_000.0
-PARTITION_WRITE_UNITS_PER_S = 1_000.0
-"""What one partition, and so one key, can do.
-
-Source: Amazon DynamoDB Developer Guide, "Best practices for designing partition keys" (2023-06).
 """
 
 READ_MS = 5.0
@@ -173,29 +166,11 @@ CLASS_PREFIXES: dict[TableClass, str] = {STANDARD: "", INFREQUENT_ACCESS: "IA-"}
 Source: AmazonDynamoDB usage types as in infracost, internal/resources/aws/dynamodb_table.go (2026-05).
 """
 
-ACCELERATOR_CODE = "AmazonDAX"
-"""Offer with the prices of DAX nodes.
-
-Source: Amazon DynamoDB Developer Guide, "Understanding your AWS billing and usage reports for DynamoDB" (2025).
-"""
-
 CACHED_READ_MS = 0.5
 """Mean time of a read that DAX answers.
 
 Source: Amazon DynamoDB Developer Guide, "In-memory acceleration with DAX" (2023-06): microseconds; with the way
 to the node half a millisecond is our guess.
-"""
-
-CLUSTER_SLA_RATIOS = {False: 0.995, True: 0.9999}
-"""Monthly uptime of a cluster in one zone, and over several.
-
-Source: Amazon DynamoDB Accelerator Service Level Agreement (2024-05-20).
-"""
-
-NEW_PRIMARY_MINUTES = 1.0
-NEW_NODE_MINUTES = 15.0
-"""Time until a replica takes over from a lost primary, and until a lost single node is replaced. Our guesses:
-AWS says "quickly" of the first and nothing of the second.
 """
 
 
@@ -322,14 +297,7 @@ class _Table:
             table = Reliability(0.99999, "Amazon DynamoDB Service Level Agreement (2019), global tables")
         else:
             table = Reliability(0.9999, "Amazon DynamoDB Service Level Agreement (2019), single region")
-        if self.cluster is None:
-            return table
-        spread = self.cluster.nodes >= MULTI_ZONE_NODES
-        return Reliability(
-            table.sla_ratio * CLUSTER_SLA_RATIOS[spread],
-            f"{table.source}, and Amazon DynamoDB Accelerator Service Level Agreement (2024-05-20)",
-            rto_minutes=NEW_PRIMARY_MINUTES if spread else NEW_NODE_MINUTES,
-        )
+        return with_cluster(table, self.cluster)
 
     def billed_gb(self, demand: Demand) -> FloatArray:
         """Decimal GB billed each day in each region, shape (days,): the bytes, 100 for each item and index
@@ -414,8 +382,7 @@ class _Table:
         region_id: str = "",
     ) -> tuple[Usage, ...]:
         """One meter in the table's region, or in another of a global table."""
-        code = ACCELERATOR_CODE if usage_type.startswith("NodeUsage:") else SERVICE_CODE
-        query = PriceQuery(code, region_id or self.region_id, usage_type)
+        query = PriceQuery(SERVICE_CODE, region_id or self.region_id, usage_type)
         meter = Meter(name, SERVICE_NAME, "Databases", unit, query)
         elsewhere = f"-{region_id}" if region_id not in ("", self.region_id) else ""
         return meter_usage(meter, self.resource_name + elsewhere, demand.calendar, daily, formula)
@@ -477,82 +444,25 @@ class _Table:
             ),
             Limit("table write quota", writes_per_s, TABLE_QUOTA_UNITS_PER_S, unit),
         )
-        return (*found, *self.cluster_limits(demand))
+        return (*found, *cluster_limits(self.cluster, self.work_of_cluster(demand)))
 
-    def cluster_limits(self, demand: Demand) -> tuple[Limit, ...]:
-        """What the cluster can do at the busiest minute, a node lost; nothing without a cluster."""
-        if self.cluster is None:
-            return ()
-        work_per_s = float(self._cluster_work(demand).max()) / SECONDS_PER_MINUTE
-        words = "DAX cluster with a node lost" if self.cluster.nodes > 1 else "DAX cluster"
-        return (Limit(words, work_per_s, self.cluster.safe_work_per_s, "normalised requests per second"),)
-
-    def _cluster_work(self, demand: Demand) -> FloatArray:
-        """Normalised requests of the cluster in each minute, shape (minutes,); nothing without one."""
+    def work_of_cluster(self, demand: Demand) -> FloatArray:
+        """Normalised requests of the cluster in each minute, shape (minutes,); zeros without one."""
         if self.cluster is None:
             return np.zeros(demand.minutes)
-        hits = demand.reads * self.reading(demand).hit_ratio
-        work = self.work
-        return cluster_work(
-            self.cluster, work.read_item_kb, hits, demand.reads - hits, work.write_item_kb, demand.writes
-        )
+        return cluster_work(self.cluster, self.work, demand, self.reading(demand).hit_ratio)
 
     def cluster_usage(self, demand: Demand) -> tuple[Usage, ...]:
-        """Node-hours of the cluster in every region of the table; nothing without one.
-
-        Source: Amazon DynamoDB pricing, DynamoDB Accelerator (2025): every node by the hour.
-        """
-        cluster = self.cluster
-        if cluster is None:
-            return ()
-        return tuple(
-            usage
-            for region_id in (self.region_id, *self.replica_region_ids)
-            for usage in self.metered(
-                demand,
-                "DAX node hours",
-                f"NodeUsage:{cluster.node.name}",
-                "Hours",
-                np.full(demand.days, float(HOURS_PER_DAY * cluster.nodes)),
-                f"{cluster.nodes} nodes x every hour of the month",
-                region_id,
-            )
+        """Node-hours of the cluster in every region of the table."""
+        return cluster_usage(
+            self.cluster, demand, (self.region_id, *self.replica_region_ids), self.resource_name
         )
-
-    @property
-    def cached_words(self) -> str:
-        """How a formula says that a cluster answers reads."""
-        return " and what DAX answers" if self.cluster else ""
 
     @property
     def label_ending(self) -> str:
         """What the label says of class and cluster."""
         of_class = ", infrequent access" if self.table_class == INFREQUENT_ACCESS else ""
-        return of_class + (f", DAX of {self.cluster.nodes} {self.cluster.node.name}" if self.cluster else "")
-
-    def cluster_settings(self) -> Mapping[str, Setting]:
-        """The cluster in front of the table; nothing without one."""
-        if self.cluster is None:
-            return {}
-        return {
-            "dax_node_type": self.cluster.node.name,
-            "dax_nodes": self.cluster.nodes,
-            "dax_item_ttl_s": self.cluster.ttl_s,
-        }
-
-    def cluster_variables(self) -> tuple[TerraformVariable, ...]:
-        """Inputs of `aws_dax_cluster`; nothing without a cluster."""
-        if self.cluster is None:
-            return ()
-        names = tuple(node.name for node in NODE_TYPES)
-        attributes = (
-            one_of("node_type", self.cluster.node.name, names),
-            between("replication_factor", self.cluster.nodes, 1, MOST_NODES),
-            between("record_ttl_millis", 1000 * self.cluster.ttl_s, 0, 2**31 - 1),
-            one_of("cluster_endpoint_encryption_type", "TLS", ("NONE", "TLS")),
-        )
-        words = "Cluster in front of the table: arguments of aws_dax_cluster and its parameter group."
-        return (TerraformVariable("dax_cluster", words, attributes),)
+        return of_class + cluster_words(self.cluster)
 
     def replica_settings(self) -> Mapping[str, Setting]:
         """Other regions of a global table; nothing for a plain one."""
@@ -562,20 +472,6 @@ class _Table:
     def replication_lag_s(self) -> float:
         """How far other regions are behind, and what the loss of this one would lose; 0 without any."""
         return REPLICATION_LAG_S if self.replica_region_ids else 0.0
-
-    def replica_variables(self) -> tuple[TerraformVariable, ...]:
-        """The other regions of a global table."""
-        if not self.replica_region_ids:
-            return ()
-        names = TerraformAttribute(
-            "region_names",
-            "list(string)",
-            self.replica_region_ids,
-            "length({value}) >= 1",
-            "must name one region or more",
-        )
-        words = "region_name of each entry of replica_regions of terraform-aws-modules/dynamodb-table."
-        return (TerraformVariable("dynamodb_table_replica_regions", words, (names,)),)
 
     def saturation_per_s(
         self, demand: Demand, units: CallUnits, read_units_per_s: float, write_units_per_s: float
@@ -592,7 +488,7 @@ class _Table:
             reading = self.reading(demand)
             reads = float(reading.units[busiest]) / calls
             hot_reads = float(reading.hottest_units[busiest]) / calls
-            work = float(self._cluster_work(demand)[busiest]) / calls
+            work = float(self.work_of_cluster(demand)[busiest]) / calls
         ratios = (
             reads / read_units_per_s,
             units.table_writes / write_units_per_s,
@@ -615,37 +511,6 @@ class _Table:
         )
 
 
-def hot_refused(hottest_units: FloatArray, all_units: FloatArray, partition_units_per_s: float) -> FloatArray:
-    """Share of a table's operations refused because they are of its hottest key, shape (minutes,).
-
-    Of the units that its operations take in a minute, the key gets what one partition can do, burst or not.
-    Source: see the module's.
-    """
-    beyond = np.maximum(hottest_units - partition_units_per_s * SECONDS_PER_MINUTE, 0.0)
-    return np.asarray(beyond / np.maximum(all_units, 1e-12))
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Flow:
-    """Reads or writes of an on-demand table. Arrays have shape (minutes,)."""
-
-    served_per_s: FloatArray
-    refused_ratio: FloatArray
-    fullness: FloatArray
-    """What is asked for over what is allowed."""
-
-
-def _flow(needed_per_s: FloatArray, hot_refused: FloatArray, warm_per_s: float) -> _Flow:
-    spread_per_s = needed_per_s * (1.0 - hot_refused)
-    allowed_per_s = allowed_on_demand(spread_per_s, warm_per_s, TABLE_QUOTA_UNITS_PER_S)
-    fullness = spread_per_s / allowed_per_s
-    return _Flow(
-        served_per_s=np.minimum(spread_per_s, allowed_per_s),
-        refused_ratio=1.0 - (1.0 - hot_refused) / np.maximum(fullness, 1.0),
-        fullness=fullness,
-    )
-
-
 @dataclass(frozen=True, slots=True)
 class OnDemandTable(_Table):
     """A table that pays per request."""
@@ -665,18 +530,25 @@ class OnDemandTable(_Table):
             "point_in_time_recovery": True,
             "secondary_indexes": self.work.secondary_indexes,
             **self.replica_settings(),
-            **self.cluster_settings(),
+            **cluster_settings(self.cluster),
         }
 
     @lru_cache(maxsize=2)  # noqa: B019 - simulate and usage ask for the same flows, one after the other
-    def flows(self, demand: Demand) -> tuple[_Flow, _Flow]:
+    def flows(self, demand: Demand) -> tuple[Flow, Flow]:
         """Reads, and writes of the table. An index never asks for more than its table, which so decides."""
         units = call_units(demand.fan_out, self.work)
         rate_per_s = demand.api_requests / SECONDS_PER_MINUTE
         hot_reads, hot_writes = self.hot_refused_of(demand, units)
         return (
-            _flow(self.reading(demand).units / SECONDS_PER_MINUTE, hot_reads, WARM_READ_UNITS_PER_S),
-            _flow(rate_per_s * units.table_writes, hot_writes, WARM_WRITE_UNITS_PER_S),
+            serve_on_demand(
+                self.reading(demand).units / SECONDS_PER_MINUTE,
+                hot_reads,
+                WARM_READ_UNITS_PER_S,
+                TABLE_QUOTA_UNITS_PER_S,
+            ),
+            serve_on_demand(
+                rate_per_s * units.table_writes, hot_writes, WARM_WRITE_UNITS_PER_S, TABLE_QUOTA_UNITS_PER_S
+            ),
         )
 
     def simulate(self, demand: Demand) -> Capacity:
@@ -718,7 +590,7 @@ class OnDemandTable(_Table):
                 f"{self.class_prefix}ReadRequestUnits",
                 "Read Request Units",
                 demand.daily(reads.served_per_s * SECONDS_PER_MINUTE),
-                f"API calls x {units.reads:g} read units, less what is throttled{self.cached_words}",
+                f"API calls x {units.reads:g} read units, less what is throttled or cached",
             ),
             *self.writes_usage(
                 demand,
@@ -737,13 +609,11 @@ class OnDemandTable(_Table):
         return self.footprint_with(demand, alarms=0)
 
     def terraform(self) -> tuple[TerraformVariable, ...]:
-        """Inputs of terraform-aws-modules/dynamodb-table 5.5.0."""
-        attributes = (
-            # Provisioned capacity takes inputs that this variable does not have.
-            one_of("billing_mode", "PAY_PER_REQUEST", ("PAY_PER_REQUEST",)),
-            *_table_attributes(self.table_class),
+        return (
+            on_demand_variable(self.table_class),
+            *replica_variables(self.replica_region_ids),
+            *cluster_variables(self.cluster),
         )
-        return (_table_variable(attributes), *self.replica_variables(), *self.cluster_variables())
 
 
 @dataclass(frozen=True, slots=True)
@@ -801,7 +671,7 @@ class ProvisionedTable(_Table):
             "point_in_time_recovery": True,
             "secondary_indexes": self.work.secondary_indexes,
             **self.replica_settings(),
-            **self.cluster_settings(),
+            **cluster_settings(self.cluster),
             "target_ratio": self.target_ratio,
             "read_minimum_units": self.read_minimum_units,
             "read_maximum_units": self.read_maximum_units,
@@ -832,7 +702,7 @@ class ProvisionedTable(_Table):
         return (
             follow_target(reads, target, self.read_minimum_units, self.read_maximum_units),
             writes,
-            index[0] if index else _nothing_scaled(demand.minutes),
+            index[0] if index else nothing_scaled(demand.minutes),
         )
 
     def simulate(self, demand: Demand) -> Capacity:
@@ -845,7 +715,7 @@ class ProvisionedTable(_Table):
         hot_reads, hot_writes = self.hot_refused_of(demand, units)
         reads, writes, index = self.runs(demand)
         indexes = self.work.secondary_indexes
-        fullness = np.maximum(_fullness(reads), _fullness(writes))
+        fullness = np.maximum(reads.fullness, writes.fullness)
         return Capacity(
             servers=read_only(
                 reads.provisioned_units
@@ -856,8 +726,8 @@ class ProvisionedTable(_Table):
             requests=demand.api_requests,
             failed_requests=self.failed_calls(
                 demand,
-                1.0 - (1.0 - hot_reads) * (1.0 - _refused(reads)),
-                1.0 - (1.0 - hot_writes) * (1.0 - _refused(writes)),
+                1.0 - (1.0 - hot_reads) * (1.0 - reads.refused_ratio),
+                1.0 - (1.0 - hot_writes) * (1.0 - writes.refused_ratio),
             ),
             latency=self.latency(demand),
             saturation_requests_per_s=self.saturation_per_s(
@@ -930,97 +800,19 @@ class ProvisionedTable(_Table):
         return self.footprint_with(demand, alarms=2 * ALARMS_PER_TARGET * (1 + self.work.secondary_indexes))
 
     def terraform(self) -> tuple[TerraformVariable, ...]:
-        """Inputs of terraform-aws-modules/dynamodb-table 5.5.0; maps are variables of their own."""
-        table = _table_variable(
-            (
-                one_of("billing_mode", "PROVISIONED", ("PAY_PER_REQUEST", "PROVISIONED")),
-                _units("read_capacity", self.read_minimum_units),
-                _units("write_capacity", self.write_minimum_units),
-                also(
-                    flag("autoscaling_enabled", True),
-                    '{value} == false || var.dynamodb_table.billing_mode == "PROVISIONED"',
-                    "be false unless dynamodb_table.billing_mode is PROVISIONED",
-                ),
-                *_table_attributes(self.table_class),
-            )
-        )
-        index = TerraformVariable(
-            "dynamodb_table_autoscaling_index",
-            "One entry of autoscaling_indexes of terraform-aws-modules/dynamodb-table, the same for every index.",
-            (
-                _units("read_min_capacity", INDEX_READ_UNITS),
-                _units(
-                    "read_max_capacity",
-                    INDEX_READ_UNITS,
-                    at_least="var.dynamodb_table_autoscaling_index.read_min_capacity",
-                ),
-                _units("write_min_capacity", self.index_minimum_units),
-                _units(
-                    "write_max_capacity",
-                    self.index_maximum_units,
-                    at_least="var.dynamodb_table_autoscaling_index.write_min_capacity",
-                ),
+        index = (INDEX_READ_UNITS, self.index_bounds) if self.work.secondary_indexes else None
+        return (
+            *provisioned_variables(
+                self.table_class, self.target_ratio, self.read_bounds, self.write_bounds, index
             ),
-        )
-        scaled = (
-            self._scaling("read", self.read_maximum_units),
-            self._scaling("write", self.write_maximum_units),
-        )
-        indexes = (index,) if self.work.secondary_indexes else ()
-        return (table, *scaled, *indexes, *self.replica_variables(), *self.cluster_variables())
-
-    def _scaling(self, dimension: str, maximum_units: float) -> TerraformVariable:
-        return TerraformVariable(
-            f"dynamodb_table_autoscaling_{dimension}",
-            f"autoscaling_{dimension} of terraform-aws-modules/dynamodb-table.",
-            (
-                _units("max_capacity", maximum_units, at_least=f"var.dynamodb_table.{dimension}_capacity"),
-                between("target_value", round(100 * self.target_ratio), 20, 90),
-            ),
+            *replica_variables(self.replica_region_ids),
+            *cluster_variables(self.cluster),
         )
 
 
 def hourly_highest(units: FloatArray) -> FloatArray:
     """Highest value within each hour of an array of shape (minutes,), giving shape (hours,)."""
     return np.asarray(units.reshape(-1, MINUTES_PER_HOUR).max(axis=1))
-
-
-def _refused(run: ProvisionedRun) -> FloatArray:
-    return run.throttled_units / np.maximum(run.served_units + run.throttled_units, 1e-12)
-
-
-def _nothing_scaled(minutes: int) -> ProvisionedRun:
-    nothing = read_only(np.zeros(minutes))
-    return ProvisionedRun(nothing, nothing, nothing)
-
-
-def _fullness(run: ProvisionedRun) -> FloatArray:
-    return (run.served_units + run.throttled_units) / (SECONDS_PER_MINUTE * run.provisioned_units)
-
-
-def _units(name: str, units: float, *, at_least: str = "") -> TerraformAttribute:
-    return between(name, units, 1, TABLE_QUOTA_UNITS_PER_S, at_least=at_least)
-
-
-def _table_attributes(table_class: TableClass) -> tuple[TerraformAttribute, ...]:
-    """The table is encrypted in any case: `server_side_encryption_enabled` only asks for a key of KMS, whose
-    requests are charged, in place of the one that AWS owns. Whoever has a key of their own sets it, with
-    `server_side_encryption_kms_key_arn`.
-
-    Source: Amazon DynamoDB Developer Guide, "Encryption at rest" (2023-06).
-    """
-    return (
-        one_of("table_class", table_class, (STANDARD, INFREQUENT_ACCESS)),
-        flag("point_in_time_recovery_enabled", True),
-        flag("server_side_encryption_enabled", False),
-        flag("deletion_protection_enabled", True),
-    )
-
-
-def _table_variable(attributes: tuple[TerraformAttribute, ...]) -> TerraformVariable:
-    return TerraformVariable(
-        "dynamodb_table", "Table: inputs of terraform-aws-modules/dynamodb-table.", attributes
-    )
 
 
 def designs(scenario: Scenario, demand: Demand) -> tuple[OnDemandTable | ProvisionedTable, ...]:
@@ -1037,23 +829,9 @@ def designs(scenario: Scenario, demand: Demand) -> tuple[OnDemandTable | Provisi
     tables += [replace(table, table_class=INFREQUENT_ACCESS) for table in tables]
     eventual_reads = work.reads_per_call * (1.0 - work.consistent_read_ratio)
     if "dynamodb_dax" in kinds and eventual_reads > work.writes_per_call:
-        cluster = _cluster(on_demand, demand)
+        cluster = smallest_cluster(demand, work)
         tables += [replace(on_demand, cluster=cluster), _provisioned(scenario, demand, TARGETS[0], cluster)]
     return tuple(tables)
-
-
-def _cluster(table: OnDemandTable, demand: Demand) -> Cluster:
-    """Three of the smallest nodes that hold the working set and the work of the busiest minute; else of the
-    largest.
-    """
-    working_set_gb = table.work.working_set_ratio * float(demand.database_stored_gb.max())
-    for node in NODE_TYPES:
-        cluster = Cluster(node)
-        if node.memory_gib * CACHE_RATIO < working_set_gb:
-            continue
-        if not any(limit.broken for limit in replace(table, cluster=cluster).cluster_limits(demand)):
-            return cluster
-    return Cluster(NODE_TYPES[-1])
 
 
 def _provisioned(
@@ -1096,9 +874,8 @@ PRICES = (
             r"Streams-Requests",
         ),
     ),
-    PriceNeed(ACCELERATOR_CODE, (r"NodeUsage:dax\.[a-z0-9]+\.[a-z0-9]+",), units={"Node-hour": "Hrs"}),
+    DAX_PRICES,
 )
-"""Source: AmazonDynamoDB usage types as in infracost, internal/resources/aws/dynamodb_table.go (2026-05); those
-of DAX, and their unit: see `ACCELERATOR_CODE`."""
+"""Source: AmazonDynamoDB usage types as in infracost, internal/resources/aws/dynamodb_table.go (2026-05)."""
 
 SERVICE = TierService(SERVICE_NAME, SERVICE_CODE, Role.DATABASE, designs, PRICES)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from costmodel.capacity.accelerator import CACHE_RATIO, NODE_TYPES, Cluster, Items, NodeType, cluster_work
 from costmodel.capacity.caching import lru_hit_ratio, lru_residence_requests, zipf_exponent_of
+from shops.database import demand_of, shop
 
 LARGE = Cluster(NODE_TYPES[0])
 
@@ -80,11 +81,14 @@ def test_residence_is_what_the_hit_ratio_of_a_full_cache_comes_from() -> None:
     assert lru_residence_requests(1_000, 0.0, 1_000) == np.inf
 
 
-def test_work_of_the_published_example() -> None:
-    """The guide's example: hits, misses at ten times and writes at 25 times on every node, per KB."""
-    # 1 000 hits + 100 misses x 10, of 1.5 KB counted as 2, and 10 writes of 1 KB x 25 x 3 nodes.
-    work = cluster_work(LARGE, 1.5, np.array([1_000.0]), np.array([100.0]), 1.0, np.array([10.0]))
-    assert work.tolist() == [2 * 2_000 + 750]
+def test_work_of_misses_and_writes() -> None:
+    """Misses count ten times and writes 25 times on every node, all per KB, rounded up."""
+    # 1 000 calls with 2 reads of 1.5 KB, counted as 2, and 0.15 writes of 1 KB: with three quarters of hits
+    # 2 x 1 500 + 2 x 10 x 500 + 150 x 25 x 3 nodes.
+    scenario = shop(database={"read_item_kb": 1.5})
+    demand = demand_of(scenario, 1_000.0)
+    work = cluster_work(LARGE, scenario.database, demand, np.full(demand.minutes, 0.75))
+    assert set(work) == {3_000 + 10_000 + 11_250}
 
 
 @settings(max_examples=40, deadline=None)
