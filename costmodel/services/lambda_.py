@@ -34,6 +34,7 @@ from costmodel.capacity.function_size import (
 )
 from costmodel.capacity.payload import Way, body_limit
 from costmodel.capacity.provisioned_concurrency import (
+    RECOMMENDED_TARGET_RATIO,
     ProvisionedRun,
     ProvisionedScaling,
     follow_utilisation,
@@ -252,6 +253,7 @@ class LambdaFunction:
                     self.rendering_memory_mb, min(LONGEST_RUN_S, 10 * self.rendering_duration_s)
                 ),
             ),
+            *self._terraform_of_scaling(),
         )
 
     @property
@@ -549,6 +551,20 @@ class LambdaFunction:
             extras += (flag("snap_start", True),)
         return extras
 
+    def _terraform_of_scaling(self) -> tuple[TerraformVariable, ...]:
+        """Arguments of `aws_appautoscaling_target` and its target-tracking policy; nothing without a policy."""
+        scaling = self.provisioned_scaling
+        if scaling is None:
+            return ()
+        name = "lambda_provisioned_scaling"
+        most = self.concurrency_limits.reserved or self.concurrency_quota - UNRESERVABLE_CONCURRENCY
+        attributes = (
+            between("min_capacity", scaling.minimum, 1, most),
+            between("max_capacity", scaling.maximum, 1, most, at_least=f"var.{name}.min_capacity"),
+            between("target_value", scaling.target_ratio, 0.1, 0.9, step=0),
+        )
+        return (TerraformVariable(name, "Auto scaling of the provisioned concurrency", attributes),)
+
     def _function_attributes(self, memory_mb: int, timeout_s: float) -> tuple[TerraformAttribute, ...]:
         runtime = self.api.lambda_runtime
         known = sorted({TERRAFORM_RUNTIMES.get(name, name) for name in INIT_TIMES[self.architecture]})
@@ -567,14 +583,17 @@ class LambdaFunction:
 
 
 def designs(scenario: Scenario, demand: Demand) -> tuple[LambdaFunction, ...]:
-    """Memory sizes x architectures, each on demand and with provisioned concurrency.
+    """Memory sizes x architectures, each on demand, with provisioned concurrency, and with SnapStart where it is free.
 
     Provisioned concurrency holds the busiest moment of the median minute: half of the time all
-    calls are warm, the rest spills over to on-demand environments.
+    calls are warm, the rest spills over to on-demand environments. Or it follows its use, up to what
+    the busiest minute needs at the target.
     """
     if "lambda" not in scenario.constraints.compute:
         return ()
     quota = scenario.account.lambda_concurrency
+    most = quota - UNRESERVABLE_CONCURRENCY
+    peak_per_s = float(demand.api_requests.max()) / SECONDS_PER_MINUTE
     found = []
     for memory_mb in MEMORY_MB:
         for architecture in RELATIVE_SPEED:
@@ -592,9 +611,14 @@ def designs(scenario: Scenario, demand: Demand) -> tuple[LambdaFunction, ...]:
             found.append(on_demand)
             median_erlangs = np.median(demand.api_requests) / SECONDS_PER_MINUTE * on_demand.duration_s
             wanted = math.ceil(float(busiest_moment(np.asarray(median_erlangs))))
-            provisioned = min(wanted, quota - UNRESERVABLE_CONCURRENCY)
+            provisioned = min(wanted, most)
             if provisioned > 0:
                 found.append(replace(on_demand, provisioned_concurrency=provisioned))
+                busiest = math.ceil(peak_per_s * on_demand.duration_s / RECOMMENDED_TARGET_RATIO)
+                scaling = ProvisionedScaling(1, min(max(1, busiest), most))
+                found.append(replace(on_demand, provisioned_scaling=scaling))
+            if SNAP_START_RUNTIMES.get(scenario.api.lambda_runtime) == "free":
+                found.append(replace(on_demand, snap_start=True))
     return tuple(found)
 
 

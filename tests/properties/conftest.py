@@ -21,6 +21,7 @@ from costmodel.services.registry import PLATFORM_SERVICES, TIER_SERVICES
 
 COMMITTED = ["on_demand", "reserved_1yr_no_upfront", "reserved_3yr_no_upfront"]
 DYNAMODB = ["dynamodb_on_demand", "dynamodb_provisioned", "dynamodb_dax"]
+NOT_PRICED = {"dynamodb_dax"}
 SIX_GEOGRAPHIES = {
     "united_states": 40_000,
     "europe": 60_000,
@@ -140,9 +141,12 @@ class Shop:
 
     @cached_property
     def candidates(self) -> tuple[Candidate, ...]:
-        """Every combination of kinds with the first design of each, and some with the last, which are reserved."""
-        firsts = combine(first_of_each_kind(self.all_tiers))
-        lasts = combine(first_of_each_kind(self.all_tiers[::-1]))
+        """Every combination of kinds with the first design of each, and some with the last, which are reserved.
+        Kinds without a shipped price are left out: nobody can bill them.
+        """
+        priced = tuple(tier for tier in self.all_tiers if tier.design.kind not in NOT_PRICED)
+        firsts = combine(first_of_each_kind(priced))
+        lasts = combine(first_of_each_kind(priced[::-1]))
         return (*firsts, *tuple(lasts)[::4])
 
     @cached_property
