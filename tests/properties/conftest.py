@@ -140,13 +140,15 @@ class Shop:
         return tuple(tier for service in TIER_SERVICES for tier in self.tiers(service))
 
     @cached_property
+    def priced_tiers(self) -> tuple[SimulatedDesign, ...]:
+        """Those whose bill the shipped prices can make."""
+        return tuple(tier for tier in self.all_tiers if tier.design.kind not in NOT_PRICED)
+
+    @cached_property
     def candidates(self) -> tuple[Candidate, ...]:
-        """Every combination of kinds with the first design of each, and some with the last, which are reserved.
-        Kinds without a shipped price are left out: nobody can bill them.
-        """
-        priced = tuple(tier for tier in self.all_tiers if tier.design.kind not in NOT_PRICED)
-        firsts = combine(first_of_each_kind(priced))
-        lasts = combine(first_of_each_kind(priced[::-1]))
+        """Every combination of kinds with the first design of each, and some with the last, which are reserved."""
+        firsts = combine(first_of_each_kind(self.priced_tiers))
+        lasts = combine(first_of_each_kind(self.priced_tiers[::-1]))
         return (*firsts, *tuple(lasts)[::4])
 
     @cached_property
