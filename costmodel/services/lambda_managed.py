@@ -6,7 +6,9 @@ that of the instances, a fee for their management and one for requests; there ar
 Source: AWS Lambda Developer Guide, "Lambda Managed Instances" and "Scaling Lambda Managed Instances" (2026-01).
 
 Not modelled: reservations and Savings Plans, which the instances may have; memory that Lambda keeps for
-itself on an instance, and the block storage of instances, neither of which AWS publishes.
+itself on an instance, and the block storage of instances, neither of which AWS publishes. Of which types
+Lambda takes, the guide says "current-generation"; families of 2, 4 or 8 GiB per vCPU without CPU credits are
+taken to be among them.
 """
 
 from __future__ import annotations
@@ -14,7 +16,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import lru_cache
 
 import numpy as np
 
@@ -328,7 +329,6 @@ class ManagedFunctions:
             maximum=self.max_instances,
         )
 
-    @lru_cache(maxsize=2)  # noqa: B019 - a recommendation and its checks ask for the same run
     def _run(self, demand: Demand) -> ManagedRun:
         in_flight = demand.api_requests / SECONDS_PER_MINUTE * self.duration_s
         return run_managed(self._busy_vcpus(demand), in_flight, self._group())
