@@ -50,7 +50,7 @@ class Demand:
     """3D models opened by shoppers, shape (geographies, minutes)."""
     fan_out: FanOut
     asset_stored_gb: FloatArray
-    """Bytes of current assets in the bucket, shape (days,)."""
+    """Bytes of current assets in the bucket, models in the scenario's own format, shape (days,)."""
     database_stored_gb: FloatArray
     """Bytes in the database, shape (days,)."""
     trace_note: str = ""

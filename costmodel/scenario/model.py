@@ -44,6 +44,8 @@ Geography = Literal[
 ]
 """CloudFront billing geographies. Source: CloudFront price list, `fromLocation` (2025-07-01)."""
 
+AssetFormat = Literal["original", "draco_webp_2k", "meshopt_webp_1k"]
+
 T = TypeVar("T", bound=Hashable)
 P = TypeVar("P")
 
@@ -306,7 +308,7 @@ class Content(Model):
         6.0, "MB as authored", "18 product-like Khronos sample models, 91 % of a mean of 6.6 MB", "2023-05"
     )
     """Textures of one 3D model as authored, before any compression."""
-    asset_format: Literal["original", "draco_webp_2k", "meshopt_webp_1k"] = assumed(
+    asset_format: AssetFormat = assumed(
         "draco_webp_2k",
         "delivery format",
         "Khronos 3D Commerce publishing guidelines 1.0 (3 MB a model, 2K textures)",
@@ -335,7 +337,18 @@ class Content(Model):
     )
     """Bytes of old versions kept beside the current files."""
     uploads_per_month: Annotated[float, Estimate(ge=0, le=1e9)] = assumed(500.0, "files", "engineering guess")
-    """Files uploaded or replaced in a month."""
+    """3D models replaced in a month, each with all its stored files; CloudFront fetches them anew."""
+    deploys_per_month: Annotated[float, Estimate(ge=0, le=100_000)] = assumed(
+        4.0,
+        "deploys",
+        "engineering guess: weekly, between the high and the medium performers of DORA, State of DevOps",
+        "2024-10",
+    )
+    """Releases of the shop in a month that replace images, scripts or styles."""
+    deploy_changed_ratio: Ratio = assumed(
+        0.05, "share of images, scripts and styles", "engineering guess: code changes, product images stay"
+    )
+    """Share of the static files that one deploy replaces; CloudFront fetches them anew."""
     cache_ttl_hours: Annotated[float, Estimate(ge=0.001, le=8_760)] = assumed(
         720.0, "hours", "immutable, content-hashed file names kept 30 days; CloudFront default is 24 h"
     )
@@ -343,7 +356,7 @@ class Content(Model):
     invalidated_paths_per_month: Annotated[float, Estimate(ge=0, le=1e9)] = assumed(
         100.0, "paths", "engineering guess"
     )
-    """Paths removed from CloudFront by hand; a wildcard counts as one."""
+    """Paths removed from CloudFront by hand; a wildcard counts as one. Each empties one file from the caches."""
     popularity_zipf_exponent: Annotated[float, Estimate(ge=0, le=3)] = assumed(
         0.8, "exponent", "Breslau et al., INFOCOM 1999: 0.64 to 0.83 for web proxies", "1999-03"
     )
@@ -561,6 +574,8 @@ class Objectives(Model):
         "2023-06",
     )
     """Most work that may be lost with a zone."""
+    first_view_p95_ms: Annotated[float, Exact(ge=1, le=3_600_000)] | None = None
+    """95 of 100 first views of a 3D model must be complete within this time, in every geography; no limit when left out."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -596,6 +611,8 @@ class Constraints(Model):
         ("pay_as_you_go", "flat_rate"), "kinds", "everything the tool models"
     )
     """Ways to pay for CloudFront to consider."""
+    asset_formats: Annotated[tuple[AssetFormat, ...], AfterValidator(_distinct)] | None = None
+    """Formats to consider delivering 3D models in, `content.asset_format` among them; that one alone when left out."""
     load_balancer: Annotated[tuple[LoadBalancerKind, ...], AfterValidator(_distinct)] = assumed(
         ("alb",), "kinds", "engineering guess: an ALB routes by path and host"
     )
@@ -689,6 +706,10 @@ class Scenario(Model):
         if self.network.second_region == self.region:
             problem = "must differ from region; leave it out for a shop in one region"
             rules.append(Rule(("network", "second_region"), problem, self.region))
+        asset_format, allowed = self.content.asset_format, self.constraints.asset_formats
+        if allowed is not None and asset_format not in allowed:
+            problem = f"must include content.asset_format, which is {asset_format}"
+            rules.append(Rule(("constraints", "asset_formats"), problem, list(allowed)))
         if self.objectives.api_p99_ms > self.api.timeout_s * 1000:
             problem = (
                 f"must not exceed api.timeout_s, after which calls fail: {self.api.timeout_s * 1000:g} ms"

@@ -170,7 +170,7 @@ FUNCTIONS = PriceNeed(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Footprint:
-    """What designs make other services do. Arrays have shape (days,): totals per day.
+    """What designs make other services do. Arrays have shape (days,): totals per day unless they say otherwise.
 
     Footprints add up: the platform services of a candidate are metered from the sum over its tiers.
     """
@@ -190,6 +190,8 @@ class Footprint:
     origin_requests: FloatArray
     """Object requests that miss every cache and reach the asset bucket."""
     kms_requests: FloatArray
+    reformatted_gb: FloatArray
+    """Bytes of stored assets beyond those of the scenario's own format, level of each day; below 0 for a smaller one."""
     alarms: int = 0
     """Standard-resolution CloudWatch alarms the design keeps."""
     public_ipv4_addresses: int = 0
@@ -209,7 +211,7 @@ class Footprint:
         """A footprint of zeros over `days`; `dataclasses.replace` sets what a design leaves behind."""
         zeros = np.zeros(days)
         zeros.flags.writeable = False
-        return cls(zeros, zeros, zeros, zeros, zeros, zeros, zeros, zeros)
+        return cls(zeros, zeros, zeros, zeros, zeros, zeros, zeros, zeros, zeros)
 
     @classmethod
     def smallest(cls, footprints: Collection[Footprint]) -> Footprint:

@@ -7,7 +7,7 @@ through uncached. What misses every cache is left to the bucket as `Footprint.or
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from typing import Literal, NamedTuple
@@ -15,15 +15,18 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from costmodel.capacity.caching import CacheLayers, cache_layers
-from costmodel.capacity.result import NO_LATENCY, Capacity, Latency, Limit
+from costmodel.capacity.edges import EDGE_RESIDENCE_S, REGION_GEOGRAPHY, VIEWERS, Viewers, all_caches
+from costmodel.capacity.first_view import Way, arrivals, first_view_latency, quantile_ms
+from costmodel.capacity.result import Capacity, Limit
 from costmodel.demand.calendar import Calendar, FloatArray
+from costmodel.demand.content import Delivered, served_files_per_product, static_files
 from costmodel.demand.demand import Demand, read_only
 from costmodel.pricing.book import PriceBook
 from costmodel.pricing.discounts import plan_allowances
 from costmodel.pricing.need import Place, PriceNeed
 from costmodel.pricing.offer import FLAT_RATE
 from costmodel.pricing.price import GLOBAL, PriceQuery
-from costmodel.scenario.model import Scenario
+from costmodel.scenario.model import AssetFormat, Scenario
 from costmodel.services._base import (
     DNS_QUERIES_PER_SESSION,
     Footprint,
@@ -77,95 +80,6 @@ each class and the rule; which one is nearest is an engineering guess. The guide
 that an excluded location serves at the class's lowest rate; that is left out.
 """
 
-DETOUR_RTT_MS: dict[tuple[str, str], float] = {
-    ("japan", "united_states"): 110.0,
-    ("asia_pacific", "united_states"): 180.0,
-    ("australia", "united_states"): 150.0,
-    ("south_america", "united_states"): 120.0,
-    ("india", "europe"): 120.0,
-    ("middle_east", "europe"): 90.0,
-    ("south_africa", "europe"): 160.0,
-    ("australia", "asia_pacific"): 95.0,
-}
-"""Round trip added for a viewer who is served from another geography. Source: engineering guess from
-cable lengths."""
-
-
-class Viewers(NamedTuple):
-    """How viewers of a geography reach CloudFront."""
-
-    mean_mbps: float
-    """Mean speed of a connection."""
-    rtt_ms: float
-    """Round trip to the nearest edge location."""
-    edge_locations: int
-    """Edge locations among which the requests of the geography concentrate."""
-    regional_caches: int
-
-
-VIEWERS: dict[str, Viewers] = {
-    "united_states": Viewers(18.7, 25.0, 20, 4),
-    "canada": Viewers(16.2, 30.0, 4, 1),
-    "europe": Viewers(13.5, 25.0, 20, 3),
-    "japan": Viewers(20.2, 20.0, 4, 1),
-    "australia": Viewers(11.1, 35.0, 4, 1),
-    "asia_pacific": Viewers(7.2, 45.0, 10, 2),
-    "india": Viewers(6.5, 50.0, 8, 1),
-    "south_america": Viewers(6.8, 50.0, 6, 1),
-    "middle_east": Viewers(8.6, 50.0, 4, 1),
-    "south_africa": Viewers(6.7, 50.0, 3, 1),
-}
-"""An assumption, kept slow on purpose.
-
-Source: speeds from Akamai, State of the Internet Q1 2017, average connection speed (2017-05), the last
-of its kind: the country itself, or Germany, Spain, France, Italy and the United Kingdom together for
-Europe, Indonesia for Asia Pacific, Brazil, the United Arab Emirates. Round trips, edge locations and
-regional caches are engineering guesses; over 600 locations exist, but requests concentrate (Amazon
-CloudFront Developer Guide, "How CloudFront delivers content", 2023-06).
-"""
-
-SPEED_SIGMA = 0.8
-"""Log standard deviation of viewers' speeds: nine in ten are within a factor of 3.7 of the median.
-Source: engineering guess."""
-SIZE_SIGMA = {"original": 1.26, "draco_webp_2k": 1.23, "meshopt_webp_1k": 1.12}
-"""Log standard deviation of the sizes of 3D models by delivery format.
-
-Source: 18 product-like models of Khronos glTF Sample Assets (2023-05), compressed with glTF-Transform
-4.5.1 (2026-11).
-"""
-FIRST_VIEW_ROUND_TRIPS = 4
-"""One for the request and three while TCP opens its window from ten segments; the connection is warm.
-
-Source: RFC 6928, initial window of 10 segments (2013-04); the count is an engineering guess.
-"""
-REGIONAL_FETCH_MS = 40.0
-"""From an edge location to its regional cache and back. Source: engineering guess."""
-STORE_FIRST_BYTE_MS = 150.0
-"""First byte of a small object from S3: 100 to 200 ms.
-
-Source: Amazon S3 User Guide, "Performance design patterns for Amazon S3" (2023-06).
-"""
-HOME_RTT_MS = 30.0
-AWAY_RTT_MS = 180.0
-"""From a regional cache to the bucket, in its own geography or in another. Source: engineering guess."""
-REGION_GEOGRAPHY = {
-    "us-east-1": "united_states",
-    "us-west-2": "united_states",
-    "eu-west-1": "europe",
-    "eu-central-1": "europe",
-    "ap-southeast-1": "asia_pacific",
-    "ap-northeast-1": "japan",
-    "ap-south-1": "india",
-    "sa-east-1": "south_america",
-}
-"""Geography of each region. Source: AWS Regions and Availability Zones (2023-06)."""
-
-EDGE_RESIDENCE_S = 3 * 86_400.0
-"""Time without a request after which an edge location drops an object.
-
-Source: Amazon CloudFront Developer Guide, "Managing how long content stays in the cache" (2023-06) says
-that unpopular objects go early; three days, within 1 to 7, is an engineering guess.
-"""
 MAX_TTL_S = 31_536_000
 """Longest default TTL. Source: Amazon CloudFront Developer Guide, "Maximum TTL", one year (2023-06)."""
 
@@ -194,12 +108,14 @@ class Plan:
     storage_gb: int
     """Credit of S3 Standard, in GB-months."""
     custom_cache_policy: bool
+    firewall_rules: int
+    """Most rules of its web ACL."""
 
 
 PLAN_FORMS = {
-    "Free": ("FREE", False),
-    "Pro": ("PRO", False),
-    "Business": ("BUSINESS", True),
+    "Free": ("FREE", False, 5),
+    "Pro": ("PRO", False, 25),
+    "Business": ("BUSINESS", True, 50),
     **dict.fromkeys(
         (
             "Premium",
@@ -209,13 +125,15 @@ PLAN_FORMS = {
             "Premium 350 TB",
             "Premium 600 TB",
         ),
-        ("PREMIUM", True),
+        ("PREMIUM", True, 75),
     ),
 }
-"""Plan or usage level -> its name in the subscription API, and whether custom cache policies come with it.
+"""Plan or usage level -> its name in the subscription API, whether custom cache policies come with it, and
+most rules of its web ACL.
 
 Below Business, the objects' own Cache-Control headers set the time to live. Source: Amazon CloudFront
-Developer Guide, "CloudFront flat-rate pricing plans" (2026-09-05).
+Developer Guide, "CloudFront flat-rate pricing plans" (2026-09-05); rules as in OptimNow,
+cloud-finops-skills, tier summary of August 2026, the first two also in other public repositories.
 """
 
 
@@ -235,9 +153,30 @@ def plans() -> tuple[Plan, ...]:
             included[code].dns_queries,
             included[code].storage_gb,
             custom_cache_policy,
+            firewall_rules,
         )
-        for code, (tier, custom_cache_policy) in PLAN_FORMS.items()
+        for code, (tier, custom_cache_policy, firewall_rules) in PLAN_FORMS.items()
     )
+
+
+class Cached(NamedTuple):
+    """One kind of object that viewers ask for."""
+
+    objects: int
+    changes_per_month: float
+    """How often one of them is replaced or invalidated in a month."""
+    daily: FloatArray
+    """Requests, shape (geographies, days)."""
+
+
+class Past(NamedTuple):
+    """Requests for one kind of object that pass caches, shape (days,)."""
+
+    edge: FloatArray
+    shield: FloatArray
+    """What Origin Shield bills."""
+    all: FloatArray
+    """What reaches the bucket."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,65 +185,124 @@ class Distribution:
 
     region_id: str
     model_objects: int
-    """3D files that viewers ask for: products times stored files per product."""
+    """3D files that viewers ask for: products times served files per product."""
     static_objects: int
     """Images, scripts and styles: products times files per page."""
     zipf_exponent: float
     ttl_s: float
-    size_sigma: float
-    """Log standard deviation of the sizes of 3D models."""
+    delivered: Delivered
     invalidated_paths_per_month: float
+    model_changes_per_month: float
+    """How often one 3D file is replaced in a month."""
+    static_changes_per_month: float
+    """How often a deploy replaces one image, script or style in a month."""
+    firewall_rules: int
+    """Rules of the web ACL in front of it."""
+    first_view_p95_ms: float
+    """The objective for first views in every geography; infinite without one."""
 
     @classmethod
-    def of(cls, scenario: Scenario) -> Distribution:
-        """The content and origin of a scenario."""
-        content = scenario.content
+    def of(cls, scenario: Scenario, asset_format: AssetFormat | None = None) -> Distribution:
+        """The content and origin of a scenario, its models in its own format or another."""
+        content, security, objectives = scenario.content, scenario.security, scenario.objectives
+        served_files = content.catalogue_products * served_files_per_product(content)
         return cls(
             region_id=scenario.region,
-            model_objects=max(1, round(content.catalogue_products * content.variants_stored)),
-            static_objects=max(1, round(content.catalogue_products * content.static_requests_per_page_view)),
+            model_objects=max(1, round(served_files)),
+            static_objects=max(1, round(static_files(content))),
             zipf_exponent=float(content.popularity_zipf_exponent),
             ttl_s=min(float(content.cache_ttl_hours) * 3600, float(MAX_TTL_S)),
-            size_sigma=SIZE_SIGMA[content.asset_format],
+            delivered=Delivered.of(content, asset_format or content.asset_format),
             invalidated_paths_per_month=float(content.invalidated_paths_per_month),
+            model_changes_per_month=float(content.uploads_per_month) / content.catalogue_products,
+            static_changes_per_month=float(content.deploys_per_month) * float(content.deploy_changed_ratio),
+            firewall_rules=security.waf_rules if security.waf else 0,
+            first_view_p95_ms=objectives.first_view_p95_ms or math.inf,
+        )
+
+    @property
+    def suffix(self) -> str:
+        """What a label adds for a format that is not the scenario's own."""
+        return "" if self.delivered.bytes_ratio == 1.0 else f", {self.delivered.asset_format} models"
+
+    def daily_sent_bytes(self, demand: Demand) -> FloatArray:
+        """Bytes of models and static files sent to viewers per day, shape (geographies, days)."""
+        more = (self.delivered.bytes_ratio - 1.0) * demand.fan_out.model_bytes_per_view
+        return read_only(demand.daily_asset_bytes + more * demand.daily_model_views)
+
+    def cached(self, demand: Demand) -> tuple[Cached, Cached]:
+        """3D models, and static files. Invalidated paths are spread over all files alike.
+
+        A replaced file is asked for anew at every layer, whether it keeps its name and is invalidated
+        or gets a new one, as content-hashed names do.
+        """
+        fan_out = demand.fan_out
+        invalidated = self.invalidated_paths_per_month / (self.model_objects + self.static_objects)
+        return (
+            Cached(
+                self.model_objects,
+                self.model_changes_per_month + invalidated,
+                demand.daily_model_views * fan_out.model_requests_per_view,
+            ),
+            Cached(
+                self.static_objects,
+                self.static_changes_per_month + invalidated,
+                demand.daily_page_views * fan_out.static_requests_per_page_view,
+            ),
         )
 
     def requests_past_caches(
         self, demand: Demand, price_class: PriceClass, *, origin_shield: bool
-    ) -> tuple[FloatArray, FloatArray]:
-        """Object requests per day that Origin Shield bills, and that reach the bucket.
+    ) -> tuple[Past, Past]:
+        """Requests per day that pass caches, for 3D models and for static files.
 
-        Two arrays of shape (days,). Each month has its own mean rate, by served geography and kind of
-        object. Origin Shield pools all geographies. It bills what regional caches of other regions
-        send it; the one in its own region it stands in for, so what passes that one is free.
+        Each month has its own mean rate, by served geography and kind of object. Origin Shield pools
+        all geographies. It bills what regional caches of other regions send it; the one in its own
+        region it stands in for, so what passes that one is free.
 
         Source: Amazon CloudFront Developer Guide, "Using Amazon CloudFront Origin Shield", estimating
         Origin Shield costs (2023-06).
         """
-        models = demand.daily_model_views * demand.fan_out.model_requests_per_view
-        static = demand.daily_page_views * demand.fan_out.static_requests_per_page_view
-        shielded = np.zeros(demand.days)
-        past_all = np.zeros(demand.days)
-        for objects, daily in ((self.model_objects, models), (self.static_objects, static)):
-            by_edge = _by_served_geography(demand, daily, price_class)
-            for _, days in demand.calendar.day_slices:
-                seconds = (days.stop - days.start) * MINUTES_PER_DAY * SECONDS_PER_MINUTE
-                rates = {geography: float(row[days].sum()) / seconds for geography, row in by_edge.items()}
-                total = sum(rates.values())
-                if total == 0:
-                    continue
-                past_regional = {
-                    geography: rate * self.layers(objects, rate, VIEWERS[geography]).regional_miss_ratio
-                    for geography, rate in rates.items()
-                }
-                origin = sum(past_regional.values())
-                month = daily[:, days].sum(axis=0) / total
-                if origin_shield:
-                    pooled = self.layers(objects, total, _pool(rates), origin_shield=True)
-                    origin = min(origin, total * pooled.origin_miss_ratio)
-                    shielded[days] += month * self._from_other_regions(past_regional)
-                past_all[days] += month * origin
-        return shielded, past_all
+        models, static = self.cached(demand)
+        return (
+            self._past(demand, models, price_class, origin_shield=origin_shield),
+            self._past(demand, static, price_class, origin_shield=origin_shield),
+        )
+
+    def _past(self, demand: Demand, kind: Cached, price_class: PriceClass, *, origin_shield: bool) -> Past:
+        past = Past(np.zeros(demand.days), np.zeros(demand.days), np.zeros(demand.days))
+        by_edge = _by_served_geography(demand, kind.daily, price_class)
+        for _, days in demand.calendar.day_slices:
+            seconds = (days.stop - days.start) * MINUTES_PER_DAY * SECONDS_PER_MINUTE
+            rates = {geography: float(row[days].sum()) / seconds for geography, row in by_edge.items()}
+            total = sum(rates.values())
+            if total == 0:
+                continue
+            changes_per_s = kind.changes_per_month / seconds
+            layers = {
+                geography: self.layers(kind.objects, rate, VIEWERS[geography], changes_per_s)
+                for geography, rate in rates.items()
+            }
+            past_regional = {
+                geography: rate * layers[geography].regional_miss_ratio for geography, rate in rates.items()
+            }
+            origin = sum(past_regional.values())
+            month = kind.daily[:, days].sum(axis=0) / total
+            past.edge[days] = month * sum(
+                rate * layers[geography].edge_miss_ratio for geography, rate in rates.items()
+            )
+            if origin_shield:
+                origin = min(origin, self._past_shield(kind.objects, rates, changes_per_s))
+                past.shield[days] = month * self._from_other_regions(past_regional)
+            past.all[days] = month * origin
+        return past
+
+    def _past_shield(self, objects: int, rates: Mapping[str, float], changes_per_s: float) -> float:
+        """Requests per second that pass Origin Shield, of these per geography."""
+        total = sum(rates.values())
+        caches = all_caches(geography for geography, rate in rates.items() if rate > 0)
+        pooled = self.layers(objects, total, caches, changes_per_s, origin_shield=True)
+        return total * pooled.origin_miss_ratio
 
     def _from_other_regions(self, past_regional: Mapping[str, float]) -> float:
         """What passes the regional caches, but for the one in the region of Origin Shield.
@@ -320,7 +318,13 @@ class Distribution:
         )
 
     def layers(
-        self, objects: int, requests_per_s: float, viewers: Viewers, *, origin_shield: bool = False
+        self,
+        objects: int,
+        requests_per_s: float,
+        viewers: Viewers,
+        changes_per_s: float,
+        *,
+        origin_shield: bool = False,
     ) -> CacheLayers:
         """What each layer passes on of `requests_per_s`; everything when there are none."""
         if requests_per_s == 0:
@@ -332,10 +336,50 @@ class Distribution:
             self.ttl_s,
             viewers.edge_locations,
             viewers.regional_caches,
+            changes_per_s,
             origin_shield,
         )
 
-    def simulate(self, demand: Demand, price_class: PriceClass, limits: tuple[Limit, ...]) -> Capacity:
+    def cache_figures(
+        self, demand: Demand, price_class: PriceClass, *, origin_shield: bool
+    ) -> dict[str, float]:
+        """How much the caches answer, by requests and by bytes, and the bytes that leave the bucket.
+
+        Models are few and large, static files many and small: requests missed decide about charges,
+        bytes missed about the work of the bucket, whose bytes to CloudFront are free.
+        """
+        past = self.requests_past_caches(demand, price_class, origin_shield=origin_shield)
+        asked = [float(kind.daily.sum()) for kind in self.cached(demand)]
+        static_bytes = float(demand.daily_page_views.sum()) * demand.fan_out.static_bytes_per_page_view
+        sent_bytes = [float(self.daily_sent_bytes(demand).sum()) - static_bytes, static_bytes]
+        missed = [
+            float(kind.all.sum()) / requests if requests else 0.0
+            for kind, requests in zip(past, asked, strict=True)
+        ]
+        missed_bytes = sum(ratio * sent for ratio, sent in zip(missed, sent_bytes, strict=True))
+        edge_misses = sum(float(kind.edge.sum()) for kind in past)
+        misses = sum(float(kind.all.sum()) for kind in past)
+        return {
+            "edge_hit_ratio": 1.0 - edge_misses / sum(asked) if sum(asked) else 1.0,
+            "hit_ratio": 1.0 - misses / sum(asked) if sum(asked) else 1.0,
+            "model_hit_ratio": 1.0 - missed[0],
+            "static_hit_ratio": 1.0 - missed[1],
+            "byte_hit_ratio": 1.0 - missed_bytes / sum(sent_bytes) if sum(sent_bytes) else 1.0,
+            "origin_gb": missed_bytes / BYTES_PER_GB,
+        }
+
+    def footprint(self, demand: Demand, price_class: PriceClass, *, origin_shield: bool) -> Footprint:
+        """What reaches the bucket, and what the format stores there."""
+        models, static = self.requests_past_caches(demand, price_class, origin_shield=origin_shield)
+        return replace(
+            Footprint.none(demand.days),
+            origin_requests=read_only(models.all + static.all),
+            reformatted_gb=read_only(np.full(demand.days, self.delivered.more_stored_gb)),
+        )
+
+    def simulate(
+        self, demand: Demand, price_class: PriceClass, *, origin_shield: bool, limits: tuple[Limit, ...] = ()
+    ) -> Capacity:
         """Edge requests and what of the quotas they use; CloudFront itself drops nothing."""
         fan_out = demand.fan_out
         models = demand.model_views.sum(axis=0)
@@ -347,7 +391,7 @@ class Distribution:
         )
         sent_bytes = (
             pages * fan_out.static_bytes_per_page_view
-            + models * fan_out.model_bytes_per_view
+            + models * fan_out.model_bytes_per_view * self.delivered.bytes_ratio
             + demand.api_requests * fan_out.api_response_bytes
         )
         request_share = requests / SECONDS_PER_MINUTE / QUOTA_REQUESTS_PER_S
@@ -356,58 +400,83 @@ class Distribution:
         saturation = QUOTA_REQUESTS_PER_S
         if sent > 0 and offered > 0:
             saturation = min(saturation, QUOTA_BITS_PER_S / BITS_PER_BYTE * offered / sent)
+        ways = self.first_view_ways(demand, price_class, origin_shield=origin_shield)
         return Capacity(
             servers=read_only(np.ones(demand.minutes)),
             utilisation=read_only(np.minimum(1.0, np.maximum(request_share, data_share))),
             requests=read_only(requests),
             failed_requests=read_only(np.zeros(demand.minutes)),
-            latency=_latency(self.first_view_ways(demand, price_class)),
+            latency=first_view_latency(ways),
             saturation_requests_per_s=saturation,
-            limits=limits,
+            limits=(*limits, *self._slow_first_views(ways)),
         )
 
-    def first_view_ms(self, demand: Demand, price_class: PriceClass) -> dict[str, tuple[float, float]]:
+    def _slow_first_views(self, found: Mapping[str, tuple[float, tuple[Way, ...]]]) -> Iterator[Limit]:
+        """The objective in every geography with views; none without an objective."""
+        if math.isinf(self.first_view_p95_ms):
+            return
+        for geography, (views, ways) in found.items():
+            if views > 0:
+                yield Limit(
+                    f"first view in {geography.replace('_', ' ')}, 95th percentile",
+                    quantile_ms(ways, 0.95),
+                    self.first_view_p95_ms,
+                    "ms",
+                    "objectives.first_view_p95_ms",
+                )
+
+    def first_view_ms(
+        self, demand: Demand, price_class: PriceClass, *, origin_shield: bool
+    ) -> dict[str, tuple[float, float]]:
         """Median and 95th percentile of the first view of a 3D model, by viewer geography."""
-        found = self.first_view_ways(demand, price_class)
+        found = self.first_view_ways(demand, price_class, origin_shield=origin_shield)
         return {
-            geography: (_quantile(ways, 0.5), _quantile(ways, 0.95)) for geography, (_, ways) in found.items()
+            geography: (quantile_ms(ways, 0.5), quantile_ms(ways, 0.95))
+            for geography, (_, ways) in found.items()
         }
 
     def first_view_ways(
-        self, demand: Demand, price_class: PriceClass
+        self, demand: Demand, price_class: PriceClass, *, origin_shield: bool
     ) -> dict[str, tuple[float, tuple[Way, ...]]]:
         """Views, and the ways in which a model can arrive with their chances, by viewer geography.
 
-        The model waits in the edge location, in the regional cache, or in the bucket. Its transfer
-        time is its size over the viewer's speed, both lognormal, so lognormal too.
+        The model waits in the edge location, in the regional cache, in Origin Shield, or in the bucket;
+        the connection is open or new. The transfer time is the model's size over the viewer's speed,
+        both lognormal, so lognormal too.
         """
         asked = demand.fan_out.model_requests_per_view
-        file_bytes = demand.fan_out.model_bytes_per_view / asked if asked > 0 else 0.0
+        sent_bytes = demand.fan_out.model_bytes_per_view * self.delivered.bytes_ratio
+        file_bytes = sent_bytes / asked if asked > 0 else 0.0
+        models, _ = self.cached(demand)
         views = demand.daily_model_views.sum(axis=1)
         seconds = demand.minutes * SECONDS_PER_MINUTE
-        edges = _by_served_geography(demand, demand.daily_model_views * asked, price_class)
+        changes_per_s = models.changes_per_month * len(demand.calendar.periods) / seconds
+        rates = {
+            edge: float(row.sum()) / seconds
+            for edge, row in _by_served_geography(demand, models.daily, price_class).items()
+        }
+        layers = {
+            edge: self.layers(models.objects, rate, VIEWERS[edge], changes_per_s)
+            for edge, rate in rates.items()
+        }
+        bucket_ratio = 1.0
+        past_regional = sum(rate * layers[edge].regional_miss_ratio for edge, rate in rates.items())
+        if origin_shield and past_regional > 0:
+            bucket_ratio = min(1.0, self._past_shield(models.objects, rates, changes_per_s) / past_regional)
         found: dict[str, tuple[float, tuple[Way, ...]]] = {}
         for geography, count in zip(demand.geographies, views, strict=True):
             edge = SERVED_FROM[price_class].get(geography, geography)
-            layers = self.layers(self.model_objects, float(edges[edge].sum()) / seconds, VIEWERS[edge])
-            found[geography] = (float(count), self._ways(geography, edge, layers, file_bytes))
+            ways = arrivals(
+                geography,
+                edge,
+                self.region_id,
+                layers[edge],
+                bucket_ratio,
+                file_bytes,
+                self.delivered.size_sigma,
+            )
+            found[geography] = (float(count), ways)
         return found
-
-    def _ways(self, geography: str, edge: str, layers: CacheLayers, file_bytes: float) -> tuple[Way, ...]:
-        viewers = VIEWERS[geography]
-        rtt_ms = viewers.rtt_ms + DETOUR_RTT_MS.get((geography, edge), 0.0)
-        origin_rtt_ms = HOME_RTT_MS if REGION_GEOGRAPHY[self.region_id] == edge else AWAY_RTT_MS
-        edge_ms = FIRST_VIEW_ROUND_TRIPS * rtt_ms
-        regional_ms = edge_ms + REGIONAL_FETCH_MS
-        origin_ms = regional_ms + origin_rtt_ms + STORE_FIRST_BYTE_MS
-        transfer_ms = _median_transfer_ms(file_bytes, viewers.mean_mbps, self.size_sigma)
-        sigma = math.hypot(self.size_sigma, SPEED_SIGMA)
-        missed_edge, missed_regional = layers.edge_miss_ratio, layers.regional_miss_ratio
-        return (
-            Way(1.0 - missed_edge, edge_ms, transfer_ms, sigma),
-            Way(missed_edge - missed_regional, regional_ms, transfer_ms, sigma),
-            Way(missed_regional, origin_ms, transfer_ms, sigma),
-        )
 
     def invalidations(self, calendar: Calendar) -> tuple[Usage, ...]:
         """Paths removed from the caches before their time; the first 1 000 a month are free."""
@@ -483,7 +552,7 @@ class PayAsYouGo:
     @property
     def label(self) -> str:
         shield = ", Origin Shield" if self.origin_shield else ""
-        return f"CloudFront pay as you go, price class {self.price_class}{shield}"
+        return f"CloudFront pay as you go, price class {self.price_class}{shield}{self.distribution.suffix}"
 
     @property
     def reliability(self) -> Reliability:
@@ -491,7 +560,8 @@ class PayAsYouGo:
 
     def under(self, scenario: Scenario) -> PayAsYouGo:
         """The same settings under another scenario's figures."""
-        return replace(self, distribution=Distribution.of(scenario))
+        asset_format = self.distribution.delivered.asset_format
+        return replace(self, distribution=Distribution.of(scenario, asset_format))
 
     def settings(self) -> Mapping[str, Setting]:
         return {
@@ -499,11 +569,12 @@ class PayAsYouGo:
             "price_class": f"PriceClass_{self.price_class}",
             "origin_shield": self.origin_shield,
             "ttl_s": self.distribution.ttl_s,
+            "asset_format": self.distribution.delivered.asset_format,
             "origin_failover": False,
         }
 
     def simulate(self, demand: Demand) -> Capacity:
-        return self.distribution.simulate(demand, self.price_class, ())
+        return self.distribution.simulate(demand, self.price_class, origin_shield=self.origin_shield)
 
     def usage(self, demand: Demand, capacity: Capacity) -> tuple[Usage, ...]:
         """Per served geography: bytes to viewers, reads, writes and their bodies; then what is global."""
@@ -511,12 +582,12 @@ class PayAsYouGo:
         calls = demand.daily_api_requests
         posts = calls * fan_out.api_post_ratio
         reads = demand.daily_asset_requests + calls - posts
-        sent_gb = (demand.daily_asset_bytes + calls * fan_out.api_response_bytes) / BYTES_PER_GB
+        sent_bytes = self.daily_sent_bytes(demand) + calls * fan_out.api_response_bytes
         body_gb = posts * fan_out.api_request_bytes / BYTES_PER_GB
         reading = f"asset requests + API calls x {1 - fan_out.api_post_ratio:g} that read"
         writing = f"API calls x {fan_out.api_post_ratio:g} that write"
         return (
-            *self._by_edge(demand, TO_VIEWERS, sent_gb, "asset bytes + API response bytes"),
+            *self._by_edge(demand, TO_VIEWERS, sent_bytes / BYTES_PER_GB, "asset bytes + API response bytes"),
             *self._by_edge(demand, READS, reads, reading),
             *self._by_edge(demand, WRITES, posts, writing),
             *self._by_edge(demand, TO_ORIGIN, body_gb, f"{writing} x {fan_out.api_request_bytes:g} bytes"),
@@ -542,28 +613,30 @@ class PayAsYouGo:
     def _shield_usage(self, demand: Demand) -> tuple[Usage, ...]:
         if not self.origin_shield:
             return ()
-        shielded, _ = self._past_caches(demand)
+        models, static = self.distribution.requests_past_caches(demand, self.price_class, origin_shield=True)
         meter = _meter(SHIELD, self.distribution.region_id)
         return meter_usage(
             meter,
             RESOURCE_NAME,
             demand.calendar,
-            shielded,
+            models.shield + static.shield,
             "asset requests that miss the regional caches of other regions",
         )
 
     def footprint(self, demand: Demand, capacity: Capacity) -> Footprint:
-        _, past_all = self._past_caches(demand)
-        return replace(Footprint.none(demand.days), origin_requests=read_only(past_all))
-
-    def _past_caches(self, demand: Demand) -> tuple[FloatArray, FloatArray]:
-        return self.distribution.requests_past_caches(
-            demand, self.price_class, origin_shield=self.origin_shield
-        )
+        return self.distribution.footprint(demand, self.price_class, origin_shield=self.origin_shield)
 
     def first_view_ms(self, demand: Demand) -> dict[str, tuple[float, float]]:
         """Median and 95th percentile of the first view of a 3D model, by viewer geography."""
-        return self.distribution.first_view_ms(demand, self.price_class)
+        return self.distribution.first_view_ms(demand, self.price_class, origin_shield=self.origin_shield)
+
+    def cache_figures(self, demand: Demand) -> dict[str, float]:
+        """What the caches answer, by name."""
+        return self.distribution.cache_figures(demand, self.price_class, origin_shield=self.origin_shield)
+
+    def daily_sent_bytes(self, demand: Demand) -> FloatArray:
+        """Bytes of models and static files sent to viewers per day, shape (geographies, days)."""
+        return self.distribution.daily_sent_bytes(demand)
 
     def terraform(self) -> tuple[TerraformVariable, ...]:
         return self.distribution.terraform(self.price_class, origin_shield=self.origin_shield, plan="NONE")
@@ -600,7 +673,7 @@ class FlatRatePlan:
 
     @property
     def label(self) -> str:
-        return f"CloudFront flat-rate plan {self.plan.code}"
+        return f"CloudFront flat-rate plan {self.plan.code}{self.distribution.suffix}"
 
     @property
     def reliability(self) -> Reliability:
@@ -608,7 +681,8 @@ class FlatRatePlan:
 
     def under(self, scenario: Scenario) -> FlatRatePlan:
         """The same settings under another scenario's figures."""
-        return replace(self, distribution=Distribution.of(scenario))
+        asset_format = self.distribution.delivered.asset_format
+        return replace(self, distribution=Distribution.of(scenario, asset_format))
 
     def settings(self) -> Mapping[str, Setting]:
         return {
@@ -619,17 +693,18 @@ class FlatRatePlan:
             "beyond_allowance": BEYOND_ALLOWANCE,
             "custom_cache_policy": self.plan.custom_cache_policy,
             "ttl_s": self.distribution.ttl_s,
+            "asset_format": self.distribution.delivered.asset_format,
             "origin_failover": False,
         }
 
     def simulate(self, demand: Demand) -> Capacity:
-        return self.distribution.simulate(demand, "All", self.limits(demand))
+        return self.distribution.simulate(demand, "All", origin_shield=False, limits=self.limits(demand))
 
     def limits(self, demand: Demand) -> tuple[Limit, ...]:
-        """The allowances against the worst month."""
+        """The allowances against the worst month, and the web ACL against what the plan includes."""
         calls = demand.daily_api_requests.sum(axis=0)
         requests = demand.daily_asset_requests.sum(axis=0) + calls
-        sent_bytes = demand.daily_asset_bytes.sum(axis=0) + calls * demand.fan_out.api_response_bytes
+        sent_bytes = self.daily_sent_bytes(demand).sum(axis=0) + calls * demand.fan_out.api_response_bytes
         queries = demand.daily(demand.sessions) * DNS_QUERIES_PER_SESSION
         return (
             Limit("plan requests", _worst_month(demand, requests), self.plan.requests, "requests a month"),
@@ -641,6 +716,13 @@ class FlatRatePlan:
             ),
             Limit(
                 "plan DNS queries", _worst_month(demand, queries), self.plan.dns_queries, "queries a month"
+            ),
+            Limit(
+                "plan firewall rules",
+                self.distribution.firewall_rules,
+                self.plan.firewall_rules,
+                "rules",
+                "security.waf_rules",
             ),
         )
 
@@ -660,10 +742,8 @@ class FlatRatePlan:
         )
 
     def footprint(self, demand: Demand, capacity: Capacity) -> Footprint:
-        _, past_all = self.distribution.requests_past_caches(demand, "All", origin_shield=False)
         return replace(
-            Footprint.none(demand.days),
-            origin_requests=read_only(past_all),
+            self.distribution.footprint(demand, "All", origin_shield=False),
             included_roles=frozenset({Role.FIREWALL, Role.DNS}),
             included_dns_queries=float(self.plan.dns_queries),
             included_storage_gb=float(self.plan.storage_gb),
@@ -671,7 +751,15 @@ class FlatRatePlan:
 
     def first_view_ms(self, demand: Demand) -> dict[str, tuple[float, float]]:
         """Median and 95th percentile of the first view of a 3D model, by viewer geography."""
-        return self.distribution.first_view_ms(demand, "All")
+        return self.distribution.first_view_ms(demand, "All", origin_shield=False)
+
+    def cache_figures(self, demand: Demand) -> dict[str, float]:
+        """What the caches answer, by name."""
+        return self.distribution.cache_figures(demand, "All", origin_shield=False)
+
+    def daily_sent_bytes(self, demand: Demand) -> FloatArray:
+        """Bytes of models and static files sent to viewers per day, shape (geographies, days)."""
+        return self.distribution.daily_sent_bytes(demand)
 
     def terraform(self) -> tuple[TerraformVariable, ...]:
         return self.distribution.terraform("All", origin_shield=False, plan=self.plan.tier)
@@ -682,68 +770,6 @@ def _meter(kind: tuple[str, str, str], region_id: str) -> Meter:
     return Meter(name, SERVICE_NAME, "Networking", unit, PriceQuery(SERVICE_CODE, region_id, usage_type))
 
 
-class Way(NamedTuple):
-    """One way a model arrives: its chance, a fixed delay, and a lognormal transfer time."""
-
-    chance: float
-    delay_ms: float
-    median_ms: float
-    sigma: float
-
-
-def _median_transfer_ms(mean_bytes: float, mean_mbps: float, size_sigma: float) -> float:
-    """Median size over median speed; a lognormal's median is its mean times exp(-sigma^2 / 2)."""
-    median_bits = mean_bytes * BITS_PER_BYTE * math.exp(-(size_sigma**2) / 2)
-    median_bits_per_s = mean_mbps * 1e6 * math.exp(-(SPEED_SIGMA**2) / 2)
-    return 1000 * median_bits / median_bits_per_s
-
-
-@lru_cache(maxsize=4096)
-def _quantile(ways: tuple[Way, ...], share: float) -> float:
-    """Time in ms by which `share` of the arrivals are complete, by bisection to a hundredth of a ms.
-
-    Chances are weighed against their sum. Raises ZeroDivisionError when all are zero.
-    """
-    total = sum(way.chance for way in ways)
-    low, high = 0.0, 1.0
-    while _complete(ways, high) / total < share:
-        low, high = high, 2 * high
-    while high - low > 0.01:
-        middle = (low + high) / 2
-        if _complete(ways, middle) / total < share:
-            low = middle
-        else:
-            high = middle
-    return (low + high) / 2
-
-
-def _complete(ways: tuple[Way, ...], time_ms: float) -> float:
-    """Chance-weighted share of arrivals complete after `time_ms`."""
-    done = 0.0
-    for chance, delay_ms, median_ms, sigma in ways:
-        if time_ms <= delay_ms:
-            continue
-        if median_ms == 0:
-            done += chance
-        else:
-            done += (
-                chance / 2 * (1 + math.erf(math.log((time_ms - delay_ms) / median_ms) / sigma / math.sqrt(2)))
-            )
-    return done
-
-
-def _latency(by_geography: Mapping[str, tuple[float, tuple[Way, ...]]]) -> Latency:
-    """First views of all geographies together, weighted by views; zero when there are none."""
-    ways = tuple(
-        way._replace(chance=views * way.chance) for views, ways in by_geography.values() for way in ways
-    )
-    total = sum(way.chance for way in ways)
-    if total == 0:
-        return NO_LATENCY
-    mean_ms = sum(way.chance * (way.delay_ms + way.median_ms * math.exp(way.sigma**2 / 2)) for way in ways)
-    return Latency(mean_ms / total, _quantile(ways, 0.50), _quantile(ways, 0.95), _quantile(ways, 0.99))
-
-
 @lru_cache(maxsize=4096)
 def _cached_layers(
     objects: int,
@@ -752,6 +778,7 @@ def _cached_layers(
     ttl_s: float,
     edge_locations: int,
     regional_caches: int,
+    changes_per_s: float,
     origin_shield: bool,
 ) -> CacheLayers:
     """`cache_layers`, once for all designs that share a month's rate."""
@@ -764,17 +791,7 @@ def _cached_layers(
         regional_caches=regional_caches,
         edge_residence_s=EDGE_RESIDENCE_S,
         origin_shield=origin_shield,
-    )
-
-
-def _pool(rates: Mapping[str, float]) -> Viewers:
-    """The caches of all geographies that have requests, as one."""
-    present = [VIEWERS[geography] for geography, rate in rates.items() if rate > 0]
-    return Viewers(
-        0.0,
-        0.0,
-        sum(viewers.edge_locations for viewers in present),
-        sum(viewers.regional_caches for viewers in present),
+        changes_per_s=changes_per_s,
     )
 
 
@@ -800,17 +817,22 @@ def price_classes(geographies: tuple[str, ...]) -> tuple[PriceClass, ...]:
 
 
 def designs(scenario: Scenario, demand: Demand) -> tuple[TierDesign, ...]:
-    """Pay as you go in each distinct price class, with and without Origin Shield; and every plan."""
-    distribution = Distribution.of(scenario)
+    """Pay as you go in each distinct price class, with and without Origin Shield; and every plan.
+
+    Each in every format that the scenario allows its models to be delivered in.
+    """
+    formats = scenario.constraints.asset_formats or (scenario.content.asset_format,)
+    distributions = [Distribution.of(scenario, asset_format) for asset_format in formats]
     found: list[TierDesign] = []
     if "pay_as_you_go" in scenario.constraints.delivery:
         found += [
             PayAsYouGo(distribution, price_class, origin_shield)
+            for distribution in distributions
             for price_class in price_classes(demand.geographies)
             for origin_shield in (False, True)
         ]
     if "flat_rate" in scenario.constraints.delivery:
-        found += [FlatRatePlan(distribution, plan) for plan in plans()]
+        found += [FlatRatePlan(distribution, plan) for distribution in distributions for plan in plans()]
     return tuple(found)
 
 

@@ -14,6 +14,7 @@ from decimal import ROUND_HALF_UP, Decimal
 import numpy as np
 
 from costmodel.demand.calendar import Calendar, FloatArray
+from costmodel.demand.content import static_files, static_stored_gb
 from costmodel.demand.demand import Demand
 from costmodel.pricing.need import Distinction, PriceNeed
 from costmodel.pricing.price import PriceQuery
@@ -115,10 +116,15 @@ class AssetBucket:
     region_id: str
     second_region_id: str | None
     catalogue_files: float
-    """Current objects: products times stored files per product."""
+    """Current files of 3D models: products times stored files per product."""
     files_per_upload: float
     """Objects written per uploaded file: the original and what is made from it."""
     uploads_per_month: float
+    deployed_files_per_month: float
+    """Images, scripts and styles that deploys replace."""
+    deployed_gb_per_month: float
+    static_gb: float
+    """Current bytes of images, scripts and styles, part of what is stored."""
     noncurrent_ratio: float
     """Bytes of replaced versions over bytes of current ones."""
 
@@ -155,12 +161,17 @@ class AssetBucket:
     def usage(self, demand: Demand, footprint: Footprint) -> tuple[Usage, ...]:
         """Storage, writes, reads and, with a second region, the replica and the bytes sent to it."""
         calendar = demand.calendar
-        stored = demand.asset_stored_gb * (1 + self.noncurrent_ratio) * calendar.month_share_per_day
-        writes = self.uploads_per_month * self.files_per_upload * calendar.month_share_per_day
+        current = demand.asset_stored_gb + footprint.reformatted_gb
+        stored = current * (1 + self.noncurrent_ratio) * calendar.month_share_per_day
+        uploaded = self.uploads_per_month * self.files_per_upload * calendar.month_share_per_day
         versions = f"GB stored each day x (1 + {self.noncurrent_ratio:g} of old versions) / days of the month"
         credit = footprint.included_storage_gb
         credited = f", less {credit:g} GB-months that the CloudFront plan credits" if credit else ""
-        put = f"{self.uploads_per_month:g} uploads a month x {self.files_per_upload:g} objects each"
+        put = (
+            f"{self.uploads_per_month:g} uploads a month x {self.files_per_upload:g} objects each "
+            f"+ {self.deployed_files_per_month:g} files that deploys replace"
+        )
+        writes = uploaded + self.deployed_files_per_month * calendar.month_share_per_day
         usages = (
             *self._meter(
                 STORAGE, self.region_id, calendar, less_credit(calendar, stored, credit), versions + credited
@@ -176,7 +187,8 @@ class AssetBucket:
         )
         if self.second_region_id is None:
             return usages
-        sent = writes * demand.asset_stored_gb / self.catalogue_files
+        sent = uploaded * (current - self.static_gb) / self.catalogue_files
+        sent = sent + self.deployed_gb_per_month * calendar.month_share_per_day
         return (
             *usages,
             *self._meter(STORAGE, self.second_region_id, calendar, stored, f"replica: {versions}"),
@@ -186,7 +198,7 @@ class AssetBucket:
                 self.resource_name,
                 calendar,
                 sent,
-                f"{put} x mean object size",
+                f"{put}, each x its mean size",
             ),
         )
 
@@ -241,12 +253,16 @@ def less_credit(calendar: Calendar, daily_gb_months: FloatArray, credit_gb: floa
 def design(scenario: Scenario, footprint: Footprint) -> AssetBucket:
     """The bucket of a scenario."""
     content = scenario.content
+    deployed_per_month = float(content.deploys_per_month) * float(content.deploy_changed_ratio)
     return AssetBucket(
         region_id=scenario.region,
         second_region_id=scenario.network.second_region,
         catalogue_files=content.catalogue_products * content.variants_stored,
         files_per_upload=content.variants_stored,
         uploads_per_month=content.uploads_per_month,
+        deployed_files_per_month=deployed_per_month * static_files(content),
+        deployed_gb_per_month=deployed_per_month * static_stored_gb(content),
+        static_gb=static_stored_gb(content),
         noncurrent_ratio=content.noncurrent_ratio,
     )
 

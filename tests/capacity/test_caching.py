@@ -70,7 +70,12 @@ def test_eviction_and_time_to_live_together() -> None:
 
 
 def layers(
-    requests_per_s: float, *, shield: bool = False, edges: float = 4.0, regions: float = 2.0
+    requests_per_s: float,
+    *,
+    shield: bool = False,
+    edges: float = 4.0,
+    regions: float = 2.0,
+    change_every_s: float = np.inf,
 ) -> CacheLayers:
     return cache_layers(
         1,
@@ -81,22 +86,38 @@ def layers(
         regional_caches=regions,
         edge_residence_s=1e12,
         origin_shield=shield,
+        changes_per_s=1.0 / change_every_s,
     )
 
 
 def test_layers_by_hand() -> None:
-    # One object at 0.4/s over 4 edges: 0.1/s each, 10 a life, so each passes on 0.1/11 per s.
-    # When a region's copy dies, the edge that fetched it asks at 0.1/s, its neighbour at 0.1/11:
-    # 6/55 per s, so a region fetches every 100 + 55/6 s = 655/6 s. Over 0.4/s: 2 x 6/655 / 0.4 = 6/131.
+    # One object at 0.4/s over 4 edges: 0.1/s each, 10 a life, so each passes on 0.1/11 = 1/110 per s.
+    # When a region's copy dies, the edge that fetched it asks after u with chance e^(-u/10), its neighbour
+    # has not asked until u with chance 1 - u/110 up to 100 s, then e^-(u - 100)/10 / 11. The integral of
+    # the product is 10 - 100/110 = 100/11 s, and 5/11 e^-10 s more. So a fetch every 1200/11 s and region.
     found = layers(0.4)
     assert found.edge_miss_ratio == pytest.approx(1 / 11)
-    assert found.regional_miss_ratio == pytest.approx(6 / 131)
+    assert found.regional_miss_ratio == pytest.approx(2 * 11 / 1200 / 0.4, rel=1e-5)
     assert found.origin_miss_ratio == found.regional_miss_ratio
-    # When the shield's copy dies: 6/55 + 6/655 = 852/7205 per s, so a fetch every 100 + 7205/852 s.
+    # When the shield's copy dies the other region has not asked until u with chance 1 - 11 u/1200:
+    # 10 - 100 (1/110 + 11/1200) + 2 000 (1/110 x 11/1200) = 8.34091 s, so a fetch every 108.34091 s.
     shielded = layers(0.4, shield=True)
     assert shielded.regional_miss_ratio == found.regional_miss_ratio
-    assert shielded.origin_miss_ratio == pytest.approx(852 / 92405 / 0.4)
-    assert shielded.hit_ratio == pytest.approx(1 - 852 / 92405 / 0.4)
+    assert shielded.origin_miss_ratio == pytest.approx(1 / 108.34091 / 0.4, rel=1e-4)
+    assert shielded.hit_ratio == pytest.approx(1 - 1 / 108.34091 / 0.4)
+
+
+def test_changes_by_hand() -> None:
+    # One cache, 0.1/s, a life of 100 s at most and a change every 50 s: it lives 50 (1 - e^-2) = 43.2332 s
+    # and is away for 10, so it misses once in 53.2332 s: 0.187853 of the requests instead of 1/11.
+    found = layers(0.1, shield=True, edges=1.0, regions=1.0, change_every_s=50.0)
+    assert found.edge_miss_ratio == pytest.approx(0.187853, abs=1e-6)
+    assert found.origin_miss_ratio == pytest.approx(0.187853, abs=1e-6)
+    # Four edges of 0.1/s each. A region is away for 1/0.2 = 5 s after a change (chance 1 - e^-2) and for
+    # 100/11 s, as without changes, after its time: 43.2332 + 0.864665 x 5 + 0.135335 x 9.0909 = 48.7869 s.
+    layered = layers(0.4, change_every_s=50.0)
+    assert layered.edge_miss_ratio == pytest.approx(0.187853, abs=1e-6)
+    assert layered.regional_miss_ratio == pytest.approx(2 / 48.7869 / 0.4, rel=1e-5)
 
 
 def test_one_cache_behind_one_cache_of_the_same_life_changes_nothing() -> None:

@@ -96,8 +96,17 @@ def every_bill(scenario: Scenario, demand: Demand, rates: OwnRates = NO_OWN_RATE
                 "delivery": ["pay_as_you_go"],
             },
         ),
+        shop(
+            30_000,
+            constraints={
+                "compute": ["lambda"],
+                "database": ["dynamodb_on_demand"],
+                "asset_formats": ["original", "draco_webp_2k", "meshopt_webp_1k"],
+            },
+            network={"second_region": "us-west-2"},
+        ),
     ],
-    ids=["plans", "no free tier", "ec2 only", "pay as you go"],
+    ids=["plans", "no free tier", "ec2 only", "pay as you go", "formats"],
 )
 def test_the_search_finds_what_billing_every_candidate_finds(scenario: Scenario) -> None:
     demand = synthesise(scenario)
@@ -111,6 +120,29 @@ def test_the_search_finds_what_billing_every_candidate_finds(scenario: Scenario)
     assert {e.candidate.kinds: e.monthly_usd for e in (found.best, *found.rivals)} == cheapest
     assert found.considered == found.rejected + found.pruned + found.priced
     assert found.considered - found.rejected == len(evaluations) >= 20
+
+
+def test_an_objective_for_first_views_decides_about_formats() -> None:
+    """As authored, models come too late: those designs fall, and the rejection names the geography."""
+    constraints = {
+        "compute": ["lambda"],
+        "database": ["dynamodb_on_demand"],
+        "delivery": ["flat_rate"],
+        "asset_formats": ["draco_webp_2k", "original"],
+    }
+    scenario = shop(30_000, constraints=constraints, objectives={"first_view_p95_ms": 5_000})
+    found = search(scenario, synthesise(scenario), BOOK)
+    assert found.best.candidate.delivery.design.settings()["asset_format"] == "draco_webp_2k"
+    slow = [rejection for rejection in found.rejections if rejection.subject.endswith("original models")]
+    assert slow
+    assert {rejection.limit.constraint for rejection in slow} <= {
+        "first view in europe, 95th percentile",
+        "plan requests",
+        "plan data transfer",
+    }
+    tighter = shop(30_000, constraints=constraints, objectives={"first_view_p95_ms": 100})
+    with pytest.raises(Infeasible, match=r"first view in europe[\s\S]*objectives\.first_view_p95_ms"):
+        search(tighter, synthesise(tighter), BOOK)
 
 
 SHARED_LADDERS = own_rates(

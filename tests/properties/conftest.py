@@ -60,7 +60,8 @@ SHOPS: dict[str, dict[str, Any]] = {
         },
         "account": {"free_tier": False},
     },
-    # A short month and the next, growth, a sale, bots, quotas that throttle, and a cache of unknown price.
+    # A short month and the next, growth, a sale, bots, quotas that throttle, models in two formats, a cache of unknown
+    # price.
     "throttled": {
         "region": "ap-south-1",
         "start": "2027-02",
@@ -76,8 +77,11 @@ SHOPS: dict[str, dict[str, Any]] = {
         },
         "api": {"cpu_ms_per_call": 40, "timeout_s": 3, "lambda_runtime": "java21"},
         "database": {"secondary_indexes": 5, "writes_per_call": 1.5, "hottest_key_ratio": 0.2},
+        "constraints": {
+            "asset_formats": ["draco_webp_2k", "original"],
+            "database": ["rds", "aurora", "aurora_serverless", *DYNAMODB],
+        },
         "account": {"lambda_concurrency": 10, "ec2_vcpus": 16},
-        "constraints": {"database": ["rds", "aurora", "aurora_serverless", *DYNAMODB]},
     },
     # Next to no traffic and as little of everything else as a scenario may say.
     "bare": {

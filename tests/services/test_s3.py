@@ -27,15 +27,18 @@ def footprint_of(origin_requests_per_day: float, days: int = 30) -> Footprint:
     return replace(Footprint.none(days), origin_requests=np.full(days, origin_requests_per_day))
 
 
+MODELS_ONLY = {
+    "catalogue_products": 1000,
+    "variants_stored": 2,
+    "uploads_per_month": 300,
+    "deploys_per_month": 0,
+    "static_kb_per_page_view": 0,
+    "noncurrent_ratio": 0.5,
+}
+
+
 def test_quantities_by_hand() -> None:
-    scenario = scenario_of(
-        content={
-            "catalogue_products": 1000,
-            "variants_stored": 2,
-            "uploads_per_month": 300,
-            "noncurrent_ratio": 0.5,
-        }
-    )
+    scenario = scenario_of(content=MODELS_ONLY)
     got = quantities(design(scenario).usage(demand_of(1.0), footprint_of(1000.0)))
     # 100 GB all month, and half as much of old versions.
     assert got["eu-west-1", "TimedStorage-ByteHrs"] == Decimal(150)
@@ -46,12 +49,7 @@ def test_quantities_by_hand() -> None:
 
 def test_replica_is_stored_written_and_sent() -> None:
     scenario = scenario_of(
-        content={
-            "catalogue_products": 1000,
-            "variants_stored": 2,
-            "uploads_per_month": 300,
-            "noncurrent_ratio": 0.5,
-        },
+        content=MODELS_ONLY,
         network={"second_region": "us-west-2"},
     )
     got = quantities(design(scenario).usage(demand_of(1.0), footprint_of(0.0)))
@@ -59,6 +57,40 @@ def test_replica_is_stored_written_and_sent() -> None:
     assert got["us-west-2", "Requests-Tier1"] == 600
     # 600 objects of 100 GB / 2 000 objects leave Ireland for Oregon.
     assert float(got["eu-west-1", "USW2-AWS-Out-Bytes"]) == pytest.approx(30.0, abs=1e-8)
+
+
+def test_deploys_write_files_and_send_them_to_the_replica() -> None:
+    # 15 000 files of 20 KB = 0.286102 GB. Four deploys replace a tenth of them each: 6 000 PUT, 0.114441 GB.
+    content = MODELS_ONLY | {
+        "static_requests_per_page_view": 15,
+        "static_kb_per_page_view": 300,
+        "deploys_per_month": 4,
+        "deploy_changed_ratio": 0.1,
+    }
+    scenario = scenario_of(content=content, network={"second_region": "us-west-2"})
+    got = quantities(design(scenario).usage(demand_of(1.0), footprint_of(0.0)))
+    assert got["eu-west-1", "Requests-Tier1"] == got["us-west-2", "Requests-Tier1"] == 600 + 6_000
+    # Models: 600 of 2 000 objects of the other 99.713898 GB.
+    sent = 600 / 2_000 * 99.713898 + 0.114441
+    assert float(got["eu-west-1", "USW2-AWS-Out-Bytes"]) == pytest.approx(sent, abs=1e-5)
+    # Deploys move no stored bytes: they replace files.
+    assert got["eu-west-1", "TimedStorage-ByteHrs"] == Decimal(150)
+
+
+def test_every_miss_is_a_get_on_its_day() -> None:
+    misses = np.arange(30.0) * 10
+    usages = design(scenario_of()).usage(demand_of(1.0), replace(Footprint.none(30), origin_requests=misses))
+    (read,) = [usage for usage in usages if usage.meter.query.usage_type == "Requests-Tier2"]
+    assert read.daily_quantity == pytest.approx(misses)
+    assert read.consumed_quantity == 4_350
+
+
+def test_a_smaller_format_stores_less_here_and_in_the_replica() -> None:
+    scenario = scenario_of(content=MODELS_ONLY, network={"second_region": "us-west-2"})
+    smaller = replace(footprint_of(0.0), reformatted_gb=np.full(30, -40.0))
+    got = quantities(design(scenario).usage(demand_of(1.0), smaller))
+    assert got["eu-west-1", "TimedStorage-ByteHrs"] == got["us-west-2", "TimedStorage-ByteHrs"] == Decimal(90)
+    assert float(got["eu-west-1", "USW2-AWS-Out-Bytes"]) == pytest.approx(0.3 * 60, abs=1e-8)
 
 
 def test_a_plans_credit_comes_off_each_month_and_never_below_zero() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 
 from costmodel.billing.charge import to_cents
 from costmodel.demand.calendar import BillingPeriod, Calendar
+from costmodel.demand.content import Delivered
 from costmodel.demand.demand import Demand, read_only
 from costmodel.services import s3
 from costmodel.services._base import Footprint, Usage
@@ -31,8 +33,12 @@ ENDLESS = Distribution(
     static_objects=100,
     zipf_exponent=0.8,
     ttl_s=30 * 86_400.0,
-    size_sigma=1.0,
+    delivered=Delivered("draco_webp_2k", 1.0),
     invalidated_paths_per_month=1_200.0,
+    model_changes_per_month=0.0,
+    static_changes_per_month=0.0,
+    firewall_rules=4,
+    first_view_p95_ms=math.inf,
 )
 NOTHING_CACHED = replace(ENDLESS, ttl_s=0.0)
 """A time to live of zero: every request passes all caches, so that they can be counted by hand."""
@@ -257,21 +263,38 @@ def test_a_plan_costs_the_same_in_a_short_and_a_long_month(code: str, expected: 
     assert to_cents(months["2026-11"]) == to_cents(months["2026-12"]) == D(expected) / 2
 
 
+def test_a_format_is_billed_by_the_bytes_it_sends() -> None:
+    """Half of 20 480 page views in the United States open a model of 1 MiB: 10 GB. In a format of a quarter of
+    the bytes they are 2.5 GB. Other assets 20 GB, API 0.8 GB: 28.3 - 20.8 = 7.5 GB less x 0.085 = 0.6375.
+    """
+    demand = views({"united_states": 20_480})
+    small = replace(ENDLESS, delivered=Delivered("meshopt_webp_1k", 1.0, bytes_ratio=0.25))
+    whole = billed(used_by(pay(), demand), free_tier=False).billed_cost
+    quarter = billed(used_by(pay(distribution=small), demand), free_tier=False).billed_cost
+    assert whole - quarter == pytest.approx(D("0.6375"), abs=D("1e-7"))
+
+
 # --- S3 --------------------------------------------------------------------------------------------
 
 CONTENT = {
     "catalogue_products": 1000,
     "variants_stored": 2,
     "uploads_per_month": 300,
+    "deploys_per_month": 0,
+    "static_kb_per_page_view": 0,
     "noncurrent_ratio": 0.5,
 }
 
 
 def used_by_bucket(
-    stored_gb: Any = 100.0, *, network: dict[str, str] | None = None, **leaving: Any
+    stored_gb: Any = 100.0,
+    *,
+    network: dict[str, str] | None = None,
+    content: dict[str, float] = CONTENT,
+    **leaving: Any,
 ) -> tuple[Usage, ...]:
     """What a bucket in Ireland used in November: 300 uploads of 2 objects, half as much again of old versions."""
-    scenario = scenario_of(content=CONTENT, network=network or {})
+    scenario = scenario_of(content=content, network=network or {})
     footprint = replace(Footprint.none(30), **leaving)
     stored = read_only(np.broadcast_to(np.asarray(stored_gb, float), (30,)).copy())
     demand = replace(demand_of(0.0), asset_stored_gb=stored)
@@ -330,6 +353,21 @@ def test_a_bucket_pays_for_versions_writes_and_what_misses_the_caches() -> None:
     usages = used_by_bucket(origin_requests=np.full(30, 1_000.0))
     assert billed(usages).billed_cost == D("3.45") + D("0.003") + D("0.012") == D("3.465")
     assert billed_cents(usages) == D("3.47")
+
+
+def test_deploys_are_paid_for_file_by_file() -> None:
+    """15 000 static files, 8 deploys that replace a quarter each: 30 000 PUT beside 600 of uploads,
+    x 5.00 a million = 0.153. Storage (100 + 50) x 0.023 = 3.45, whatever is replaced.
+    """
+    content = CONTENT | {"deploys_per_month": 8, "deploy_changed_ratio": 0.25}
+    usages = used_by_bucket(content=content)
+    assert billed(usages).billed_cost == D("3.45") + D("0.153") == D("3.603")
+
+
+def test_a_smaller_format_is_stored_for_less() -> None:
+    """40 GB less of models: (60 + 30) GB-months x 0.023 = 2.07; 600 PUT 0.003."""
+    usages = used_by_bucket(reformatted_gb=np.full(30, -40.0))
+    assert billed(usages).billed_cost == D("2.07") + D("0.003")
 
 
 def test_storage_is_the_mean_over_the_month() -> None:
