@@ -537,8 +537,10 @@ class Objectives(Model):
         return obeying(self, [Rule(("api_p95_ms",), problem, self.api_p95_ms)])
 
 
-ComputeKind = Literal["ec2", "lambda"]
-DatabaseKind = Literal["rds", "aurora", "aurora_serverless", "dynamodb_on_demand", "dynamodb_provisioned"]
+ComputeKind = Literal["ec2", "lambda", "lambda_managed"]
+DatabaseKind = Literal[
+    "rds", "aurora", "aurora_serverless", "dynamodb_on_demand", "dynamodb_provisioned", "dynamodb_dax"
+]
 DeliveryKind = Literal["pay_as_you_go", "flat_rate"]
 LoadBalancerKind = Literal["alb", "nlb"]
 Commitment = Literal["on_demand", "reserved_1yr_no_upfront", "reserved_3yr_no_upfront"]
@@ -548,13 +550,13 @@ class Constraints(Model):
     """What the search may choose from."""
 
     compute: Annotated[tuple[ComputeKind, ...], AfterValidator(distinct)] = assumed(
-        ("ec2", "lambda"), "kinds", "everything the tool models"
+        ("ec2", "lambda"), "kinds", "all but Lambda Managed Instances, whose fee no price list here holds"
     )
     """Forms of compute to consider."""
     database: Annotated[tuple[DatabaseKind, ...], AfterValidator(distinct)] = assumed(
         ("rds", "aurora", "aurora_serverless", "dynamodb_on_demand", "dynamodb_provisioned"),
         "kinds",
-        "everything the tool models",
+        "all but DynamoDB Accelerator, whose nodes the shipped prices leave out",
     )
     """Forms of database to consider."""
     delivery: Annotated[tuple[DeliveryKind, ...], AfterValidator(distinct)] = assumed(
@@ -629,7 +631,7 @@ class Constraints(Model):
     @model_validator(mode="after")
     def _check(self) -> Self:
         rules = []
-        if self.compute == ("lambda",) and "alb" not in self.load_balancer:
+        if "ec2" not in self.compute and "alb" not in self.load_balancer:
             problem = "must include alb when compute is lambda only: an NLB cannot call functions"
             rules.append(Rule(("load_balancer",), problem, list(self.load_balancer)))
         if self.min_instances and self.max_instances and self.max_instances < self.min_instances:

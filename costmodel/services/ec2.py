@@ -37,13 +37,13 @@ from costmodel.demand.demand import Demand, read_only
 from costmodel.demand.events import event_shape
 from costmodel.errors import UnknownInstanceType
 from costmodel.pricing.need import PriceNeed
-from costmodel.pricing.offer import RESERVED
 from costmodel.pricing.price import ON_DEMAND, SPOT, PriceQuery
 from costmodel.scenario.events import LoadEvent
 from costmodel.scenario.fields import Rule
 from costmodel.scenario.load import refuse
 from costmodel.scenario.model import Api, Commitment, Constraints, Database, Rendering, Scenario
 from costmodel.services._base import (
+    LINUX_INSTANCES,
     SENT_RATIO,
     Footprint,
     Meter,
@@ -901,19 +901,7 @@ def _database_gb(demand: Demand, database: Database) -> FloatArray:
 
 
 PRICES = (
-    PriceNeed(
-        SERVICE_CODE,
-        (r"BoxUsage:[a-z0-9-]+\.(?!metal)[a-z0-9]+",),
-        where=(
-            ("operatingSystem", ("Linux",)),
-            ("tenancy", ("Shared",)),
-            ("preInstalledSw", ("NA",)),
-            ("capacitystatus", ("Used",)),
-            ("operation", ("RunInstances",)),
-        ),
-        containing="BoxUsage:",
-        terms=(ON_DEMAND, RESERVED),
-    ),
+    LINUX_INSTANCES,
     PriceNeed(
         SERVICE_CODE,
         (
@@ -925,7 +913,7 @@ PRICES = (
         containing="EBS:",
     ),
 )
-"""Linux instances without licence, on shared hardware; block storage.
+"""Instances; block storage.
 
 Source: infracost, internal/resources/aws (2026-05); AWS lists the bands of io2 IOPS as products of their own.
 """

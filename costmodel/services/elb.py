@@ -59,8 +59,17 @@ Source: ALB User Guide, target group health checks (2023-06); Route 53 Developer
 
 BalancerKind = Literal["alb", "nlb"]
 
-_TYPES: dict[ComputeKind, tuple[str, ...]] = {"ec2": ("application", "network"), "lambda": ("application",)}
+_TYPES: dict[ComputeKind, tuple[str, ...]] = {
+    "ec2": ("application", "network"),
+    "lambda": ("application",),
+    "lambda_managed": ("application",),
+}
 """Terraform's types of load balancer that can stand before a kind of compute."""
+_TARGETS: dict[ComputeKind, str] = {
+    "ec2": "instances",
+    "lambda": "functions",
+    "lambda_managed": "functions on managed instances",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +108,7 @@ class CapacityUnit:
 ALB_UNITS: dict[ComputeKind, CapacityUnit] = {
     "ec2": CapacityUnit(25.0, 3_000.0, 1.0, 1_000.0),
     "lambda": CapacityUnit(25.0, 3_000.0, 0.4, 1_000.0),
+    "lambda_managed": CapacityUnit(25.0, 3_000.0, 0.4, 1_000.0),
 }
 """Source: Elastic Load Balancing pricing, ALB LCU details (2025-12)."""
 NLB_TCP_UNIT = CapacityUnit(800.0, 100_000.0, 1.0, np.inf)
@@ -138,8 +148,7 @@ class _LoadBalancer(ABC):
 
     @property
     def label(self) -> str:
-        targets = "instances" if self.serves == "ec2" else "functions"
-        return f"{self.kind.upper()} over {self.zones} zones in front of {targets}"
+        return f"{self.kind.upper()} over {self.zones} zones in front of {_TARGETS[self.serves]}"
 
     @property
     def reliability(self) -> Reliability:

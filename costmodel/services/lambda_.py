@@ -10,6 +10,7 @@ from typing import Literal
 
 import numpy as np
 
+from costmodel.capacity.api_work import waiting_ms
 from costmodel.capacity.cold_starts import (
     InitTime,
     billed_init_ms,
@@ -33,6 +34,7 @@ from costmodel.capacity.function_size import (
 )
 from costmodel.capacity.payload import Way, body_limit
 from costmodel.capacity.provisioned_concurrency import (
+    RECOMMENDED_TARGET_RATIO,
     ProvisionedRun,
     ProvisionedScaling,
     follow_utilisation,
@@ -41,12 +43,12 @@ from costmodel.capacity.provisioned_concurrency import (
 from costmodel.capacity.result import NO_LATENCY, Capacity, Limit
 from costmodel.demand.calendar import FloatArray
 from costmodel.demand.demand import Demand, read_only
-from costmodel.pricing.need import PriceNeed
 from costmodel.pricing.price import PriceQuery
 from costmodel.scenario.estimate import lowest
 from costmodel.scenario.fields import Rule
 from costmodel.scenario.model import Api, Database, Rendering, Scenario
 from costmodel.services._base import (
+    FUNCTIONS,
     SENT_RATIO,
     Footprint,
     Meter,
@@ -84,11 +86,6 @@ MB_PER_GB = BYTES_PER_GB / BYTES_PER_MB
 KB_PER_MB = BYTES_PER_MB / BYTES_PER_KB
 LONGEST_RUN_S = 900.0
 """Source: AWS Lambda Developer Guide, quotas, timeout (2023-10)."""
-DATABASE_ROUND_TRIP_MS = 2.0
-"""Time a function waits, and is billed, for one read or write of the database.
-
-Engineering guess: 1 ms for a relational database in the region, 2 to 5 ms for DynamoDB.
-"""
 ALARMS = 2
 """Errors and throttles. Source: AWS Lambda Developer Guide, working with function metrics (2023-10)."""
 RELATIVE_SPEED: dict[Architecture, float] = {"x86_64": 1.0, "arm64": 1.15}
@@ -260,6 +257,7 @@ class LambdaFunction:
                     self.rendering_memory_mb, min(LONGEST_RUN_S, 10 * self.rendering_duration_s)
                 ),
             ),
+            *self._terraform_of_scaling(),
         )
 
     @property
@@ -271,8 +269,7 @@ class LambdaFunction:
     @property
     def waiting_ms(self) -> float:
         """Time an API call waits for others while its environment is billed, the database included."""
-        accesses = self.database.reads_per_call + self.database.writes_per_call
-        return self.api.wait_ms_per_call + accesses * DATABASE_ROUND_TRIP_MS
+        return waiting_ms(self.api, self.database)
 
     @property
     def duration_s(self) -> float:
@@ -570,6 +567,20 @@ class LambdaFunction:
             extras += (flag("snap_start", True),)
         return extras
 
+    def _terraform_of_scaling(self) -> tuple[TerraformVariable, ...]:
+        """Arguments of `aws_appautoscaling_target` and its target-tracking policy; nothing without a policy."""
+        scaling = self.provisioned_scaling
+        if scaling is None:
+            return ()
+        name = "lambda_provisioned_scaling"
+        most = self.concurrency_limits.reserved or self.concurrency_quota - UNRESERVABLE_CONCURRENCY
+        attributes = (
+            between("min_capacity", scaling.minimum, 1, most),
+            between("max_capacity", scaling.maximum, 1, most, at_least=f"var.{name}.min_capacity"),
+            between("target_value", scaling.target_ratio, 0.1, 0.9, step=0),
+        )
+        return (TerraformVariable(name, "Auto scaling of the provisioned concurrency", attributes),)
+
     def _function_attributes(self, memory_mb: int, timeout_s: float) -> tuple[TerraformAttribute, ...]:
         runtime = self.api.lambda_runtime
         known = sorted({TERRAFORM_RUNTIMES.get(name, name) for name in INIT_TIMES[self.architecture]})
@@ -601,14 +612,17 @@ def body_rules(scenario: Scenario) -> list[Rule]:
 
 
 def designs(scenario: Scenario, demand: Demand) -> tuple[LambdaFunction, ...]:
-    """Memory sizes x architectures, each on demand and with provisioned concurrency.
+    """Memory sizes x architectures, each on demand, with provisioned concurrency, and with SnapStart where it is free.
 
     Provisioned concurrency holds the busiest moment of the median minute: half of the time all
-    calls are warm, the rest spills over to on-demand environments.
+    calls are warm, the rest spills over to on-demand environments. Or it follows its use, up to what
+    the busiest minute needs at the target.
     """
     if "lambda" not in scenario.constraints.compute:
         return ()
     quota = scenario.account.lambda_concurrency
+    most = quota - UNRESERVABLE_CONCURRENCY
+    peak_per_s = float(demand.api_requests.max()) / SECONDS_PER_MINUTE
     found = []
     for memory_mb in scenario.constraints.lambda_memory_mb:
         for architecture in RELATIVE_SPEED:
@@ -626,21 +640,17 @@ def designs(scenario: Scenario, demand: Demand) -> tuple[LambdaFunction, ...]:
             found.append(on_demand)
             median_erlangs = np.median(demand.api_requests) / SECONDS_PER_MINUTE * on_demand.duration_s
             wanted = math.ceil(float(busiest_moment(np.asarray(median_erlangs))))
-            provisioned = min(wanted, quota - UNRESERVABLE_CONCURRENCY)
+            provisioned = min(wanted, most)
             if provisioned > 0:
                 found.append(replace(on_demand, provisioned_concurrency=provisioned))
+                busiest = math.ceil(peak_per_s * on_demand.duration_s / RECOMMENDED_TARGET_RATIO)
+                scaling = ProvisionedScaling(1, min(max(1, busiest), most))
+                found.append(replace(on_demand, provisioned_scaling=scaling))
+            if SNAP_START_RUNTIMES.get(scenario.api.lambda_runtime) == "free":
+                found.append(replace(on_demand, snap_start=True))
     return tuple(found)
 
 
-PRICES = (
-    PriceNeed(
-        SERVICE_CODE,
-        (
-            r"Request(-ARM)?",
-            r"Lambda-(GB-Second|Provisioned-Concurrency|Provisioned-GB-Second|Storage-GB-Second)(-ARM)?",
-        ),
-    ),
-)
-"""Source: AWSLambda offer, usage types as of 2026-10-01."""
+PRICES = (FUNCTIONS,)
 
 SERVICE = TierService(SERVICE_NAME, SERVICE_CODE, Role.COMPUTE, designs, PRICES)

@@ -18,6 +18,7 @@ from costmodel.services import (
     elb,
     kms,
     lambda_,
+    lambda_managed,
     rds,
     route53,
     s3,
@@ -29,6 +30,7 @@ from costmodel.services._base import PlatformService, TierService
 TIER_SERVICES: tuple[TierService, ...] = (
     ec2.SERVICE,
     lambda_.SERVICE,
+    lambda_managed.SERVICE,
     elb.SERVICE,
     rds.SERVICE,
     aurora.SERVICE,
@@ -62,6 +64,7 @@ def scenario_rules(scenario: Scenario) -> list[Rule]:
         *database_classes.family_rules(scenario),
         *ec2.quota_rules(scenario),
         *lambda_.body_rules(scenario),
+        *lambda_managed.runtime_rules(scenario),
         *cloudfront.timeout_rules(scenario),
         *_storage_rules(scenario),
         *_price_change_rules(scenario),

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from aws.commitments_server import CommitmentsServer
-from aws.fixtures import VERSION, Document, price_list_files, wire_products
+from aws.fixtures import VERSION, Document, answered_by, price_list_files, wire_products
 from aws.server import AwsServer
 from costmodel.pricing.book import PriceBook
 from costmodel.pricing.difference import Kind, difference
@@ -25,12 +25,13 @@ from costmodel.services.registry import PRICE_NEEDS
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 REGION = "eu-west-1"
 KMS_KEY = PriceQuery("awskms", REGION, "KMS-Keys")
+NEEDS = answered_by(PriceBook.shipped(), PRICE_NEEDS)
 
 
 @pytest.fixture(scope="module")
 def products() -> dict[str, list[Document]]:
     """The whole snapshot as AWS would list it, among decoys."""
-    return wire_products(PriceBook.shipped(), PRICE_NEEDS)
+    return wire_products(PriceBook.shipped(), NEEDS)
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +79,7 @@ def shelf(tmp_path: Path) -> Shelf:
 
 def refresh(shelf: Shelf, source: Source, **asked: Any) -> Refreshed:
     quick = PublicIndex(Patience(tries_without_progress=2, first_wait_s=0.0))
-    return Refresh(shelf, PRICE_NEEDS, source, NOW, lambda *_: None, quick).run(**asked)
+    return Refresh(shelf, NEEDS, source, NOW, lambda *_: None, quick).run(**asked)
 
 
 def same_prices(shelf: Shelf, book: PriceBook) -> None:
@@ -95,7 +96,7 @@ def test_the_snapshot_comes_back_as_the_same_prices(aws: AwsServer, shelf: Shelf
     outcome = refresh(shelf, source, region_ids=[REGION])
     same_prices(shelf, outcome.book)
     refreshed = [file for file in outcome.book.manifest.files if file.origin == source.value]
-    services = {need.service_code for need in PRICE_NEEDS}
+    services = {need.service_code for need in NEEDS}
     assert {file.service_code for file in refreshed} == services
     assert {file.region_id for file in refreshed if not file.region_id.startswith("edge:")} == {
         REGION,
