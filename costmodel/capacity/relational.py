@@ -301,8 +301,21 @@ class IoPath:
     @property
     def calls_per_minute(self) -> FloatArray:
         """Calls per minute that the steady pace carries, shape (days,)."""
-        least = np.maximum(self.ios_per_call, 1e-12)
-        return np.asarray(self.steady_ios_per_s * SECONDS_PER_MINUTE / least)
+        return np.asarray(self.steady_ios_per_s * SECONDS_PER_MINUTE / self._least_ios)
+
+    @property
+    def rested_calls_per_minute(self) -> FloatArray:
+        """Calls that a minute carries when no credit has been spent before it, shape (days,)."""
+        paces = [
+            stage.steady_per_s * SECONDS_PER_MINUTE
+            + np.minimum(stage.largest_credits, (stage.burst_per_s - stage.steady_per_s) * SECONDS_PER_MINUTE)
+            for stage in self.stages
+        ]
+        return np.asarray(np.minimum.reduce(paces) / self._least_ios)
+
+    @property
+    def _least_ios(self) -> FloatArray:
+        return np.maximum(self.ios_per_call, 1e-12)
 
 
 def gp3_bucket(iops: FloatArray, mibps: FloatArray, page_kb: float) -> Bucket:
@@ -472,10 +485,13 @@ def serve(
     if not (most > 0.0).all() or not 0.0 < timeout_s < math.inf:
         raise ValueError("calls_per_minute and timeout_s must be above 0")
     if gone is None:
-        steady = most if io is None else np.minimum(most, per_minute(io.calls_per_minute)[: most.size])
+        steady = rested = most
+        if io is not None:
+            steady = np.minimum(most, per_minute(io.calls_per_minute)[: most.size])
+            rested = np.minimum(most, per_minute(io.rested_calls_per_minute)[: most.size])
         if (arriving <= steady).all():
             nothing = read_only(np.zeros(arriving.size))
-            return Served(read_only(arriving / steady), nothing, nothing)
+            return Served(read_only(arriving / rested), nothing, nothing)
         always = np.ones(arriving.size)
         gone = Outages(always, always)
     days = -(-arriving.size // MINUTES_PER_DAY)

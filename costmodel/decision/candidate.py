@@ -5,10 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
+from math import prod
 from typing import Protocol, runtime_checkable
 
 from costmodel.capacity.result import CapacitySummary
-from costmodel.services._base import Footprint, Role, TierDesign, Usage
+from costmodel.services._base import TIER_ROLES, Footprint, Role, TierDesign, Usage
+
+INSIDE_ROLES = (Role.COMPUTE, Role.LOAD_BALANCER, Role.DATABASE)
+"""Tiers that an API call passes inside the region: they must fit one another and meet objectives together."""
+OUTSIDE_ROLES = tuple(role for role in TIER_ROLES if role not in INSIDE_ROLES)
+"""Tiers that are chosen apart: any of their designs goes with any others."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,17 +73,28 @@ class Candidate:
         return tuple(usage for tier in self.tiers for usage in tier.usages)
 
 
+Inside = tuple[SimulatedDesign, SimulatedDesign, SimulatedDesign]
+"""A compute, a load balancer and a database design that fit one another."""
+
+
+def insides(tiers: Tiers) -> Iterator[Inside]:
+    """Every combination of the tiers that an API call passes."""
+    for compute, balancer in _fitting_pairs(tiers):
+        for database in tiers[Role.DATABASE]:
+            yield compute, balancer, database
+
+
 def combine(tiers: Tiers) -> Iterator[Candidate]:
     """Every combination of one design per role in which the designs fit one another."""
-    for compute, balancer in _fitting_pairs(tiers):
-        for database, delivery in product(tiers[Role.DATABASE], tiers[Role.DELIVERY]):
-            yield Candidate(compute, balancer, database, delivery)
+    for inside in insides(tiers):
+        for outside in product(*(tiers[role] for role in OUTSIDE_ROLES)):
+            yield Candidate(*inside, *outside)
 
 
 def count_combinations(tiers: Tiers) -> int:
     """How many candidates `combine` would yield."""
     pairs = sum(1 for _ in _fitting_pairs(tiers))
-    return pairs * len(tiers[Role.DATABASE]) * len(tiers[Role.DELIVERY])
+    return pairs * len(tiers[Role.DATABASE]) * prod(len(tiers[role]) for role in OUTSIDE_ROLES)
 
 
 def _fitting_pairs(tiers: Tiers) -> Iterator[tuple[SimulatedDesign, SimulatedDesign]]:

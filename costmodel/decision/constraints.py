@@ -7,13 +7,10 @@ from dataclasses import dataclass
 from math import prod
 
 from costmodel.capacity.result import Limit
-from costmodel.decision.candidate import Candidate, SimulatedDesign
+from costmodel.decision.candidate import INSIDE_ROLES, Candidate, SimulatedDesign
 from costmodel.scenario.model import Objectives
-from costmodel.services._base import Role
 from costmodel.units import HOURS_PER_MONTH, MINUTES_PER_HOUR
 
-INSIDE_ROLES = (Role.LOAD_BALANCER, Role.COMPUTE, Role.DATABASE)
-"""Tiers that an API call passes inside the region."""
 MINUTES_PER_MONTH = HOURS_PER_MONTH * MINUTES_PER_HOUR
 
 

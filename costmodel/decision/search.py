@@ -1,25 +1,37 @@
 """The search: simulate each design once, drop what breaks an objective, cost until the rest is proven dearer.
 
 Candidates are compared within groups of the same kinds (EC2 or Lambda, RDS or DynamoDB, ...), so that
-the cheapest of every group stands beside the recommendation. Within a group candidates are costed
-in order of a lower bound, and the group ends when the next bound exceeds the cheapest so far.
+the cheapest of every group stands beside the recommendation. Within a group candidates are made and
+costed in order of a lower bound, and the group ends when the next bound exceeds the cheapest so far: all
+others are never made.
 """
 
 from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from decimal import Decimal
+from heapq import heappop, heappush
+from itertools import product
+from math import prod
 
 from costmodel.billing.charge import Bill
 from costmodel.billing.rate import bill
 from costmodel.billing.rates import NO_OWN_RATES, OwnRates
 from costmodel.billing.tariff import CostSketch, Tariff
 from costmodel.capacity.result import Limit
-from costmodel.decision.candidate import Candidate, SimulatedDesign, Tiers, combine, count_combinations
+from costmodel.decision.candidate import (
+    OUTSIDE_ROLES,
+    Candidate,
+    Inside,
+    SimulatedDesign,
+    Tiers,
+    count_combinations,
+    insides,
+)
 from costmodel.decision.constraints import Promise, joint_limits, promise, single_tier_limits
 from costmodel.demand.demand import Demand
 from costmodel.errors import Infeasible, PriceNotFound
@@ -116,10 +128,11 @@ def search(
     sketches, unpriced = _sketch_alone(scenario, survivors, tariff)
     rejections += unpriced
     survivors = {role: [tier for tier in tiers if tier in sketches] for role, tiers in survivors.items()}
-    feasible, joint = _keep_feasible(scenario, survivors)
+    groups, joint = _keep_feasible(scenario, survivors)
     rejections += joint
+    feasible = sum(len(group) for group in groups)
     pricer = _Pricer(scenario, demand, book, own_rates, tariff, sketches)
-    winners, over_budget, priced = _cheapest_of_each_kind(pricer, feasible, progress)
+    winners, over_budget, priced = _cheapest_of_each_kind(pricer, groups, progress)
     rejections += over_budget
     if not winners:
         raise Infeasible(_explain(scenario, simulated, rejections))
@@ -131,8 +144,8 @@ def search(
             sorted(rejections, key=lambda rejection: (-rejection.candidates, rejection.subject))
         ),
         considered=considered,
-        rejected=considered - len(feasible),
-        pruned=len(feasible) - priced,
+        rejected=considered - feasible,
+        pruned=feasible - priced,
         priced=priced,
     )
 
@@ -186,21 +199,37 @@ def _sketch_alone(
     return sketches, rejections
 
 
-def _keep_feasible(scenario: Scenario, tiers: Tiers) -> tuple[list[Candidate], list[Rejection]]:
-    """Candidates that meet the objectives as a whole. Delivery does not enter the joint limits."""
-    feasible: list[Candidate] = []
+Part = tuple[SimulatedDesign, ...]
+"""Designs chosen together: those that an API call passes, or one of another role."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Group:
+    """Candidates of the same kinds: every choice of one item from each of its lists of parts."""
+
+    parts: tuple[Sequence[Part], ...]
+
+    def __len__(self) -> int:
+        return prod(len(choices) for choices in self.parts)
+
+
+def _keep_feasible(scenario: Scenario, tiers: Tiers) -> tuple[list[_Group], list[Rejection]]:
+    """Candidates that meet the objectives as a whole, by kinds. Only what a call passes enters those."""
+    outside = [tiers[role] for role in OUTSIDE_ROLES]
+    beside = prod(len(designs) for designs in outside)
+    if not beside:
+        return [], []
+    feasible: defaultdict[tuple[str, str], list[Inside]] = defaultdict(list)
     fallen: dict[tuple[SimulatedDesign, SimulatedDesign], tuple[Limit, int]] = {}
-    verdicts: dict[tuple[SimulatedDesign, ...], Limit | None] = {}
-    for candidate in combine(tiers):
-        inside = (candidate.compute, candidate.load_balancer, candidate.database)
-        if inside not in verdicts:
-            verdicts[inside] = worst(joint_limits(candidate, scenario.objectives))
-        broken = verdicts[inside]
+    others = [designs[0] for designs in outside]
+    for inside in insides(tiers):
+        compute, _, database = inside
+        broken = worst(joint_limits(Candidate(*inside, *others), scenario.objectives))
         if broken is None:
-            feasible.append(candidate)
+            feasible[compute.design.kind, database.design.kind].append(inside)
         else:
-            pair = (candidate.compute, candidate.database)
-            fallen[pair] = (broken, fallen.get(pair, (broken, 0))[1] + 1)
+            count = fallen.get((compute, database), (broken, 0))[1]
+            fallen[compute, database] = (broken, count + beside)
     rejections = [
         Rejection(
             f"{compute.design.label} with {database.design.label}",
@@ -210,36 +239,67 @@ def _keep_feasible(scenario: Scenario, tiers: Tiers) -> tuple[list[Candidate], l
         )
         for (compute, database), (limit, count) in fallen.items()
     ]
-    return feasible, rejections
+    kinds_outside = list(product(*(_by_kind(designs).values() for designs in outside)))
+    return [
+        _Group((of_kinds, *kinds)) for of_kinds in feasible.values() for kinds in kinds_outside
+    ], rejections
+
+
+def _by_kind(designs: Iterable[SimulatedDesign]) -> Mapping[str, list[Part]]:
+    found: defaultdict[str, list[Part]] = defaultdict(list)
+    for tier in designs:
+        found[tier.design.kind].append((tier,))
+    return found
 
 
 def _cheapest_of_each_kind(
-    pricer: _Pricer, feasible: Sequence[Candidate], progress: Progress
+    pricer: _Pricer, groups: Sequence[_Group], progress: Progress
 ) -> tuple[list[Evaluation], list[Rejection], int]:
-    groups: defaultdict[tuple[str, str, str], list[Candidate]] = defaultdict(list)
-    for candidate in feasible:
-        groups[candidate.kinds].append(candidate)
     winners: list[Evaluation] = []
     rejections: list[Rejection] = []
     priced = 0
-    for done, members in enumerate(groups.values()):
+    for done, group in enumerate(groups):
         progress("costing candidates", done, len(groups))
-        best, cost_usd = members[0], math.inf
-        for candidate, lower_bound_usd in pricer.by_lower_bound(members):
+        best, cost_usd = None, math.inf
+        for candidate, lower_bound_usd in pricer.by_lower_bound(group):
             if lower_bound_usd > cost_usd * (1 + FLOAT_SLACK):
                 break
             whole_usd = pricer.cost_usd(candidate)
             priced += 1
-            if whole_usd < cost_usd:
+            if best is None or whole_usd < cost_usd:
                 best, cost_usd = candidate, whole_usd
+        if best is None:
+            continue
         winner = evaluate(pricer.scenario, pricer.demand, pricer.book, best, pricer.own_rates)
-        over = _over_budget(pricer.scenario, winner, len(members))
+        over = _over_budget(pricer.scenario, winner, len(group))
         if over is None:
             winners.append(winner)
         else:
             rejections.append(over)
     progress("costing candidates", len(groups), len(groups))
     return winners, rejections, priced
+
+
+def cheapest_first(costs: Sequence[Sequence[float]]) -> Iterator[tuple[tuple[int, ...], float]]:
+    """Every choice of one place from each list, with the sum of its costs, cheapest first.
+
+    The lists are sorted. Only as many choices are made as are asked for: after each the ones a step
+    dearer follow, a step being taken no further left than the last one, so that none comes twice.
+    """
+    if not all(costs):
+        return
+    start = (0,) * len(costs)
+    heap = [(sum(column[0] for column in costs), start)]
+    while heap:
+        cost, place = heappop(heap)
+        yield place, cost
+        moved = max((at for at, step in enumerate(place) if step), default=0)
+        for at in range(moved, len(costs)):
+            if place[at] + 1 < len(costs[at]):
+                dearer = (*place[:at], place[at] + 1, *place[at + 1 :])
+                heappush(
+                    heap, (sum(column[step] for column, step in zip(costs, dearer, strict=True)), dearer)
+                )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -261,23 +321,30 @@ class _Pricer:
     def _platform(self, footprint: Footprint) -> CostSketch:
         return self.tariff.sketch(platform_usages(self.scenario, self.demand, footprint))
 
-    def by_lower_bound(self, members: Sequence[Candidate]) -> list[tuple[Candidate, float]]:
+    def by_lower_bound(self, group: _Group) -> Iterator[tuple[Candidate, float]]:
         """Members with what they cost at least, cheapest first.
 
         Each tier is costed alone, with the free allowances all to itself, and agreed steps at their
         cheapest, which it may reach only together with others. The platform is costed at
         the smallest footprint of any member: platform charges never fall as a footprint grows.
         """
+        by_role = [list(dict.fromkeys(column)) for part in group.parts for column in zip(*part, strict=True)]
         alone = {
-            tier: self.tariff.least_usd([self.sketches[tier]])
-            for tier in {tier for member in members for tier in member.tiers}
+            tier: self.tariff.least_usd([self.sketches[tier]]) for designs in by_role for tier in designs
         }
         lightest = Footprint.none(self.demand.days)
-        for tiers in zip(*(member.tiers for member in members), strict=True):
-            lightest = lightest + Footprint.smallest({tier.footprint for tier in tiers})
+        for designs in by_role:
+            lightest = lightest + Footprint.smallest([tier.footprint for tier in designs])
         platform_usd = self.tariff.least_usd([self._platform(lightest)])
-        bounded = [(member, platform_usd + sum(alone[tier] for tier in member.tiers)) for member in members]
-        return sorted(bounded, key=lambda item: item[1])
+
+        def cost_usd(part: Part) -> float:
+            return sum(alone[tier] for tier in part)
+
+        parts = [sorted(choices, key=cost_usd) for choices in group.parts]
+        costs = [[cost_usd(part) for part in choices] for choices in parts]
+        for places, sum_usd in cheapest_first(costs):
+            tiers = [tier for choices, place in zip(parts, places, strict=True) for tier in choices[place]]
+            yield Candidate(*tiers), platform_usd + sum_usd
 
 
 def evaluate(

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from itertools import product
+from itertools import islice, product
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from costmodel.billing.rates import NO_OWN_RATES, OwnRates
 from costmodel.billing.tariff import Tariff
 from costmodel.decision.candidate import combine, count_combinations
 from costmodel.decision.constraints import joint_limits, promise, single_tier_limits
-from costmodel.decision.search import Evaluation, evaluate, search, simulate_all
+from costmodel.decision.search import Evaluation, cheapest_first, evaluate, search, simulate_all
 from costmodel.demand.demand import Demand
 from costmodel.demand.synthesise import synthesise
 from costmodel.errors import Infeasible
@@ -259,3 +261,22 @@ def test_reservations_enter_only_when_allowed() -> None:
     assert reserved.monthly_usd < plain.monthly_usd
     assert {charge.pricing_category for charge in plain.bill.charges} == {"Standard"}
     assert "Committed" in {charge.pricing_category for charge in reserved.bill.charges}
+
+
+columns = st.lists(st.lists(st.floats(0, 100), max_size=5).map(sorted), min_size=1, max_size=4)
+
+
+@given(columns)
+def test_choices_come_cheapest_first_each_once(costs: list[list[float]]) -> None:
+    made = list(cheapest_first(costs))
+    assert sorted(place for place, _ in made) == list(product(*(range(len(column)) for column in costs)))
+    sums = [cost for _, cost in made]
+    assert sums == sorted(sums)
+    for place, cost in made:
+        assert cost == sum(column[at] for column, at in zip(costs, place, strict=True))
+
+
+def test_choices_are_made_only_as_they_are_asked_for() -> None:
+    thousand = [float(cost) for cost in range(1_000)]
+    first = islice(cheapest_first([thousand] * 4), 3)  # of 10^12
+    assert [cost for _, cost in first] == [0.0, 1.0, 1.0]

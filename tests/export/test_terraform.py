@@ -4,15 +4,25 @@ import json
 import os
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from costmodel.decision.run import Run
+from costmodel.decision.run import Run, TerraformVariableNote
+from costmodel.decision.search import platform_designs
 from costmodel.decision.simulate import simulate
-from costmodel.export.terraform import quoted, terraform_files
+from costmodel.demand.synthesise import synthesise
+from costmodel.export.terraform import quoted, terraform_files, tfvars_json, variables_tf
 from costmodel.pricing.book import PriceBook
 from costmodel.scenario.load import validate
+from costmodel.services._base import Footprint
+from costmodel.services.aurora import AuroraCluster
+from costmodel.services.cloudfront import PayAsYouGo
+from costmodel.services.dynamodb import OnDemandTable
+from costmodel.services.rds import RdsInstance
+from costmodel.services.registry import TIER_SERVICES
 
 TERRAFORM = shutil.which("terraform")
 MODULE = """
@@ -50,7 +60,7 @@ STACKS = {
 
 
 @pytest.fixture(scope="module", params=STACKS.values(), ids=STACKS.keys())
-def example_run(request: pytest.FixtureRequest) -> Run:
+def stack_run(request: pytest.FixtureRequest) -> Run:
     """A recommendation of every family of variables."""
     tree = {
         "name": 'A shop with "quotes" and ${braces}',
@@ -63,15 +73,27 @@ def example_run(request: pytest.FixtureRequest) -> Run:
 
 
 @pytest.fixture
-def module(example_run: Run, tmp_path: Path) -> Path:
-    for name, content in terraform_files(example_run).items():
-        (tmp_path / name).write_bytes(content)
-    names = ["region", "tags", *(variable.name for variable in example_run.terraform)]
+def module(stack_run: Run, tmp_path: Path) -> Path:
+    return root_module(stack_run, tmp_path)
+
+
+def root_module(run: Run, folder: Path) -> Path:
+    """The exported files beside outputs of every variable, initialised."""
+    for name, content in terraform_files(run).items():
+        (folder / name).write_bytes(content)
+    names = ["region", "tags", *(variable.name for variable in run.terraform)]
     outputs = "\n".join(f'output "{name}" {{\n  value = var.{name}\n}}' for name in names)
-    (tmp_path / "main.tf").write_text(MODULE + outputs)
-    done = terraform(tmp_path, "init", "-input=false", "-no-color")
+    (folder / "main.tf").write_text(MODULE + outputs)
+    done = terraform(folder, "init", "-input=false", "-no-color")
     assert done.returncode == 0, done.stderr
-    return tmp_path
+    return folder
+
+
+def plan(folder: Path, values: dict[str, object]) -> tuple[int, str]:
+    """Exit code of `terraform plan` with these values, and what it said, unwrapped."""
+    (folder / "costmodel.auto.tfvars.json").write_text(json.dumps(values))
+    planned = terraform(folder, "plan", "-input=false", "-no-color")
+    return planned.returncode, " ".join(planned.stderr.replace("│", " ").split())
 
 
 def test_terraform_plan_accepts_the_export_and_reads_the_same_values(module: Path) -> None:
@@ -91,33 +113,191 @@ def test_terraform_finds_the_files_formatted(module: Path) -> None:
 
 def out_of_range(value: object) -> object:
     """A value of the same type that no validation should let through."""
-    if isinstance(value, list):
+    if isinstance(value, tuple):
         return []
     return -(10**6) if isinstance(value, int | float) else "no such value !"
 
 
-def test_terraform_plan_rejects_every_out_of_range_value(module: Path, example_run: Run) -> None:
-    values_file = module / "costmodel.auto.tfvars.json"
-    values = json.loads(values_file.read_text())
+def test_terraform_plan_rejects_every_out_of_range_value(module: Path, stack_run: Run) -> None:
+    """Each alone: Terraform does not look at variables that refer to one at fault."""
+    values = json.loads((module / "costmodel.auto.tfvars.json").read_text())
     checked = [
         (variable, attribute)
-        for variable in example_run.terraform
+        for variable in stack_run.terraform
         for attribute in variable.attributes
-        if attribute.condition
+        if attribute.condition and attribute.type != "bool"
     ]
-    for variable, attribute in checked:
-        values[variable.name][attribute.name] = out_of_range(values[variable.name][attribute.name])
-    values_file.write_text(json.dumps(values))
-    planned = terraform(module, "plan", "-input=false", "-no-color")
-    assert planned.returncode != 0
-    said = " ".join(planned.stderr.replace("│", " ").split())
     assert len(checked) >= 15
-    unsaid = [
-        f"{variable.name}.{attribute.name}"
-        for variable, attribute in checked
-        if f"{variable.name}.{attribute.name} {attribute.requirement}" not in said
-    ]
-    assert unsaid == []
+    for variable, attribute in checked:
+        worse = {variable.name: {attribute.name: out_of_range(attribute.value)}}
+        code, said = plan(module, changed(values, worse))
+        assert code != 0
+        assert f"{variable.name}.{attribute.name} {attribute.requirement}" in said
+
+
+@pytest.fixture(scope="module")
+def every_variable(example_run: Run) -> Run:
+    """A run with every variable there is, with hand-set designs that use all their attributes."""
+    scenario = validate(
+        {
+            "name": "all of it",
+            "region": "ap-northeast-1",
+            "start": "2026-02",
+            "traffic": {"monthly_visitors": {"japan": 50_000}},
+            "network": {"second_region": "us-west-2"},
+            "constraints": {"instance_families": ["t4g"]},
+        },
+        "test",
+    )
+    demand = synthesise(scenario)
+    found = {
+        type(design): design
+        for service in TIER_SERVICES
+        for design in service.designs(scenario, demand)
+        if getattr(design, "provisioned_concurrency", 1)
+    }
+    found[RdsInstance] = replace(
+        found[RdsInstance], storage_gb=400.0, iops=40_000.0, throughput_mibps=600.5, read_replicas=2
+    )
+    del found[AuroraCluster], found[OnDemandTable], found[PayAsYouGo]
+    platform = platform_designs(scenario, Footprint.none(demand.days))
+    notes = {
+        variable.name: msgspec.convert(variable, TerraformVariableNote, from_attributes=True)
+        for design in (*found.values(), *platform)
+        for variable in design.terraform()
+    }
+    return replace(example_run, region_id=scenario.region, terraform=tuple(notes.values()))
+
+
+@pytest.fixture(scope="module")
+def whole_module(every_variable: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return root_module(every_variable, tmp_path_factory.mktemp("whole"))
+
+
+SCALING = "rds_aurora_serverlessv2_scaling_configuration"
+READS, WRITES, INDEX = (f"dynamodb_table_autoscaling_{name}" for name in ("read", "write", "index"))
+
+NEAR_MISSES: list[tuple[dict[str, object], str]] = [
+    ({"region": "eu-west-9"}, "region must be one"),
+    ({"region": "eu-north-1"}, "region must be one"),
+    ({"region": "us-east-1"}, "vpc.azs must"),
+    ({"autoscaling": {"min_size": 5, "desired_capacity": 5, "max_size": 4}}, "autoscaling.max_size must"),
+    ({"autoscaling": {"min_size": 2, "desired_capacity": 3, "max_size": 2}}, "desired_capacity must"),
+    ({"autoscaling": {"instance_type": "m7g.large"}}, "autoscaling.cpu_credits must"),
+    ({"autoscaling": {"volume_type": "io2"}}, "autoscaling.volume_type must"),
+    ({"alb": {"load_balancer_type": "gateway"}}, "alb.load_balancer_type must"),
+    ({"lambda": {"provisioned_concurrent_executions": 0}}, "provisioned_concurrent_executions must"),
+    ({"lambda": {"architectures": ["arm64", "x86_64"]}}, "lambda.architectures must"),
+    ({"rds": {"allocated_storage": 400, "max_allocated_storage": 20}}, "rds.max_allocated_storage must"),
+    ({"rds": {"allocated_storage": 400, "max_allocated_storage": 439}}, "rds.max_allocated_storage must"),
+    ({"rds": {"allocated_storage": 399}}, "rds.iops must"),
+    (
+        {"rds": {"iops": 40_000, "storage_throughput": 4_000, "allocated_storage": 399}},
+        "storage_throughput must",
+    ),
+    ({"rds": {"iops": 12_000, "storage_throughput": 3_001}}, "rds.storage_throughput must"),
+    ({"rds": {"identifier": "shop"}}, "rds_replica_1.replicate_source_db must"),
+    ({"rds": {"identifier": "a--b"}}, "rds.identifier must"),
+    ({"rds": {"identifier": "a-"}}, "rds.identifier must"),
+    ({"rds": {"identifier": "a" * 64}}, "rds.identifier must"),
+    ({"rds_replica_1": {"identifier": "database"}}, "rds_replica_1.identifier must"),
+    ({"rds_replica_2": {"identifier": "database-replica-1"}}, "rds_replica_2.identifier must"),
+    ({"rds_aurora": {"instances": ["writer", "writer"]}}, "rds_aurora.instances must"),
+    ({"rds_aurora": {"instances": [""]}}, "rds_aurora.instances must"),
+    ({SCALING: {"min_capacity": 8, "max_capacity": 2}}, f"{SCALING}.max_capacity must"),
+    ({SCALING: {"min_capacity": 0.3}}, f"{SCALING}.min_capacity must"),
+    ({SCALING: {"max_capacity": 16.25}}, f"{SCALING}.max_capacity must"),
+    ({"dynamodb_table": {"read_capacity": 11}, READS: {"max_capacity": 5}}, f"{READS}.max_capacity must"),
+    ({"dynamodb_table": {"write_capacity": 7}, WRITES: {"max_capacity": 6}}, f"{WRITES}.max_capacity must"),
+    ({"dynamodb_table": {"billing_mode": "PAY_PER_REQUEST"}}, "autoscaling_enabled must"),
+    ({INDEX: {"read_min_capacity": 50, "read_max_capacity": 1}}, f"{INDEX}.read_max_capacity must"),
+    ({INDEX: {"write_min_capacity": 9, "write_max_capacity": 8}}, f"{INDEX}.write_max_capacity must"),
+    (
+        {"cloudfront": {"flat_rate_plan": "PRO", "price_class": "PriceClass_100"}},
+        "cloudfront.price_class must",
+    ),
+    ({"cloudfront": {"flat_rate_plan": "PRO", "origin_shield_enabled": True}}, "origin_shield_enabled must"),
+    ({"cloudfront": {"default_ttl": 31_536_001}}, "from 0 to 31536000."),
+    ({"route53": {"health_check_interval_s": 20}}, "route53.health_check_interval_s must be one of 10, 30."),
+    ({"vpc": {"azs": ["us-east-1a", "us-east-1b"]}}, "vpc.azs must"),
+    ({"vpc": {"azs": ["ap-northeast-1a", "ap-northeast-1a"]}}, "vpc.azs must"),
+    ({"vpc": {"azs": ["ap-northeast-1a", ""]}}, "vpc.azs must"),
+    ({"vpc": {"azs": ["ap-northeast-1a", "ap-northeast-1"]}}, "vpc.azs must"),
+    ({"vpc": {"azs": ["ap-northeast-1a"]}}, "vpc.azs must"),
+    ({"s3_bucket": {"replication": True, "replica_region": "none"}}, "s3_bucket.replication must"),
+    ({"s3_bucket": {"replication": False}}, "s3_bucket.replication must"),
+    ({"s3_bucket": {"replica_region": "ap-northeast-1"}}, "s3_bucket.replica_region must"),
+]
+
+
+def changed(values: dict[str, object], changes: dict[str, object]) -> dict[str, object]:
+    """Values with some replaced; those of an object one by one."""
+    new = dict(values)
+    for name, change in changes.items():
+        new[name] = values[name] | change if isinstance(change, dict) else change  # type: ignore[operator]
+    return new
+
+
+def exported(run: Run) -> dict[str, object]:
+    values: dict[str, object] = json.loads(tfvars_json(run))
+    return values
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"), NEAR_MISSES, ids=[f"{told} {changes}"[:70] for changes, told in NEAR_MISSES]
+)
+def test_terraform_plan_rejects_near_misses_of_rules_between_values(
+    whole_module: Path, every_variable: Run, changes: dict[str, object], told: str
+) -> None:
+    code, said = plan(whole_module, changed(exported(every_variable), changes))
+    assert code != 0
+    assert told in said
+
+
+def test_terraform_plan_accepts_other_valid_values(whole_module: Path, every_variable: Run) -> None:
+    values = exported(every_variable)
+    assert plan(whole_module, values) == (0, "")
+    others: dict[str, object] = {
+        "region": "eu-west-1",
+        "tags": {},
+        "autoscaling": {"min_size": 3, "desired_capacity": 4, "max_size": 5, "instance_type": "t3.medium"},
+        "lambda": {"provisioned_concurrent_executions": -1, "architectures": ["x86_64"]},
+        "rds": {
+            "identifier": "shop",
+            "allocated_storage": 1_000,
+            "max_allocated_storage": 1_100,
+            "iops": 16_000,
+            "storage_throughput": 4_000,
+        },
+        "rds_replica_1": {"identifier": "shop-reader", "replicate_source_db": "shop"},
+        "rds_replica_2": {"replicate_source_db": "shop"},
+        "rds_aurora": {"instances": ["one", "two-b"], "cluster_instance_class": "db.r7g.large"},
+        SCALING: {"min_capacity": 0, "max_capacity": 1.5},
+        "dynamodb_table": {"read_capacity": 11, "write_capacity": 5},
+        READS: {"max_capacity": 11},
+        WRITES: {"max_capacity": 40_000},
+        INDEX: {"read_min_capacity": 7, "read_max_capacity": 7},
+        "cloudfront": {
+            "flat_rate_plan": "NONE",
+            "price_class": "PriceClass_100",
+            "origin_shield_enabled": True,
+        },
+        "route53": {"health_check_interval_s": 10},
+        "vpc": {"azs": ["eu-west-1c", "eu-west-1a", "eu-west-1b"]},
+        "s3_bucket": {"replication": False, "replica_region": "none"},
+    }
+    assert plan(whole_module, changed(values, others)) == (0, "")
+    without = {"rds": {"max_allocated_storage": 0}}
+    on_demand = {"dynamodb_table": {"billing_mode": "PAY_PER_REQUEST", "autoscaling_enabled": False}}
+    assert plan(whole_module, changed(values, without | on_demand)) == (0, "")
+
+
+def test_whole_numbers_are_exported_as_whole(stack_run: Run, every_variable: Run) -> None:
+    for run in (stack_run, every_variable):
+        numbers = [attribute.value for variable in run.terraform for attribute in variable.attributes]
+        assert [number for number in numbers if isinstance(number, float) and number.is_integer()] == []
+        assert ".0" not in "".join(attribute.condition for v in run.terraform for attribute in v.attributes)
+        assert "e+" not in variables_tf(run)
 
 
 @pytest.mark.parametrize("variable", ["region", "tags"])

@@ -238,8 +238,8 @@ def test_an_unknown_family_is_a_fault_that_names_the_valid_ones() -> None:
     with pytest.raises(ScenarioError) as caught:
         rds.designs(scenario, demand_of(scenario, 60.0))
     (fault,) = caught.value.faults
-    assert fault.path == "constraints.database_families[1]"
-    assert fault.value == "m99x"
+    assert fault.path == "constraints.database_families.1"
+    assert fault.value == '"m99x"'
     assert "r7g" in fault.problem
 
 
