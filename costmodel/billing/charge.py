@@ -47,7 +47,7 @@ class Charge:
     effective_cost: Decimal
     billed_cost: Decimal
     pricing_category: str
-    """Standard, or Committed for a reservation."""
+    """Standard, Committed for a reservation, or Dynamic for spot. Source: FOCUS 1.2, PricingCategory (2025-05)."""
     x_tier_begin: Decimal
     x_free: bool
     """True for the part an always-free allowance covers."""
