@@ -418,6 +418,16 @@ class Rendering(Model):
         3.0, "GB", "engineering guess for a headless renderer"
     )
     """Memory one job needs."""
+    deadline_minutes: Annotated[float, Exact(ge=1, le=10_080)] = assumed(
+        15.0, "minutes", "engineering guess: the picture is ready before the next visit"
+    )
+    """99 of 100 jobs must be done within this time of being asked for. A decision, so it takes no range."""
+    gpu_speedup: Annotated[float, Estimate(ge=0, le=10_000)] = assumed(
+        15.0,
+        "m5 vCPUs that one GPU of a g4dn instance stands for",
+        "engineering guess for a ray tracer, range 5 to 50; nothing measured for previews of 3D models",
+    )
+    """How much faster a job runs on a GPU than on one m5 vCPU; 0 if it cannot use one."""
 
 
 class Database(Model):
@@ -574,6 +584,7 @@ ComputeKind = Literal["ec2", "lambda"]
 DatabaseKind = Literal["rds", "aurora", "aurora_serverless", "dynamodb_on_demand", "dynamodb_provisioned"]
 DeliveryKind = Literal["pay_as_you_go", "flat_rate"]
 LoadBalancerKind = Literal["alb", "nlb"]
+RenderingKind = Literal["lambda_workers", "ec2_workers", "spot_workers"]
 Commitment = Literal["on_demand", "reserved_1yr_no_upfront", "reserved_3yr_no_upfront"]
 
 
@@ -598,6 +609,10 @@ class Constraints(Model):
         ("alb",), "kinds", "engineering guess: an ALB routes by path and host"
     )
     """Load balancers to consider."""
+    rendering: Annotated[tuple[RenderingKind, ...], AfterValidator(_distinct)] = assumed(
+        ("lambda_workers", "ec2_workers", "spot_workers"), "kinds", "everything the tool models"
+    )
+    """Workers to consider for rendering jobs: functions, EC2 on demand, EC2 spot."""
     instance_families: Annotated[tuple[Family, ...], AfterValidator(_distinct)] = assumed(
         ("c7g", "m7g", "c7i", "m7i", "c6g", "m6g", "t4g"),
         "EC2 families",
@@ -636,12 +651,25 @@ class Account(Model):
         1_000, "concurrent executions per region", "AWS Lambda Developer Guide, quotas", "2023-10"
     )
     """Functions that may run at the same time."""
+    ec2_gpu_vcpus: Annotated[int, Whole(0, 1_000_000)] = assumed(
+        64,
+        "vCPUs of G and VT instances per region",
+        "engineering guess: a raised quota; new accounts start at 0",
+    )
+    """vCPUs of instances with a GPU that may run at the same time, on demand and again as spot."""
     ec2_vcpus: Annotated[int, Whole(1, 1_000_000)] = assumed(
         640,
         "on-demand vCPUs per region",
         "engineering guess: a raised standard-instance quota; new accounts start lower",
     )
-    """vCPUs that may run at the same time."""
+    """vCPUs that may run at the same time, on demand and again as spot."""
+    spot_reclaimed_ratio: Annotated[float, Estimate(ge=0, le=0.95)] = assumed(
+        0.15,
+        "share of spot instances in a month",
+        "middle of the EC2 Spot Advisor's bands, mean over 256 types of the default families in eight regions",
+        "2025-07",
+    )
+    """How much spot capacity EC2 takes back in a month; the Spot Advisor gives a band for each type."""
 
 
 class Scenario(Model):

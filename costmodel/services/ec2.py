@@ -1,4 +1,4 @@
-"""EC2 Auto Scaling group behind a load balancer: API calls and rendering jobs on the same instances."""
+"""EC2 Auto Scaling group behind a load balancer: API calls."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from costmodel.pricing.need import PriceNeed
 from costmodel.pricing.offer import RESERVED
 from costmodel.pricing.price import ON_DEMAND, PriceQuery
 from costmodel.scenario.load import refuse
-from costmodel.scenario.model import Api, Commitment, Database, Rendering, Rule, Scenario
+from costmodel.scenario.model import Api, Commitment, Database, Rule, Scenario
 from costmodel.services._base import (
     SENT_RATIO,
     Footprint,
@@ -65,8 +65,6 @@ IO2_METERS = (
 
 Source: Amazon EBS pricing, io2 IOPS tiers (2024-07); Amazon EBS User Guide, io2 Block Express (2024-07).
 """
-SYSTEM_MEMORY_GB = 1.0
-"""Memory the system and the API keep for themselves beside a rendering job. Engineering guess."""
 CONNECTIONS_PER_VCPU = 10
 """Pooled database connections: one worker process a vCPU, ten each.
 
@@ -126,7 +124,6 @@ class Ec2Fleet:
     vcpu_quota: int
     """Most on-demand vCPUs the account may run in the region."""
     api: Api
-    rendering: Rendering
     database: Database
     volume_gb: int = VOLUME_GB
 
@@ -165,7 +162,7 @@ class Ec2Fleet:
 
     def under(self, scenario: Scenario) -> Ec2Fleet:
         """The same settings under another scenario's figures."""
-        return replace(self, api=scenario.api, rendering=scenario.rendering, database=scenario.database)
+        return replace(self, api=scenario.api, database=scenario.database)
 
     def settings(self) -> Mapping[str, Setting]:
         return {
@@ -217,18 +214,15 @@ class Ec2Fleet:
                 )
             )
         return (
-            TerraformVariable(
-                "autoscaling", "Auto Scaling group of the API and rendering instances", tuple(attributes)
-            ),
+            TerraformVariable("autoscaling", "Auto Scaling group of the API instances", tuple(attributes)),
         )
 
     def simulate(self, demand: Demand) -> Capacity:
         """Run the group through the demand. Latency is of an API call without its database work.
 
-        Each minute is a queue in front of all vCPUs together (M/M/c). Rendering jobs take their
-        share of the CPU but yield to API calls, so a call never waits behind a whole job.
+        Each minute is a queue in front of all vCPUs together (M/M/c).
         """
-        run = run_fleet(_work_cpu_s(demand, self.api, self.rendering), self._group())
+        run = run_fleet(_work_cpu_s(demand, self.api), self._group())
         requests = demand.api_requests
         failed = read_only(requests * run.failed_ratio)
         vcpus = run.serving * self.instance.vcpu
@@ -248,9 +242,7 @@ class Ec2Fleet:
             failed_requests=failed,
             latency=latency,
             saturation_requests_per_s=(
-                self.max_size
-                * self.instance.compute_units
-                / _cpu_s_per_request(demand, self.api, self.rendering)
+                self.max_size * self.instance.compute_units / (self.api.cpu_ms_per_call / 1000.0)
             ),
             limits=self._limits(demand, run.serving, run.utilisation, peak_vcpus),
             peak_connections=peak_vcpus * CONNECTIONS_PER_VCPU,
@@ -303,7 +295,7 @@ class Ec2Fleet:
         and responses cost no transfer: an ALB does not charge between zones, CloudFront is free.
         """
         calls = demand.daily(demand.api_requests)
-        log_gb = (calls + demand.daily(demand.render_jobs)) * self.api.log_kb_per_call / KB_PER_GB
+        log_gb = calls * self.api.log_kb_per_call / KB_PER_GB
         external_gb = calls * self.api.external_kb_per_call / KB_PER_GB
         return replace(
             Footprint.none(demand.days),
@@ -346,15 +338,6 @@ class Ec2Fleet:
                 "account.ec2_vcpus",
             ),
         ]
-        if demand.render_jobs.any():
-            limits.append(
-                Limit(
-                    "memory of an instance with a rendering job",
-                    self.rendering.memory_gb_per_job + SYSTEM_MEMORY_GB,
-                    self.instance.memory_gib,
-                    "GB",
-                )
-            )
         if self.instance.burstable:
             borrowed = max(0.0, -lowest_cpu_credit_balance(self.instance, utilisation))
             limits.append(Limit("CPU credits borrowed by an instance", borrowed, 0.0, "credits"))
@@ -376,7 +359,7 @@ def designs(scenario: Scenario, demand: Demand) -> tuple[Ec2Fleet, ...]:
     """
     if "ec2" not in scenario.constraints.compute:
         return ()
-    peak_vcpus = float(_work_cpu_s(demand, scenario.api, scenario.rendering).max()) / SECONDS_PER_MINUTE
+    peak_vcpus = float(_work_cpu_s(demand, scenario.api).max()) / SECONDS_PER_MINUTE
     zones = scenario.network.availability_zones
     found: list[Ec2Fleet] = []
     for sizes in _sizes_by_family(scenario):
@@ -401,7 +384,6 @@ def designs(scenario: Scenario, demand: Demand) -> tuple[Ec2Fleet, ...]:
                     purchase=purchase,
                     vcpu_quota=scenario.account.ec2_vcpus,
                     api=scenario.api,
-                    rendering=scenario.rendering,
                     database=scenario.database,
                 )
                 for purchase in scenario.constraints.commitments
@@ -472,16 +454,9 @@ def _needed(instance: InstanceType, target_ratio: float, peak_vcpus: float) -> i
     return max(1, math.ceil(peak_vcpus / (instance.compute_units * target_ratio)))
 
 
-def _work_cpu_s(demand: Demand, api: Api, rendering: Rendering) -> FloatArray:
+def _work_cpu_s(demand: Demand, api: Api) -> FloatArray:
     """CPU-seconds of one m5 vCPU asked for, shape (minutes,)."""
-    return demand.api_requests * api.cpu_ms_per_call / 1000.0 + demand.render_jobs * rendering.cpu_s_per_job
-
-
-def _cpu_s_per_request(demand: Demand, api: Api, rendering: Rendering) -> float:
-    """CPU-seconds of one m5 vCPU that an API call brings along, its share of rendering included."""
-    calls, jobs = float(demand.api_requests.sum()), float(demand.render_jobs.sum())
-    rendering_s = jobs * rendering.cpu_s_per_job / calls if calls > 0 else 0.0
-    return api.cpu_ms_per_call / 1000.0 + rendering_s
+    return demand.api_requests * api.cpu_ms_per_call / 1000.0
 
 
 def _database_gb(demand: Demand, database: Database) -> FloatArray:

@@ -15,6 +15,7 @@ from costmodel.services import (
     kms,
     lambda_,
     rds,
+    rendering,
     route53,
     s3,
     vpc,
@@ -30,6 +31,7 @@ TIER_SERVICES: tuple[TierService, ...] = (
     aurora.SERVICE,
     dynamodb.SERVICE,
     cloudfront.SERVICE,
+    rendering.SERVICE,
 )
 PLATFORM_SERVICES: tuple[PlatformService, ...] = (
     s3.SERVICE,

@@ -161,17 +161,20 @@ class AssetBucket:
         credit = footprint.included_storage_gb
         credited = f", less {credit:g} GB-months that the CloudFront plan credits" if credit else ""
         put = f"{self.uploads_per_month:g} uploads a month x {self.files_per_upload:g} objects each"
+        rendered = " + rendered pictures" if footprint.asset_writes.any() else ""
         usages = (
             *self._meter(
                 STORAGE, self.region_id, calendar, less_credit(calendar, stored, credit), versions + credited
             ),
-            *self._meter(WRITES, self.region_id, calendar, writes, put),
+            *self._meter(
+                WRITES, self.region_id, calendar, writes + footprint.asset_writes, f"{put}{rendered}"
+            ),
             *self._meter(
                 READS,
                 self.region_id,
                 calendar,
                 footprint.origin_requests,
-                "object requests that miss every CloudFront cache",
+                "object requests that miss every CloudFront cache, and of rendering jobs",
             ),
         )
         if self.second_region_id is None:
