@@ -293,7 +293,9 @@ def test_the_bound_on_page_views_holds_at_the_high_end_of_ranges() -> None:
     # 1e11 pages a month are fine; 1e11 x 12 at the high end of the range are not.
     text = SHOP.replace("1000", "1e9") + "  sessions_per_visitor: 1\n  page_views_per_session: {}\n"
     assert loads(text.replace("{}", "100")).traffic.page_views_per_session == 100
-    assert "leads to 1,200,000,000,000 page" in only_fault(text.replace("{}", "{low: 10, mid: 100, high: 1200}"))
+    assert "leads to 1,200,000,000,000 page" in only_fault(
+        text.replace("{}", "{low: 10, mid: 100, high: 1200}")
+    )
 
 
 def test_overrides_are_validated_like_the_file(tmp_path: Path) -> None:
