@@ -301,7 +301,8 @@ class IoPath:
     @property
     def calls_per_minute(self) -> FloatArray:
         """Calls per minute that the steady pace carries, shape (days,)."""
-        return np.asarray(self.steady_ios_per_s * SECONDS_PER_MINUTE / self._least_ios)
+        least = np.maximum(self.ios_per_call, 1e-12)
+        return np.asarray(self.steady_ios_per_s * SECONDS_PER_MINUTE / least)
 
     @property
     def rested_calls_per_minute(self) -> FloatArray:
@@ -311,11 +312,7 @@ class IoPath:
             + np.minimum(stage.largest_credits, (stage.burst_per_s - stage.steady_per_s) * SECONDS_PER_MINUTE)
             for stage in self.stages
         ]
-        return np.asarray(np.minimum.reduce(paces) / self._least_ios)
-
-    @property
-    def _least_ios(self) -> FloatArray:
-        return np.maximum(self.ios_per_call, 1e-12)
+        return np.asarray(np.minimum.reduce(paces) / np.maximum(self.ios_per_call, 1e-12))
 
 
 def gp3_bucket(iops: FloatArray, mibps: FloatArray, page_kb: float) -> Bucket:
@@ -737,13 +734,15 @@ def latencies(
     writer, reader = loads
     at_writer = _node_latency(requests, servers, busy[0], writer, work, speed, missed_ratio, backlog_delay_ms)
     if storage is not None:
-        at_writer = percentiles_of_sum((at_writer, storage.latency(requests, writer, work, missed_ratio)))
+        queue = storage.latency(requests, writer, writer, work, missed_ratio)
+        at_writer = percentiles_of_sum((at_writer, queue))
     if reader is None:
         return at_writer, None
     reads = NodeLoad(reader.reads * readers, 0.0)
     at_reader = _node_latency(requests, servers, busy[1], reads, work, speed, missed_ratio, None)
     if storage is not None:
-        at_reader = percentiles_of_sum((at_reader, storage.latency(requests, reader, work, missed_ratio)))
+        queue = storage.latency(requests, reader, reads, work, missed_ratio)
+        at_reader = percentiles_of_sum((at_reader, queue))
     return at_writer, at_reader
 
 
@@ -758,14 +757,19 @@ class StorageQueue:
     rate_per_s: FloatArray
     """API calls per second, shape of the requests given to `latency`."""
 
-    def latency(self, requests: FloatArray, load: NodeLoad, work: Database, missed_ratio: float) -> Latency:
-        """Time that the I/O of one call spends in the queue of a node's own volume."""
-        ios = load.reads * missed_ratio + load.writes * work.io_per_write
-        if ios == 0.0:
+    def latency(
+        self, requests: FloatArray, load: NodeLoad, awaited: NodeLoad, work: Database, missed_ratio: float
+    ) -> Latency:
+        """Time that the I/O of one call spends in the queue of a node's own volume.
+
+        Each call puts `load` on the volume and waits for `awaited`.
+        """
+        missed = np.array([missed_ratio])
+        busy_s = float(load.ios(work, missed)[0]) / self.ios_per_s
+        awaited_s = float(awaited.ios(work, missed)[0]) / self.ios_per_s
+        if awaited_s == 0.0:
             return NO_LATENCY
-        return grouped_latency(
-            requests, 1.0, self.rate_per_s * ios / self.ios_per_s, 1000.0 * ios / self.ios_per_s
-        )
+        return grouped_latency(requests, 1.0, self.rate_per_s * busy_s, 1000.0 * awaited_s)
 
 
 def _node_latency(

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -7,7 +9,12 @@ from hypothesis import strategies as st
 
 from costmodel.capacity import on_demand, provisioned
 from costmodel.capacity.on_demand import allowed_on_demand
-from costmodel.capacity.provisioned import UPDATE_DELAY_MINUTES, follow_target
+from costmodel.capacity.provisioned import (
+    UPDATE_DELAY_MINUTES,
+    Bounds,
+    follow_target,
+    follow_target_together,
+)
 
 DAY = 1440
 
@@ -69,24 +76,68 @@ def test_four_decreases_a_day_are_free_and_then_one_an_hour() -> None:
     assert np.all(np.diff(decided[:4]) < 60)
 
 
-@settings(max_examples=25, deadline=None)
+def test_an_index_short_of_capacity_throttles_its_table() -> None:
+    # 60 writes a second of 1 unit of the table and 2 of the index. The table has 60 / 0.7 -> 86 units. The index
+    # would want 120 / 0.7 -> 172 and may have 100: 6 000 a minute, and 30 000 in its bucket. 7 200 a minute take
+    # 1 200 from the bucket, which lasts 25 minutes; then the index passes 3 000 of 3 600 writes a minute.
+    table, index = follow_target_together(
+        np.full(30, 3_600.0), (1.0, 2.0), 0.7, (Bounds(1, 1_000), Bounds(1, 100))
+    )
+    assert table.provisioned_units.tolist() == [86.0] * 30
+    assert index.provisioned_units.tolist() == [100.0] * 30
+    assert index.throttled_units.tolist() == [0.0] * 25 + [1_200.0] * 5
+    assert table.throttled_units.tolist() == [0.0] * 25 + [600.0] * 5
+    assert table.served_units.tolist() == [3_600.0] * 25 + [3_000.0] * 5
+
+
+@pytest.mark.parametrize("wrong", [-1.0, math.nan, math.inf])
+def test_impossible_operations_units_targets_and_bounds_are_refused(wrong: float) -> None:
+    bounds = (Bounds(1, 10),)
+    with pytest.raises(ValueError, match="operations and units must"):
+        follow_target_together(np.array([1.0, wrong]), (1.0,), 0.7, bounds)
+    with pytest.raises(ValueError, match="operations and units must"):
+        follow_target_together(np.array([1.0]), (wrong,), 0.7, bounds)
+    with pytest.raises(ValueError, match="operations times units must be finite"):
+        follow_target_together(np.array([1e200]), (1e200,), 0.7, bounds)
+    for target in (wrong, 0.19, 0.91):
+        with pytest.raises(ValueError, match=r"target_ratio must be from 0\.2 to 0\.9"):
+            follow_target_together(np.array([1.0]), (1.0,), target, bounds)
+    for low, high in ((wrong, 10), (1, wrong), (0, 10), (10, 9)):
+        with pytest.raises(ValueError, match="1 <= minimum <= maximum"):
+            Bounds(low, high)
+
+
+@settings(max_examples=40, deadline=None)
 @given(
     st.lists(st.floats(0, 1e6), min_size=1, max_size=200),
+    st.lists(
+        st.tuples(
+            st.sampled_from([0.0, 0.5, 1.0, 3.0, 400.0]), st.integers(1, 500), st.integers(500, 40_000)
+        ),
+        min_size=1,
+        max_size=4,
+    ),
     st.sampled_from([0.2, 0.5, 0.7, 0.9]),
-    st.integers(1, 500),
-    st.integers(500, 40_000),
 )
 def test_compiled_provisioned_kernel_equals_plain_python(
-    needed: list[float], target: float, low: int, high: int
+    operations: list[float], dimensions: list[tuple[float, int, int]], target: float
 ) -> None:
-    load = np.array(needed)
-    compiled = provisioned._follow_target(load, target, float(low), float(high))
-    plain = provisioned._follow_target.py_func(load, target, float(low), float(high))
-    assert np.array_equal(compiled[0], plain[0])
-    assert np.array_equal(compiled[1], plain[1])
-    run = follow_target(load, target, low, high)
-    assert np.allclose(run.served_units + run.throttled_units, load)
-    assert np.all(run.throttled_units >= 0)
+    load = np.array(operations)
+    units, low, high = (np.array(column, dtype=float) for column in zip(*dimensions, strict=True))
+    compiled = provisioned._follow_target(load, units, target, low, high)
+    plain = provisioned._follow_target_python(load, units, target, low, high)
+    for one, other in zip(compiled, plain, strict=True):
+        assert one.tobytes() == other.tobytes()
+    bounds = [Bounds(least, most) for _, least, most in dimensions]
+    for run, each, limits in zip(
+        follow_target_together(load, units.tolist(), target, bounds), units, bounds, strict=True
+    ):
+        assert np.allclose(run.served_units + run.throttled_units, load * each)
+        for column in (run.provisioned_units, run.served_units, run.throttled_units):
+            assert np.isfinite(column).all()
+            assert np.all(column >= 0)
+        assert np.all(run.provisioned_units >= limits.minimum_units)
+        assert np.all(run.provisioned_units <= limits.maximum_units)
 
 
 def test_on_demand_doubles_what_it_served_half_an_hour_ago() -> None:

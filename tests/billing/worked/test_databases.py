@@ -135,9 +135,12 @@ def test_every_replica_pays_for_its_own_instance_and_storage() -> None:
 
 
 def test_below_400_gb_gp3_sells_neither_iops_nor_throughput() -> None:
-    """399 GB x 0.115 = 45.885, whatever is asked for; the 3 000 IOPS and 125 MiB/s are fixed."""
+    """399 GB x 0.115 = 45.885 and no more: the 3 000 IOPS and 125 MiB/s are fixed, and more is not sold."""
     scenario = shop()
-    design = instance(scenario, storage_gb=399.0, iops=15_000.0, throughput_mibps=600.0)
+    for bought in ({"iops": 15_000.0}, {"throughput_mibps": 600.0}):
+        with pytest.raises(ValueError, match=r"sold with gp3 of 400 GB .* not with gp3 of 399 GB"):
+            instance(scenario, storage_gb=399.0, **bought)
+    design = instance(scenario, storage_gb=399.0)
     assert billed(used(design, demand_of(scenario, 0.0))[1:]).billed_cost == 399 * D("0.115") == D("45.885")
 
 
