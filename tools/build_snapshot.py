@@ -380,7 +380,9 @@ ALLOWANCE_RULES = (
         "Requests",
         note="Shared by all queues and all regions.",
         stated=Statement(
-            "1000000", "Amazon SQS pricing, free tier: 1 million requests a month, published copy", "2026-03-14"
+            "1000000",
+            "Amazon SQS pricing, free tier: 1 million requests a month, published copy",
+            "2026-03-14",
         ),
     ),
     AllowanceRule(

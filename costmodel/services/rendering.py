@@ -359,7 +359,7 @@ class Ec2Workers:
                     between("min_size", self.min_size, 0, most),
                     between("max_size", self.max_size, 1, most, at_least=least),
                     between("desired_capacity", self.min_size, 0, most, at_least=least, at_most=largest),
-                    between("target_backlog_per_instance", self.backlog_per_instance, 0.01, 1e9, step=0),
+                    between("target_backlog_per_instance", self.backlog_per_instance, 1, 1e9, step=0),
                     between("default_instance_warmup", warmup_s(self.api.bootstrap_s), 0, 3600),
                     between("on_demand_percentage_above_base_capacity", 0 if self.spot else 100, 0, 100),
                     one_of(
