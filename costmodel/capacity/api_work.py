@@ -1,10 +1,10 @@
-"""What one API call and one rendering job ask of whatever runs the shop's code."""
+"""What one API call asks of whatever runs the shop's code."""
 
 from __future__ import annotations
 
 from costmodel.demand.calendar import FloatArray
 from costmodel.demand.demand import Demand
-from costmodel.scenario.model import Api, Database, Rendering
+from costmodel.scenario.model import Api, Database
 
 DATABASE_ROUND_TRIP_MS = 2.0
 """Time a function waits, and is billed, for one read or write of the database.
@@ -19,6 +19,6 @@ def waiting_ms(api: Api, database: Database) -> float:
     return api.wait_ms_per_call + accesses * DATABASE_ROUND_TRIP_MS
 
 
-def work_cpu_s(demand: Demand, api: Api, rendering: Rendering) -> FloatArray:
-    """CPU-seconds of one m5 vCPU that calls and rendering jobs ask for, shape (minutes,)."""
-    return demand.api_requests * api.cpu_ms_per_call / 1000.0 + demand.render_jobs * rendering.cpu_s_per_job
+def work_cpu_s(demand: Demand, api: Api) -> FloatArray:
+    """CPU-seconds of one m5 vCPU that calls ask for, shape (minutes,)."""
+    return demand.api_requests * api.cpu_ms_per_call / 1000.0

@@ -1,7 +1,7 @@
 """An EC2 Auto Scaling group, minute by minute: what its policies see, what runs, what is served.
 
-Work is measured in CPU-seconds of one reference vCPU (m5), so that API calls and rendering jobs
-add up and a faster instance simply does more of it in a minute. Instances of a group are alike and
+Work is measured in CPU-seconds of one reference vCPU (m5), so that a faster instance simply does more
+of it in a minute. Instances of a group are alike and
 share the load evenly. So they become unhealthy together, and a load balancer whose targets are all
 unhealthy sends to all of them: an overloaded group keeps its load. (Source: Application Load Balancer
 User Guide, target group health checks, 2023-06.)

@@ -172,6 +172,7 @@ def _difference(option: Option, chosen: Option) -> str:
         (option.compute, chosen.compute),
         (option.database, chosen.database),
         (option.delivery, chosen.delivery),
+        (option.rendering, chosen.rendering),
     ]
     return " + ".join(label for label, recommended in pairs if label != recommended) or option.load_balancer
 

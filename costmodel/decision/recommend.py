@@ -54,7 +54,7 @@ from costmodel.pricing.book import PriceBook
 from costmodel.scenario.assumptions import assumptions
 from costmodel.scenario.model import Scenario
 from costmodel.services._base import Design, PlatformDesign, Role, Strategy
-from costmodel.units import BYTES_PER_GB, figure
+from costmodel.units import BYTES_PER_GB, SECONDS_PER_MINUTE, figure
 from costmodel.version import VERSION
 
 
@@ -139,9 +139,10 @@ def _own_rates_note(own_rates: OwnRates, bill: Bill) -> OwnRatesNote | None:
 
 def _headline(scenario: Scenario, result: SearchResult, cost_range: CostRange, own_rates: OwnRates) -> str:
     best = result.best
-    compute, balancer, database, delivery = best.candidate.labels
+    compute, balancer, database, delivery, rendering = best.candidate.labels
+    beside = "" if _renders_nothing(best) else f", {rendering}"
     text = (
-        f"Run {compute} behind {balancer}, with {database} and {delivery}, in {scenario.region}"
+        f"Run {compute} behind {balancer}, with {database} and {delivery}{beside}, in {scenario.region}"
         f"{_standing_words(scenario, best)}: "
         f"{dollars(best.monthly_usd)} a month{' at own rates' if own_rates.name else ''}{' with supposed price changes' if own_rates.changes else ''} (80 % of {cost_range.draws} draws between {dollars(cost_range.p10_usd)} and "
         f"{dollars(cost_range.p90_usd)}). API calls take {best.promise.api_p95_ms:,.0f} ms at the 95th and "
@@ -156,7 +157,8 @@ def _headline(scenario: Scenario, result: SearchResult, cost_range: CostRange, o
         rival = result.rivals[0]
         text += (
             f" The next best combination of kinds, {rival.candidate.compute.design.label} with "
-            f"{rival.candidate.database.design.label} and {rival.candidate.delivery.design.label}, "
+            f"{rival.candidate.database.design.label} and {rival.candidate.delivery.design.label}"
+            f"{'' if _renders_nothing(rival) else f', {rival.candidate.rendering.design.label}'}, "
             f"{_dearer(rival, best)}."
         )
     return text
@@ -174,6 +176,10 @@ def _recovery_note(scenario: Scenario, best: Evaluation) -> RecoveryNote | None:
         return None
     source = RESTORATIONS[best.strategy].source
     return RecoveryNote(region_id, best.strategy.value, source, best.recovery.options)
+
+
+def _renders_nothing(evaluation: Evaluation) -> bool:
+    return evaluation.candidate.rendering.capacity.peak_requests_per_s == 0
 
 
 def _notes(scenario: Scenario, demand: Demand, best: Evaluation, cost_range: CostRange) -> Iterable[str]:
@@ -215,17 +221,19 @@ def _price_change_notes(own_rates: OwnRates, bill: Bill) -> Iterable[str]:
 
 
 def _option(evaluation: Evaluation, why: str) -> Option:
-    compute_kind, database_kind, delivery_kind = evaluation.candidate.kinds
-    compute, balancer, database, delivery = evaluation.candidate.labels
+    compute_kind, database_kind, delivery_kind, rendering_kind = evaluation.candidate.kinds
+    compute, balancer, database, delivery, rendering = evaluation.candidate.labels
     promise = evaluation.promise
     return Option(
         compute_kind=compute_kind,
         database_kind=database_kind,
         delivery_kind=delivery_kind,
+        rendering_kind=rendering_kind,
         compute=compute,
         load_balancer=balancer,
         database=database,
         delivery=delivery,
+        rendering=rendering,
         monthly_usd=evaluation.monthly_usd,
         api_p95_ms=promise.api_p95_ms,
         api_p99_ms=promise.api_p99_ms,
@@ -248,6 +256,7 @@ def _comparisons(scenario: Scenario, result: SearchResult) -> Iterable[Compariso
         Role.COMPUTE: scenario.constraints.compute,
         Role.DATABASE: scenario.constraints.database,
         Role.DELIVERY: scenario.constraints.delivery,
+        Role.RENDERING: () if _renders_nothing(result.best) else scenario.constraints.rendering,
     }
     for position, (role, kinds) in enumerate(allowed.items()):
         for kind in kinds:
@@ -544,11 +553,31 @@ def _performance(
         for geography, (median, tail) in first_view_ms.items():
             figures[f"first_view_{geography}_p50_ms"] = median
             figures[f"first_view_{geography}_p95_ms"] = tail
+    if not _renders_nothing(best):
+        rendered = _rendering_figures(scenario, best)
+        figures |= rendered
+        summary += (
+            f" A rendering job is done after {rendered['rendering_p50_minutes']:,.1f} minutes at the median and "
+            f"{rendered['rendering_p99_minutes']:,.1f} at the 99th percentile; {rendered['rendering_late_ratio']:.2%} "
+            f"miss the deadline of {scenario.rendering.deadline_minutes:g} minutes."
+        )
     objectives = scenario.objectives
     met = promise.api_p95_ms <= objectives.api_p95_ms and promise.api_p99_ms <= objectives.api_p99_ms
     limits = best.candidate.delivery.capacity.limits
     slow = any(limit.broken for limit in limits if limit.key == "objectives.first_view_p95_ms")
     return Requirement("performance", summary, figures, met and not slow)
+
+
+def _rendering_figures(scenario: Scenario, best: Evaluation) -> dict[str, float]:
+    capacity = best.candidate.rendering.capacity
+    late = next(limit for limit in capacity.limits if limit.key == "rendering.deadline_minutes")
+    to_minutes = 1 / (1000 * SECONDS_PER_MINUTE)
+    return {
+        "rendering_p50_minutes": capacity.latency.p50_ms * to_minutes,
+        "rendering_p95_minutes": capacity.latency.p95_ms * to_minutes,
+        "rendering_p99_minutes": capacity.latency.p99_ms * to_minutes,
+        "rendering_late_ratio": late.observed,
+    }
 
 
 def _security(scenario: Scenario, demand: Demand, best: Evaluation) -> Requirement:
@@ -588,14 +617,17 @@ def _cost(scenario: Scenario, best: Evaluation, cost_range: CostRange) -> Requir
     months = best.bill.by("billing_period")
     worst = max(months, key=lambda month: months[month])
     budget = scenario.constraints.monthly_budget_usd
+    rendering_usd = best.bill.by("resource_name").get("rendering", Decimal(0)) / len(months)
+    rendering = "" if _renders_nothing(best) else f", {dollars(rendering_usd)} of it for rendering,"
     return Requirement(
         "cost",
-        f"{dollars(best.monthly_usd)} a month with the traffic of seed {scenario.seed}; over "
+        f"{dollars(best.monthly_usd)} a month{rendering} with the traffic of seed {scenario.seed}; over "
         f"{cost_range.draws} draws of inputs and traffic the mean is {dollars(cost_range.mean_usd)} and 80 % lie between "
         f"{dollars(cost_range.p10_usd)} and {dollars(cost_range.p90_usd)}. The dearest month is {worst} with "
         f"{dollars(months[worst])}.",
         {
             "monthly_usd": float(best.monthly_usd),
+            "rendering_monthly_usd": float(rendering_usd),
             "mean_usd": cost_range.mean_usd,
             "holds_ratio": cost_range.holds_ratio,
             "p10_usd": cost_range.p10_usd,

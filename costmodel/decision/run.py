@@ -101,10 +101,13 @@ class Option:
     compute_kind: str
     database_kind: str
     delivery_kind: str
+    rendering_kind: str
+    """`no_rendering` for a shop without rendering jobs."""
     compute: str
     load_balancer: str
     database: str
     delivery: str
+    rendering: str
     monthly_usd: Decimal
     """Mean billed cost per calendar month."""
     api_p95_ms: float
@@ -121,7 +124,7 @@ class Comparison:
     """What the best candidate of one kind would have cost, or why there is none."""
 
     role: str
-    """compute, database or delivery."""
+    """compute, database, delivery or rendering."""
     kind: str
     label: str
     """The kind's best design; empty when none is feasible."""
@@ -343,7 +346,7 @@ class Run:
     alternatives: tuple[Option, ...]
     """The cheapest candidate of every other combination of kinds, cheapest first."""
     comparisons: tuple[Comparison, ...]
-    """Side by side: every allowed kind of compute, database and delivery."""
+    """Side by side: every allowed kind of compute, database, delivery and rendering."""
     rejections: tuple[RejectionNote, ...]
     counts: Counts
     cost_range: CostRange

@@ -373,6 +373,16 @@ class Rendering(Model):
         float, Estimate(ge=0.125, le=10, limit=f"a function has 128 to 10 240 MB: {LAMBDA_MEMORY}")
     ] = assumed(3.0, "GB", "engineering guess for a headless renderer")
     """Memory one job needs."""
+    deadline_minutes: Annotated[float, Exact(ge=1, le=10_080)] = assumed(
+        15.0, "minutes", "engineering guess: the picture is ready before the next visit"
+    )
+    """99 of 100 jobs must be done within this time of being asked for. A decision, so it takes no range."""
+    gpu_speedup: Annotated[float, Estimate(ge=0, le=10_000)] = assumed(
+        15.0,
+        "m5 vCPUs that one GPU of a g4dn instance stands for",
+        "engineering guess for a ray tracer, range 5 to 50; nothing measured for previews of 3D models",
+    )
+    """How much faster a job runs on a GPU than on one m5 vCPU; 0 if it cannot use one."""
 
 
 class Database(Model):
@@ -543,6 +553,7 @@ DatabaseKind = Literal[
 ]
 DeliveryKind = Literal["pay_as_you_go", "flat_rate"]
 LoadBalancerKind = Literal["alb", "nlb"]
+RenderingKind = Literal["lambda_workers", "ec2_workers", "spot_workers"]
 Commitment = Literal["on_demand", "reserved_1yr_no_upfront", "reserved_3yr_no_upfront"]
 
 
@@ -569,6 +580,10 @@ class Constraints(Model):
         ("alb",), "kinds", "engineering guess: an ALB routes by path and host"
     )
     """Load balancers to consider."""
+    rendering: Annotated[tuple[RenderingKind, ...], AfterValidator(distinct)] = assumed(
+        ("lambda_workers", "ec2_workers", "spot_workers"), "kinds", "everything the tool models"
+    )
+    """Workers to consider for rendering jobs: functions, EC2 on demand, EC2 spot."""
     instance_families: Annotated[tuple[Family, ...], AfterValidator(distinct)] = assumed(
         ("c7g", "m7g", "c7i", "m7i", "c6g", "m6g", "t4g"),
         "EC2 families",
@@ -654,6 +669,12 @@ class Account(Model):
         1_000, "concurrent executions per region", "AWS Lambda Developer Guide, quotas", "2023-10"
     )
     """Functions that may run at the same time."""
+    ec2_gpu_vcpus: Annotated[int, Whole(0, 1_000_000)] = assumed(
+        64,
+        "vCPUs of G and VT instances per region",
+        "engineering guess: a raised quota; new accounts start at 0",
+    )
+    """vCPUs of instances with a GPU that may run at the same time, on demand and again as spot."""
     ec2_vcpus: Annotated[int, Whole(1, 1_000_000)] = assumed(
         640,
         "on-demand vCPUs per region",

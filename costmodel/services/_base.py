@@ -1,6 +1,6 @@
 """What a service is made of: roles, designs, meters, usage, and what a design leaves for others.
 
-A *tier* design (compute, load balancer, database, delivery) is simulated on the demand. What it
+A *tier* design (compute, load balancer, database, delivery, rendering) is simulated on the demand. What it
 makes other services do (log bytes, NAT bytes, alarms, ...) it returns as a `Footprint`, so that
 services never call one another. A *platform* design (storage, DNS, monitoring, network, security)
 is metered from the demand and the summed footprint of the tiers beside it.
@@ -8,7 +8,8 @@ is metered from the demand and the summed footprint of the tiers beside it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+import math
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from decimal import ROUND_HALF_UP, Decimal
 from enum import StrEnum
@@ -16,6 +17,7 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
+from costmodel.capacity.function_size import LEAST_MEMORY_MB, LONGEST_RUN_S, MOST_MEMORY_MB
 from costmodel.capacity.result import Capacity
 from costmodel.demand.calendar import BillingPeriod, Calendar, FloatArray
 from costmodel.demand.demand import Demand
@@ -35,6 +37,7 @@ class Role(StrEnum):
     LOAD_BALANCER = "load_balancer"
     DATABASE = "database"
     DELIVERY = "delivery"
+    RENDERING = "rendering"
     STORAGE = "storage"
     DNS = "dns"
     MONITORING = "monitoring"
@@ -43,7 +46,7 @@ class Role(StrEnum):
     ENCRYPTION = "encryption"
 
 
-TIER_ROLES = (Role.COMPUTE, Role.LOAD_BALANCER, Role.DATABASE, Role.DELIVERY)
+TIER_ROLES = (Role.COMPUTE, Role.LOAD_BALANCER, Role.DATABASE, Role.DELIVERY, Role.RENDERING)
 PLATFORM_ROLES = (
     Role.STORAGE,
     Role.DNS,
@@ -188,10 +191,12 @@ class Footprint:
     internet_egress_gb: FloatArray
     """Bytes sent to the internet without CloudFront in between."""
     origin_requests: FloatArray
-    """Object requests that miss every cache and reach the asset bucket."""
+    """Object requests that reach the asset bucket: past every cache, and of rendering jobs."""
     kms_requests: FloatArray
     reformatted_gb: FloatArray
     """Bytes of stored assets beyond those of the scenario's own format, level of each day; below 0 for a smaller one."""
+    asset_writes: FloatArray
+    """Objects that a design puts into the asset bucket."""
     alarms: int = 0
     """Standard-resolution CloudWatch alarms the design keeps."""
     public_ipv4_addresses: int = 0
@@ -213,7 +218,7 @@ class Footprint:
         """A footprint of zeros over `days`; `dataclasses.replace` sets what a design leaves behind."""
         zeros = np.zeros(days)
         zeros.flags.writeable = False
-        return cls(zeros, zeros, zeros, zeros, zeros, zeros, zeros, zeros, zeros)
+        return cls(zeros, zeros, zeros, zeros, zeros, zeros, zeros, zeros, zeros, zeros)
 
     @classmethod
     def smallest(cls, footprints: Collection[Footprint]) -> Footprint:
@@ -347,6 +352,9 @@ def also(attribute: TerraformAttribute, condition: str, words: str) -> Terraform
     )
 
 
+TERRAFORM_RUNTIMES = {"rust": "provided.al2023", "go": "provided.al2023"}
+"""Runtimes that Lambda knows under another name. Source: AWS Lambda Developer Guide, runtimes (2023-10)."""
+
 LOG_RETENTION_DAYS = (
     *(1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731),
     *(1096, 1827, 2192, 2557, 2922, 3288, 3653),
@@ -362,6 +370,25 @@ def log_retention_days(wanted_days: int) -> int:
 def log_retention(name: str, days: int) -> TerraformAttribute:
     """A number attribute that takes a retention of log groups."""
     return one_of(name, days, LOG_RETENTION_DAYS)
+
+
+def function_attributes(
+    *, memory_mb: int, architecture: str, runtime: str, runtimes: Iterable[str], timeout_s: float
+) -> tuple[TerraformAttribute, ...]:
+    """The attributes that every Lambda function has: memory, time-out, runtime (one of `runtimes`), processor."""
+    known = sorted({TERRAFORM_RUNTIMES.get(name, name) for name in runtimes})
+    return (
+        between("memory_size", memory_mb, LEAST_MEMORY_MB, MOST_MEMORY_MB),
+        between("timeout", max(1, math.ceil(timeout_s)), 1, LONGEST_RUN_S),
+        one_of("runtime", TERRAFORM_RUNTIMES.get(runtime, runtime), tuple(known)),
+        TerraformAttribute(
+            "architectures",
+            "list(string)",
+            (architecture,),
+            'length({value}) == 1 && alltrue([for name in {value} : contains(["x86_64", "arm64"], name)])',
+            "must be a list of one of x86_64, arm64",
+        ),
+    )
 
 
 def flag(name: str, value: bool) -> TerraformAttribute:
@@ -421,7 +448,7 @@ class TierDesign(Design, Protocol):
 
     @property
     def kind(self) -> str:
-        """The form as constraints name it: `ec2`, `lambda`, `rds`, `dynamodb_on_demand`, ..."""
+        """The form as constraints name it: `ec2`, `lambda`, `rds`, `spot_workers`, ..."""
 
     def under(self, scenario: Scenario) -> TierDesign:
         """The same settings under another scenario's figures: how the design fares if an input is off."""

@@ -1,4 +1,4 @@
-"""EC2 Auto Scaling group behind a load balancer: API calls and rendering jobs on the same instances."""
+"""EC2 Auto Scaling group behind a load balancer: API calls."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ from costmodel.pricing.price import ON_DEMAND, SPOT, PriceQuery
 from costmodel.scenario.events import LoadEvent
 from costmodel.scenario.fields import Rule
 from costmodel.scenario.load import refuse
-from costmodel.scenario.model import Api, Commitment, Constraints, Database, Rendering, Scenario
+from costmodel.scenario.model import Api, Commitment, Constraints, Database, Scenario
 from costmodel.services._base import (
     LINUX_INSTANCES,
     SENT_RATIO,
@@ -89,8 +89,6 @@ IO2_METERS = (
 
 Source: Amazon EBS pricing, io2 IOPS tiers (2024-07); Amazon EBS User Guide, io2 Block Express (2024-07).
 """
-SYSTEM_MEMORY_GB = 1.0
-"""Memory the system and the API keep for themselves beside a rendering job. Engineering guess."""
 CONNECTIONS_PER_VCPU = 10
 """Pooled database connections: one worker process a vCPU, ten each.
 
@@ -205,7 +203,6 @@ class Ec2Fleet:
     vcpu_quota: int
     """Most on-demand vCPUs the account may run in the region."""
     api: Api
-    rendering: Rendering
     database: Database
     volume_gb: int = VOLUME_GB
     target_requests_per_minute: int | None = None
@@ -276,9 +273,7 @@ class Ec2Fleet:
             reclaimed_ratio=float(scenario.account.spot_reclaimed_ratio),
             seed=scenario.seed,
         )
-        return replace(
-            self, api=scenario.api, rendering=scenario.rendering, database=scenario.database, spot=spot
-        )
+        return replace(self, api=scenario.api, database=scenario.database, spot=spot)
 
     def settings(self) -> Mapping[str, Setting]:
         settings: dict[str, Setting] = {
@@ -348,9 +343,7 @@ class Ec2Fleet:
             )
         attributes += self._scaling_attributes(most)
         return (
-            TerraformVariable(
-                "autoscaling", "Auto Scaling group of the API and rendering instances", tuple(attributes)
-            ),
+            TerraformVariable("autoscaling", "Auto Scaling group of the API instances", tuple(attributes)),
         )
 
     def _scaling_attributes(self, most: int) -> list[TerraformAttribute]:
@@ -397,9 +390,8 @@ class Ec2Fleet:
     def simulate(self, demand: Demand, disruptions: Sequence[Disruption] = ()) -> Capacity:
         """Run the group through the demand. Latency is of an API call without its database work.
 
-        Each minute is a queue in front of all vCPUs together (M/M/c), as far as it settles. Rendering jobs take their
-        share of the CPU but yield to API calls, so a call never waits behind a whole job. `disruptions`
-        come on top of the spot reclaims that the design's seed draws.
+        Each minute is a queue in front of all vCPUs together (M/M/c), as far as it settles. `disruptions` come
+        on top of the spot reclaims that the design's seed draws.
         """
         run = self._run(demand, disruptions)
         requests = demand.api_requests
@@ -526,7 +518,7 @@ class Ec2Fleet:
         and responses cost no transfer: an ALB does not charge between zones, CloudFront is free.
         """
         calls = demand.daily(demand.api_requests)
-        log_gb = (calls + demand.daily(demand.render_jobs)) * self.api.log_kb_per_call / KB_PER_GB
+        log_gb = calls * self.api.log_kb_per_call / KB_PER_GB
         external_gb = calls * self.api.external_kb_per_call / KB_PER_GB
         return replace(
             Footprint.none(demand.days),
@@ -540,7 +532,7 @@ class Ec2Fleet:
         )
 
     def _run(self, demand: Demand, disruptions: Sequence[Disruption]) -> FleetRun:
-        work = _work_cpu_s(demand, self.api, self.rendering)
+        work = _work_cpu_s(demand, self.api)
         if self.spot:
             pools = self.zones * len(self.spot.types)
             reclaims = spot_reclaims(work.size, pools, self.spot.reclaimed_ratio, self.spot.seed)
@@ -588,14 +580,14 @@ class Ec2Fleet:
         budget = NetworkBudget(
             self.instance.network_baseline_gbps,
             max(self.instance.network_baseline_gbps, self.instance.network_burst_gbps),
-            _gbit_per_request(demand) / _cpu_s_per_request(demand, self.api, self.rendering),
+            _gbit_per_request(demand) / _cpu_s_per_call(self.api),
         )
         most_gbps = self.instance.compute_units * budget.gbit_per_cpu_s
         return budget if most_gbps > budget.baseline_gbps else None
 
     def _sustained_requests_per_s(self, demand: Demand) -> float:
         """API calls one instance answers for good: without bursts and credits."""
-        cpu = self.instance.compute_units / _cpu_s_per_request(demand, self.api, self.rendering)
+        cpu = self.instance.compute_units / _cpu_s_per_call(self.api)
         if self.credit_mode == "standard" and self.instance.cpu_baseline_ratio is not None:
             cpu *= self.instance.cpu_baseline_ratio
         gbit = _gbit_per_request(demand)
@@ -609,15 +601,6 @@ class Ec2Fleet:
         if self.spot:
             spot = float(run.spot_running.max()) * vcpu
             limits.append(Limit("EC2 spot vCPU quota of the account", spot, quota, "vCPU", key))
-        if demand.render_jobs.any():
-            limits.append(
-                Limit(
-                    "memory of an instance with a rendering job",
-                    self.rendering.memory_gb_per_job + SYSTEM_MEMORY_GB,
-                    self.instance.memory_gib,
-                    "GB",
-                )
-            )
         if self.instance.burstable and self.credit_mode == "unlimited":
             surplus = float(run.surplus_credits.sum())
             limits.append(
@@ -649,7 +632,7 @@ def designs(scenario: Scenario, demand: Demand) -> tuple[Ec2Fleet, ...]:
     """
     if "ec2" not in scenario.constraints.compute:
         return ()
-    work = _work_cpu_s(demand, scenario.api, scenario.rendering)
+    work = _work_cpu_s(demand, scenario.api)
     peak_vcpus = float(work.max()) / SECONDS_PER_MINUTE
     zones = scenario.network.availability_zones
     families = _sizes_by_family(scenario)
@@ -720,7 +703,6 @@ def _fleet(
         purchase="on_demand",
         vcpu_quota=scenario.account.ec2_vcpus,
         api=scenario.api,
-        rendering=scenario.rendering,
         database=scenario.database,
     )
 
@@ -737,9 +719,7 @@ def _faster(plain: Ec2Fleet, scenario: Scenario, demand: Demand, work: FloatArra
         return
     instance_cpu_s = plain.instance.compute_units * SECONDS_PER_MINUTE
     if _outruns(work, plain.min_size * instance_cpu_s, plain.target_ratio):
-        requests = (
-            plain.target_ratio * instance_cpu_s / _cpu_s_per_request(demand, plain.api, plain.rendering)
-        )
+        requests = plain.target_ratio * instance_cpu_s / _cpu_s_per_call(plain.api)
         yield replace(plain, target_requests_per_minute=max(1, round(requests)))
         yield replace(plain, forecasts=True)
     if scheduled := _raised_for_events(plain, scenario, demand, work):
@@ -876,9 +856,9 @@ def _needed(instance: InstanceType, target_ratio: float, peak_vcpus: float) -> i
     return max(1, math.ceil(peak_vcpus / (instance.compute_units * target_ratio)))
 
 
-def _work_cpu_s(demand: Demand, api: Api, rendering: Rendering) -> FloatArray:
+def _work_cpu_s(demand: Demand, api: Api) -> FloatArray:
     """CPU-seconds of one m5 vCPU asked for, shape (minutes,)."""
-    return demand.api_requests * api.cpu_ms_per_call / 1000.0 + demand.render_jobs * rendering.cpu_s_per_job
+    return demand.api_requests * api.cpu_ms_per_call / 1000.0
 
 
 def _gbit_per_request(demand: Demand) -> float:
@@ -886,11 +866,9 @@ def _gbit_per_request(demand: Demand) -> float:
     return demand.fan_out.api_response_bytes * BITS_PER_BYTE / BITS_PER_GBIT
 
 
-def _cpu_s_per_request(demand: Demand, api: Api, rendering: Rendering) -> float:
-    """CPU-seconds of one m5 vCPU that an API call brings along, its share of rendering included."""
-    calls, jobs = float(demand.api_requests.sum()), float(demand.render_jobs.sum())
-    rendering_s = jobs * rendering.cpu_s_per_job / calls if calls > 0 else 0.0
-    return api.cpu_ms_per_call / 1000.0 + rendering_s
+def _cpu_s_per_call(api: Api) -> float:
+    """CPU-seconds of one m5 vCPU that an API call takes."""
+    return api.cpu_ms_per_call / 1000.0
 
 
 def _database_gb(demand: Demand, database: Database) -> FloatArray:

@@ -1,4 +1,4 @@
-"""AWS Lambda: one function answers API calls, a second one renders."""
+"""AWS Lambda: a function answers API calls."""
 
 from __future__ import annotations
 
@@ -6,31 +6,31 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Literal
 
 import numpy as np
 
 from costmodel.capacity.api_work import waiting_ms
 from costmodel.capacity.cold_starts import (
+    INIT_TIMES,
     InitTime,
     billed_init_ms,
     billed_ms,
     cold_start_latency,
-    cold_start_ratio,
 )
 from costmodel.capacity.concurrency import (
     UNRESERVABLE_CONCURRENCY,
     ConcurrencyLimits,
     ConcurrencyRun,
     busiest_moment,
+    rendering_concurrency,
     run_concurrency,
 )
 from costmodel.capacity.function_size import (
-    LEAST_MEMORY_MB,
-    MOST_MEMORY_MB,
+    LONGEST_RUN_S,
+    RELATIVE_SPEED,
+    Architecture,
     check_memory,
     usable_vcpus,
-    vcpus,
 )
 from costmodel.capacity.payload import Way, body_limit
 from costmodel.capacity.provisioned_concurrency import (
@@ -46,7 +46,7 @@ from costmodel.demand.demand import Demand, read_only
 from costmodel.pricing.price import PriceQuery
 from costmodel.scenario.estimate import lowest
 from costmodel.scenario.fields import Rule
-from costmodel.scenario.model import Api, Database, Rendering, Scenario
+from costmodel.scenario.model import Api, Database, Scenario
 from costmodel.services._base import (
     FUNCTIONS,
     SENT_RATIO,
@@ -64,8 +64,8 @@ from costmodel.services._base import (
     also,
     between,
     flag,
+    function_attributes,
     meter_usage,
-    one_of,
 )
 from costmodel.units import (
     BYTES_PER_GB,
@@ -79,47 +79,11 @@ SERVICE_NAME = "AWS Lambda"
 SERVICE_CODE = "AWSLambda"
 SERVICE_CATEGORY = "Compute"
 
-Architecture = Literal["x86_64", "arm64"]
-
 KB_PER_GB = BYTES_PER_GB / BYTES_PER_KB
 MB_PER_GB = BYTES_PER_GB / BYTES_PER_MB
 KB_PER_MB = BYTES_PER_MB / BYTES_PER_KB
-LONGEST_RUN_S = 900.0
-"""Source: AWS Lambda Developer Guide, quotas, timeout (2023-10)."""
 ALARMS = 2
 """Errors and throttles. Source: AWS Lambda Developer Guide, working with function metrics (2023-10)."""
-RELATIVE_SPEED: dict[Architecture, float] = {"x86_64": 1.0, "arm64": 1.15}
-"""Work of one vCPU over that of an m5 vCPU; arm64 is Graviton2.
-
-Source: aws/aws-graviton-getting-started, Lambda (2026-07): up to 34 % better price and performance at a
-price 20 % lower; 1.15 is a cautious reading.
-"""
-INIT_TIMES: dict[Architecture, dict[str, InitTime]] = {
-    "x86_64": {
-        "rust": InitTime(16, 28),
-        "go": InitTime(51, 61),
-        "python3.13": InitTime(94, 134),
-        "nodejs22.x": InitTime(146, 187),
-        "java21": InitTime(243, 318),
-        "ruby3.4": InitTime(229, 426),
-        "dotnet8": InitTime(257, 382),
-    },
-    "arm64": {
-        "rust": InitTime(14, 21),
-        "go": InitTime(42, 44),
-        "python3.13": InitTime(81, 102),
-        "nodejs22.x": InitTime(128, 142),
-        "java21": InitTime(246, 275),
-        "ruby3.4": InitTime(223, 396),
-        "dotnet8": InitTime(294, 599),
-    },
-}
-"""Start of a hello-world zip function; memory makes no difference.
-
-Source: maxday/lambda-perf, daily measurements from 2026-05-28 to 2026-08-22.
-"""
-TERRAFORM_RUNTIMES = {"rust": "provided.al2023", "go": "provided.al2023"}
-"""Runtimes that Lambda knows under another name. Source: AWS Lambda Developer Guide, runtimes (2023-10)."""
 SNAP_START_RUNTIMES = {"java21": "free", "python3.13": "billed", "dotnet8": "billed"}
 """Runtimes that can start from a snapshot, and whether keeping and restoring it is billed.
 
@@ -140,9 +104,9 @@ public logs, 26 to 303 ms. Shares of a restore that AWS does not document.
 
 @dataclass(frozen=True, slots=True)
 class LambdaFunction:
-    """API calls on one function, rendering jobs on another of its own memory size.
+    """API calls on one function.
 
-    The functions are attached to private subnets, to reach a relational database; so calls to
+    The function is attached to private subnets, to reach a relational database; so calls to
     other companies pass NAT gateways. One environment handles one request at a time.
     """
 
@@ -152,10 +116,9 @@ class LambdaFunction:
     provisioned_concurrency: int
     """API environments kept ready all the time; 0 for none."""
     concurrency_quota: int
-    """Concurrent executions the account may have in the region."""
+    """Concurrent executions the account may have in the region, less those kept for rendering."""
     zones: int
     api: Api
-    rendering: Rendering
     database: Database
     provisioned_scaling: ProvisionedScaling | None = None
     """Provisioned concurrency that follows its utilisation, instead of a fixed number."""
@@ -220,7 +183,7 @@ class LambdaFunction:
 
     def under(self, scenario: Scenario) -> LambdaFunction:
         """The same settings under another scenario's figures."""
-        return replace(self, api=scenario.api, rendering=scenario.rendering, database=scenario.database)
+        return replace(self, api=scenario.api, database=scenario.database)
 
     def settings(self) -> Mapping[str, Setting]:
         return {
@@ -229,7 +192,6 @@ class LambdaFunction:
             "provisioned_concurrency": self.provisioned_concurrency,
             "reserved_concurrency": self.reserved_concurrency,
             "runtime": self.api.lambda_runtime,
-            "rendering_memory_mb": self.rendering_memory_mb,
             "availability_zones": self.zones,
         } | self._settings_of_extras()
 
@@ -241,20 +203,19 @@ class LambdaFunction:
                 "lambda",
                 "Function that answers API calls",
                 (
-                    *self._function_attributes(self.memory_mb, self.api.timeout_s),
+                    *function_attributes(
+                        memory_mb=self.memory_mb,
+                        architecture=self.architecture,
+                        runtime=self.api.lambda_runtime,
+                        runtimes=INIT_TIMES[self.architecture],
+                        timeout_s=self.api.timeout_s,
+                    ),
                     also(
                         between("provisioned_concurrent_executions", provisioned, -1, self.concurrency_quota),
                         "{value} != 0",
                         "not be 0: -1 stands for none",
                     ),
                     *self._terraform_of_extras(),
-                ),
-            ),
-            TerraformVariable(
-                "lambda_rendering",
-                "Function that renders 3D models",
-                self._function_attributes(
-                    self.rendering_memory_mb, min(LONGEST_RUN_S, 10 * self.rendering_duration_s)
                 ),
             ),
             *self._terraform_of_scaling(),
@@ -277,17 +238,6 @@ class LambdaFunction:
         return (self.waiting_ms + self.cpu_ms) / 1000.0
 
     @property
-    def rendering_memory_mb(self) -> int:
-        needed = math.ceil(self.rendering.memory_gb_per_job * MB_PER_GB)
-        return min(MOST_MEMORY_MB, max(LEAST_MEMORY_MB, needed))
-
-    @property
-    def rendering_duration_s(self) -> float:
-        """Mean time of a rendering job, which uses every vCPU its memory brings."""
-        speed = vcpus(self.rendering_memory_mb) * RELATIVE_SPEED[self.architecture]
-        return self.rendering.cpu_s_per_job / speed
-
-    @property
     def start(self) -> InitTime:
         """Time an API call waits for a new environment: its initialisation, or the restore of a snapshot."""
         return RESTORE if self.snap_start else self.init
@@ -305,12 +255,11 @@ class LambdaFunction:
         return hello_world.scaled(self.api.lambda_init_scale)
 
     def simulate(self, demand: Demand) -> Capacity:
-        """Run both functions through the demand. Latency is of an API call without its database work."""
+        """Run the function through the demand. Latency is of an API call without its database work."""
         run = self._run(demand)
-        rendering = self._rendering_environments(demand)
         requests = demand.api_requests
         provisioned = self._provisioned(demand).configured
-        environments = read_only(np.maximum(run.environments, provisioned) + rendering)
+        environments = read_only(np.maximum(run.environments, provisioned))
         answered = float((requests - run.throttled_requests).sum())
         latency = NO_LATENCY
         if answered > 0:
@@ -324,8 +273,8 @@ class LambdaFunction:
             failed_requests=run.throttled_requests,
             latency=latency,
             remedy="account.lambda_concurrency (AWS quota: Lambda concurrent executions)",
-            saturation_requests_per_s=self._saturation_requests_per_s(demand),
-            limits=self._limits(demand, float(rendering.max())),
+            saturation_requests_per_s=self._saturation_requests_per_s(),
+            limits=self._limits(demand),
             call_slots=float(self.concurrency_quota),
             peak_connections=float(max(provisioned.max(), math.ceil(float(run.environments.max())))),
         )
@@ -341,7 +290,7 @@ class LambdaFunction:
         return (Share(self, 1.0),)
 
     def usage(self, demand: Demand, capacity: Capacity) -> tuple[Usage, ...]:
-        """Requests and GB-seconds of both functions, and provisioned concurrency where there is any.
+        """Requests and GB-seconds, and provisioned concurrency where there is any.
 
         Every initialisation is billed with the call that waits for it, and the sum is rounded up to
         a millisecond. Requests that are throttled are not billed. What runs on provisioned
@@ -358,32 +307,15 @@ class LambdaFunction:
         answered = capacity.requests - capacity.failed_requests
         provisioned_calls = answered * run.provisioned_ratio
         on_demand_ms = (answered - provisioned_calls) * call_ms + run.cold_starts * init_ms
-        jobs = calendar.per_day(demand.render_jobs)
-        job_gb_s = self.rendering_memory_mb / MB_PER_GB * self._billed_job_s(demand)
-        usages = (
-            self._usage(
-                "Requests", "Request", "Requests", demand, calendar.per_day(answered), "API calls answered"
-            )
-            + self._usage(
-                "Duration",
-                "Lambda-GB-Second",
-                "GB-Seconds",
-                demand,
-                calendar.per_day(on_demand_ms) / 1000.0 * memory_gb,
-                f"(calls x {call_ms:.3f} ms + cold starts x {init_ms:.3f} ms) x {memory_gb:g} GB",
-            )
-            + self._usage(
-                "Requests", "Request", "Requests", demand, jobs, "rendering jobs", resource_name="rendering"
-            )
-            + self._usage(
-                "Duration",
-                "Lambda-GB-Second",
-                "GB-Seconds",
-                demand,
-                jobs * job_gb_s,
-                f"rendering jobs x {job_gb_s:.3f} GB-s",
-                resource_name="rendering",
-            )
+        usages = self._usage(
+            "Requests", "Request", "Requests", demand, calendar.per_day(answered), "API calls answered"
+        ) + self._usage(
+            "Duration",
+            "Lambda-GB-Second",
+            "GB-Seconds",
+            demand,
+            calendar.per_day(on_demand_ms) / 1000.0 * memory_gb,
+            f"(calls x {call_ms:.3f} ms + cold starts x {init_ms:.3f} ms) x {memory_gb:g} GB",
         )
         if self.snap_start:
             usages += self._snapshot_usage(demand, run)
@@ -412,13 +344,12 @@ class LambdaFunction:
         )
 
     def footprint(self, demand: Demand, capacity: Capacity) -> Footprint:
-        """What the functions leave to other services: log lines, calls to other companies, alarms.
+        """What the function leaves to other services: log lines, calls to other companies, alarms.
 
-        The functions join the network only beside a database that stands in it; then their calls to
+        The function joins the network only beside a database that stands in it; then its calls to
         other companies pass NAT gateways.
         """
         calls = demand.daily(capacity.requests - capacity.failed_requests)
-        invocations = calls + demand.daily(demand.render_jobs)
         database_kb_per_call = (
             self.database.reads_per_call * self.database.read_item_kb
             + self.database.writes_per_call * self.database.write_item_kb
@@ -426,7 +357,7 @@ class LambdaFunction:
         external_gb = calls * self.api.external_kb_per_call / KB_PER_GB
         return replace(
             Footprint.none(demand.days),
-            vended_log_gb=invocations * self.api.log_kb_per_call / KB_PER_GB,
+            vended_log_gb=calls * self.api.log_kb_per_call / KB_PER_GB,
             outside_gb=external_gb,
             internet_egress_gb=external_gb * SENT_RATIO,
             database_gb=calls * database_kb_per_call / KB_PER_GB,
@@ -439,7 +370,7 @@ class LambdaFunction:
         return run_concurrency(
             demand.api_requests,
             self.duration_s,
-            limits.environments(self._rendering_environments(demand)),
+            limits.environments(np.zeros(demand.minutes)),
             provisioned=self._provisioned(demand).ready,
             requests_per_s_limit=limits.requests_per_s,
         )
@@ -453,42 +384,16 @@ class LambdaFunction:
             return follow_utilisation(np.minimum(erlangs, limit), self.provisioned_scaling)
         return hold_provisioned(self.provisioned_concurrency, demand.api_requests.size)
 
-    def _rendering_environments(self, demand: Demand) -> FloatArray:
-        """Environments that render at the busiest moment of each minute, shape (minutes,)."""
-        return busiest_moment(demand.render_jobs / SECONDS_PER_MINUTE * self.rendering_duration_s)
-
-    def _billed_job_s(self, demand: Demand) -> float:
-        """Mean billed time of a rendering job; jobs start cold as often as at their mean rate."""
-        duration_s = self.rendering_duration_s
-        most_per_s = self.concurrency_quota / duration_s
-        rate_per_s = min(most_per_s, float(demand.render_jobs.mean()) / SECONDS_PER_MINUTE)
-        cold_ratio = cold_start_ratio(rate_per_s, duration_s) if rate_per_s > 0 else 0.0
-        duration_ms = duration_s * 1000.0
-        init_ms = billed_init_ms(0.0, duration_ms, self.init)
-        return (billed_ms(0.0, duration_ms) + cold_ratio * init_ms) / 1000.0
-
-    def _saturation_requests_per_s(self, demand: Demand) -> float:
-        calls = float(demand.api_requests.sum())
-        jobs_per_call = float(demand.render_jobs.sum()) / calls if calls > 0 else 0.0
-        busy_s_per_call = self.duration_s + jobs_per_call * self.rendering_duration_s
+    def _saturation_requests_per_s(self) -> float:
         limits = self.concurrency_limits
-        return min((limits.reserved or limits.account_quota) / busy_s_per_call, limits.requests_per_s)
+        return min((limits.reserved or limits.account_quota) / self.duration_s, limits.requests_per_s)
 
-    def _limits(self, demand: Demand, peak_rendering: float) -> tuple[Limit, ...]:
+    def _limits(self, demand: Demand) -> tuple[Limit, ...]:
         fan_out = demand.fan_out
-        left_for_rendering = float(self.concurrency_quota - self.reserved_concurrency)
         body_mb = max(fan_out.api_request_bytes, fan_out.api_response_bytes) / BYTES_PER_MB
         return (
             body_limit(Way.LOAD_BALANCER, body_mb),
             Limit("time of an API call", self.duration_s, min(LONGEST_RUN_S, self.api.timeout_s), "s"),
-            Limit("time of a rendering job", self.rendering_duration_s, LONGEST_RUN_S, "s"),
-            Limit(
-                "concurrency of rendering",
-                peak_rendering,
-                left_for_rendering,
-                "environments",
-                "account.lambda_concurrency",
-            ),
         )
 
     def _usage(
@@ -581,22 +486,6 @@ class LambdaFunction:
         )
         return (TerraformVariable(name, "Auto scaling of the provisioned concurrency", attributes),)
 
-    def _function_attributes(self, memory_mb: int, timeout_s: float) -> tuple[TerraformAttribute, ...]:
-        runtime = self.api.lambda_runtime
-        known = sorted({TERRAFORM_RUNTIMES.get(name, name) for name in INIT_TIMES[self.architecture]})
-        return (
-            between("memory_size", memory_mb, LEAST_MEMORY_MB, MOST_MEMORY_MB),
-            between("timeout", max(1, math.ceil(timeout_s)), 1, LONGEST_RUN_S),
-            one_of("runtime", TERRAFORM_RUNTIMES.get(runtime, runtime), tuple(known)),
-            TerraformAttribute(
-                "architectures",
-                "list(string)",
-                (self.architecture,),
-                'length({value}) == 1 && alltrue([for name in {value} : contains(["x86_64", "arm64"], name)])',
-                "must be a list of one of x86_64, arm64",
-            ),
-        )
-
 
 def body_rules(scenario: Scenario) -> list[Rule]:
     """A broken rule for each body that is too large for functions behind a load balancer, where nothing else may run."""
@@ -621,6 +510,8 @@ def designs(scenario: Scenario, demand: Demand) -> tuple[LambdaFunction, ...]:
     if "lambda" not in scenario.constraints.compute:
         return ()
     quota = scenario.account.lambda_concurrency
+    if demand.render_jobs.any() and "lambda_workers" in scenario.constraints.rendering:
+        quota -= rendering_concurrency(quota)
     most = quota - UNRESERVABLE_CONCURRENCY
     peak_per_s = float(demand.api_requests.max()) / SECONDS_PER_MINUTE
     found = []
@@ -634,7 +525,6 @@ def designs(scenario: Scenario, demand: Demand) -> tuple[LambdaFunction, ...]:
                 concurrency_quota=quota,
                 zones=scenario.network.availability_zones,
                 api=scenario.api,
-                rendering=scenario.rendering,
                 database=scenario.database,
             )
             found.append(on_demand)

@@ -40,7 +40,7 @@ from costmodel.demand.demand import Demand, read_only
 from costmodel.pricing.price import PriceQuery
 from costmodel.scenario.fields import Rule
 from costmodel.scenario.load import refuse
-from costmodel.scenario.model import Api, Database, Rendering, Scenario
+from costmodel.scenario.model import Api, Database, Scenario
 from costmodel.services._base import (
     FUNCTIONS,
     LINUX_INSTANCES,
@@ -91,8 +91,6 @@ MOST_INSTANCES_AT_PEAK = 30
 """Above this a larger size is looked at instead. Engineering guess."""
 HEADROOM_FACTOR = 1.5
 """Most instances over what the busiest minute needs; our choice."""
-SYSTEM_MEMORY_GB = 1.0
-"""Memory an instance keeps beside a rendering job. Engineering guess."""
 CONNECTIONS_PER_VCPU = 10
 """Pooled database connections: an environment a vCPU, ten each.
 
@@ -107,7 +105,7 @@ TERRAFORM_RUNTIMES = tuple(sorted(CONCURRENCY_PER_VCPU))
 
 @dataclass(frozen=True, slots=True)
 class ManagedFunctions:
-    """API calls and rendering jobs on functions of one capacity provider with instances of one type.
+    """API calls on functions of one capacity provider with instances of one type.
 
     The instances stand in private subnets, at least one in each of three zones.
     """
@@ -120,7 +118,6 @@ class ManagedFunctions:
     vcpu_quota: int
     """Most on-demand vCPUs the account may run in the region."""
     api: Api
-    rendering: Rendering
     database: Database
 
     def __post_init__(self) -> None:
@@ -170,7 +167,7 @@ class ManagedFunctions:
 
     def under(self, scenario: Scenario) -> ManagedFunctions:
         """The same settings under another scenario's figures."""
-        return replace(self, api=scenario.api, rendering=scenario.rendering, database=scenario.database)
+        return replace(self, api=scenario.api, database=scenario.database)
 
     @property
     def memory_gib_per_vcpu(self) -> int:
@@ -246,7 +243,7 @@ class ManagedFunctions:
     def simulate(self, demand: Demand) -> Capacity:
         """Run the instances through the demand. Latency is of an API call without its database work.
 
-        Each minute is a queue in front of all vCPUs together (M/M/c); rendering jobs yield to calls.
+        Each minute is a queue in front of all vCPUs together (M/M/c).
         """
         run = self._run(demand)
         requests = demand.api_requests
@@ -305,8 +302,8 @@ class ManagedFunctions:
             ),
             (
                 Meter("Managed requests", SERVICE_NAME, SERVICE_CATEGORY, "Requests", request),
-                answered + calendar.per_day(demand.render_jobs),
-                "API calls answered + rendering jobs",
+                answered,
+                "API calls answered",
             ),
         )
         return tuple(
@@ -318,7 +315,6 @@ class ManagedFunctions:
     def footprint(self, demand: Demand, capacity: Capacity) -> Footprint:
         """Log lines, calls to other companies through NAT gateways, database bytes, alarms."""
         calls = demand.daily(capacity.requests - capacity.failed_requests)
-        invocations = calls + demand.daily(demand.render_jobs)
         database_kb_per_call = (
             self.database.reads_per_call * self.database.read_item_kb
             + self.database.writes_per_call * self.database.write_item_kb
@@ -326,7 +322,7 @@ class ManagedFunctions:
         external_gb = calls * self.api.external_kb_per_call / KB_PER_GB
         return replace(
             Footprint.none(demand.days),
-            vended_log_gb=invocations * self.api.log_kb_per_call / KB_PER_GB,
+            vended_log_gb=calls * self.api.log_kb_per_call / KB_PER_GB,
             outside_gb=external_gb,
             internet_egress_gb=external_gb * SENT_RATIO,
             database_gb=calls * database_kb_per_call / KB_PER_GB,
@@ -348,12 +344,12 @@ class ManagedFunctions:
 
     def _busy_vcpus(self, demand: Demand) -> FloatArray:
         """Virtual CPUs of the instance type that the load keeps busy, shape (minutes,)."""
-        cpu_s = work_cpu_s(demand, self.api, self.rendering)
+        cpu_s = work_cpu_s(demand, self.api)
         return cpu_s / SECONDS_PER_MINUTE / self.instance.relative_vcpu_speed
 
     def _saturation_requests_per_s(self, demand: Demand) -> float:
         calls = float(demand.api_requests.sum())
-        cpu_s = float(work_cpu_s(demand, self.api, self.rendering).sum())
+        cpu_s = float(work_cpu_s(demand, self.api).sum())
         cpu_s_per_call = cpu_s / calls if calls > 0 else self.api.cpu_ms_per_call / 1000.0
         for_cpu = self.instance.compute_units / cpu_s_per_call
         for_slots = self.instance.vcpu * self.concurrency_per_vcpu / self.duration_s
@@ -362,7 +358,7 @@ class ManagedFunctions:
     def _limits(self, demand: Demand, peak_vcpus: float) -> tuple[Limit, ...]:
         fan_out = demand.fan_out
         body_mb = max(fan_out.api_request_bytes, fan_out.api_response_bytes) / BYTES_PER_MB
-        limits = [
+        return (
             body_limit(Way.LOAD_BALANCER, body_mb),
             Limit("time of an API call", self.duration_s, min(LONGEST_RUN_S, self.api.timeout_s), "s"),
             Limit(
@@ -372,17 +368,7 @@ class ManagedFunctions:
                 "vCPU",
                 "account.ec2_vcpus",
             ),
-        ]
-        if demand.render_jobs.any():
-            limits.append(
-                Limit(
-                    "memory of an instance with a rendering job",
-                    self.rendering.memory_gb_per_job + SYSTEM_MEMORY_GB,
-                    self.instance.memory_gib,
-                    "GB",
-                )
-            )
-        return tuple(limits)
+        )
 
 
 def designs(scenario: Scenario, demand: Demand) -> tuple[ManagedFunctions, ...]:
@@ -393,7 +379,7 @@ def designs(scenario: Scenario, demand: Demand) -> tuple[ManagedFunctions, ...]:
     if "lambda_managed" not in scenario.constraints.compute:
         return ()
     refuse(runtime_rules(scenario), scenario.name)
-    work = work_cpu_s(demand, scenario.api, scenario.rendering)
+    work = work_cpu_s(demand, scenario.api)
     peak_vcpus = float(work.max()) / SECONDS_PER_MINUTE
     found = []
     for family in scenario.constraints.instance_families:
@@ -412,7 +398,6 @@ def designs(scenario: Scenario, demand: Demand) -> tuple[ManagedFunctions, ...]:
                     max_instances=max(LEAST_INSTANCES, min(wanted, MOST_VCPUS // instance.vcpu)),
                     vcpu_quota=scenario.account.ec2_vcpus,
                     api=scenario.api,
-                    rendering=scenario.rendering,
                     database=scenario.database,
                 )
             )

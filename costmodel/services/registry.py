@@ -20,6 +20,7 @@ from costmodel.services import (
     lambda_,
     lambda_managed,
     rds,
+    rendering,
     route53,
     s3,
     vpc,
@@ -36,6 +37,7 @@ TIER_SERVICES: tuple[TierService, ...] = (
     aurora.SERVICE,
     dynamodb.SERVICE,
     cloudfront.SERVICE,
+    rendering.SERVICE,
 )
 PLATFORM_SERVICES: tuple[PlatformService, ...] = (
     s3.SERVICE,

@@ -42,12 +42,21 @@ class Loop(NamedTuple):
     """Most that a small step up may save.
 
     Measured in twenty thousand made-up shops and steps of 0.1 to 100 %, and rounded up: 0.013 % for
-    EC2, 0.31 % for DynamoDB, 3.3 % for Lambda (of a bill of a tenth of a cent).
+    EC2, 0.31 % for DynamoDB, 3.3 % for Lambda (of a bill of a tenth of a cent); 0.13 % for rendering workers in
+    the shops of these tests.
     """
     why: str
 
 
+SLEEPING_WORKERS = Loop(
+    5e-3,
+    "A group that scales to zero stays awake for a quarter of an hour after a job. A job that comes a little "
+    "sooner finds it awake instead of waking it anew.",
+)
+
 CONTROL_LOOPS = {
+    "ec2_workers": SLEEPING_WORKERS,
+    "spot_workers": SLEEPING_WORKERS,
     "ec2": Loop(
         1e-3,
         "The low alarm rings below 0.7 of the target. A load that stays just above it keeps its instances; "
@@ -71,13 +80,19 @@ STANDARD_CREDITS = Loop(
     "not grow. Under less load it still had credits when the load rose, and grew.",
 )
 """For burstable groups with standard credits, whatever the step, while they fail calls. Measured 0.6 %."""
+FEWER_STARTS = {"lambda": 2e-6}
+"""What a load beyond saturation saves at most: calls are answered to the limit, and fewer of them start cold."""
 
 FALLING_FOOTPRINT = {
     ("ec2", "monitored_instance_hours"): 1e-3,
+    ("ec2_workers", "monitored_instance_hours"): 5e-3,
+    ("ec2_workers", "outside_gb"): 5e-3,
+    ("spot_workers", "monitored_instance_hours"): 5e-3,
+    ("spot_workers", "outside_gb"): 5e-3,
     ("pay_as_you_go", "origin_requests"): 1e-3,
     ("flat_rate", "origin_requests"): 1e-3,
 }
-"""What a small step up takes off a footprint at most: instances (as above), and requests to the bucket, since
+"""What a small step up takes off a footprint at most: instances (as above) with their polls, and requests to the bucket, since
 edge locations drop what nobody asks for in three days. (kind, field) -> ratio, measured and rounded up."""
 
 
@@ -158,7 +173,7 @@ def test_beyond_saturation(shops, kind) -> None:
     ]
     costs = [tariff.cost_usd([tariff.sketch(tier.usages)]) for tier in tiers]
     for less, more in pairwise(costs):
-        assert more >= less * (1 - FLOAT_ERROR), costs
+        assert more >= less * (1 - FEWER_STARTS.get(kind, FLOAT_ERROR)), costs
     refused = [tier.capacity.error_ratio for tier in tiers]
     assert refused == sorted(refused)
     assert refused[-1] > 0.6

@@ -255,7 +255,8 @@ def run_of(*designs: DesignNote, **changes: Any) -> Run:
         headline="",
         notes=(),
         chosen=Option(
-            *(compute.kind, database.kind, "flat_rate", compute.label, "ALB", database.label, DELIVERY.label),
+            *(compute.kind, database.kind, "flat_rate", "no_rendering"),
+            *(compute.label, "ALB", database.label, DELIVERY.label, "no rendering"),
             *(Decimal("600.00"), 100.0, 200.0, 0.999, 0.0, ""),
         ),
         alternatives=(),

@@ -61,7 +61,6 @@ def fleet_of(name="m5.large", **changes):
         "purchase": "on_demand",
         "vcpu_quota": 640,
         "api": scenario.api,
-        "rendering": scenario.rendering,
         "database": scenario.database,
     }
     return Ec2Fleet(**(values | changes))
@@ -163,13 +162,6 @@ class TestCapacity:
         assert fast.utilisation[0] == pytest.approx(0.25 / fast_type.relative_vcpu_speed)
         assert fast.latency.p95_ms < slow.latency.p95_ms
 
-    def test_rendering_takes_its_share(self):
-        """0.01 jobs x 8 s on top of 10 ms a call: nine times the work."""
-        plain, rendering = fleet_of().simulate(demand_of(10)), fleet_of().simulate(demand_of(10, 0.01))
-        assert rendering.utilisation[0] == pytest.approx(9 * plain.utilisation[0])
-        assert plain.saturation_requests_per_s == pytest.approx(20 * 2 / 0.010)
-        assert rendering.saturation_requests_per_s == pytest.approx(20 * 2 / 0.090)
-
     def test_lightly_loaded_latency_is_service_and_wait(self):
         """M/M/4 at 2.5 %: hardly any queue, an exponential 10 ms behind 5 ms of waiting for others."""
         latency = fleet_of().simulate(demand_of(10)).latency
@@ -211,13 +203,6 @@ class TestLimits:
     def test_vcpu_quota(self):
         capacity = fleet_of(vcpu_quota=7).simulate(demand_of(400))
         assert broken(capacity) == {"EC2 vCPU quota of the account"}
-
-    def test_memory_of_a_rendering_job(self):
-        """3 GB and 1 GB for the system do not fit 3.75 but do fit 4: c6g.large has 4, t3.small 2."""
-        assert broken(fleet_of("c6g.large").simulate(demand_of(10, 0.001))) == set()
-        assert "memory of an instance with a rendering job" in broken(
-            fleet_of("t3.small").simulate(demand_of(10, 0.001))
-        )
 
     def test_burstable_below_and_above_its_baseline(self):
         """A t4g.large earns 30 % of each vCPU; at 35 % it borrows 0.1 credits a minute, 4 320 in November.
