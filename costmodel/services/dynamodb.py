@@ -20,7 +20,6 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from statistics import NormalDist
 from typing import Literal, Self
 
 import numpy as np
@@ -48,8 +47,9 @@ from costmodel.capacity.provisioned import (
 )
 from costmodel.capacity.request_units import CallUnits, call_units
 from costmodel.capacity.result import Capacity, Latency, Limit
+from costmodel.capacity.table_latency import call_latency
 from costmodel.demand.calendar import FloatArray
-from costmodel.demand.demand import Demand, FanOut, read_only
+from costmodel.demand.demand import Demand, read_only
 from costmodel.pricing.need import PriceNeed
 from costmodel.pricing.price import PriceQuery
 from costmodel.scenario.model import Database, Scenario
@@ -126,15 +126,6 @@ REPLICATION_LAG_S = 1.0
 Source: Amazon DynamoDB Developer Guide, "Global tables" (2023-06): usually within a second.
 """
 
-READ_MS = 5.0
-WRITE_MS = 7.5
-LATENCY_VARIATION = 0.5
-"""Mean of a read and a write, and the coefficient of variation of either.
-
-Source: AWS states "single-digit millisecond" latency; 4 to 6 ms for reads and 5 to 10 ms for writes
-are commonly seen; the variation is our guess.
-"""
-
 ALARMS_PER_TARGET = 4
 """Alarms that auto scaling keeps per scaled dimension: high and low of consumption and of capacity.
 
@@ -164,41 +155,6 @@ CLASS_PREFIXES: dict[TableClass, str] = {STANDARD: "", INFREQUENT_ACCESS: "IA-"}
 
 Source: AmazonDynamoDB usage types as in infracost, internal/resources/aws/dynamodb_table.go (2026-05).
 """
-
-CACHED_READ_MS = 0.5
-"""Mean time of a read that DAX answers.
-
-Source: Amazon DynamoDB Developer Guide, "In-memory acceleration with DAX" (2023-06): microseconds; with the way
-to the node half a millisecond is our guess.
-"""
-
-
-def call_latency(fan_out: FanOut, hit_ratio: float = 0.0) -> Latency:
-    """All database work of one API call, one operation after another: constant until throttled.
-
-    A fraction of an operation is one operation in that share of the calls. Moments add; percentiles
-    are those of a lognormal with the same mean and variance. `hit_ratio` is the share of reads that a cache
-    answers.
-    """
-    mean_ms = variance = 0.0
-    reads = fan_out.reads_per_api_call
-    operations = (
-        (reads * (1.0 - hit_ratio), READ_MS),
-        (reads * hit_ratio, CACHED_READ_MS),
-        (fan_out.writes_per_api_call, WRITE_MS),
-    )
-    for count, each_ms in operations:
-        part = count % 1.0
-        mean_ms += count * each_ms
-        variance += count * (LATENCY_VARIATION * each_ms) ** 2 + part * (1.0 - part) * each_ms**2
-    if mean_ms == 0.0:
-        return Latency(0.0, 0.0, 0.0, 0.0)
-    spread = math.log1p(variance / mean_ms**2)
-    middle = math.log(mean_ms) - spread / 2.0
-    p50, p95, p99 = (
-        math.exp(middle + math.sqrt(spread) * NormalDist().inv_cdf(share)) for share in (0.50, 0.95, 0.99)
-    )
-    return Latency(mean_ms, p50, p95, p99)
 
 
 @dataclass(frozen=True, slots=True)

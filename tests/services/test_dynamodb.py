@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 
 from costmodel.capacity.accelerator import NODE_TYPES, Cluster
 from costmodel.capacity.request_units import call_units, read_units, write_units
+from costmodel.capacity.table_latency import call_latency
 from costmodel.pricing.book import PriceBook
 from costmodel.scenario.model import Scenario
 from costmodel.services import dynamodb
 from costmodel.services.dynamodb import (
     OnDemandTable,
     ProvisionedTable,
-    call_latency,
     hourly_highest,
 )
 from costmodel.units import FOCUS_UNITS
