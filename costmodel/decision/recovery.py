@@ -3,6 +3,7 @@
 The strategy is chosen for the cheapest candidate of each combination of kinds, after the search, and billed
 whole with it. Within such a group another candidate could be cheaper together with its strategy (a fleet with a
 smaller standby, say); between groups the comparison is fair, for each carries a strategy of its own.
+Rendering stays in the first region under every strategy: its jobs wait in their queue until it is back.
 """
 
 from __future__ import annotations
