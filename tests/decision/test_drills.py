@@ -45,7 +45,6 @@ def fleet(scenario: Scenario = SCENARIO, *, instances: int = 4, zones: int = 2) 
         purchase="on_demand",
         vcpu_quota=640,
         api=scenario.api,
-        rendering=scenario.rendering,
         database=scenario.database,
     )
 

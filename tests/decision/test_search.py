@@ -327,6 +327,7 @@ def test_a_slow_database_fills_the_workers_that_wait_for_it() -> None:
         best.load_balancer,
         replace(best.database, capacity=stuck),
         best.delivery,
+        best.rendering,
     )
     broken = [limit for limit in joint_limits(candidate, scenario.objectives) if limit.broken]
     assert [(limit.constraint, limit.observed, limit.limit) for limit in broken] == [

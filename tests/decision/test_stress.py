@@ -17,7 +17,7 @@ from costmodel.demand.synthesise import synthesise
 from costmodel.pricing.book import PriceBook
 from costmodel.scenario.load import validate
 from costmodel.scenario.model import Scenario
-from costmodel.services._base import Footprint, Reliability, Role, TierDesign
+from costmodel.services._base import TIER_ROLES, Footprint, Reliability, Role, TierDesign
 from costmodel.services.registry import TIER_SERVICES
 
 BOOK = PriceBook.shipped()
@@ -90,7 +90,7 @@ def candidate_of(scenario: Scenario, *designs: TierDesign | Fake) -> Candidate:
     """The designs as a candidate, with fakes that never fail in the other roles."""
     demand = synthesise(scenario)
     tiers = {}
-    for role in (Role.COMPUTE, Role.LOAD_BALANCER, Role.DATABASE, Role.DELIVERY):
+    for role in TIER_ROLES:
         design = next((design for design in designs if design.role is role), Fake(role))
         summary = design.simulate(demand).summary()
         tiers[role.value] = SimulatedDesign(design, summary, (), Footprint.none(demand.days))
@@ -217,7 +217,7 @@ def test_the_weakest_tier_decides_and_the_way_out_is_its_own() -> None:
     weak, strong = Fake(Role.COMPUTE, fails_from=5 * most), Fake(Role.DATABASE, fails_from=20 * most)
     (found,) = stress(scenario, [candidate_of(scenario, weak, strong)])
     parts = {finding.part: finding for finding in found.findings}
-    assert list(parts) == ["compute", "load_balancer", "database", "delivery", "together"]
+    assert list(parts) == ["compute", "load_balancer", "database", "delivery", "rendering", "together"]
     assert found.weakest is parts["compute"]
     assert found.peak.page_views_per_s == pytest.approx(most / 60)
     # Counting scatters less at a higher rate, so that five times the peak needs a bit more than five times the load.

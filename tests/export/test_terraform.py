@@ -127,7 +127,7 @@ def test_terraform_reads_every_policy_of_a_fleet(tmp_path: Path) -> None:
     base = {
         "region_id": "eu-west-1", "instance": instance_type("m7g.large"), "target_ratio": 0.5, "min_size": 2,
         "max_size": 9, "zones": 2, "purchase": "on_demand", "vcpu_quota": 99, "api": scenario.api,
-        "rendering": scenario.rendering, "database": scenario.database,
+        "database": scenario.database,
     }  # fmt: skip
     at = datetime(2026, 11, 27, 12, 45, tzinfo=UTC)
     fleets = (

@@ -29,7 +29,6 @@ def functions(**parts: Any) -> ManagedFunctions:
         max_instances=4,
         vcpu_quota=640,
         api=scenario.api,
-        rendering=scenario.rendering,
         database=scenario.database,
     )
 
@@ -118,11 +117,3 @@ def test_functions_alone_need_an_application_load_balancer() -> None:
     }
     with pytest.raises(ScenarioError, match="must include alb"):
         validate(document, "shop")
-
-
-def test_a_rendering_job_needs_memory() -> None:
-    design = functions(rendering={"memory_gb_per_job": 8})
-    broken = [
-        x.constraint for x in design.simulate(demand_of_calls(1, jobs_per_call=0.01)).limits if x.broken
-    ]
-    assert broken == ["memory of an instance with a rendering job"]

@@ -24,6 +24,7 @@ from costmodel.services.ec2 import Ec2Fleet
 from costmodel.services.elb import ApplicationLoadBalancer
 from costmodel.services.lambda_ import LambdaFunction
 from costmodel.services.rds import RdsInstance
+from costmodel.services.rendering import NoRendering
 from shops.database import demand_of, shop
 from shops.till import billed
 
@@ -76,15 +77,12 @@ def fleet(scenario: Scenario = SCENARIO) -> Ec2Fleet:
         purchase="reserved_1yr_no_upfront",
         vcpu_quota=640,
         api=scenario.api,
-        rendering=scenario.rendering,
         database=scenario.database,
     )
 
 
 def functions(scenario: Scenario = SCENARIO) -> LambdaFunction:
-    return LambdaFunction(
-        scenario.region, 512, "arm64", 0, 1_000, 2, scenario.api, scenario.rendering, scenario.database
-    )
+    return LambdaFunction(scenario.region, 512, "arm64", 0, 1_000, 2, scenario.api, scenario.database)
 
 
 def balancer(serves: Any) -> ApplicationLoadBalancer:
@@ -195,7 +193,10 @@ def test_a_warm_standby_whole() -> None:
     """
     demand = traffic()
     delivery = deliveries(SCENARIO, demand)[0]
-    tiers = [simulate_design(part, demand) for part in (fleet(), balancer("ec2"), instance(), delivery)]
+    tiers = [
+        simulate_design(part, demand)
+        for part in (fleet(), balancer("ec2"), instance(), delivery, NoRendering())
+    ]
     plain = Candidate(*tiers)
     standing = Stage(SCENARIO, demand).stand(plain, Strategy.WARM_STANDBY)
     by_hand = (

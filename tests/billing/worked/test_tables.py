@@ -30,7 +30,6 @@ def test_managed_instances_pay_for_hours_fee_and_requests() -> None:
         max_instances=10,
         vcpu_quota=640,
         api=scenario.api,
-        rendering=scenario.rendering,
         database=scenario.database,
     )
     demand = demand_of_calls(10)
