@@ -31,8 +31,8 @@ format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(VENV)/.dev  ## Measure; nothing here passes or fails on time.
-	$(BIN)/python -m pytest tests/bench --benchmark-enable --benchmark-only -p no:xdist
+bench: $(VENV)/.dev  ## Measure; nothing here passes or fails on time. Writes docs/performance.md anew.
+	$(BIN)/python -m pytest tests/bench --benchmark-enable --benchmark-only -p no:xdist --write-performance
 
 clean:
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

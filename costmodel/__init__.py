@@ -42,11 +42,11 @@ def simulate(
     from costmodel.pricing.shelf import Shelf
     from costmodel.scenario.examples import find
     from costmodel.scenario.load import load
-    from costmodel.services.registry import family_rules
+    from costmodel.services.registry import scenario_rules
 
     book = Shelf().open(prices)
     own_rates = NO_OWN_RATES if rates is None else OwnRates.of_file(Path(rates))
-    return run_scenario(load(find(str(scenario)), overrides, family_rules), book, own_rates=own_rates)
+    return run_scenario(load(find(str(scenario)), overrides, scenario_rules), book, own_rates=own_rates)
 
 
 def charges_frame(run: Run) -> pd.DataFrame:

@@ -87,7 +87,7 @@ MODELS_HEAD = """# Models
 
 What the simulator takes from each service, against what it is checked, and how far off it was found.
 Every row is written by a test run: `pytest --write-models` measures the rows of the tests it runs anew and
-keeps the others.
+keeps the others. A test holds the tolerance; the observed error is what the last run found.
 
 """
 
@@ -109,6 +109,8 @@ def model_row(request: pytest.FixtureRequest) -> Callable[..., None]:
         shown = observed_error if isinstance(observed_error, str) else f"{observed_error:.2g}"
         node: str = request.node.nodeid.partition("[")[0]
         row = ModelRow(part, mechanism, rule, source, oracle, tolerance, shown, f"`{node}`")
+        odd = [cell for cell in _cells(row) if not cell.strip() or "|" in cell or "\n" in cell]
+        assert not odd, f"a cell of docs/models.md cannot be {odd[0]!r}"
         request.config.stash.setdefault(MODEL_ROWS, {})[part, mechanism] = row
 
     return record
@@ -119,7 +121,9 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     if hasattr(session.config, "workeroutput"):
         session.config.workeroutput["model_rows"] = [_cells(row) for row in rows.values()]
     elif rows and session.config.getoption("--write-models"):
-        merged = _recorded_rows() | rows
+        measured = {row.test for row in rows.values()}
+        kept = {key: row for key, row in _recorded_rows().items() if row.test not in measured}
+        merged = kept | rows
         MODELS_PAGE.write_text(
             MODELS_HEAD + _table([merged[key] for key in sorted(merged)]), encoding="utf-8"
         )

@@ -1,8 +1,8 @@
 """Convert a folder of price tables into the snapshot that ships in `pricing_cache/`.
 
-    python tools/build_snapshot.py SOURCE_DIR [--output pricing_cache]
+    python tools/build_snapshot.py SOURCE_DIR... [--output pricing_cache]
 
-The tables have the columns service, region, usage_type, dimension, unit, tier_start, tier_end,
+`tools/prices/` holds the tables that were collected here; it is one of the folders. The tables have the columns service, region, usage_type, dimension, unit, tier_start, tier_end,
 price_usd, term, source, as_of. The same tables always give the same bytes. A row that cannot be
 priced honestly (unknown unit, gap in its tiers, no date, ...) stops the build with its place.
 """
@@ -374,6 +374,18 @@ ALLOWANCE_RULES = (
         note="Basic health checks of AWS endpoints; optional features cost extra.",
     ),
     AllowanceRule(
+        "sqs-requests",
+        "AWSQueueService",
+        ("Requests-Tier1",),
+        "Requests",
+        note="Shared by all queues and all regions.",
+        stated=Statement(
+            "1000000",
+            "Amazon SQS pricing, free tier: 1 million requests a month, published copy",
+            "2026-03-14",
+        ),
+    ),
+    AllowanceRule(
         "waf-bot-control-common", "awswaf", ("AMR-BotControl-Request",), "Requests", per_region=True
     ),
     AllowanceRule(
@@ -432,14 +444,17 @@ class Evidence:
             self.source, self.as_of = source, as_of
 
 
-def build(source_dir: Path, output_dir: Path) -> None:
-    """Write the snapshot of the tables in `source_dir`, replacing `output_dir` once it is complete.
+def build(source_dirs: Sequence[Path], output_dir: Path) -> None:
+    """Write the snapshot of the tables in `source_dirs`, replacing `output_dir` once it is complete.
 
     Raises SourceFault for a table or row that cannot be used; `output_dir` is then left as it was.
     """
-    tables = sorted(path for path in source_dir.glob("*.csv") if path.name not in OTHER_TABLES)
-    if not tables:
-        raise SourceFault(f"{source_dir}: no price tables (*.csv) in this folder")
+    tables = []
+    for source_dir in source_dirs:
+        found = sorted(path for path in source_dir.glob("*.csv") if path.name not in OTHER_TABLES)
+        if not found:
+            raise SourceFault(f"{source_dir}: no price tables (*.csv) in this folder")
+        tables += found
     rows = [row for path in tables if path.name != SPOT_TABLE for row in _price_rows(path)]
     spot = [row for path in tables if path.name == SPOT_TABLE for row in _spot_rows(path)]
 
@@ -785,11 +800,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description="Convert a folder of price tables into the shipped snapshot."
     )
-    parser.add_argument("source_dir", type=Path)
+    parser.add_argument("source_dirs", type=Path, nargs="+")
     parser.add_argument("--output", type=Path, default=Path(__file__).parent.parent / "pricing_cache")
     arguments = parser.parse_args()
     try:
-        build(arguments.source_dir, arguments.output)
+        build(arguments.source_dirs, arguments.output)
     except SourceFault as fault:
         print(f"error: {fault}", file=sys.stderr)
         return fault.exit_code

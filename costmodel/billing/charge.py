@@ -47,12 +47,14 @@ class Charge:
     effective_cost: Decimal
     billed_cost: Decimal
     pricing_category: str
-    """Standard, or Committed for a reservation."""
+    """Standard, Committed for a reservation, or Dynamic for spot. Source: FOCUS 1.2, PricingCategory (2025-05)."""
     x_tier_begin: Decimal
     x_free: bool
     """True for the part an always-free allowance covers."""
     x_rate_name: str
-    """The own rate behind the contracted price; empty where the list price is paid."""
+    """The own rate behind the contracted price; empty where none applies."""
+    x_price_change: str
+    """The supposed change of the list price behind the contracted price; empty where none applies."""
     x_formula: str
     x_price_source: str
     x_price_as_of: str

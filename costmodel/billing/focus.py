@@ -83,6 +83,7 @@ def _own(charge: Charge) -> FocusRow:
         "x_TierBegin": charge.x_tier_begin,
         "x_Free": charge.x_free,
         "x_RateName": charge.x_rate_name or None,
+        "x_PriceChange": charge.x_price_change or None,
         "x_Formula": charge.x_formula,
         "x_PriceSource": charge.x_price_source,
         "x_PriceAsOf": charge.x_price_as_of,

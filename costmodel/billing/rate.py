@@ -14,7 +14,7 @@ from costmodel.billing.charge import EXACT, Bill, Charge
 from costmodel.billing.rates import NO_OWN_RATES, ContractedPrice, OwnRates
 from costmodel.demand.calendar import BillingPeriod, FloatArray
 from costmodel.errors import AmbiguousPrice, UnitMismatch
-from costmodel.pricing.price import FreeAllowance, Price, PriceQuery
+from costmodel.pricing.price import SPOT, FreeAllowance, Price, PriceQuery
 from costmodel.services._base import Meter, Usage
 from costmodel.units import FOCUS_UNITS, QUANTITY_STEP
 
@@ -225,15 +225,22 @@ def _charge(usage: Usage, contracted: ContractedPrice, portion: _Portion, quanti
         contracted_cost=cost,
         effective_cost=cost,
         billed_cost=cost,
-        pricing_category="Committed" if price.query.term.startswith("Reserved") else "Standard",
+        pricing_category=_pricing_category(price.query.term),
         x_tier_begin=portion.begin,
         x_free=allowance is not None,
         x_rate_name="" if allowance else contracted.rate_name,
+        x_price_change="" if allowance else contracted.change_name,
         x_formula=usage.formula,
         x_price_source=(allowance or price).source,
         x_price_as_of=(allowance or price).as_of,
         daily_cost=_spread(cost, usage.daily_quantity),
     )
+
+
+def _pricing_category(term: str) -> str:
+    if term == SPOT:
+        return "Dynamic"
+    return "Committed" if term.startswith("Reserved") else "Standard"
 
 
 def _spread(cost: Decimal, daily_quantity: FloatArray) -> FloatArray:

@@ -8,6 +8,9 @@ A rate without a `term` covers on-demand usage; reservations and flat-rate plans
 that names their term. AWS can take an agreement's discount off them as well, after their own; whether it does
 is for the customer's contract to say, and where it is left out a bill is never too low.
 
+A scenario may also ask what other list prices would do (`PriceListChange`): the price paid then differs, and the
+list price stays AWS's own.
+
 Source: FOCUS 1.2, Contracted Unit Price and Contracted Cost (2025-05); ProsperOps help centre, "How are RI
 and SP savings calculations impacted by an EDP" (read 2026-11), for the order of the two discounts.
 """
@@ -17,14 +20,16 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal, localcontext
 from pathlib import Path
 
 from costmodel.billing.charge import EXACT, Bill
 from costmodel.demand.calendar import BillingPeriod
 from costmodel.errors import UnitMismatch
-from costmodel.pricing.price import ON_DEMAND, Price
+from costmodel.pricing.price import ON_DEMAND, Price, PriceQuery
+from costmodel.scenario.events import PriceListChange
+from costmodel.scenario.model import Scenario
 from costmodel.scenario.rates_file import Currency, Discount, load_rates_file
 from costmodel.units import FOCUS_UNITS
 
@@ -53,6 +58,8 @@ class ContractedPrice:
     """The own rate that applies; empty when none does."""
     own_tiers: bool
     """Whether the steps are agreed rather than published."""
+    change_name: str = ""
+    """The change of the price list that applies; empty when none does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +71,8 @@ class OwnRates:
     """SHA-256 of the file they come from."""
     discounts: tuple[Discount, ...] = ()
     currency: Currency | None = None
+    changes: tuple[PriceListChange, ...] = ()
+    """What a scenario supposes of the list prices that the rates are laid over."""
 
     @classmethod
     def of_file(cls, path: Path) -> OwnRates:
@@ -71,19 +80,27 @@ class OwnRates:
         file, digest = load_rates_file(path)
         return cls(file.name, digest, file.discounts, file.currency)
 
+    def under(self, scenario: Scenario) -> OwnRates:
+        """The same rates, laid over the price list that a scenario supposes."""
+        changes = tuple(event for event in scenario.traffic.events if isinstance(event, PriceListChange))
+        return replace(self, changes=changes) if changes else self
+
     def contracted(self, price: Price, period: BillingPeriod) -> ContractedPrice:
         """What is paid for a price in a month.
 
         Raises UnitMismatch when an own price counts in another unit than the list price.
         """
         covering = [rate for rate in self.discounts if _covers(rate, price, period)]
-        if not covering:
-            return _as_listed(price)
-        rate = max(covering, key=lambda rate: rate.specificity)
+        rate = max(covering, key=lambda rate: rate.specificity, default=None)
         with localcontext(EXACT):
-            if rate.percent is not None:
-                return _reduced(price, rate, rate.percent)
-            return _replaced(price, rate)
+            if rate is not None and rate.percent is None:
+                return _replaced(price, rate)
+            return _scaled(price, self._change(price, period), rate)
+
+    def _change(self, price: Price, period: BillingPeriod) -> PriceListChange | None:
+        """The change of the price list in force: the most exact, of equally exact ones the latest."""
+        in_force = [change for change in self.changes if _changes(change, price.query, period)]
+        return max(in_force, key=lambda change: (change.specificity, change.start), default=None)
 
     def unused(self, bill: Bill) -> tuple[str, ...]:
         """Rates that no charge of a bill carries, by name: misspelt, out of date or about something else."""
@@ -96,15 +113,25 @@ NO_OWN_RATES = OwnRates()
 
 
 def _covers(rate: Discount, price: Price, period: BillingPeriod) -> bool:
-    query = price.query
     return (
-        rate.service == query.service_code
-        and rate.region in (None, query.region_id)
-        and (rate.term or ON_DEMAND) == query.term
-        and rate.usage_type in (None, query.usage_type)
+        _in_scope(rate, price.query)
+        and (rate.term or ON_DEMAND) == price.query.term
         and rate.sku in (None, price.sku_id)
-        and rate.family in (None, _family(query.usage_type))
         and rate.covers_month(period.start.date())
+    )
+
+
+def _changes(change: PriceListChange, query: PriceQuery, period: BillingPeriod) -> bool:
+    """A reservation keeps the price it was bought at."""
+    return _in_scope(change, query) and not query.term.startswith("Reserved") and change.start <= period.start
+
+
+def _in_scope(part: Discount | PriceListChange, query: PriceQuery) -> bool:
+    return (
+        part.service == query.service_code
+        and part.region in (None, query.region_id)
+        and part.usage_type in (None, query.usage_type)
+        and part.family in (None, _family(query.usage_type))
     )
 
 
@@ -114,20 +141,28 @@ def _family(usage_type: str) -> str:
     return found[1] if found else ""
 
 
-def _as_listed(price: Price) -> ContractedPrice:
+def _scaled(price: Price, change: PriceListChange | None, rate: Discount | None) -> ContractedPrice:
+    """The list price, changed and then reduced, as far as there is a change and a percentage."""
+    ratio = Decimal(repr(change.change_ratio)) if change else Decimal(0)
+    percent = rate.percent if rate and rate.percent else Decimal(0)
     tiers = tuple(
-        ContractedTier(tier.begin, tier.end, tier.list_unit_price, tier.list_unit_price)
+        ContractedTier(
+            tier.begin, tier.end, tier.list_unit_price, _less(_more(tier.list_unit_price, ratio), percent)
+        )
         for tier in price.tiers
     )
-    return ContractedPrice(price, tiers, rate_name="", own_tiers=False)
-
-
-def _reduced(price: Price, rate: Discount, percent: Decimal) -> ContractedPrice:
-    tiers = tuple(
-        ContractedTier(tier.begin, tier.end, tier.list_unit_price, _less(tier.list_unit_price, percent))
-        for tier in price.tiers
+    return ContractedPrice(
+        price,
+        tiers,
+        rate_name=rate.label if rate else "",
+        own_tiers=False,
+        change_name=change.label if change else "",
     )
-    return ContractedPrice(price, tiers, rate.label, own_tiers=False)
+
+
+def _more(unit_price: Decimal, ratio: Decimal) -> Decimal:
+    """A unit price and a share of it, exactly; no change leaves even its digits alone."""
+    return unit_price + unit_price * ratio if ratio else unit_price
 
 
 def _less(unit_price: Decimal, percent: Decimal) -> Decimal:

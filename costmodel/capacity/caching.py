@@ -24,6 +24,8 @@ _EXACT_OBJECTS = 128
 """The most popular objects are counted one by one; the others in buckets of similar rank."""
 _BUCKETS_PER_LOG_RANK = 50.0
 _BISECTIONS = 200
+_STEEPEST = 16.0
+_EXPONENT_BISECTIONS = 40
 _NO_REQUESTS_PER_S = 1e-60
 _BELOW_ONE = 1.0 - 2.0**-40
 """Where rounding would reach 1 for an object asked for more than 10^12 times in the life of a copy."""
@@ -61,6 +63,34 @@ def lru_hit_ratio(objects: int, zipf_exponent: float, capacity_objects: float) -
         return 1.0
     popularity = _popularity(objects, zipf_exponent)
     return popularity.mean(_lru_hit(popularity.share, _residence(popularity, capacity_objects)))
+
+
+def lru_residence_requests(objects: int, zipf_exponent: float, capacity_objects: float) -> float:
+    """How many requests pass before a least-recently-used cache with room for `capacity_objects` drops an
+    object that nobody asks for; infinite when all of them fit.
+    """
+    if capacity_objects >= objects:
+        return math.inf
+    return _residence(_popularity(objects, zipf_exponent), capacity_objects)
+
+
+@lru_cache(maxsize=64)
+def zipf_exponent_of(objects: int, top_ratio: float) -> float:
+    """The exponent at which the most popular of `objects` gets the share `top_ratio` of all requests.
+
+    0, which is equal popularity, where that share is at most `1 / objects`; `_STEEPEST` where no exponent up
+    to that gives so much.
+    """
+    low, high = 0.0, _STEEPEST
+    if top_ratio * objects <= 1.0:
+        return low
+    for _ in range(_EXPONENT_BISECTIONS):
+        middle = 0.5 * (low + high)
+        if _popularity(objects, middle).share[0] < top_ratio:
+            low = middle
+        else:
+            high = middle
+    return 0.5 * (low + high)
 
 
 def hit_ratio(

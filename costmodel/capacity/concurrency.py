@@ -31,6 +31,14 @@ REQUESTS_PER_S_PER_CONCURRENCY = 10.0
 """An account may start 10 requests a second for each unit of its concurrency quota. Source: see the module's."""
 UNRESERVABLE_CONCURRENCY = 100
 """Part of the account's quota that stays unreserved. Source: AWS Lambda Developer Guide, quotas (2023-10)."""
+RENDERING_SHARE = 10
+"""One in so many concurrent executions is kept for rendering where functions may render. Engineering guess."""
+LEAST_MAXIMUM_CONCURRENCY = 2
+MOST_MAXIMUM_CONCURRENCY = 1_000
+"""Bounds of what a queue may invoke at the same time.
+
+Source: AWS Lambda Developer Guide, scaling behavior for SQS event source mappings (2024).
+"""
 BUSIEST_MOMENT_Z = 3.0
 """Standard deviations by which the busiest moment of a minute exceeds its mean. Engineering guess."""
 MOST_ENVIRONMENTS = 1e9
@@ -101,6 +109,12 @@ class ConcurrencyLimits:
                 f" the function's reservation, or leaves {UNRESERVABLE_CONCURRENCY} of the quota unreserved"
                 " (AWS Lambda Developer Guide, configuring provisioned concurrency, 2023-10)"
             )
+
+
+def rendering_concurrency(account_quota: int) -> int:
+    """Concurrent executions that rendering jobs may use; API calls have the rest of the account's quota."""
+    share = account_quota // RENDERING_SHARE
+    return min(MOST_MAXIMUM_CONCURRENCY, max(LEAST_MAXIMUM_CONCURRENCY, share))
 
 
 def busiest_moment(erlangs: FloatArray) -> FloatArray:

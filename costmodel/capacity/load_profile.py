@@ -53,10 +53,9 @@ class LoadProfile:
         minutes = np.bincount(places, minlength=BINS).astype(np.float64)
         totals = np.bincount(places, weights=rate_per_s, minlength=BINS)
         filled = minutes > 0
-        earlier = np.full(rate_per_s.size + IDLE_MINUTES, -math.inf)
-        earlier[IDLE_MINUTES:] = rate_per_s
-        windows = np.lib.stride_tricks.sliding_window_view(earlier[:-1], IDLE_MINUTES)
-        surpassed = windows.max(axis=1)
+        surpassed = np.full(rate_per_s.size, -math.inf)
+        for lag in range(1, min(IDLE_MINUTES, rate_per_s.size - 1) + 1):
+            np.maximum(surpassed[lag:], rate_per_s[:-lag], out=surpassed[lag:])
         surpassed[0] = rate_per_s[0]  # a run starts warm
         rising = rate_per_s > surpassed
         return cls(

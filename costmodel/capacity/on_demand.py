@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numba import njit
 
@@ -14,6 +16,41 @@ DOUBLING_MINUTES = 30
 Source: Amazon DynamoDB Developer Guide, "Read/write capacity mode" (2023-06): on-demand instantly
 takes up to twice the previous peak; more than twice within 30 minutes can throttle.
 """
+
+
+WARM_READ_UNITS_PER_S = 12_000.0
+WARM_WRITE_UNITS_PER_S = 4_000.0
+"""What a new on-demand table takes at once.
+
+Source: Amazon DynamoDB Developer Guide, "Read/write capacity mode" (2023-06); "Understanding DynamoDB warm throughput".
+"""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Flow:
+    """Reads or writes of an on-demand table. Arrays have shape (minutes,)."""
+
+    served_per_s: FloatArray
+    refused_ratio: FloatArray
+    fullness: FloatArray
+    """What is asked for over what is allowed."""
+
+
+def serve_on_demand(
+    needed_per_s: FloatArray, hot_refused: FloatArray, warm_per_s: float, quota_per_s: float
+) -> Flow:
+    """What a table serves of the units asked for, of which a share is refused for its hottest key's sake.
+
+    See `allowed_on_demand`.
+    """
+    spread_per_s = needed_per_s * (1.0 - hot_refused)
+    allowed_per_s = allowed_on_demand(spread_per_s, warm_per_s, quota_per_s)
+    fullness = spread_per_s / allowed_per_s
+    return Flow(
+        served_per_s=np.minimum(spread_per_s, allowed_per_s),
+        refused_ratio=1.0 - (1.0 - hot_refused) / np.maximum(fullness, 1.0),
+        fullness=fullness,
+    )
 
 
 def allowed_on_demand(needed_per_s: FloatArray, warm_per_s: float, quota_per_s: float) -> FloatArray:

@@ -81,6 +81,23 @@ class ProvisionedRun:
     throttled_units: FloatArray
     """Units refused in the minute."""
 
+    @property
+    def refused_ratio(self) -> FloatArray:
+        """Share of the units asked for that were refused, shape (minutes,)."""
+        return self.throttled_units / np.maximum(self.served_units + self.throttled_units, 1e-12)
+
+    @property
+    def fullness(self) -> FloatArray:
+        """What was asked for over what was provisioned, shape (minutes,)."""
+        asked = self.served_units + self.throttled_units
+        return asked / (SECONDS_PER_MINUTE * self.provisioned_units)
+
+
+def nothing_scaled(minutes: int) -> ProvisionedRun:
+    """A dimension that does not exist."""
+    nothing = read_only(np.zeros(minutes))
+    return ProvisionedRun(nothing, nothing, nothing)
+
 
 def check_target(target_ratio: float) -> None:
     """Raises ValueError for a utilisation that auto scaling does not track."""
@@ -181,7 +198,7 @@ def _follow_target_python(
     low_ratio = target_ratio - SCALE_IN_GAP_RATIO
     for i in range(dimensions):
         first = operations[0] * units[i] / SECONDS_PER_MINUTE / target_ratio if minutes > 0 else 0.0
-        capacity[i] = min(max(math.ceil(min(first, maximum_units[i])), minimum_units[i]), maximum_units[i])
+        capacity[i] = min(max(np.ceil(min(first, maximum_units[i])), minimum_units[i]), maximum_units[i])
         offered[i] = capacity[i] * SECONDS_PER_MINUTE
         largest_bucket[i] = capacity[i] * BURST_SECONDS
         bucket[i] = largest_bucket[i]
@@ -215,7 +232,7 @@ def _follow_target_python(
                 streak[i] = 0
             if -SCALE_IN_MINUTES < streak[i] < SCALE_OUT_MINUTES or pending[i] > 0.0:
                 continue
-            wanted = math.ceil(used / SECONDS_PER_MINUTE / target_ratio)
+            wanted = np.ceil(used / SECONDS_PER_MINUTE / target_ratio)
             wanted = min(max(wanted, minimum_units[i]), maximum_units[i])
             if streak[i] > 0 and wanted > capacity[i]:
                 pending[i] = wanted

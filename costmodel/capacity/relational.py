@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
@@ -11,19 +11,24 @@ from typing import Literal
 import numpy as np
 from numba import njit
 
-from costmodel.capacity.instances import InstanceType, database_class
-from costmodel.capacity.queueing import grouped_latency, percentiles_of_sum, response_latency
+from costmodel.capacity.failover import Outages
+from costmodel.capacity.instances import InstanceType
+from costmodel.capacity.overload import Patience, give_up, repeated, try_again
+from costmodel.capacity.queueing import (
+    grouped_latency,
+    percentiles_of_sum,
+    queue_or_backlog,
+    response_latency,
+    wait_variability,
+)
 from costmodel.capacity.result import NO_LATENCY, Latency
+from costmodel.capacity.volumes import IoPath
 from costmodel.demand.calendar import FloatArray
 from costmodel.demand.demand import Demand, FanOut, read_only
-from costmodel.scenario.model import Database, Rule, Scenario
+from costmodel.scenario.model import Database
 from costmodel.units import (
-    BITS_PER_BYTE,
     BYTES_PER_GB,
-    HOURS_PER_DAY,
-    HOURS_PER_YEAR,
     MINUTES_PER_DAY,
-    MINUTES_PER_HOUR,
     SECONDS_PER_MINUTE,
 )
 
@@ -57,37 +62,6 @@ IO_MS = 1.0
 Source: Amazon EBS User Guide: gp3 gives "single-digit millisecond latency" (2023-06); 1 ms is our guess.
 """
 
-EBS_BURST: Mapping[str, tuple[float, float]] = {
-    **dict.fromkeys(("m5", "r5"), (4_750.0, 18_750.0)),
-    **dict.fromkeys(("m6g", "r6g"), (4_750.0, 20_000.0)),
-    **dict.fromkeys(("m6i", "m7g", "m7i", "r6i", "r7g", "r7i", "r8g"), (10_000.0, 40_000.0)),
-    **dict.fromkeys(("t3", "t4g"), (2_780.0, 15_700.0)),
-}
-SMALL_T_SIZES = frozenset({"micro", "small", "medium"})
-SMALL_T_BURST = (2_085.0, 11_800.0)
-"""Megabits and I/O per second that the smaller sizes of a family reach for half an hour a day; sizes whose
-baseline is as high keep it for ever.
-
-Source: DescribeInstanceTypes as copied in moto 5.2.1, EbsOptimizedInfo; Amazon EC2 User Guide, "Amazon
-EBS-optimized instances" (2023-06): maximum performance for 30 minutes at least once every 24 hours.
-"""
-
-EBS_BURST_S = 30 * 60.0
-"""Seconds of maximum performance in 24 hours. Source: see `EBS_BURST`."""
-
-GP2_IOPS_PER_GB = 3.0
-GP2_LEAST_IOPS = 100.0
-GP2_MOST_IOPS = 16_000.0
-GP2_BURST_IOPS = 3_000.0
-GP2_CREDITS = 5_400_000.0
-GP2_LEAST_MIBPS = 128.0
-GP2_MOST_MIBPS = 250.0
-GP2_FULL_SPEED_GB = 334.0
-"""gp2: three IOPS per GiB, bursts to 3 000 on 5.4 million credits, 250 MiB/s from 334 GiB on.
-
-Source: Amazon RDS User Guide, "Amazon RDS DB instance storage"; Amazon EBS User Guide, "General Purpose SSD
-volumes (gp2)" (2023-06). From 400 GiB on RDS joins four volumes, whose burst adds up; we leave that out.
-"""
 
 MOST_REPLICAS = 15
 """Read replicas of an RDS instance, and readers of an Aurora cluster.
@@ -99,6 +73,9 @@ Source: Amazon RDS User Guide, "Working with DB instance read replicas" (2023-06
 AURORA_LAG_S = 0.1
 """How far Aurora readers are behind. Source: Amazon Aurora User Guide, "Replication" (2023-06): usually much
 less than 100 milliseconds after the writer."""
+
+EXPONENTIAL_SCV = 1.0
+"""Squared coefficient of variation of the work of a call: taken as exponential. Engineering guess."""
 
 USABLE_MEMORY_RATIO = 0.925
 """Part of a class's memory that `DBInstanceClassMemory` counts; the rest is the host's own.
@@ -129,36 +106,6 @@ AURORA_MYSQL_CONNECTIONS = (
 
 Source: Amazon Aurora User Guide, "Managing performance and scaling for Aurora MySQL" (2023-06).
 """
-
-PLANNED_PEAK_UTILISATION = 0.8
-"""CPU at the busiest minute that a class worth considering may reach; our guess."""
-
-REACH = 4.0
-"""Classes with more than this many times the CPU needed are not considered."""
-
-_MICRO_UP = ("micro", "small", "medium", "large", "xlarge", "2xlarge")
-_LARGE_UP = ("large", "xlarge", "2xlarge", "4xlarge", "8xlarge", "12xlarge", "16xlarge")
-
-RDS_SIZES: Mapping[str, tuple[str, ...]] = {
-    "t3": _MICRO_UP,
-    "t4g": _MICRO_UP,
-    **dict.fromkeys(("m6g", "m7g", "r6g", "r7g"), _LARGE_UP),
-    **dict.fromkeys(("m5", "m6i", "m7i", "r5", "r6i", "r7i"), (*_LARGE_UP, "24xlarge")),
-}
-"""Sizes by family. Source: Amazon RDS price list for PostgreSQL and MySQL (2025-12-06), all eight regions."""
-
-AURORA_SIZES: Mapping[str, tuple[str, ...]] = {
-    "t3": ("medium", "large"),
-    "t4g": ("medium", "large"),
-    **dict.fromkeys(("r6g", "r7g"), _LARGE_UP),
-    **dict.fromkeys(("r5", "r6i", "r7i", "r8g"), (*_LARGE_UP, "24xlarge")),
-}
-"""Sizes by family. Source: Amazon Aurora price list (2025-12-06); `AURORA_GAPS` names what is missing where."""
-
-AURORA_GAPS = frozenset(
-    {("r8g", "sa-east-1", "postgresql"), ("r8g", "sa-east-1", "mysql"), ("r8g", "ap-southeast-1", "mysql")}
-)
-"""(family, region, engine) that Aurora does not sell. Source: Amazon Aurora price list (2025-12-06)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,177 +215,6 @@ def aurora_connections(engine: str, memory_gib: float) -> float:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Bucket:
-    """A pace that may be exceeded on credit. Arrays have shape (days,)."""
-
-    steady_per_s: FloatArray
-    burst_per_s: FloatArray
-    """Pace while credits last; `steady_per_s` for what never bursts."""
-    largest_credits: FloatArray
-    """Credits kept at most, and held at the start. One lets one I/O through above the steady pace."""
-    refill_per_s: FloatArray
-    """Credits earned for each second of which at least as much steady pace stays unused."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class IoPath:
-    """The I/O that one call causes and what it passes: the volume, then the instance's way to it."""
-
-    ios_per_call: FloatArray
-    """Shape (days,)."""
-    stages: tuple[Bucket, ...]
-
-    @property
-    def steady_ios_per_s(self) -> FloatArray:
-        """I/O per second that every stage sustains, shape (days,)."""
-        return np.asarray(np.minimum.reduce([stage.steady_per_s for stage in self.stages]))
-
-    @property
-    def burst_ios_per_s(self) -> FloatArray:
-        """I/O per second that every stage lets through while credits last, shape (days,)."""
-        return np.asarray(np.minimum.reduce([stage.burst_per_s for stage in self.stages]))
-
-    @property
-    def calls_per_minute(self) -> FloatArray:
-        """Calls per minute that the steady pace carries, shape (days,)."""
-        least = np.maximum(self.ios_per_call, 1e-12)
-        return np.asarray(self.steady_ios_per_s * SECONDS_PER_MINUTE / least)
-
-    @property
-    def rested_calls_per_minute(self) -> FloatArray:
-        """Calls that a minute carries when no credit has been spent before it, shape (days,)."""
-        paces = [
-            stage.steady_per_s * SECONDS_PER_MINUTE
-            + np.minimum(stage.largest_credits, (stage.burst_per_s - stage.steady_per_s) * SECONDS_PER_MINUTE)
-            for stage in self.stages
-        ]
-        return np.asarray(np.minimum.reduce(paces) / np.maximum(self.ios_per_call, 1e-12))
-
-
-def gp3_bucket(iops: FloatArray, mibps: FloatArray, page_kb: float) -> Bucket:
-    """A gp3 volume: it has a pace and no credits."""
-    pace = np.minimum(iops, mibps * 1024.0 / page_kb)
-    nothing = np.zeros_like(pace)
-    return Bucket(pace, pace, nothing, nothing)
-
-
-def gp2_bucket(allocated_gb: FloatArray, page_kb: float) -> Bucket:
-    """A gp2 volume of this size, shape (days,). Source: see `GP2_IOPS_PER_GB`."""
-    mibps = np.where(allocated_gb >= GP2_FULL_SPEED_GB, GP2_MOST_MIBPS, GP2_LEAST_MIBPS)
-    by_bytes = mibps * 1024.0 / page_kb
-    steady = np.clip(GP2_IOPS_PER_GB * allocated_gb, GP2_LEAST_IOPS, GP2_MOST_IOPS)
-    burst = np.maximum(steady, GP2_BURST_IOPS)
-    return Bucket(
-        np.minimum(steady, by_bytes),
-        np.minimum(burst, by_bytes),
-        np.where(steady < GP2_BURST_IOPS, GP2_CREDITS, 0.0),
-        steady,
-    )
-
-
-def ebs_bucket(instance: InstanceType, days: int, page_kb: float) -> Bucket:
-    """The way from an instance to its volumes. Its credits come back within a day: AWS promises the half
-    hour of burst once in 24 hours, and says no more. Source: see `EBS_BURST`.
-    """
-    family = instance.family.removeprefix("db.")
-    mbps, iops = EBS_BURST.get(family, (0.0, 0.0))
-    if instance.burstable and instance.size in SMALL_T_SIZES:
-        mbps, iops = SMALL_T_BURST
-
-    def pace(megabits_per_s: float, ios_per_s: float) -> float:
-        return min(ios_per_s, megabits_per_s / BITS_PER_BYTE * 1024.0 / page_kb)
-
-    steady = pace(instance.ebs_baseline_mbps, instance.ebs_baseline_iops)
-    burst = max(steady, pace(mbps, iops))
-    credits = (burst - steady) * EBS_BURST_S
-    refill = credits / (MINUTES_PER_DAY * SECONDS_PER_MINUTE)
-    return Bucket(*(np.full(days, value) for value in (steady, burst, credits, refill)))
-
-
-@dataclass(frozen=True, slots=True)
-class FailoverWindow:
-    """How long a database has no writer when it loses one."""
-
-    shortest_s: float
-    longest_s: float
-    source: str
-
-
-RDS_STANDBY = FailoverWindow(
-    60.0, 120.0, "Amazon RDS User Guide, Multi-AZ DB instance deployments (2023-06): typically 60 to 120 s"
-)
-RDS_ALONE = FailoverWindow(
-    600.0,
-    3_600.0,
-    "Amazon RDS User Guide, restoring to a specified time (2023-06); 10 to 60 min is our guess",
-)
-AURORA_READER = FailoverWindow(
-    20.0, 60.0, "Amazon Aurora User Guide, high availability (2023-06): under 60 s, often under 30 s"
-)
-AURORA_ALONE = FailoverWindow(
-    120.0, 600.0, "Amazon Aurora User Guide, high availability (2023-06): typically under 10 minutes"
-)
-
-FAILOVERS_PER_YEAR = 1.5
-"""Failovers of a database in a year, maintenance among them; our guess between one and two."""
-
-COLD_IO_FACTOR = 3.0
-COLD_MINUTES = 10
-"""I/O of a new writer whose cache is empty, over that of a warm one, and how long it takes to warm up; our guess
-between 2 and 5 times, and 5 and 15 minutes."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Outages:
-    """When a database has no writer. Arrays have shape (minutes,)."""
-
-    up_ratio: FloatArray
-    """Share of the minute with a writer."""
-    io_factor: FloatArray
-    """I/O of a call over that with a warm cache."""
-
-    @property
-    def minutes_lost(self) -> float:
-        return float(self.up_ratio.size - self.up_ratio.sum())
-
-
-def outages(
-    minutes: int, starts_minute: Sequence[float] | FloatArray, seconds: Sequence[float] | FloatArray
-) -> Outages:
-    """Outages that begin at these minutes of the run and last so long; what falls outside the run is cut.
-
-    Raises ValueError for a start or length that is negative, infinite or undefined.
-    """
-    both = np.array([starts_minute, seconds], dtype=np.float64)
-    if not np.isfinite(both).all() or (both < 0.0).any():
-        raise ValueError("outages need finite starts and lengths that are not negative")
-    edges = np.arange(minutes + 1.0)
-    up = np.ones(minutes)
-    factor = np.ones(minutes)
-    for start, length_s in zip(*both, strict=True):
-        end = start + length_s / SECONDS_PER_MINUTE
-        down = np.clip(np.minimum(end, edges[1:]) - np.maximum(start, edges[:-1]), 0.0, 1.0)
-        up = np.maximum(0.0, up - down)
-        since = edges[1:] - end
-        cold = COLD_IO_FACTOR - (COLD_IO_FACTOR - 1.0) * since / COLD_MINUTES
-        factor = np.where((since > 0.0) & (since < COLD_MINUTES), np.maximum(factor, cold), factor)
-    return Outages(read_only(up), read_only(factor))
-
-
-def drawn_outages(
-    minutes: int,
-    window: FailoverWindow,
-    generator: np.random.Generator,
-    failovers_per_year: float = FAILOVERS_PER_YEAR,
-) -> Outages:
-    """Failovers of a run: their number is Poisson, they start at any time and last evenly between bounds."""
-    expected = failovers_per_year * minutes / (HOURS_PER_YEAR * MINUTES_PER_HOUR)
-    count = int(generator.poisson(expected))
-    starts = np.sort(generator.uniform(0.0, minutes, count))
-    return outages(minutes, starts, generator.uniform(window.shortest_s, window.longest_s, count))
-
-
-@dataclass(frozen=True, slots=True, eq=False)
 class Served:
     """How a node kept up. Arrays have shape (minutes,)."""
 
@@ -453,24 +229,23 @@ class Served:
 def serve(
     calls: FloatArray,
     calls_per_minute: FloatArray,
-    timeout_s: float,
+    patience: Patience,
     io: IoPath | None = None,
     gone: Outages | None = None,
 ) -> Served:
     """Calls against everything that limits a node at once: the tightest of them sets the pace.
 
-    Calls beyond it wait; what would wait longer than `timeout_s` fails, and so does every call that finds
-    no writer.
+    Calls beyond it wait; what would wait longer than the client does fails, and so does every call that finds
+    no writer. What fails comes again as the client has it; `overload` says how.
 
     Args:
         calls: calls in each minute, shape (minutes,).
         calls_per_minute: calls that CPU and connections allow in each minute, shape (minutes,), above 0.
-        timeout_s: how long a client waits.
+        patience: how long a client waits, and what it does then.
         io: I/O of a call and the pace of storage; None where storage sets no pace.
         gone: when there is no writer, and the I/O that a cold cache adds; None for never.
 
-    Raises ValueError for calls that are negative, infinite or undefined, and for a pace or a timeout that is
-    not above 0.
+    Raises ValueError for calls that are negative, infinite or undefined, and for a pace that is not above 0.
 
     Source: fluid limit of a single queue; Kleinrock, Queueing Systems II (1976), chapter 2. Credits of EBS:
     see `EBS_BURST` and `GP2_IOPS_PER_GB`.
@@ -479,8 +254,8 @@ def serve(
     most = np.ascontiguousarray(calls_per_minute, dtype=np.float64)
     if not np.isfinite(arriving).all() or (arriving < 0.0).any():
         raise ValueError("calls must be finite and not negative")
-    if not (most > 0.0).all() or not 0.0 < timeout_s < math.inf:
-        raise ValueError("calls_per_minute and timeout_s must be above 0")
+    if not (most > 0.0).all():
+        raise ValueError("calls_per_minute must be above 0")
     if gone is None:
         steady = rested = most
         if io is not None:
@@ -500,7 +275,9 @@ def serve(
     found = _serve(
         arriving,
         most,
-        timeout_s / SECONDS_PER_MINUTE,
+        patience.timeout_minutes,
+        patience.retries,
+        patience.abandoned_work_ratio,
         ios_per_call,
         np.ascontiguousarray(columns),
         np.ascontiguousarray(gone.up_ratio),
@@ -512,7 +289,9 @@ def serve(
 def _serve_python(
     calls: FloatArray,
     calls_per_minute: FloatArray,
-    patience_minutes: float,
+    timeout_minutes: float,
+    retries: int,
+    abandoned_ratio: float,
     ios_per_call: FloatArray,
     stages: FloatArray,
     up_ratio: FloatArray,
@@ -527,7 +306,8 @@ def _serve_python(
     credits = np.empty(count)
     for i in range(count):
         credits[i] = stages[i, 2, 0]
-    backlog = 0.0
+    backlog = abandoned = retrying = 0.0
+    trying = np.zeros(retries + 1)
     for minute in range(minutes):
         day = minute // MINUTES_PER_DAY
         ios = ios_per_call[day] * io_factor[minute]
@@ -540,22 +320,30 @@ def _serve_python(
                 most = (steady + extra) / ios
 
         up = up_ratio[minute]
-        arriving = calls[minute] * up
-        done = min(backlog + arriving, most * up)
+        asking = calls[minute]
+        if retrying > 0.0:
+            asking += repeated(trying, calls, minute)
+        arriving = asking * up
+        wasted = min(abandoned, most * up)
+        done = min(backlog + arriving, most * up - wasted)
         left = max(0.0, backlog + arriving - done)
-        failed = min(max(left - most * patience_minutes, 0.0), arriving)
+        failed = min(max(left - most * timeout_minutes, 0.0), arriving)
         kept = left - failed
-        if calls[minute] > 0.0:
-            lost_ratio[minute] = min(1.0, (failed + calls[minute] * (1.0 - up)) / calls[minute])
-            utilisation[minute] = min(1.0, arriving / (most * up)) if most * up > 0.0 else 1.0
+        abandoned = min(abandoned - wasted + failed * abandoned_ratio, most * max(1.0, timeout_minutes))
+        failing_ratio = 0.0
+        if asking > 0.0:
+            failing_ratio = min(1.0, (failed + asking * (1.0 - up)) / asking)
+            utilisation[minute] = min(1.0, (arriving + wasted) / (most * up)) if most * up > 0.0 else 1.0
+        retrying = try_again(trying, failing_ratio, lost_ratio, minute)
         delay_ms[minute] = 0.5 * (backlog + kept) / most * 60_000.0
         backlog = kept
 
         for i in range(count):
             steady = stages[i, 0, day] * SECONDS_PER_MINUTE
-            spare = steady - done * ios
+            spare = steady - (done + wasted) * ios
             earned = min(spare, stages[i, 3, day] * SECONDS_PER_MINUTE)
             credits[i] = min(stages[i, 2, day], max(0.0, credits[i] + earned))
+    give_up(trying, lost_ratio)
     return utilisation, delay_ms, lost_ratio
 
 
@@ -604,75 +392,6 @@ def _replica_lag_python(writes: FloatArray, applied_at_most: FloatArray) -> Floa
 _replica_lag = njit(cache=True, nogil=True)(_replica_lag_python)
 
 
-STORAGE_STEP_MINUTES = 5
-GROW_BELOW_FREE_RATIO = 0.10
-GROWTH_GB = 10.0
-GROWTH_RATIO = 0.10
-GROWTH_FORECAST_HOURS = 7.0
-GROWTH_PAUSE_MINUTES = 6 * MINUTES_PER_HOUR
-"""Storage autoscaling: after five minutes with less than 10 % free, and six hours after the last change, it adds
-the largest of 10 GiB, 10 % and what the database is forecast to grow in seven hours.
-
-Source: Amazon RDS User Guide, "Managing capacity automatically with storage autoscaling" (2023-06).
-"""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class GrownStorage:
-    """What storage autoscaling made of a volume."""
-
-    allocated_gb: FloatArray
-    """At the end of each day, shape (days,)."""
-    full_ratio: FloatArray
-    """Share of each day in which the data did not fit, so that the database stood still, shape (days,)."""
-
-
-def grow_storage(stored_gb: FloatArray, allocated_gb: float, most_gb: float) -> GrownStorage:
-    """A volume of `allocated_gb` under data of `stored_gb`, shape (days,), the same all day.
-
-    It never shrinks, and never grows beyond `most_gb`. The forecast goes on as from the day before.
-
-    Raises ValueError for data that is negative, infinite or undefined.
-    """
-    stored = np.ascontiguousarray(stored_gb, dtype=np.float64)
-    if not np.isfinite(stored).all() or (stored < 0.0).any():
-        raise ValueError("stored_gb must be finite and not negative")
-    if stored.size and allocated_gb - stored.max() >= GROW_BELOW_FREE_RATIO * allocated_gb:
-        return GrownStorage(read_only(np.full(stored.size, allocated_gb)), read_only(np.zeros(stored.size)))
-    allocated, full = _grow_storage(stored, float(allocated_gb), float(most_gb))
-    return GrownStorage(read_only(allocated), read_only(full))
-
-
-def _grow_storage_python(
-    stored_gb: FloatArray, allocated_gb: float, most_gb: float
-) -> tuple[FloatArray, FloatArray]:
-    days = stored_gb.shape[0]
-    steps = MINUTES_PER_DAY // STORAGE_STEP_MINUTES
-    allocated_by_day = np.empty(days)
-    full_ratio = np.zeros(days)
-    allocated = allocated_gb
-    since_change = GROWTH_PAUSE_MINUTES
-    for day in range(days):
-        stored = stored_gb[day]
-        a_day = max(0.0, stored - stored_gb[day - 1]) if day > 0 else 0.0
-        forecast = a_day / HOURS_PER_DAY * GROWTH_FORECAST_HOURS
-        full = 0
-        for _ in range(steps):
-            full += 1 if stored > allocated else 0
-            since_change += STORAGE_STEP_MINUTES
-            low = allocated - stored < GROW_BELOW_FREE_RATIO * allocated
-            if low and since_change >= GROWTH_PAUSE_MINUTES and allocated < most_gb:
-                grown = allocated + math.ceil(max(GROWTH_GB, GROWTH_RATIO * allocated, forecast))
-                allocated = min(most_gb, grown)
-                since_change = 0
-        allocated_by_day[day] = allocated
-        full_ratio[day] = full / steps
-    return allocated_by_day, full_ratio
-
-
-_grow_storage = njit(cache=True, nogil=True)(_grow_storage_python)
-
-
 LOAD_BINS = 1_024
 """Bins of a load histogram: mean waits stay within 0.01 % of minute by minute, measured in tests/oracle."""
 
@@ -712,6 +431,7 @@ def latencies(
     missed_ratio: float,
     readers: int,
     backlog_delay_ms: FloatArray | None,
+    arrival_scv: float = 1.0,
     storage: StorageQueue | None = None,
 ) -> tuple[Latency, Latency | None]:
     """Time one API call spends on the writer, and on readers (None without them).
@@ -729,17 +449,21 @@ def latencies(
         missed_ratio: share of reads that go to storage.
         readers: how many share the call's reads.
         backlog_delay_ms: delay behind work left over, shape (minutes,); it is met once, at the writer.
+        arrival_scv: how bursty calls are within a minute; 1 for independent ones.
         storage: the queue in front of a volume; None where storage sets no pace.
     """
     writer, reader = loads
-    at_writer = _node_latency(requests, servers, busy[0], writer, work, speed, missed_ratio, backlog_delay_ms)
+    variability = wait_variability(arrival_scv, EXPONENTIAL_SCV)
+    at_writer = _node_latency(
+        requests, servers, busy[0], writer, work, speed, missed_ratio, variability, backlog_delay_ms
+    )
     if storage is not None:
         queue = storage.latency(requests, writer, writer, work, missed_ratio)
         at_writer = percentiles_of_sum((at_writer, queue))
     if reader is None:
         return at_writer, None
     reads = NodeLoad(reader.reads * readers, 0.0)
-    at_reader = _node_latency(requests, servers, busy[1], reads, work, speed, missed_ratio, None)
+    at_reader = _node_latency(requests, servers, busy[1], reads, work, speed, missed_ratio, variability, None)
     if storage is not None:
         queue = storage.latency(requests, reader, reads, work, missed_ratio)
         at_reader = percentiles_of_sum((at_reader, queue))
@@ -780,6 +504,7 @@ def _node_latency(
     work: Database,
     speed: float,
     missed_ratio: float,
+    variability: float,
     backlog_delay_ms: FloatArray | None,
 ) -> Latency:
     operations = load.reads + load.writes
@@ -788,15 +513,25 @@ def _node_latency(
     if service_ms == 0.0:
         return Latency(fixed_ms, fixed_ms, fixed_ms, fixed_ms)
     if isinstance(servers, float):
-        return grouped_latency(requests, servers, busy * servers, service_ms, fixed_ms=fixed_ms)
+        return grouped_latency(
+            requests, servers, busy * servers, service_ms, fixed_ms=fixed_ms, variability=variability
+        )
+    delay_ms = np.zeros(requests.shape) if backlog_delay_ms is None else backlog_delay_ms
+    erlangs, delay_ms = queue_or_backlog(servers, busy, service_ms, delay_ms)
     return response_latency(
         requests,
         servers,
-        busy * servers,
+        erlangs,
         service_ms,
         fixed_ms=fixed_ms,
-        backlog_delay_ms=backlog_delay_ms,
+        backlog_delay_ms=delay_ms,
+        variability=variability,
     )
+
+
+def most_waiting(calls: FloatArray, delay_ms: FloatArray) -> float:
+    """Calls that wait behind a backlog at once, at the worst minute (Little's law)."""
+    return float((calls / SECONDS_PER_MINUTE * delay_ms / 1000.0).max(initial=0.0))
 
 
 def together(writer: Latency, reader: Latency | None) -> Latency:
@@ -811,16 +546,6 @@ def reads_dominate(fan_out: FanOut, work: Database) -> bool:
     return spread > 0.5 * total
 
 
-def family_rules(scenario: Scenario) -> list[Rule]:
-    """A broken rule for each allowed database family that no engine offers, naming the valid ones."""
-    known = sorted(RDS_SIZES.keys() | AURORA_SIZES.keys())
-    return [
-        Rule(("constraints", "database_families", index), f"must be one of {', '.join(known)}", family)
-        for index, family in enumerate(scenario.constraints.database_families)
-        if family not in known
-    ]
-
-
 def mean_per_call(per_day: FloatArray, demand: Demand) -> float:
     """Mean over API calls of a quantity of shape (days,); its plain mean when there are no calls."""
     calls = demand.daily(demand.api_requests)
@@ -831,67 +556,3 @@ def saturation_per_s(busy_s_per_call: FloatArray) -> float:
     """API calls per second at which a tier whose calls keep it busy this long (per day) is full."""
     busiest = float(busy_s_per_call.max())
     return 1.0 / busiest if busiest > 0 else math.inf
-
-
-def classes_for(
-    scenario: Scenario, demand: Demand, loads: Iterable[NodeLoad | None], sizes: Mapping[str, tuple[str, ...]]
-) -> tuple[InstanceType, ...]:
-    """Classes worth considering when every node of a design is of the same class."""
-    work = scenario.database
-    usable = 1.0 - MAINTENANCE_CPU_RATIO[work.engine]
-    cpu_s = max(load.cpu_ms(work) for load in loads if load) / 1000.0 / usable
-    rate_per_s = demand.api_requests / SECONDS_PER_MINUTE
-    return classes_in_reach(
-        scenario.constraints.database_families,
-        sizes,
-        peak_units=cpu_s * float(rate_per_s.max()),
-        mean_units=cpu_s * float(rate_per_s.mean()),
-        memory_gib=float(demand.database_stored_gb.max()) * work.working_set_ratio / CACHE_MEMORY_RATIO,
-    )
-
-
-def classes_in_reach(
-    families: Iterable[str],
-    sizes: Mapping[str, tuple[str, ...]],
-    *,
-    peak_units: float,
-    mean_units: float,
-    memory_gib: float,
-) -> tuple[InstanceType, ...]:
-    """Classes worth considering for a node, at most two per family, at least two in all if there are.
-
-    Of each family: the smallest class whose CPU carries the peak (for burstable ones, whose baseline
-    carries the mean too), and the smallest that also caches the working set, or else the next one up
-    while it has no more than `REACH` times the CPU needed. Where no class is big enough, the largest.
-
-    Args:
-        families: family names without `db.`.
-        sizes: sizes by family, small to large; families missing here are not sold and left out.
-        peak_units: CPU of the busiest minute, in m5 vCPUs.
-        mean_units: CPU of the mean minute, in m5 vCPUs.
-        memory_gib: memory that caches the whole working set.
-    """
-    found: list[InstanceType] = []
-    largest: list[InstanceType] = []
-    spare: list[InstanceType] = []
-    needed = peak_units / PLANNED_PEAK_UTILISATION
-    for family in dict.fromkeys(families):
-        classes = [database_class(f"db.{family}.{size}") for size in sizes.get(family, ())]
-        enough = [c for c in classes if c.compute_units >= needed and _sustained_units(c) >= mean_units]
-        largest += classes[-1:]
-        if not enough:
-            continue
-        first, *larger = enough
-        fitting = [c for c in larger if c.memory_gib >= memory_gib] if first.memory_gib < memory_gib else []
-        near = [c for c in larger if c.compute_units <= REACH * needed]
-        found += [first, *(fitting or near)[:1]]
-        spare += larger[:1]
-    if not found:
-        return tuple(largest)
-    if len(found) == 1:
-        found += spare
-    return tuple(found)
-
-
-def _sustained_units(instance: InstanceType) -> float:
-    return instance.compute_units * (instance.cpu_baseline_ratio or 1.0)

@@ -37,6 +37,13 @@ class Limit:
     unit: str
     key: str = ""
     """Key of the scenario that sets it: `account.ec2_vcpus`; empty for a limit that no key moves."""
+    remedy: str = ""
+    """What would let a load past it: `a larger instance type`, or the quota that AWS can raise."""
+
+    @property
+    def way_out(self) -> str:
+        """What to raise: the remedy and the key, as far as there are any."""
+        return "; or ".join(way for way in (self.remedy, self.key) if way) or "nothing: it is fixed"
 
     @property
     def broken(self) -> bool:
@@ -62,8 +69,18 @@ class Capacity:
     """Ceilings specific to the design; any broken one makes it infeasible."""
     peak_connections: float = 0.0
     """Database connections a compute design opens at its busiest."""
+    call_slots: float = math.inf
+    """Calls a compute design can have in flight: what its workers, or the account's concurrency, hold."""
+    peak_waiting_calls: float = 0.0
+    """Calls that wait for a database design at once, at the worst minute."""
     max_connections: float = math.inf
     """Database connections a database design accepts."""
+    spot_servers: FloatArray | None = None
+    """Those of `servers` that are spot; None for a design without."""
+    stopped_servers: FloatArray | None = None
+    """Stopped instances beside `servers`, of which only volumes are paid; None for a design without."""
+    remedy: str = ""
+    """What would let it serve more: a setting of the design, or the quota that AWS can raise."""
 
     def summary(self) -> CapacitySummary:
         """What the run comes to, without its minutes."""
@@ -77,7 +94,10 @@ class Capacity:
             latency=self.latency,
             limits=self.limits,
             peak_connections=self.peak_connections,
+            call_slots=self.call_slots,
+            peak_waiting_calls=self.peak_waiting_calls,
             max_connections=self.max_connections,
+            remedy=self.remedy,
         )
 
 
@@ -95,7 +115,13 @@ class CapacitySummary:
     latency: Latency
     limits: tuple[Limit, ...]
     peak_connections: float
+    call_slots: float
+    peak_waiting_calls: float
     max_connections: float
+    remedy: str = ""
+    """What would let the design serve more."""
+    lost_ratio: float = 0.0
+    """Share of all calls that came while the region did not serve. They reach no tier and are none of its errors."""
 
     @property
     def headroom_ratio(self) -> float:

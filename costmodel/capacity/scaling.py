@@ -15,7 +15,7 @@ from typing import Literal
 import numpy as np
 
 from costmodel.demand.calendar import FloatArray
-from costmodel.units import MINUTES_PER_HOUR
+from costmodel.units import HOURS_PER_DAY, MINUTES_PER_DAY, MINUTES_PER_HOUR
 
 Metric = Literal["cpu", "requests_per_target"]
 """CPU as a ratio, which stops at 1; requests in a minute over serving instances, which does not stop."""
@@ -37,6 +37,8 @@ MOST_SCHEDULED_ACTIONS = 125
 """Source: Amazon EC2 Auto Scaling User Guide, quotas: per group, per policy, per group (2023-06)."""
 LONGEST_BUFFER_MINUTES = 60
 """Source: EC2 Auto Scaling API Reference, SchedulingBufferTime of 0 to 3 600 s (2023-06)."""
+HISTORY_DAYS = 14
+"""Source: Amazon EC2 Auto Scaling User Guide, predictive scaling: up to 14 days of history (2023-06)."""
 DEFAULT_COOLDOWN_MINUTES = 5
 """Source: Amazon EC2 Auto Scaling User Guide, default cooldown of 300 s, simple scaling only (2023-06)."""
 
@@ -180,6 +182,25 @@ class ScheduledAction:
             )
 
 
+def raised_minimums(spans: Sequence[tuple[int, int, int]], least: int) -> tuple[ScheduledAction, ...]:
+    """Actions that hold a minimum from one minute to another, for each (from, to, instances); `least` otherwise.
+
+    Where spans overlap the largest holds. Raises ValueError for more actions than a group can have.
+    """
+    actions = []
+    held = least
+    for minute in sorted({edge for start, end, _ in spans for edge in (start, end)}):
+        wanted = max([least, *(size for start, end, size in spans if start <= minute < end)])
+        if wanted != held:
+            actions.append(ScheduledAction(minute, min_size=wanted))
+            held = wanted
+    if len(actions) > MOST_SCHEDULED_ACTIONS:
+        raise ValueError(
+            f"a group must not have more than {MOST_SCHEDULED_ACTIONS} scheduled actions (quotas)"
+        )
+    return tuple(actions)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class PredictiveScaling:
     """Instances a forecast asks for by hour; the group grows to them early and never shrinks for them."""
@@ -215,16 +236,29 @@ class PredictiveScaling:
         return sorted(found.items())
 
 
-def forecast(work: FloatArray, instance_work_per_minute: float, target: float) -> FloatArray:
-    """Instances that hold the busiest minute of each hour at the target, shape (hours,).
+def forecast_from_history(
+    work: FloatArray, instance_work_per_minute: float, target: float, *, error_ratio: float = 0.0
+) -> FloatArray:
+    """Instances that the days before let expect, shape (hours,), for `PredictiveScaling`.
 
-    A forecast without error, for `PredictiveScaling`; multiply it to study a wrong one.
+    `work` has shape (minutes,), whole days. What is expected of a day is the mean of the 14 days before
+    it, minute by minute, and an hour asks for its busiest expected minute at the target. Before the first
+    fortnight of a run is over, its other days stand in for those before the run. A day is never part of
+    its own forecast, so neither its noise nor its events are foreseen; a run of one day has no forecast.
+    `error_ratio` comes on top of what days differ by: -0.1 forecasts a tenth too little.
+
+    Source: Amazon EC2 Auto Scaling User Guide, predictive scaling: hourly, from 14 days (2023-06). The
+    forecast's own algorithm is not published; the mean of days is an engineering guess.
     """
-    hours = -(-work.size // MINUTES_PER_HOUR)
-    padded = np.zeros(hours * MINUTES_PER_HOUR)
-    padded[: work.size] = work
-    peak = padded.reshape(hours, MINUTES_PER_HOUR).max(axis=1)
-    return np.asarray(np.ceil(peak / (instance_work_per_minute * target)))
+    days = work.size // MINUTES_PER_DAY
+    by_day = work.reshape(days, MINUTES_PER_DAY)
+    first = min(days, HISTORY_DAYS)
+    until = np.vstack([np.zeros(MINUTES_PER_DAY), np.cumsum(by_day, axis=0)])
+    expected = np.empty_like(by_day)
+    expected[:first] = (until[first] - by_day[:first]) / max(first - 1, 1)
+    expected[first:] = (until[first:-1] - until[: days - first]) / HISTORY_DAYS
+    peak = expected.reshape(days * HOURS_PER_DAY, MINUTES_PER_HOUR).max(axis=1)
+    return np.asarray(np.maximum(peak, 0.0) * (1.0 + error_ratio) / (instance_work_per_minute * target))
 
 
 def policy_tables(policies: Sequence[Policy]) -> tuple[FloatArray, FloatArray]:

@@ -15,11 +15,11 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from costmodel.capacity.fleet import MASK, RING, ROUNDING, ScalingGroup
+from costmodel.capacity.fleet import MASK, RING, ROUNDING
+from costmodel.capacity.group import ScalingGroup
 from costmodel.capacity.scaling import HIGH_ALARM_POINTS, LOW_ALARM_POINTS, LOW_FACTOR, TargetTracking
 from costmodel.demand.calendar import FloatArray
 from costmodel.demand.demand import read_only
-from costmodel.units import SECONDS_PER_MINUTE
 
 LanesArray = npt.NDArray[np.floating]
 Precision = Literal["single", "double"]
@@ -111,7 +111,7 @@ def _settings(group: ScalingGroup) -> tuple[float, float, float, float, float, f
         target * LOW_FACTOR,
         group.min_size,
         group.max_size,
-        group.timeout_s / SECONDS_PER_MINUTE,
+        group.patience.timeout_minutes,
     )
 
 
@@ -123,6 +123,8 @@ def _cpu_target(group: ScalingGroup) -> float:
         or group.warm_pool
         or group.cpu_credits
         or group.network
+        or group.patience.retries
+        or group.patience.abandoned_work_ratio
     )
     if plain and len(group.policies) == 1:
         policy = group.policies[0]

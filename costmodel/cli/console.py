@@ -110,6 +110,30 @@ def progress_bar() -> Iterator[Progress]:
         yield report
 
 
+@contextmanager
+def compilation_noted() -> Iterator[None]:
+    """Say on stderr, once, when a run has to wait for code to be compiled: the first one after installing.
+
+    Compiled code is kept beside the package, or in the user's cache folder, so that later runs load it.
+    Source: numba documentation, `numba.core.event`, events of the kind numba:compile (0.61).
+    """
+    from numba.core.event import Event, Listener, install_listener
+
+    class Note(Listener):
+        said = False
+
+        def on_start(self, event: Event) -> None:
+            if not self.said:
+                self.said = True
+                messages().print("Compiling the simulator. Only the first run after installing does this.")
+
+        def on_end(self, event: Event) -> None:
+            """Nothing to say."""
+
+    with install_listener("numba:compile", Note()):
+        yield
+
+
 def check_writable(path: Path) -> None:
     """Raise OutputError if a file at `path` could not be written. Creates nothing.
 

@@ -15,7 +15,7 @@ from rich.text import Text
 from costmodel.billing.charge import converted, dollars
 from costmodel.cli.console import table_of
 from costmodel.cli.own_rates import currency_sentence
-from costmodel.decision.run import Option, OwnRatesNote, RejectionNote, Run
+from costmodel.decision.run import Option, OwnRatesNote, RecoveryNote, RejectionNote, Run
 from costmodel.units import figure
 
 SHOWN_REJECTIONS = 8
@@ -30,7 +30,10 @@ def run_tables(run: Run) -> Iterator[RenderableType]:
     yield Panel(Text(run.headline), title=title, title_align="left")
     for note in run.notes:
         yield Text(f"Note: {note}")
-    tables = [_bill_by_service(run), _requirements(run), _comparisons(run)]
+    tables = [_bill_by_service(run), _requirements(run), _drills(run)]
+    if run.recovery:
+        tables.append(_recovery(run.recovery))
+    tables.append(_comparisons(run))
     if run.alternatives:
         tables.append(_alternatives(run))
     if run.rejections:
@@ -81,6 +84,49 @@ def _requirements(run: Run) -> Table:
     return table
 
 
+def _drills(run: Run) -> Table:
+    numbers = ("Calls lost", "Minutes hit", "Minutes until as fast as before")
+    table = table_of(
+        "If", "At the", *numbers, right=numbers, title="Drills: what a lost zone or a lost writer does"
+    )
+    for drill in run.drills:
+        table.add_row(
+            drill.event,
+            drill.moment,
+            f"{drill.lost_requests:,.0f}",
+            f"{drill.impaired_minutes:,}",
+            f"{drill.slow_minutes:,}",
+        )
+    return table
+
+
+def _recovery(note: RecoveryNote) -> Table:
+    numbers = ("Serves in min", "Loses min", "More USD a month")
+    table = table_of(
+        "Strategy",
+        *numbers,
+        "",
+        right=numbers,
+        whole=("Strategy",),
+        title=f"If the region is lost: in {note.region_id}",
+    )
+    for option in note.options:
+        chosen = option.strategy == note.strategy
+        table.add_row(
+            option.strategy.replace("_", " "),
+            *(
+                figure(round(minutes, 2)) if minutes is not None else "-"
+                for minutes in (option.rto_minutes, option.rpo_minutes)
+            ),
+            "-" if option.more_usd is None else dollars(option.more_usd),
+            "recommended"
+            if chosen
+            else option.unavailable or (f"misses {option.misses}" if option.misses else ""),
+            style="bold" if chosen else None,
+        )
+    return table
+
+
 def _comparisons(run: Run) -> Table:
     """The best whole stack with each kind of compute, database and delivery; a blank line between roles."""
     table = table_of(
@@ -126,6 +172,7 @@ def _difference(option: Option, chosen: Option) -> str:
         (option.compute, chosen.compute),
         (option.database, chosen.database),
         (option.delivery, chosen.delivery),
+        (option.rendering, chosen.rendering),
     ]
     return " + ".join(label for label, recommended in pairs if label != recommended) or option.load_balancer
 
@@ -186,7 +233,7 @@ def _footer(run: Run) -> Text:
     return Text(
         f"{counts.considered:,} candidates: {counts.rejected:,} break an objective, {counts.pruned:,} proven dearer, "
         f"{counts.priced:,} billed whole. Prices of {run.price_book.oldest_as_of} to "
-        f"{run.price_book.newest_as_of} (book {run.price_book.digest[:12]}), {'own rates' if rates else 'list'}, without tax.{rates} "
+        f"{run.price_book.newest_as_of} (book {run.price_book.digest[:12]}), {run.price_basis}, without tax.{rates} "
         f"{len(run.assumptions)} defaults in force: --format json lists them under assumptions. Seed {run.seed}.",
         style="dim",
     )

@@ -22,9 +22,9 @@ def check(
     from costmodel.scenario.assumptions import assumptions, uncertain_inputs
     from costmodel.scenario.examples import find
     from costmodel.scenario.load import load
-    from costmodel.services.registry import family_rules
+    from costmodel.services.registry import scenario_rules
 
-    read = load(find(scenario), further=family_rules)
+    read = load(find(scenario), further=scenario_rules)
     note_trace(read)
     visitors = read.traffic.monthly_visitors
     print_result(
@@ -69,4 +69,32 @@ def list_examples(
     table = table_of("Name", "Story", whole=("Name",))
     for example in found:
         table.add_row(example.name, example.summary)
+    print_result(table)
+
+
+@app.command("events")
+def list_events(
+    output: Annotated[Format, typer.Option("--format", help="How to print the list.")] = Format.TABLE,
+) -> None:
+    """List the events that a scenario can include.
+
+    Under traffic.events write, for example: {kind: flash_sale, start: 2026-11-27T08:00Z}. Any figure stated
+    beside it replaces the one shown here.
+    """
+    import json
+    from dataclasses import asdict
+
+    from costmodel.demand.library import library
+
+    found = library()
+    if output is Format.JSON:
+        write_json(json.dumps([asdict(event) for event in found], indent=2).encode() + b"\n")
+        return
+    table = table_of("Kind", "What happens", "Figures", "Source", whole=("Kind",))
+    for event in found:
+        figures = [f"{name} {figure:g}" for name, figure in event.figures.items()]
+        table.add_row(
+            event.kind, event.effect, ", ".join(figures) or f"state {', '.join(event.stated)}", event.source
+        )
+        table.add_row()
     print_result(table)

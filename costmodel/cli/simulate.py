@@ -12,6 +12,7 @@ from costmodel.cli.books import MaxPriceAgeOption, PricesOption, check_ages, ope
 from costmodel.cli.console import (
     Format,
     check_writable,
+    compilation_noted,
     messages,
     print_result,
     progress_bar,
@@ -70,6 +71,18 @@ def simulate(
     show(run, output)
 
 
+def read_scenario(scenario_name: str, overrides: dict[str, object]) -> Scenario:
+    """A scenario file or a shipped example, with options in place of what it says. Raises ScenarioError."""
+    from costmodel.scenario.examples import find
+    from costmodel.scenario.load import load
+    from costmodel.services.registry import scenario_rules
+
+    try:
+        return load(find(scenario_name), overrides, scenario_rules)
+    except ScenarioError as error:
+        raise _about_options(error, overrides) from None
+
+
 def note_trace(scenario: Scenario) -> None:
     """Say on stderr what the scenario's trace holds, gaps included; nothing without a trace."""
     if scenario.traffic.trace is not None:
@@ -92,17 +105,11 @@ def answer(
     `prices` names a price book by its date or folder; None is the one in force.
     """
     from costmodel.decision.simulate import simulate as run_scenario
-    from costmodel.scenario.examples import find
-    from costmodel.scenario.load import load
-    from costmodel.services.registry import family_rules
 
-    try:
-        scenario = load(find(scenario_name), overrides, family_rules)
-    except ScenarioError as error:
-        raise _about_options(error, overrides) from None
+    scenario = read_scenario(scenario_name, overrides)
     book = open_book(prices)
     note_trace(scenario)
-    with progress_bar() as progress:
+    with compilation_noted(), progress_bar() as progress:
         run = run_scenario(scenario, book, progress, own_rates)
     used = used_prices(book, (charge.sku_price_id for charge in run.charges))
     check_ages(book, used, max_price_age_days)
@@ -118,7 +125,7 @@ def _about_options(error: ScenarioError, overrides: Mapping[str, object]) -> Sce
     if len(options) < len(error.faults):
         step += ", and what the file has: costmodel scenario check FILE"
     else:
-        step += ". What options there are: costmodel simulate --help"
+        step += ". What options there are: costmodel COMMAND --help"
     return ScenarioError(error.source, error.faults, step)
 
 

@@ -47,15 +47,18 @@ class Candidate:
     load_balancer: SimulatedDesign
     database: SimulatedDesign
     delivery: SimulatedDesign
+    rendering: SimulatedDesign
 
     @property
     def tiers(self) -> tuple[SimulatedDesign, ...]:
-        return (self.compute, self.load_balancer, self.database, self.delivery)
+        return (self.compute, self.load_balancer, self.database, self.delivery, self.rendering)
 
     @property
-    def kinds(self) -> tuple[str, str, str]:
-        """Kinds of compute, database and delivery: what the side-by-side comparison is about."""
-        return (self.compute.design.kind, self.database.design.kind, self.delivery.design.kind)
+    def kinds(self) -> tuple[str, str, str, str]:
+        """Kinds of compute, database, delivery and rendering: what the side-by-side comparison is about."""
+        compared = (self.compute, self.database, self.delivery, self.rendering)
+        compute, database, delivery, rendering = (tier.design.kind for tier in compared)
+        return compute, database, delivery, rendering
 
     @property
     def labels(self) -> tuple[str, ...]:

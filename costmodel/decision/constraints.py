@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from math import prod
 
+from costmodel.capacity.availability import lost_minutes_per_month, series
 from costmodel.capacity.result import Limit
 from costmodel.decision.candidate import INSIDE_ROLES, Candidate, SimulatedDesign
 from costmodel.scenario.model import Objectives
-from costmodel.units import HOURS_PER_MONTH, MINUTES_PER_HOUR
-
-MINUTES_PER_MONTH = HOURS_PER_MONTH * MINUTES_PER_HOUR
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +22,9 @@ class Promise:
     """Product of the service-level agreements of load balancer, compute and database."""
     availability_with_delivery_ratio: float
     error_ratio: float
+    """Share of the calls that reach the region and fail."""
+    lost_ratio: float
+    """Share of all calls that came while the region did not serve."""
     rto_minutes: float
     rpo_minutes: float
 
@@ -40,7 +40,7 @@ def promise(candidate: Candidate) -> Promise:
     Errors: a call fails when either tier fails it, taken as independent.
     """
     inside = (candidate.load_balancer, candidate.compute, candidate.database)
-    availability = prod(tier.design.reliability.sla_ratio for tier in inside)
+    availability = series(tier.design.reliability.sla_ratio for tier in inside)
     served = (1 - candidate.compute.capacity.error_ratio) * (1 - candidate.database.capacity.error_ratio)
     latencies = [tier.capacity.latency for tier in inside]
     return Promise(
@@ -50,6 +50,7 @@ def promise(candidate: Candidate) -> Promise:
         availability_ratio=availability,
         availability_with_delivery_ratio=availability * candidate.delivery.design.reliability.sla_ratio,
         error_ratio=1 - served,
+        lost_ratio=max(tier.capacity.lost_ratio for tier in inside),
         rto_minutes=max(tier.design.reliability.rto_minutes for tier in candidate.tiers),
         rpo_minutes=max(tier.design.reliability.rpo_minutes for tier in candidate.tiers),
     )
@@ -65,46 +66,63 @@ def single_tier_limits(tier: SimulatedDesign, objectives: Objectives) -> Iterato
     yield Limit(
         "recovery point", reliability.rpo_minutes, objectives.rpo_minutes, "minutes", "objectives.rpo_minutes"
     )
-    yield error_share(tier.capacity.error_ratio, objectives)
+    remedy = tier.capacity.remedy
+    yield error_share(tier.capacity.error_ratio, objectives, tier.capacity.lost_ratio, remedy)
     if tier.design.role in INSIDE_ROLES:
         latency = tier.capacity.latency
-        yield from latencies(latency.p95_ms, latency.p99_ms, objectives)
+        yield from latencies(latency.p95_ms, latency.p99_ms, objectives, remedy)
         yield unavailability(reliability.sla_ratio, objectives)
 
 
 def joint_limits(candidate: Candidate, objectives: Objectives) -> Iterator[Limit]:
     """Objectives and ceilings that only a whole candidate can break."""
     together = promise(candidate)
-    yield from latencies(together.api_p95_ms, together.api_p99_ms, objectives)
+    inside = (candidate.compute, candidate.database)
+    slowest = max(inside, key=lambda tier: tier.capacity.latency.p99_ms).capacity.remedy
+    failing = max(inside, key=lambda tier: tier.capacity.error_ratio).capacity.remedy
+    yield from latencies(together.api_p95_ms, together.api_p99_ms, objectives, slowest)
     yield unavailability(together.availability_ratio, objectives)
-    yield error_share(together.error_ratio, objectives)
+    yield error_share(together.error_ratio, objectives, together.lost_ratio, failing)
+    yield Limit(
+        "calls waiting for the database",
+        candidate.database.capacity.peak_waiting_calls,
+        candidate.compute.capacity.call_slots,
+        "calls at once",
+        remedy="a larger database, or more workers to wait for it",
+    )
     yield Limit(
         "database connections",
         candidate.compute.capacity.peak_connections,
         candidate.database.capacity.max_connections,
         "connections",
+        remedy="a larger database class",
     )
 
 
-def latencies(p95_ms: float, p99_ms: float, objectives: Objectives) -> Iterator[Limit]:
+def latencies(p95_ms: float, p99_ms: float, objectives: Objectives, remedy: str = "") -> Iterator[Limit]:
     """Both objectives about the time of an API call."""
     key = "objectives.api_p95_ms"
-    yield Limit("API latency, 95th percentile", p95_ms, objectives.api_p95_ms, "ms", key)
+    yield Limit("API latency, 95th percentile", p95_ms, objectives.api_p95_ms, "ms", key, remedy)
     key = "objectives.api_p99_ms"
-    yield Limit("API latency, 99th percentile", p99_ms, objectives.api_p99_ms, "ms", key)
+    yield Limit("API latency, 99th percentile", p99_ms, objectives.api_p99_ms, "ms", key, remedy)
 
 
-def error_share(error_ratio: float, objectives: Objectives) -> Limit:
-    """The objective about failed calls."""
-    return Limit("error ratio", error_ratio, objectives.error_ratio, "of calls", "objectives.error_ratio")
+def error_share(
+    error_ratio: float, objectives: Objectives, lost_ratio: float = 0.0, remedy: str = ""
+) -> Limit:
+    """The objective about failed calls; those lost to a regional outage fail too where they are to count."""
+    key = "objectives.error_ratio"
+    if objectives.count_outages and lost_ratio:
+        error_ratio, key = 1 - (1 - error_ratio) * (1 - lost_ratio), "objectives.count_outages"
+    return Limit("error ratio", error_ratio, objectives.error_ratio, "of calls", key, remedy)
 
 
 def unavailability(availability_ratio: float, objectives: Objectives) -> Limit:
     """Availability as a ceiling on minutes lost in a 730-hour month."""
     return Limit(
         "unavailability",
-        round((1 - availability_ratio) * MINUTES_PER_MONTH, 6),
-        round((1 - objectives.availability_ratio) * MINUTES_PER_MONTH, 6),
+        round(lost_minutes_per_month(availability_ratio), 6),
+        round(lost_minutes_per_month(objectives.availability_ratio), 6),
         "minutes a month",
         "objectives.availability_ratio",
     )

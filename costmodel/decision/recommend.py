@@ -13,9 +13,19 @@ import numpy as np
 
 from costmodel.billing.charge import Bill, Charge, dollars
 from costmodel.billing.rates import NO_OWN_RATES, OwnRates
+from costmodel.capacity.availability import (
+    REGION_IMPAIRMENT,
+    ZONE_IMPAIRMENT,
+    k_of_n,
+    lost_minutes_per_month,
+    parallel,
+    with_common_cause,
+    with_soft_dependency,
+)
 from costmodel.capacity.result import Capacity
 from costmodel.decision.candidate import SimulatedDesign
-from costmodel.decision.constraints import MINUTES_PER_MONTH
+from costmodel.decision.drills import drill
+from costmodel.decision.recovery import RESTORATIONS, recovery_variables, regional_limits
 from costmodel.decision.run import (
     FORMAT,
     AssumptionNote,
@@ -26,9 +36,11 @@ from costmodel.decision.run import (
     CurrencyNote,
     DesignNote,
     Driver,
+    ExpectedLoss,
     Option,
     OwnRatesNote,
     PriceBookNote,
+    RecoveryNote,
     RejectionNote,
     Requirement,
     Run,
@@ -41,8 +53,8 @@ from costmodel.demand.demand import Demand
 from costmodel.pricing.book import PriceBook
 from costmodel.scenario.assumptions import assumptions
 from costmodel.scenario.model import Scenario
-from costmodel.services._base import Design, PlatformDesign, Role
-from costmodel.units import BYTES_PER_GB, figure
+from costmodel.services._base import Design, PlatformDesign, Role, Strategy
+from costmodel.units import BYTES_PER_GB, SECONDS_PER_MINUTE, figure
 from costmodel.version import VERSION
 
 
@@ -70,6 +82,7 @@ def recommend(
         _platform_note(design) for design in best.platform
     )
     first_view_ms = _first_view_ms(best, demand)
+    drills, expected_loss = drill(best.candidate.compute.design, best.candidate.database.design, demand)
     return Run(
         format=FORMAT,
         version=VERSION,
@@ -83,7 +96,7 @@ def recommend(
         price_book=PriceBookNote(book.digest, book.oldest_as_of, book.newest_as_of),
         own_rates=_own_rates_note(own_rates, best.bill),
         headline=_headline(scenario, result, cost_range, own_rates),
-        notes=tuple(_notes(scenario, demand, cost_range)),
+        notes=(*_notes(scenario, demand, best, cost_range), *_price_change_notes(own_rates, best.bill)),
         chosen=_option(best, "the cheapest candidate that meets every objective"),
         alternatives=tuple(_option(rival, _dearer(rival, best)) for rival in result.rivals),
         comparisons=tuple(_comparisons(scenario, result)),
@@ -91,13 +104,16 @@ def recommend(
         counts=Counts(result.considered, result.rejected, result.pruned, result.priced),
         cost_range=cost_range,
         drivers=drivers,
-        requirements=_requirements(scenario, demand, best, cost_range, first_view_ms),
+        requirements=_requirements(scenario, demand, best, cost_range, first_view_ms, expected_loss),
+        drills=drills,
+        expected_loss=expected_loss,
+        recovery=_recovery_note(scenario, best),
         designs=designs,
         charges=tuple(_charge_note(charge) for charge in best.bill.charges),
         daily_cost_usd=_daily_cost(best.bill, demand.calendar),
         daily_load=_daily_load(demand, best.candidate.delivery.design),
         first_view_ms=first_view_ms,
-        terraform=tuple(_terraform(best)),
+        terraform=tuple(_terraform(scenario, best)),
         assumptions=tuple(
             AssumptionNote(known.path, str(known.value), known.unit, known.source, known.as_of)
             for known in assumptions(scenario)
@@ -106,7 +122,7 @@ def recommend(
 
 
 def _own_rates_note(own_rates: OwnRates, bill: Bill) -> OwnRatesNote | None:
-    if own_rates is NO_OWN_RATES:
+    if not own_rates.name:
         return None
     stated = own_rates.currency
     return OwnRatesNote(
@@ -123,10 +139,12 @@ def _own_rates_note(own_rates: OwnRates, bill: Bill) -> OwnRatesNote | None:
 
 def _headline(scenario: Scenario, result: SearchResult, cost_range: CostRange, own_rates: OwnRates) -> str:
     best = result.best
-    compute, balancer, database, delivery = best.candidate.labels
+    compute, balancer, database, delivery, rendering = best.candidate.labels
+    beside = "" if _renders_nothing(best) else f", {rendering}"
     text = (
-        f"Run {compute} behind {balancer}, with {database} and {delivery}, in {scenario.region}: "
-        f"{dollars(best.monthly_usd)} a month{' at own rates' if own_rates.name else ''} (80 % of {cost_range.draws} draws between {dollars(cost_range.p10_usd)} and "
+        f"Run {compute} behind {balancer}, with {database} and {delivery}{beside}, in {scenario.region}"
+        f"{_standing_words(scenario, best)}: "
+        f"{dollars(best.monthly_usd)} a month{' at own rates' if own_rates.name else ''}{' with supposed price changes' if own_rates.changes else ''} (80 % of {cost_range.draws} draws between {dollars(cost_range.p10_usd)} and "
         f"{dollars(cost_range.p90_usd)}). API calls take {best.promise.api_p95_ms:,.0f} ms at the 95th and "
         f"{best.promise.api_p99_ms:,.0f} ms at the 99th percentile."
     )
@@ -139,19 +157,46 @@ def _headline(scenario: Scenario, result: SearchResult, cost_range: CostRange, o
         rival = result.rivals[0]
         text += (
             f" The next best combination of kinds, {rival.candidate.compute.design.label} with "
-            f"{rival.candidate.database.design.label} and {rival.candidate.delivery.design.label}, "
+            f"{rival.candidate.database.design.label} and {rival.candidate.delivery.design.label}"
+            f"{'' if _renders_nothing(rival) else f', {rival.candidate.rendering.design.label}'}, "
             f"{_dearer(rival, best)}."
         )
     return text
 
 
-def _notes(scenario: Scenario, demand: Demand, cost_range: CostRange) -> Iterable[str]:
+def _standing_words(scenario: Scenario, best: Evaluation) -> str:
+    if best.strategy is Strategy.NONE:
+        return ""
+    return f" with {best.strategy.words} in {scenario.network.second_region}"
+
+
+def _recovery_note(scenario: Scenario, best: Evaluation) -> RecoveryNote | None:
+    region_id = scenario.network.second_region
+    if region_id is None or best.recovery is None:
+        return None
+    source = RESTORATIONS[best.strategy].source
+    return RecoveryNote(region_id, best.strategy.value, source, best.recovery.options)
+
+
+def _renders_nothing(evaluation: Evaluation) -> bool:
+    return evaluation.candidate.rendering.capacity.peak_requests_per_s == 0
+
+
+def _notes(scenario: Scenario, demand: Demand, best: Evaluation, cost_range: CostRange) -> Iterable[str]:
     """What the scenario rests on and what the recommendation does not do."""
     second_region = scenario.network.second_region
-    if second_region is not None:
+    if second_region is not None and best.strategy is Strategy.NONE:
         yield (
             f"{second_region} keeps a copy of the assets only: compute and database are not replicated there, "
-            f"so the shop does not fail over when {scenario.region} is lost."
+            f"so the shop does not fail over when {scenario.region} is lost. Set objectives.region_rto_minutes and "
+            "objectives.region_rpo_minutes for a recovery strategy."
+        )
+    if demand.outage_loss is not None:
+        yield (
+            f"{scenario.region} does not serve for {demand.outage_loss.minutes:,.0f} minutes of the run: "
+            f"{demand.lost_api_requests:,.0f} calls ({demand.lost_ratio:.3%}) are lost. The error ratio "
+            f"{'counts' if scenario.objectives.count_outages else 'leaves out'} these (objectives.count_outages); "
+            "the crowd that comes back afterwards is served and billed."
         )
     if demand.trace_note:
         yield f"The traffic follows a trace, {demand.trace_note}."
@@ -162,18 +207,33 @@ def _notes(scenario: Scenario, demand: Demand, cost_range: CostRange) -> Iterabl
         )
 
 
+def _price_change_notes(own_rates: OwnRates, bill: Bill) -> Iterable[str]:
+    """What each supposed change of the price list does to the bill."""
+    for change in own_rates.changes:
+        touched = Bill(tuple(charge for charge in bill.charges if charge.x_price_change == change.label))
+        if touched.charges:
+            yield (
+                f"Supposed, not AWS's price list: {change.label}. What it covers costs {dollars(touched.billed_cost)} "
+                f"over the run, {dollars(touched.list_cost)} at list prices."
+            )
+        else:
+            yield f"Supposed, not AWS's price list: {change.label}. It covers no charge of the recommendation."
+
+
 def _option(evaluation: Evaluation, why: str) -> Option:
-    compute_kind, database_kind, delivery_kind = evaluation.candidate.kinds
-    compute, balancer, database, delivery = evaluation.candidate.labels
+    compute_kind, database_kind, delivery_kind, rendering_kind = evaluation.candidate.kinds
+    compute, balancer, database, delivery, rendering = evaluation.candidate.labels
     promise = evaluation.promise
     return Option(
         compute_kind=compute_kind,
         database_kind=database_kind,
         delivery_kind=delivery_kind,
+        rendering_kind=rendering_kind,
         compute=compute,
         load_balancer=balancer,
         database=database,
         delivery=delivery,
+        rendering=rendering,
         monthly_usd=evaluation.monthly_usd,
         api_p95_ms=promise.api_p95_ms,
         api_p99_ms=promise.api_p99_ms,
@@ -196,6 +256,7 @@ def _comparisons(scenario: Scenario, result: SearchResult) -> Iterable[Compariso
         Role.COMPUTE: scenario.constraints.compute,
         Role.DATABASE: scenario.constraints.database,
         Role.DELIVERY: scenario.constraints.delivery,
+        Role.RENDERING: () if _renders_nothing(result.best) else scenario.constraints.rendering,
     }
     for position, (role, kinds) in enumerate(allowed.items()):
         for kind in kinds:
@@ -321,24 +382,24 @@ def _first_view_ms(best: Evaluation, demand: Demand) -> dict[str, tuple[float, f
     return delivery.first_view_ms(demand) if isinstance(delivery, Viewed) else {}
 
 
-def _terraform(best: Evaluation) -> Iterable[TerraformVariableNote]:
+def _terraform(scenario: Scenario, best: Evaluation) -> Iterable[TerraformVariableNote]:
     designs: tuple[Design, ...] = (*(tier.design for tier in best.candidate.tiers), *best.platform)
-    for design in designs:
-        for variable in design.terraform():
-            yield TerraformVariableNote(
-                variable.name,
-                variable.description,
-                tuple(
-                    TerraformAttributeNote(
-                        attribute.name,
-                        attribute.type,
-                        attribute.value,
-                        attribute.condition,
-                        attribute.requirement,
-                    )
-                    for attribute in variable.attributes
-                ),
-            )
+    variables = [variable for design in designs for variable in design.terraform()]
+    for variable in (*variables, *recovery_variables(scenario, best.strategy)):
+        yield TerraformVariableNote(
+            variable.name,
+            variable.description,
+            tuple(
+                TerraformAttributeNote(
+                    attribute.name,
+                    attribute.type,
+                    attribute.value,
+                    attribute.condition,
+                    attribute.requirement,
+                )
+                for attribute in variable.attributes
+            ),
+        )
 
 
 def _requirements(
@@ -347,9 +408,10 @@ def _requirements(
     best: Evaluation,
     cost_range: CostRange,
     first_view_ms: dict[str, tuple[float, float]],
+    expected_loss: ExpectedLoss,
 ) -> tuple[Requirement, ...]:
     return (
-        _availability(scenario, best),
+        _availability(scenario, demand, best, expected_loss),
         _scalability(scenario, best),
         _performance(scenario, best, first_view_ms),
         _security(scenario, demand, best),
@@ -357,27 +419,92 @@ def _requirements(
     )
 
 
-def _availability(scenario: Scenario, best: Evaluation) -> Requirement:
+def _availability(
+    scenario: Scenario, demand: Demand, best: Evaluation, expected: ExpectedLoss
+) -> Requirement:
     promise = best.promise
     objectives = scenario.objectives
-    lost_minutes = (1 - promise.availability_ratio) * MINUTES_PER_MONTH
+    lost_minutes = lost_minutes_per_month(promise.availability_ratio)
+    outage, outage_figures = _outage(demand)
     return Requirement(
         "availability",
         f"Agreements compose to {promise.availability_ratio:.3%} inside the region "
         f"({lost_minutes:,.0f} minutes a month) and {promise.availability_with_delivery_ratio:.3%} with "
         f"content delivery. After the loss of a zone it serves again within {promise.rto_minutes:.1f} minutes "
-        f"and loses at most {promise.rpo_minutes:.1f} minutes of work.",
+        f"and loses at most {promise.rpo_minutes:.1f} minutes of work. At assumed failure rates, zone losses and "
+        f"failovers cost {expected.minutes_per_month:.2f} minutes of mean load a month "
+        f"({expected.requests_per_month:,.0f} calls).{outage}{_regional(scenario, best)}",
         {
             "availability_ratio": promise.availability_ratio,
             "availability_with_delivery_ratio": promise.availability_with_delivery_ratio,
             "unavailable_minutes_per_month": lost_minutes,
+            "availability_with_assets_ratio": _with_assets(demand, best),
+            "all_zones_but_one_ratio": _zones_but_one(scenario.network.availability_zones),
+            "expected_lost_minutes_per_month": expected.minutes_per_month,
+            "expected_lost_requests_per_month": expected.requests_per_month,
             "rto_minutes": promise.rto_minutes,
             "rpo_minutes": promise.rpo_minutes,
+            **outage_figures,
+            "recovery_strategy": best.strategy.value,
         },
         promise.availability_ratio >= objectives.availability_ratio
         and promise.rto_minutes <= objectives.rto_minutes
-        and promise.rpo_minutes <= objectives.rpo_minutes,
+        and promise.rpo_minutes <= objectives.rpo_minutes
+        and not any(limit.broken for limit in regional_limits(best.strategy, objectives)),
     )
+
+
+def _with_assets(demand: Demand, best: Evaluation) -> float:
+    """Agreements with delivery and with the assets behind it: while S3 is down, only what is not cached is missing."""
+    storage = next(design for design in best.platform if design.role is Role.STORAGE)
+    asked = float(demand.daily_asset_requests.sum())
+    missed = float(best.candidate.footprint.origin_requests.sum()) / asked if asked else 0.0
+    with_delivery = best.promise.availability_with_delivery_ratio
+    return with_soft_dependency(with_delivery, storage.reliability.sla_ratio, min(1.0, missed))
+
+
+def _zones_but_one(zones: int) -> float:
+    """Share of time in which at most one zone is impaired, at the assumed rates of zones and of their region."""
+    enough = k_of_n(zones - 1, zones, ZONE_IMPAIRMENT.availability_ratio)
+    return with_common_cause(enough, REGION_IMPAIRMENT.availability_ratio)
+
+
+def _regional(scenario: Scenario, best: Evaluation) -> str:
+    """What the loss of the region means, in a sentence with a space before; nothing without a second region."""
+    region_id = scenario.network.second_region
+    if region_id is None or best.strategy is Strategy.NONE:
+        return ""
+    restoration = RESTORATIONS[best.strategy]
+    return (
+        f" After the loss of {scenario.region}, {best.strategy.words} in {region_id} serves within "
+        f"{restoration.rto_minutes:,.1f} minutes and loses at most {restoration.rpo_minutes:,.1f} minutes of work."
+        f"{_pair(best)}"
+    )
+
+
+def _outage(demand: Demand) -> tuple[str, dict[str, float]]:
+    """What regional outages cost, as a sentence and in figures; nothing without one."""
+    loss = demand.outage_loss
+    if loss is None:
+        return "", {}
+    sentence = (
+        f" Regional outages take {loss.minutes:,.0f} minutes of the run on top, in which "
+        f"{demand.lost_api_requests:,.0f} calls are lost ({demand.lost_ratio:.3%})."
+    )
+    return sentence, {
+        "outage_minutes": loss.minutes,
+        "outage_lost_requests": demand.lost_api_requests,
+        "outage_lost_ratio": demand.lost_ratio,
+    }
+
+
+def _pair(best: Evaluation) -> str:
+    """What two regions that both serve compose to, some of whose failures strike both; nothing for a standby."""
+    if best.strategy is not Strategy.ACTIVE_ACTIVE:
+        return ""
+    each = best.promise.availability_ratio
+    together = with_common_cause(parallel([each, each]), each)
+    return f" The two regions compose to {together:.3%}, a tenth of failures taken to strike both."
 
 
 def _scalability(scenario: Scenario, best: Evaluation) -> Requirement:
@@ -426,11 +553,31 @@ def _performance(
         for geography, (median, tail) in first_view_ms.items():
             figures[f"first_view_{geography}_p50_ms"] = median
             figures[f"first_view_{geography}_p95_ms"] = tail
+    if not _renders_nothing(best):
+        rendered = _rendering_figures(scenario, best)
+        figures |= rendered
+        summary += (
+            f" A rendering job is done after {rendered['rendering_p50_minutes']:,.1f} minutes at the median and "
+            f"{rendered['rendering_p99_minutes']:,.1f} at the 99th percentile; {rendered['rendering_late_ratio']:.2%} "
+            f"miss the deadline of {scenario.rendering.deadline_minutes:g} minutes."
+        )
     objectives = scenario.objectives
     met = promise.api_p95_ms <= objectives.api_p95_ms and promise.api_p99_ms <= objectives.api_p99_ms
     limits = best.candidate.delivery.capacity.limits
     slow = any(limit.broken for limit in limits if limit.key == "objectives.first_view_p95_ms")
     return Requirement("performance", summary, figures, met and not slow)
+
+
+def _rendering_figures(scenario: Scenario, best: Evaluation) -> dict[str, float]:
+    capacity = best.candidate.rendering.capacity
+    late = next(limit for limit in capacity.limits if limit.key == "rendering.deadline_minutes")
+    to_minutes = 1 / (1000 * SECONDS_PER_MINUTE)
+    return {
+        "rendering_p50_minutes": capacity.latency.p50_ms * to_minutes,
+        "rendering_p95_minutes": capacity.latency.p95_ms * to_minutes,
+        "rendering_p99_minutes": capacity.latency.p99_ms * to_minutes,
+        "rendering_late_ratio": late.observed,
+    }
 
 
 def _security(scenario: Scenario, demand: Demand, best: Evaluation) -> Requirement:
@@ -470,14 +617,17 @@ def _cost(scenario: Scenario, best: Evaluation, cost_range: CostRange) -> Requir
     months = best.bill.by("billing_period")
     worst = max(months, key=lambda month: months[month])
     budget = scenario.constraints.monthly_budget_usd
+    rendering_usd = best.bill.by("resource_name").get("rendering", Decimal(0)) / len(months)
+    rendering = "" if _renders_nothing(best) else f", {dollars(rendering_usd)} of it for rendering,"
     return Requirement(
         "cost",
-        f"{dollars(best.monthly_usd)} a month with the traffic of seed {scenario.seed}; over "
+        f"{dollars(best.monthly_usd)} a month{rendering} with the traffic of seed {scenario.seed}; over "
         f"{cost_range.draws} draws of inputs and traffic the mean is {dollars(cost_range.mean_usd)} and 80 % lie between "
         f"{dollars(cost_range.p10_usd)} and {dollars(cost_range.p90_usd)}. The dearest month is {worst} with "
         f"{dollars(months[worst])}.",
         {
             "monthly_usd": float(best.monthly_usd),
+            "rendering_monthly_usd": float(rendering_usd),
             "mean_usd": cost_range.mean_usd,
             "holds_ratio": cost_range.holds_ratio,
             "p10_usd": cost_range.p10_usd,

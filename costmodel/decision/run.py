@@ -18,7 +18,7 @@ import msgspec
 
 from costmodel.errors import Fault, RunFileError
 
-FORMAT = "costmodel-run/3"
+FORMAT = "costmodel-run/4"
 
 Month = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])$")]
 Day = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])-01$")]
@@ -101,10 +101,13 @@ class Option:
     compute_kind: str
     database_kind: str
     delivery_kind: str
+    rendering_kind: str
+    """`no_rendering` for a shop without rendering jobs."""
     compute: str
     load_balancer: str
     database: str
     delivery: str
+    rendering: str
     monthly_usd: Decimal
     """Mean billed cost per calendar month."""
     api_p95_ms: float
@@ -121,7 +124,7 @@ class Comparison:
     """What the best candidate of one kind would have cost, or why there is none."""
 
     role: str
-    """compute, database or delivery."""
+    """compute, database, delivery or rendering."""
     kind: str
     label: str
     """The kind's best design; empty when none is feasible."""
@@ -196,6 +199,7 @@ class ChargeNote:
     x_formula: str
     x_price_source: str
     x_price_as_of: str
+    x_price_change: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,6 +249,67 @@ class Driver:
 
 
 @dataclass(frozen=True, slots=True)
+class Drill:
+    """What one disruption, at one moment, does to the recommended candidate, against its undisturbed run."""
+
+    event: str
+    """`zone lost`, `zone lost, launches fail` or `database fails over`; the zone holds the database's writer."""
+    moment: str
+    """`busiest minute` or `mean minute`."""
+    minute: int
+    """Minute of the run in which it begins."""
+    requests_per_s: float
+    """API calls in that minute."""
+    impaired_minutes: int
+    """Minutes in which calls are lost."""
+    lost_requests: float
+    slow_minutes: int
+    """Minutes until calls are as fast as usual again."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectedLoss:
+    """What assumed failure rates come to in a month of 730 hours, at mean load."""
+
+    minutes_per_month: float
+    """Calls lost to zone losses and database failovers, in minutes of mean load."""
+    requests_per_month: float
+    """The same calls."""
+    region_minutes_per_month: float
+    """Time in which the region as a whole is impaired."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecoveryOption:
+    """One recovery strategy for the recommended candidate."""
+
+    strategy: str
+    """none, backup_restore, pilot_light, warm_standby or active_active."""
+    rto_minutes: float | None
+    """Time to serve again after the loss of the region; None when it does not before the region is back."""
+    rpo_minutes: float | None
+    """Work lost with the region; None when all that the region alone held may be lost."""
+    more_usd: float | None
+    """Per calendar month, above no strategy; None when it cannot be had."""
+    expected_minutes_per_month: float | None
+    """Minutes a month out of service with the region, at its assumed failure rate; None when it cannot be had."""
+    unavailable: str
+    """Why it cannot be had; empty when it can."""
+    misses: str
+    """The objectives it misses; empty when it meets all there are."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecoveryNote:
+    """How the recommended candidate survives the loss of its region."""
+
+    region_id: str
+    strategy: str
+    source: str
+    options: tuple[RecoveryOption, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Counts:
     """How the search went. `considered == rejected + pruned + priced`."""
 
@@ -281,12 +346,16 @@ class Run:
     alternatives: tuple[Option, ...]
     """The cheapest candidate of every other combination of kinds, cheapest first."""
     comparisons: tuple[Comparison, ...]
-    """Side by side: every allowed kind of compute, database and delivery."""
+    """Side by side: every allowed kind of compute, database, delivery and rendering."""
     rejections: tuple[RejectionNote, ...]
     counts: Counts
     cost_range: CostRange
     drivers: tuple[Driver, ...]
     requirements: tuple[Requirement, ...]
+    drills: tuple[Drill, ...]
+    expected_loss: ExpectedLoss
+    recovery: RecoveryNote | None
+    """None without a second region."""
     designs: tuple[DesignNote, ...]
     charges: tuple[ChargeNote, ...]
     daily_cost_usd: dict[str, tuple[float, ...]]
@@ -302,6 +371,13 @@ class Run:
     def monthly_usd(self) -> Decimal:
         """Mean billed cost of the recommended candidate per calendar month."""
         return self.chosen.monthly_usd
+
+    @property
+    def price_basis(self) -> str:
+        """The prices that the charges rest on, in words: `list prices`, `own rates`."""
+        basis = "list prices" if self.own_rates is None else "own rates"
+        changed = any(charge.x_price_change for charge in self.charges)
+        return f"{basis} with supposed price changes" if changed else basis
 
 
 def encode(run: Run) -> bytes:

@@ -12,7 +12,7 @@ import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from heapq import heappop, heappush
 from itertools import product
@@ -33,11 +33,20 @@ from costmodel.decision.candidate import (
     insides,
 )
 from costmodel.decision.constraints import Promise, joint_limits, promise, single_tier_limits
+from costmodel.decision.recovery import Recovery, Stage, Standing
 from costmodel.demand.demand import Demand
 from costmodel.errors import Infeasible, PriceNotFound
 from costmodel.pricing.book import PriceBook
 from costmodel.scenario.model import Scenario
-from costmodel.services._base import TIER_ROLES, Footprint, PlatformDesign, Role, TierDesign, Usage
+from costmodel.services._base import (
+    TIER_ROLES,
+    Footprint,
+    PlatformDesign,
+    Role,
+    Strategy,
+    TierDesign,
+    Usage,
+)
 from costmodel.services.registry import PLATFORM_SERVICES, TIER_SERVICES
 from costmodel.units import figure
 
@@ -65,6 +74,17 @@ class Evaluation:
     bill: Bill
     monthly_usd: Decimal
     """Mean billed cost per calendar month."""
+    recovery: Recovery | None = None
+    """What stands ready in a second region, billed whole with the rest; None where it was not asked for."""
+
+    @property
+    def strategy(self) -> Strategy:
+        return self.recovery.strategy if self.recovery else Strategy.NONE
+
+    @property
+    def designs(self) -> tuple[TierDesign, ...]:
+        """Tiers as the search found them, before a recovery strategy changed any."""
+        return self.recovery.designs if self.recovery else tuple(tier.design for tier in self.candidate.tiers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +123,7 @@ def simulate_design(design: TierDesign, demand: Demand) -> SimulatedDesign:
     capacity = design.simulate(demand)
     return SimulatedDesign(
         design,
-        capacity.summary(),
+        replace(capacity.summary(), lost_ratio=demand.lost_ratio),
         design.usage(demand, capacity),
         design.footprint(demand, capacity),
     )
@@ -131,14 +151,14 @@ def search(
     groups, joint = _keep_feasible(scenario, survivors)
     rejections += joint
     feasible = sum(len(group) for group in groups)
-    pricer = _Pricer(scenario, demand, book, own_rates, tariff, sketches)
+    pricer = _Pricer(scenario, demand, book, own_rates, tariff, sketches, Stage(scenario, demand))
     winners, over_budget, priced = _cheapest_of_each_kind(pricer, groups, progress)
     rejections += over_budget
     if not winners:
         raise Infeasible(_explain(scenario, simulated, rejections))
     ranked = sorted(winners, key=lambda evaluation: evaluation.monthly_usd)
     return SearchResult(
-        best=ranked[0],
+        best=_with_options(pricer, ranked[0]),
         rivals=tuple(ranked[1:]),
         rejections=tuple(
             sorted(rejections, key=lambda rejection: (-rejection.candidates, rejection.subject))
@@ -270,7 +290,12 @@ def _cheapest_of_each_kind(
                 best, cost_usd = candidate, whole_usd
         if best is None:
             continue
-        winner = evaluate(pricer.scenario, pricer.demand, pricer.book, best, pricer.own_rates)
+        recovery = pricer.stage.choose(best, pricer.standing_usd)
+        if isinstance(recovery, Limit):
+            rejections.append(Rejection(" with ".join(best.labels), best.kinds, recovery, len(group)))
+            continue
+        home = recovery.standing.candidate
+        winner = evaluate(pricer.scenario, pricer.demand, pricer.book, home, pricer.own_rates, recovery)
         over = _over_budget(pricer.scenario, winner, len(group))
         if over is None:
             winners.append(winner)
@@ -302,6 +327,14 @@ def cheapest_first(costs: Sequence[Sequence[float]]) -> Iterator[tuple[tuple[int
                 )
 
 
+def _with_options(pricer: _Pricer, best: Evaluation) -> Evaluation:
+    """The best with every recovery strategy beside its own, where the choice needed none of them."""
+    if pricer.scenario.network.second_region is None or best.recovery is None or best.recovery.options:
+        return best
+    options = tuple(pricer.stage.options(best.candidate, pricer.standing_usd))
+    return replace(best, recovery=replace(best.recovery, options=options))
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class _Pricer:
     """Costs of whole candidates and bounds on them, in floats; the winners are then billed exactly."""
@@ -312,11 +345,21 @@ class _Pricer:
     own_rates: OwnRates
     tariff: Tariff
     sketches: dict[SimulatedDesign, CostSketch]
+    stage: Stage
 
     def cost_usd(self, candidate: Candidate) -> float:
         """What the whole candidate's bill comes to."""
         platform = self._platform(candidate.footprint)
         return self.tariff.cost_usd([*(self.sketches[tier] for tier in candidate.tiers), platform])
+
+    def standing_usd(self, standing: Standing) -> float:
+        """What a candidate costs a month with what stands in a second region. Raises PriceNotFound."""
+        tiers = (
+            self.sketches.get(tier) or self.tariff.sketch(tier.usages) for tier in standing.candidate.tiers
+        )
+        platform = self._platform(standing.candidate.footprint)
+        whole_usd = self.tariff.cost_usd([*tiers, platform, self.tariff.sketch(standing.usages)])
+        return whole_usd / len(self.demand.calendar.periods)
 
     def _platform(self, footprint: Footprint) -> CostSketch:
         return self.tariff.sketch(platform_usages(self.scenario, self.demand, footprint))
@@ -353,13 +396,15 @@ def evaluate(
     book: PriceBook,
     candidate: Candidate,
     own_rates: OwnRates = NO_OWN_RATES,
+    recovery: Recovery | None = None,
 ) -> Evaluation:
-    """Bill a whole candidate: tiers and allowances are shared between its services."""
+    """Bill a whole candidate: tiers and allowances are shared between its services and regions."""
     usages = candidate.usages + platform_usages(scenario, demand, candidate.footprint)
+    usages += recovery.standing.usages if recovery else ()
     whole = bill(usages, book, free_tier=scenario.account.free_tier, own_rates=own_rates)
     monthly_usd = whole.billed_cost / len(demand.calendar.periods)
     platform = platform_designs(scenario, candidate.footprint)
-    return Evaluation(candidate, platform, promise(candidate), whole, monthly_usd)
+    return Evaluation(candidate, platform, promise(candidate), whole, monthly_usd, recovery)
 
 
 def platform_designs(scenario: Scenario, footprint: Footprint) -> tuple[PlatformDesign, ...]:

@@ -23,6 +23,7 @@ def simulate(
     Raises Infeasible when there is none, PriceNotFound when something cannot be priced, UnitMismatch when
     an own price counts in another unit than the list's.
     """
+    own_rates = own_rates.under(scenario)
     demand = synthesise(scenario)
     result = search(scenario, demand, book, progress, own_rates)
     cost_range, drivers = cost_range_of(scenario, result.best, book, progress, own_rates)

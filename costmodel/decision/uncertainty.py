@@ -20,6 +20,7 @@ from costmodel.billing.rates import NO_OWN_RATES, OwnRates
 from costmodel.billing.tariff import Tariff
 from costmodel.decision.candidate import Candidate
 from costmodel.decision.constraints import joint_limits, single_tier_limits
+from costmodel.decision.recovery import Stage
 from costmodel.decision.run import CostRange, Driver
 from costmodel.decision.search import (
     THREADS,
@@ -131,10 +132,10 @@ def outcome(
 ) -> Outcome:
     """Simulate and cost the chosen designs under another scenario."""
     demand = synthesise(scenario, seed=seed)
-    candidate = Candidate(
-        *(simulate_design(tier.design.under(scenario), demand) for tier in chosen.candidate.tiers)
-    )
-    usages = platform_usages(scenario, demand, candidate.footprint)
+    tiers = [simulate_design(design.under(scenario), demand) for design in chosen.designs]
+    standing = Stage(scenario, demand).stand(Candidate(*tiers), chosen.strategy)
+    candidate = standing.candidate
+    usages = (*platform_usages(scenario, demand, candidate.footprint), *standing.usages)
     tariff = Tariff(book, free_tier=scenario.account.free_tier, own_rates=own_rates)
     sketches = [tariff.sketch(tier.usages) for tier in candidate.tiers]
     cost_usd = tariff.cost_usd([*sketches, tariff.sketch(usages)])

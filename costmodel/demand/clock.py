@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -74,14 +75,20 @@ def offset_table(zone: ZoneInfo, start_s: int, end_s: int) -> OffsetTable:
     return OffsetTable(np.array(starts), np.array(offsets))
 
 
+@lru_cache(maxsize=8)
 def local_week_minutes(calendar: Calendar, zone: ZoneInfo) -> IntArray:
-    """Minute of the local week at every minute of the run, Monday 00:00 being 0; shape (minutes,)."""
+    """Minute of the local week at every minute of the run, Monday 00:00 being 0; shape (minutes,), read-only.
+
+    Kept for the other draws of a run.
+    """
     start_s = int(calendar.start.timestamp())
     end_s = start_s + calendar.minutes * SECONDS_PER_MINUTE
     table = offset_table(zone, start_s, end_s)
     utc_s = np.arange(start_s, end_s, SECONDS_PER_MINUTE)
     stretch = np.searchsorted(table.start_s, utc_s, side="right") - 1
-    return week_minute(utc_s + table.offset_s[stretch])
+    minutes = week_minute(utc_s + table.offset_s[stretch])
+    minutes.flags.writeable = False
+    return minutes
 
 
 def week_minute(local_s: IntArray) -> IntArray:

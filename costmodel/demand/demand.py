@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 
 from costmodel.demand.calendar import Calendar, FloatArray
+from costmodel.demand.outages import OutageLoss
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +54,12 @@ class Demand:
     """Bytes of current assets in the bucket, models in the scenario's own format, shape (days,)."""
     database_stored_gb: FloatArray
     """Bytes in the database, shape (days,)."""
+    arrival_scv: float = 1.0
+    """Squared coefficient of variation of the time between calls within a minute; 1 for independent ones."""
     trace_note: str = ""
     """What the trace holds that gave the shape, gaps included; empty without a trace."""
+    outage_loss: OutageLoss | None = None
+    """What regional outages keep from the tiers, and so from every array here; None without one."""
 
     @property
     def minutes(self) -> int:
@@ -73,6 +78,19 @@ class Demand:
     def api_requests(self) -> FloatArray:
         """API calls, shape (minutes,)."""
         return read_only(self.total_page_views * self.fan_out.api_calls_per_page_view)
+
+    @cached_property
+    def lost_api_requests(self) -> float:
+        """API calls that found the region down, in the whole run."""
+        if self.outage_loss is None:
+            return 0.0
+        return float(self.outage_loss.page_views.sum()) * self.fan_out.api_calls_per_page_view
+
+    @cached_property
+    def lost_ratio(self) -> float:
+        """Share of all API calls that found the region down; 0 when nobody calls."""
+        asked = self.lost_api_requests + float(self.api_requests.sum())
+        return self.lost_api_requests / asked if asked > 0 else 0.0
 
     @cached_property
     def reads(self) -> FloatArray:
@@ -143,6 +161,14 @@ class Demand:
 
     def _by_day(self, per_minute: FloatArray) -> FloatArray:
         return read_only(per_minute.reshape(len(self.geographies), self.days, -1).sum(axis=2))
+
+    def scaled(self, ratio: float) -> Demand:
+        """The same shop with this share of the traffic, 0 or more; what is stored stays."""
+        return replace(
+            self,
+            page_views=read_only(self.page_views * ratio),
+            model_views=read_only(self.model_views * ratio),
+        )
 
     def daily(self, per_minute: FloatArray) -> FloatArray:
         """Totals per day of an array of shape (minutes,), giving shape (days,)."""

@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 
 from costmodel.demand.calendar import Calendar, FloatArray
-from costmodel.scenario.model import Event
+from costmodel.scenario.events import LoadEvent
 from costmodel.units import MINUTES_PER_DAY, SECONDS_PER_MINUTE
 
 _FADED_HALF_LIVES = 60
@@ -98,7 +98,7 @@ DEFAULT_SHAPES: dict[EventKind, EventShape] = {
 """Shapes where the scenario states none: multiplier, ramp, hold and half-life in minutes, source."""
 
 
-def event_shape(event: Event) -> EventShape:
+def event_shape(event: LoadEvent) -> EventShape:
     """The shape of an event: what the scenario states, and the kind's default for the rest."""
     default = DEFAULT_SHAPES[event.kind]
     stated = (event.peak_multiplier, event.ramp_minutes, event.hold_minutes, event.half_life_minutes)
@@ -111,7 +111,7 @@ def event_shape(event: Event) -> EventShape:
     )
 
 
-def add_event(extra: FloatArray, event: Event, usual: FloatArray, calendar: Calendar) -> None:
+def add_event(extra: FloatArray, event: LoadEvent, usual: FloatArray, calendar: Calendar) -> None:
     """Add the event's load to `extra` in place; both arrays have shape (minutes,), page views a minute.
 
     The extra load is (multiplier - 1) x the day's mean of the usual load x the shape. The mean of the

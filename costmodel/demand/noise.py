@@ -2,7 +2,7 @@
 
 Poisson arrivals on a smooth curve are far too calm: measured counts vary more, and the more so the
 longer the window. So the rate itself swings (a sum of octaves, like a self-similar process), and
-counts are then drawn from it. Source: Leland et al., "On the Self-Similar Nature of Ethernet
+counts are then drawn from it, by the kernels in `draw`. Source: Leland et al., "On the Self-Similar Nature of Ethernet
 Traffic" (1994); Crovella and Bestavros, "Self-Similarity in World Wide Web Traffic" (1997).
 """
 
@@ -10,12 +10,15 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections.abc import Sequence
 from functools import lru_cache
-from statistics import NormalDist
+from typing import NamedTuple
 
 import numpy as np
 
+from costmodel.demand import draw
 from costmodel.demand.calendar import FloatArray
+from costmodel.demand.draw import KeyArray, SingleArray
 from costmodel.demand.shapes import smoothstep
 
 FAST_OCTAVES_MINUTES = (1, 4, 16)
@@ -35,22 +38,50 @@ Hurst exponent 0.75.
 EVERYWHERE = "everywhere"
 """Stands for all geographies in the key of a random stream."""
 
-EXACT_BELOW = 16.0
-"""Counts are drawn from the exact Poisson distribution below this rate per minute."""
-
-_FARTHEST = 7.0  # standard deviations; farther out the expansion is not monotone at a rate of 16
-_STEPS_PER_SIGMA = 4096
-_BLOCK = 16_384  # minutes that stay in the processor's cache together
+STRAIGHT_MINUTES = 4
+"""Octaves longer than this run straight between every fourth minute."""
 
 
-def random_stream(seed: int, geography: str, purpose: str) -> np.random.Generator:
-    """A random stream of its own for each seed, geography and purpose.
+def random_stream(seed: int, geography: str, purpose: str) -> KeyArray:
+    """Key of a random stream of its own for each seed, geography and purpose; shape (2,).
 
     One stream never depends on which others exist or how long they are, so that adding a geography,
     a month or an event leaves all other draws as they were.
     """
-    key = hashlib.blake2b(f"{seed}/{geography}/{purpose}".encode(), digest_size=16).digest()
-    return np.random.Generator(np.random.PCG64(int.from_bytes(key, "big")))
+    key = hashlib.blake2b(f"{seed}/{geography}/{purpose}".encode(), digest_size=8).digest()
+    return np.frombuffer(key, dtype=">u4").astype(np.uint32)
+
+
+class Swings(NamedTuple):
+    """What moves the rate up and down, as the kernels of `draw` take it."""
+
+    keys: KeyArray
+    sizes: SingleArray
+    """Standard deviation of half the logarithm by octave, shape (octaves,)."""
+    from_left: SingleArray
+    from_right: SingleArray
+    offset: np.float32
+    """Added to half the logarithm so that the factor has mean 1."""
+
+
+def swings(
+    seed: int, minute_noise_ratio: float, drift_ratio: float, below_minutes: float = math.inf
+) -> Swings:
+    """Swings of one seed; see `burst_factor`."""
+    fast, slow = octave_variances(minute_noise_ratio, drift_ratio)
+    scales = (fast,) * len(FAST_OCTAVES_MINUTES) + (slow,) * len(SLOW_OCTAVES_MINUTES)
+    variances = np.array(
+        [
+            scale * _spectrum(period) if period < below_minutes else 0.0
+            for period, scale in zip(OCTAVES_MINUTES, scales, strict=True)
+        ]
+    )
+    return Swings(
+        np.stack([random_stream(seed, EVERYWHERE, f"octave {period}") for period in OCTAVES_MINUTES]),
+        (np.sqrt(variances) / 2.0).astype(np.float32),
+        *_blends(),
+        np.float32(-variances.sum() / 4.0),
+    )
 
 
 def burst_factor(
@@ -67,17 +98,9 @@ def burst_factor(
     geographies, because both ratios are measured on whole sites. Octaves of `below_minutes` or
     longer are left out: a trace with that step already holds them.
     """
-    log_factor = np.zeros(minutes)
-    fast, slow = octave_variances(minute_noise_ratio, drift_ratio)
-    variances = (fast,) * len(FAST_OCTAVES_MINUTES) + (slow,) * len(SLOW_OCTAVES_MINUTES)
-    for period, scale in zip(OCTAVES_MINUTES, variances, strict=True):
-        variance = scale * _spectrum(period)
-        if variance == 0 or period >= below_minutes:
-            continue
-        stream = random_stream(seed, EVERYWHERE, f"octave {period}")
-        log_factor += math.sqrt(variance) * _octave(minutes, period, stream)
-        log_factor -= variance / 2.0
-    return np.exp(log_factor, out=log_factor)
+    factor = np.empty(minutes)
+    draw.swing(*swings(seed, minute_noise_ratio, drift_ratio, below_minutes), factor)
+    return factor
 
 
 @lru_cache
@@ -100,39 +123,53 @@ def octave_variances(minute_noise_ratio: float, drift_ratio: float) -> tuple[flo
     return fast, slow
 
 
-def count_arrivals(rate: FloatArray, stream: np.random.Generator) -> FloatArray:
-    """Poisson counts of the given rates, from one fixed random number per minute; whole numbers.
+def count_arrivals(rate: FloatArray, stream: KeyArray) -> FloatArray:
+    """Poisson counts of the given rates, shape (minutes,), from one random number per minute; whole numbers.
 
     A higher rate never gives a lower count for the same stream. Below 16 a minute the distribution
-    function is inverted; above, its Cornish-Fisher expansion is, right to within one count. Source:
-    Cornish and Fisher, "Moments and Cumulants in the Specification of Distributions" (1938).
+    function is inverted, right to a chance of 1e-5; above, its Cornish-Fisher expansion is, right to within
+    one count and 0.3 % of the root of the rate. Source: Cornish and Fisher, "Moments and Cumulants in the
+    Specification of Distributions" (1938).
     """
-    normal = np.clip(stream.standard_normal(len(rate)), -_FARTHEST, _FARTHEST)
     counts = np.empty(len(rate))
-    low = rate < EXACT_BELOW
-    if low.any():
-        counts[low] = _poisson_quantile(rate[low], _normal_distribution(normal[low]))
-    if not low.all():
-        high = ~low
-        expanded = _poisson_expansion(rate[high], normal[high])
-        # Keeps the two halves in order: never below the exact count at the rate where they meet.
-        counts[high] = np.maximum(expanded, np.searchsorted(_meeting_thresholds(), normal[high]))
+    draw.count(np.ascontiguousarray(rate), stream, counts)
     return counts
 
 
-def _octave(minutes: int, period: int, stream: np.random.Generator) -> FloatArray:
-    """Standard normal knots every `period` minutes, blended in between at constant variance."""
-    knots = stream.standard_normal(minutes // period + 2)
-    from_left, from_right = _blend(period)
-    field = np.outer(knots[:-1], from_left)
-    field += np.outer(knots[1:], from_right)
-    return field.ravel()[:minutes]
+def count_swinging(rates: FloatArray, streams: Sequence[KeyArray], together: Swings) -> FloatArray:
+    """Counts of rates that swing together, shape (rows, minutes), from a stream for each row.
+
+    The same as `count_arrivals(rate * burst_factor(...), stream)` of each row, in one pass.
+    """
+    counts = np.empty_like(rates)
+    draw.draw(rates, np.stack(streams), *together, counts)
+    return counts
 
 
 def _blend(period: int) -> tuple[FloatArray, FloatArray]:
-    right = smoothstep(np.arange(period) / period)
+    """Shares of the knots to the left and to the right in each minute between them; their squares add up to 1.
+
+    Long octaves have these shares at every fourth minute, and straight lines in between.
+    """
+    minute = np.arange(period + 1)
+    right = smoothstep(minute / period)
     length = np.hypot(1.0 - right, right)
-    return (1.0 - right) / length, right / length
+    shares = ((1.0 - right) / length, right / length)
+    if period > STRAIGHT_MINUTES:
+        fourth = minute[::STRAIGHT_MINUTES]
+        shares = (np.interp(minute, fourth, shares[0][fourth]), np.interp(minute, fourth, shares[1][fourth]))
+    return shares[0][:-1], shares[1][:-1]
+
+
+@lru_cache
+def _blends() -> tuple[SingleArray, SingleArray]:
+    """Shares of left and right knots as the kernels need them: by minute, or by every fourth; a row an octave."""
+    tables = np.zeros((2, len(OCTAVES_MINUTES), draw.FOURTHS), dtype=np.float32)
+    for octave, period in enumerate(OCTAVES_MINUTES):
+        step = STRAIGHT_MINUTES if period > STRAIGHT_MINUTES else 1
+        for table, shares in zip(tables, _blend(period), strict=True):
+            table[octave, : period // step] = shares[::step]
+    return tables[0], tables[1]
 
 
 def _spectrum(period: int) -> float:
@@ -156,57 +193,3 @@ def _split(periods: tuple[int, ...]) -> tuple[float, float]:
         around += _spectrum(period) * float(((centre - means) ** 2).sum(axis=1).mean())
         mean += _spectrum(period) * float((means**2).sum(axis=1).mean())
     return around, mean
-
-
-def _poisson_quantile(rate: FloatArray, probability: FloatArray) -> FloatArray:
-    """Smallest k with P(N <= k) >= probability, by summing the distribution from 0."""
-    counts = np.zeros(len(rate))
-    for begin in range(0, len(rate), _BLOCK):
-        block = slice(begin, begin + _BLOCK)
-        term = np.exp(-rate[block])
-        missing = probability[block] - term
-        k = 0
-        while (short := missing > 0.0).any():
-            k += 1
-            counts[block] += short
-            term *= rate[block]
-            term /= k
-            missing -= term
-    return counts
-
-
-def _poisson_expansion(rate: FloatArray, normal: FloatArray) -> FloatArray:
-    root = np.sqrt(rate)
-    square = normal * normal
-    expanded = rate + root * normal
-    expanded += (square - 1.0) / 6.0 + normal * (4.0 - square) / (72.0 * root) + 0.5
-    return np.floor(expanded, out=expanded)
-
-
-def _normal_distribution(normal: FloatArray) -> FloatArray:
-    """Standard normal distribution function from a table, right to 2e-9 and 4e-7 of itself."""
-    table = _normal_table()
-    position = (normal + _FARTHEST) * _STEPS_PER_SIGMA
-    left = np.minimum(position.astype(np.int64), len(table) - 2)
-    position -= left
-    return np.asarray(table[left] * (1.0 - position) + table[left + 1] * position)
-
-
-@lru_cache
-def _normal_table() -> FloatArray:
-    sigmas = np.linspace(-_FARTHEST, _FARTHEST, int(2 * _FARTHEST * _STEPS_PER_SIGMA) + 1)
-    return np.array([math.erfc(-sigma * math.sqrt(0.5)) / 2.0 for sigma in sigmas.tolist()])
-
-
-@lru_cache
-def _meeting_thresholds() -> FloatArray:
-    """Standard normal values at which the exact count at the meeting rate goes up by one."""
-    thresholds = []
-    term = below = math.exp(-EXACT_BELOW)
-    k = 0
-    while below < 1.0 - 1e-13:
-        thresholds.append(NormalDist().inv_cdf(below))
-        k += 1
-        term *= EXACT_BELOW / k
-        below += term
-    return np.array(thresholds)

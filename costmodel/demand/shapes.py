@@ -9,7 +9,8 @@ import numpy as np
 
 from costmodel.demand.calendar import BillingPeriod, Calendar, FloatArray
 from costmodel.demand.clock import ZONES, local_week_minutes
-from costmodel.scenario.model import Geography, Traffic
+from costmodel.scenario.fields import Geography
+from costmodel.scenario.model import Traffic
 from costmodel.units import MINUTES_PER_DAY, MINUTES_PER_HOUR
 
 CONSUMER_HOUR_WEIGHTS = (

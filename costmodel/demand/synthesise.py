@@ -19,18 +19,24 @@ from costmodel.demand.content import (
 from costmodel.demand.demand import Demand, read_only
 from costmodel.demand.events import add_event
 from costmodel.demand.noise import burst_factor, count_arrivals, random_stream
+from costmodel.demand.outages import OutageLoss, served_ratio, with_returning
 from costmodel.demand.shapes import hour_of_day_factor, monthly_page_views, trend, usual_rate
 from costmodel.demand.trace import TraceReport, TraceSeries, read_trace, trace_share
-from costmodel.scenario.model import Event, Geography, Scenario, Trace, Traffic
+from costmodel.scenario.events import Event, LoadEvent, RegionalOutage
+from costmodel.scenario.fields import Geography
+from costmodel.scenario.model import Scenario, Trace, Traffic
 from costmodel.units import SECONDS_PER_MINUTE
 
 
-def synthesise(scenario: Scenario, seed: int | None = None) -> Demand:
+def synthesise(scenario: Scenario, seed: int | None = None, load_factor: float = 1.0) -> Demand:
     """Make the load of every minute of the scenario's months.
 
     The same scenario and seed give the same bytes; `seed` stands in for the scenario's own. With one
-    seed, more visitors or a further event never give fewer page views in any minute, and a further
+    seed, more visitors or a further load never give fewer page views in any minute, and a further
     geography leaves the others as they were; so do further months, unless a trace sets the shape.
+    `load_factor` multiplies the rate of every page view, its shape and swings kept. Arrivals are counted
+    from the same random numbers, so each minute's count grows with the factor, and its scatter with the root
+    of the rate, as that of a busier shop does.
     Raises ScenarioError for a trace that cannot be used.
     """
     seed = scenario.seed if seed is None else seed
@@ -51,18 +57,26 @@ def synthesise(scenario: Scenario, seed: int | None = None) -> Demand:
         float(traffic.drift_ratio),
         noise_below_minutes,
     )
+    burst *= load_factor
+    outages = tuple(event for event in traffic.events if isinstance(event, RegionalOutage))
+    served = served_ratio(outages, calendar) if outages else None
 
     geographies = tuple(traffic.monthly_visitors)
     page_views = np.empty((len(geographies), calendar.minutes))
     model_views = np.empty_like(page_views)
+    lost = []
     models_per_page_view = model_views_per_page_view(scenario)
     for row, geography in enumerate(geographies):
         shoppers, bots = _with_events(usual(geography), traffic.events, geography, calendar)
-        views = count_arrivals(shoppers * burst, random_stream(seed, geography, "shoppers"))
+        shoppers = with_returning(shoppers, outages, calendar)
+        views, turned_away = _counted(shoppers * burst, served, seed, geography, "shoppers")
         np.multiply(views, models_per_page_view, out=model_views[row])
         if bots is not None:
-            views += count_arrivals(bots * burst, random_stream(seed, geography, "bots"))
+            crawled, refused = _counted(bots * burst, served, seed, geography, "bots")
+            views += crawled
+            turned_away = turned_away + refused
         page_views[row] = views
+        lost.append(turned_away)
     return Demand(
         calendar=calendar,
         geographies=geographies,
@@ -71,8 +85,23 @@ def synthesise(scenario: Scenario, seed: int | None = None) -> Demand:
         fan_out=fan_out(scenario),
         asset_stored_gb=read_only(asset_stored_gb(scenario.content, calendar)),
         database_stored_gb=read_only(database_stored_gb(scenario, calendar)),
+        arrival_scv=float(scenario.traffic.arrival_scv),
         trace_note=trace_note,
+        outage_loss=None
+        if served is None
+        else OutageLoss(float((1.0 - served).sum()), read_only(np.stack(lost))),
     )
+
+
+def _counted(
+    rate: FloatArray, served: FloatArray | None, seed: int, geography: str, purpose: str
+) -> tuple[FloatArray, FloatArray]:
+    """Page views of each minute that the region serves, and those it does not; both from one random number."""
+    asked = count_arrivals(rate, random_stream(seed, geography, purpose))
+    if served is None:
+        return asked, np.zeros(0)
+    answered = count_arrivals(rate * served, random_stream(seed, geography, purpose))
+    return answered, asked - answered
 
 
 @lru_cache(maxsize=1)
@@ -121,6 +150,8 @@ def _with_events(
     """Rates of shoppers and of bots per minute; None where no bot comes."""
     shoppers, bots = usual, None
     for event in events:
+        if not isinstance(event, LoadEvent):
+            continue
         if event.geographies is not None and geography not in event.geographies:
             continue
         if event.kind == "bot_scrape":

@@ -17,7 +17,7 @@ from decimal import Decimal, localcontext
 from typing import Any
 
 from costmodel.billing.charge import EXACT, converted, dollars
-from costmodel.decision.run import Run
+from costmodel.decision.run import RecoveryNote, Run
 from costmodel.demand.calendar import BillingPeriod
 from costmodel.export import charts
 from costmodel.export.charts import LARGEST_SERVICES, OTHER, Chart
@@ -244,8 +244,7 @@ def _bill(run: Run) -> Section:
     return Section(
         "Bill by service",
         text=(
-            f"Forecast of the recommended configuration for {_span(run)}, "
-            f"at {'own rates' if own else 'list prices'} without tax.",
+            f"Forecast of the recommended configuration for {_span(run)}, at {run.price_basis} without tax.",
             *_own_rates(run, whole),
         ),
         chart=charts.service_bars(totals, "Bill by service") if totals else None,
@@ -433,9 +432,64 @@ def _requirements(run: Run) -> Section:
         "Five requirements",
         tables=(
             Table((Column("Requirement"), Column("Met"), Column("In numbers")), rows),
+            _drills(run),
+            *([_recovery(run.recovery)] if run.recovery else []),
             *([first_view] if views else []),
         ),
     )
+
+
+def _recovery(note: RecoveryNote) -> Table:
+    columns = (
+        Column("Strategy"),
+        _number("Serves within minutes"),
+        _number("Loses minutes of work"),
+        _number("More USD a month"),
+        _number("Minutes out a month, expected"),
+        Column("Verdict"),
+    )
+    rows = tuple(
+        (
+            _words(option.strategy),
+            *(
+                _NOTHING if minutes is None else _figure(minutes)
+                for minutes in (option.rto_minutes, option.rpo_minutes)
+            ),
+            _NOTHING if option.more_usd is None else dollars(option.more_usd),
+            _NOTHING
+            if option.expected_minutes_per_month is None
+            else f"{option.expected_minutes_per_month:.2f}",
+            "recommended"
+            if option.strategy == note.strategy
+            else option.unavailable
+            or (f"misses {option.misses}" if option.misses else "meets the objectives"),
+        )
+        for option in note.options
+    )
+    return Table(columns, rows, title=f"If the region is lost: what {note.region_id} can take over")
+
+
+def _drills(run: Run) -> Table:
+    columns = (
+        Column("If"),
+        Column("At the"),
+        _number("Calls a second"),
+        _number("Minutes losing calls"),
+        _number("Calls lost"),
+        _number("Minutes until fast again"),
+    )
+    rows = tuple(
+        (
+            drill.event,
+            drill.moment,
+            f"{drill.requests_per_s:,.1f}",
+            f"{drill.impaired_minutes:,}",
+            f"{drill.lost_requests:,.0f}",
+            f"{drill.slow_minutes:,}",
+        )
+        for drill in run.drills
+    )
+    return Table(columns, rows, title="Drills: what the loss of a zone or of the database's writer does")
 
 
 def _side_by_side(run: Run) -> Section:
@@ -463,6 +517,7 @@ def _side_by_side(run: Run) -> Section:
             Column("Compute"),
             Column("Database"),
             Column("Delivery"),
+            Column("Rendering"),
             _number("p99 ms"),
             _number("USD a month"),
             Column("Why"),
@@ -472,6 +527,7 @@ def _side_by_side(run: Run) -> Section:
                 option.compute,
                 option.database,
                 option.delivery,
+                option.rendering,
                 f"{option.api_p99_ms:,.0f}",
                 dollars(option.monthly_usd),
                 option.why,

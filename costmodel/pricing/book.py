@@ -22,6 +22,7 @@ from costmodel.pricing.snapshot import (
     RESERVED,
     SAVINGS,
     SPOT,
+    SPOT_SAVINGS,
     WHAT_NEXT,
     Manifest,
     PriceFile,
@@ -33,6 +34,8 @@ from costmodel.pricing.snapshot import (
     read_rows,
     read_verified,
 )
+from costmodel.pricing.spot import USAGE as SPOT_USAGE
+from costmodel.pricing.spot import spot_hours
 from costmodel.shipped import shipped
 
 NAMES = {
@@ -136,9 +139,13 @@ class PriceBook:
         return max(price.as_of, self.file_of(price).retrieved_at[:10])
 
     def file_of(self, price: Price) -> PriceFile:
-        """The file that one of this book's prices stands in."""
+        """The file that one of this book's prices stands in; of an inferred spot price, the Spot Advisor's."""
         query = price.query
-        return self._partition_files[query.service_code, query.region_id, partition_kind(query.term)]
+        kind = partition_kind(query.term)
+        place = query.service_code, query.region_id, kind
+        if kind == SPOT and place not in self._partition_files:
+            return next(file for file in self.manifest.files if file.path == SPOT_SAVINGS)
+        return self._partition_files[place]
 
     def verify(self) -> None:
         """Check every file against its checksum; raises PriceCacheCorrupt at the first that differs."""
@@ -154,7 +161,8 @@ class PriceBook:
 
         Raises PriceNotFound; AmbiguousPrice if the query leaves out attributes that tell several
         prices apart; PriceCacheCorrupt. Another region's price is never used, and an attribute is
-        never filled in: the one engine priced in this region may not be the one that was meant.
+        never filled in: the one engine priced in this region may not be the one that was meant. Spot
+        hours without a zone are the mean over zones, or what the Spot Advisor lets infer (`spot`).
         """
         if query not in self._answers:
             self._answers[query] = self._find(query)
@@ -221,6 +229,8 @@ class PriceBook:
 
     def _find(self, query: PriceQuery) -> Price:
         kind = partition_kind(query.term)
+        if kind == SPOT and query.usage_type.startswith(SPOT_USAGE) and not query.attributes:
+            return spot_hours(self, query)
         file = self._partition_files.get((query.service_code, query.region_id, kind))
         if file is None:
             raise PriceNotFound(self._no_partition(query, kind))

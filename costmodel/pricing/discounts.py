@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 from costmodel.errors import PriceCacheCorrupt
-from costmodel.pricing.book import PriceBook
 from costmodel.pricing.snapshot import (
     PLAN_ALLOWANCE_COLUMNS,
     PLAN_ALLOWANCES,
@@ -17,6 +17,9 @@ from costmodel.pricing.snapshot import (
     WHAT_NEXT,
     decimal,
 )
+
+if TYPE_CHECKING:
+    from costmodel.pricing.book import PriceBook
 
 ALLOWANCES_OF_PLANS = {
     "requests": "requests per month",

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 ON_DEMAND = "OnDemand"
+SPOT = "Spot"
 GLOBAL = "global"
 
 

@@ -12,17 +12,19 @@ from typing import TYPE_CHECKING, Any
 
 from costmodel.errors import ApiFailed, MalformedListing, NothingOffered, PlaceholderPrice, PriceNotFound
 from costmodel.pricing.aws_errors import AGAIN, aws_errors
-from costmodel.pricing.book import PriceBook
 from costmodel.pricing.discounts import SpotSaving, spot_saving
+from costmodel.pricing.price import SPOT as TERM
 from costmodel.pricing.price import Price, PriceQuery, PriceTier
 from costmodel.pricing.snapshot import PRICE_COLUMNS, SPOT, Part, decimal, partition_path, price_rows
 
 if TYPE_CHECKING:
     from botocore.client import BaseClient
 
+    from costmodel.pricing.book import PriceBook
+
 SERVICE_CODE = "AmazonEC2"
-TERM = "Spot"
 LINUX = "Linux/UNIX"
+USAGE = "SpotUsage:"
 OPERATION = "DescribeSpotPriceHistory"
 LONGEST_HISTORY = timedelta(days=90)
 """How far back AWS tells. Source: `ec2` API model of botocore 1.44.5, DescribeSpotPriceHistory."""
@@ -69,7 +71,7 @@ def spot_price(book: PriceBook, instance_type: str, region_id: str) -> SpotPrice
     """
     on_demand = book.price(PriceQuery(SERVICE_CODE, region_id, f"BoxUsage:{instance_type}"))
     advice = spot_saving(book, instance_type, region_id)
-    history = book.committed(PriceQuery(SERVICE_CODE, region_id, f"SpotUsage:{instance_type}"))
+    history = book.committed(PriceQuery(SERVICE_CODE, region_id, f"{USAGE}{instance_type}"))
     if history:
         return _observed(on_demand, history, advice)
     if advice is None:
@@ -87,6 +89,22 @@ def spot_price(book: PriceBook, instance_type: str, region_id: str) -> SpotPrice
         source=advice.source,
         as_of=advice.as_of,
         interruption_band=advice.interruption_band,
+    )
+
+
+def spot_hours(book: PriceBook, query: PriceQuery) -> Price:
+    """What `query` costs, which names a spot usage type but no zone: all zones alike.
+
+    Raises PriceNotFound, PriceCacheCorrupt.
+    """
+    found = spot_price(book, query.usage_type.removeprefix(USAGE), query.region_id)
+    return Price(
+        query=query,
+        description=f"{query.usage_type.removeprefix(USAGE)} Linux spot, {found.basis}",
+        pricing_unit="Hrs",
+        tiers=(PriceTier(Decimal(0), None, found.unit_price),),
+        source=found.source,
+        as_of=found.as_of,
     )
 
 
@@ -181,7 +199,7 @@ def _statistics(changes: Iterable[Change], start: datetime, end: datetime) -> Ma
 
 def _query(region_id: str, instance_type: str, zone: str, statistic: str) -> PriceQuery:
     attributes = (("statistic", statistic), ("zone", zone))
-    return PriceQuery(SERVICE_CODE, region_id, f"SpotUsage:{instance_type}", attributes, TERM)
+    return PriceQuery(SERVICE_CODE, region_id, f"{USAGE}{instance_type}", attributes, TERM)
 
 
 def _answers(

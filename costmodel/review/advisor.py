@@ -260,8 +260,14 @@ class _Comparer:
             "compute": chosen.compute_kind,
             "database": chosen.database_kind,
             "delivery": chosen.delivery_kind,
+            "rendering": chosen.rendering_kind,
         }
-        labels = {"compute": chosen.compute, "database": chosen.database, "delivery": chosen.delivery}
+        labels = {
+            "compute": chosen.compute,
+            "database": chosen.database,
+            "delivery": chosen.delivery,
+            "rendering": chosen.rendering,
+        }
         for other in self.run.comparisons:
             if other.monthly_usd is None or (other.role, other.kind) in self.cited:
                 continue

@@ -669,7 +669,8 @@ FAULT_TOLERANCE, LIMITS = "fault_tolerance", "service_limits"
 EC2, LAMBDA = ("ec2",), ("lambda",)
 RELATIONAL_KINDS = ("rds", "aurora", "aurora_serverless")
 RDS, CLUSTERS = ("rds",), ("aurora", "aurora_serverless")
-TABLES, PROVISIONED = ("dynamodb_on_demand", "dynamodb_provisioned"), ("dynamodb_provisioned",)
+PROVISIONED = ("dynamodb_provisioned",)
+TABLES = ("dynamodb_on_demand", "dynamodb_provisioned", "dynamodb_dax")
 QUOTA = "80 % of the quota in use: warning; all of it: error"
 
 CHECKS: tuple[Check, ...] = (

@@ -23,6 +23,7 @@ INVOICE_SERVICES: dict[str, str] = {
     "AWSDataTransfer": EC2,
     "AWSELB": "Elastic Load Balancing",
     "AWSLambda": "AWS Lambda",
+    "AWSQueueService": "Amazon Simple Queue Service",
     "AmazonCloudFront": "Amazon CloudFront",
     "AmazonCloudWatch": "AmazonCloudWatch",
     "AmazonDynamoDB": "Amazon DynamoDB",

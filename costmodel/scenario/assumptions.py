@@ -49,6 +49,9 @@ def _defaults(part: BaseModel, path: str) -> Iterator[Assumption[Any]]:
         place = f"{path}{name}"
         if isinstance(value, BaseModel):
             yield from _defaults(value, f"{place}.")
+        elif isinstance(value, tuple) and any(isinstance(item, BaseModel) for item in value):
+            for index, item in enumerate(value):
+                yield from _defaults(item, f"{place}.{index}.")
         elif name not in part.model_fields_set and isinstance(extra := field.json_schema_extra, dict):
             shown = "built in" if value is None else value
             unit, source, as_of = (str(extra[key]) for key in ("x_unit", "x_source", "x_as_of"))

@@ -64,6 +64,8 @@ class Exact:
 
     ge: float = -math.inf
     le: float = math.inf
+    limit: str = ""
+    """Whose limit the bounds are, with its source, where they are not this tool's own."""
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.no_info_plain_validator_function(self.parse)
@@ -74,7 +76,7 @@ class Exact:
         return _number_schema("number", self.ge, self.le)
 
     def parse(self, value: Any) -> float:
-        expected = f"must be a number {describe_bounds(self.ge, self.le)}"
+        expected = f"must be a number {_bounds(self)}"
         if isinstance(value, dict):
             raise _refusal("no_range", f"{expected}; this key takes no range")
         return _bounded(value, self.ge, self.le, expected)
@@ -86,6 +88,8 @@ class Estimate:
 
     ge: float = -math.inf
     le: float = math.inf
+    limit: str = ""
+    """Whose limit the bounds are, with its source, where they are not this tool's own."""
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.no_info_plain_validator_function(
@@ -122,7 +126,7 @@ class Estimate:
         return Range(low, mid, high, self.ge, self.le)
 
     def _number(self, value: Any) -> float:
-        expected = f"must be a number {describe_bounds(self.ge, self.le)}, or a range {{low, mid, high}}"
+        expected = f"must be a number {_bounds(self)}, or a range {{low, mid, high}}"
         return _bounded(value, self.ge, self.le, expected)
 
 
@@ -132,6 +136,8 @@ class Whole:
 
     ge: int
     le: int
+    limit: str = ""
+    """Whose limit the bounds are, with its source, where they are not this tool's own."""
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.no_info_plain_validator_function(self.parse)
@@ -142,11 +148,17 @@ class Whole:
         return _number_schema("integer", self.ge, self.le)
 
     def parse(self, value: Any) -> int:
-        expected = f"must be a whole number {describe_bounds(self.ge, self.le)}"
+        expected = f"must be a whole number {_bounds(self)}"
         number = _bounded(value, self.ge, self.le, expected)
         if number != int(number):
             raise _refusal("not_whole", expected)
         return int(value)
+
+
+def _bounds(field: Exact | Estimate | Whole) -> str:
+    """Bounds in words, with whose they are."""
+    words = describe_bounds(field.ge, field.le)
+    return f"{words} ({field.limit})" if field.limit else words
 
 
 def describe_bounds(ge: float, le: float) -> str:

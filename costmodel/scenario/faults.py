@@ -13,7 +13,7 @@ from pydantic_core import ErrorDetails
 
 from costmodel.errors import Fault
 from costmodel.scenario.document import Form, Place, dotted, parse_document, short
-from costmodel.scenario.model import Rule
+from costmodel.scenario.fields import Rule
 
 _PLAIN = {
     "bool_type": "must be true or false",
@@ -53,26 +53,51 @@ def _tells(details: ErrorDetails) -> bool:
 
 
 def part_at(model: type[BaseModel], place: Sequence[str | int]) -> Any:
-    """The annotation that governs `place`, or None where the model has no such place."""
+    """The annotation that governs `place`, or None where the model has no such place.
+
+    Among parts told apart by their kind, the kind stands in `place` after the part's number.
+    """
     annotation: Any = model
     for key in place:
         annotation = _step(annotation, key)
     return annotation
 
 
-def model_in(annotation: Any) -> type[BaseModel] | None:
-    """The model inside an annotation such as `Trace | None` or `tuple[Event, ...]`, if there is one."""
+def models_in(annotation: Any) -> tuple[type[BaseModel], ...]:
+    """The models inside an annotation such as `Trace | None` or `tuple[Event, ...]`."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    return next((found for inner in get_args(annotation) if (found := model_in(inner))), None)
+        return (annotation,)
+    return tuple(model for inner in get_args(annotation) for model in models_in(inner))
+
+
+def model_in(annotation: Any) -> type[BaseModel] | None:
+    """The one model inside an annotation; None where there is none, or several told apart by kind."""
+    models = models_in(annotation)
+    return models[0] if len(models) == 1 else None
+
+
+def kinds_of(part: type[BaseModel]) -> tuple[str, ...]:
+    """The kinds that a part among several can be of."""
+    return get_args(part.model_fields["kind"].annotation)
 
 
 def _step(annotation: Any, key: str | int) -> Any:
-    part = model_in(annotation)
-    if part is None or isinstance(key, int):
-        return part
-    field = keys_of(part).get(key)
+    parts = models_in(annotation)
+    if not parts or isinstance(key, int):
+        return annotation if parts else None
+    if len(parts) > 1:
+        return next((part for part in parts if key in kinds_of(part)), None)
+    field = keys_of(parts[0]).get(key)
     return field.annotation if field else None
+
+
+def _in_file(place: Place, model: type[BaseModel]) -> Place:
+    """A place without the kinds in it, as a file has it."""
+    return tuple(
+        key
+        for position, key in enumerate(place)
+        if isinstance(key, int) or len(models_in(part_at(model, place[:position]))) < 2
+    )
 
 
 def keys_of(part: type[BaseModel]) -> dict[str, FieldInfo]:
@@ -82,12 +107,20 @@ def keys_of(part: type[BaseModel]) -> dict[str, FieldInfo]:
 
 def _unpack(details: ErrorDetails, model: type[BaseModel], lines: Mapping[Place, int]) -> list[Fault]:
     place = tuple(key for key in details["loc"] if key != "[key]")
+    in_file = _in_file(place, model)
     context = details.get("ctx", {})
-    if details["type"] == "rules":
-        return rule_faults(context["rules"], lines, place)
     kind = details["type"]
+    if kind == "rules":
+        return rule_faults(context["rules"], lines, in_file)
+    if kind == "union_tag_not_found":
+        options = ", ".join(kind for part in models_in(part_at(model, place)) for kind in kinds_of(part))
+        return [_fault((*in_file, "kind"), f"is required: one of {options}", "", lines)]
+    if kind == "union_tag_invalid":
+        given = details["input"]["kind"]
+        problem = _choice(context["expected_tags"], given, is_key=False)
+        return [_fault((*in_file, "kind"), problem, short(given), lines)]
     value = "" if kind in {"missing", "extra_forbidden"} else short(details["input"])
-    return [_fault(place, _problem(details, place, model), value, lines)]
+    return [_fault(in_file, _problem(details, place, model), value, lines)]
 
 
 def rule_faults(rules: Iterable[Rule], lines: Mapping[Place, int], part: Place = ()) -> list[Fault]:
@@ -132,8 +165,11 @@ def _problem(details: ErrorDetails, place: Place, model: type[BaseModel]) -> str
 def _unknown_key(place: Place, model: type[BaseModel]) -> str:
     part = model_in(part_at(model, place[:-1])) or model
     keys = keys_of(part)
-    where = dotted(place[:-1]) or f"a {re.sub('(?<=[a-z])(?=[A-Z])', ' ', model.__name__).lower()}"
-    return f"unknown key{_nearest(place[-1], keys)}; valid keys of {where}: {', '.join(keys)}"
+    where = (
+        dotted(_in_file(place[:-1], model))
+        or f"a {re.sub('(?<=[a-z])(?=[A-Z])', ' ', model.__name__).lower()}"
+    )
+    return f"unknown key{did_you_mean(place[-1], keys)}; valid keys of {where}: {', '.join(keys)}"
 
 
 def _missing(place: Place, model: type[BaseModel]) -> str:
@@ -146,8 +182,8 @@ def _missing(place: Place, model: type[BaseModel]) -> str:
 
 def _group(place: Place, model: type[BaseModel]) -> str:
     annotation = part_at(model, place)
-    part = model_in(annotation)
-    keys = ", ".join(keys_of(part) if part else _literals(annotation))
+    parts = models_in(annotation)
+    keys = ", ".join(dict.fromkeys(key for part in parts for key in keys_of(part)) or _literals(annotation))
     return f"must be a group of keys: {keys}".removesuffix(": ")
 
 
@@ -163,10 +199,10 @@ def _literals(annotation: Any) -> list[str]:
 def _choice(expected: str, value: Any, *, is_key: bool) -> str:
     options = re.findall(r"'([^']*)'", expected)
     lead = "unknown name" if is_key else "must be one of the names below"
-    return f"{lead}{_nearest(value, options)}; valid: {', '.join(options)}"
+    return f"{lead}{did_you_mean(value, options)}; valid: {', '.join(options)}"
 
 
-def _nearest(value: Any, options: Any) -> str:
+def did_you_mean(value: Any, options: Any) -> str:
     """` (did you mean x?)`, forgiving case, spaces and dashes; empty when nothing is near."""
     word = re.sub(r"[\s-]+", "_", str(value).lower())
     plain = {re.sub(r"[\s-]+", "_", option.lower()): option for option in options}

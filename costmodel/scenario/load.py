@@ -20,7 +20,8 @@ from costmodel.scenario.document import (
     short,
 )
 from costmodel.scenario.faults import faults, rule_faults
-from costmodel.scenario.model import Rule, Scenario
+from costmodel.scenario.fields import Rule
+from costmodel.scenario.model import Scenario
 
 FurtherRules = Callable[[Scenario], Sequence[Rule]]
 """What a valid scenario breaks beyond its own room: names that only another room knows."""

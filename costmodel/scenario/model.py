@@ -8,17 +8,19 @@ Bounds are wide enough for any shop and narrow enough that no later product over
 from __future__ import annotations
 
 import difflib
-import re
 import zoneinfo
-from collections.abc import Hashable
-from datetime import UTC, datetime
+from calendar import monthrange
+from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple, Self, TypeVar
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from costmodel.scenario.estimate import Estimate, Exact, Whole, assumed, highest, lowest
+from costmodel.scenario.events import Event, LoadEvent, PriceListChange, RegionalOutage
+from costmodel.scenario.fields import Family, Geography, Model, Ratio, Rule, distinct, matching, obeying
+from costmodel.units import MINUTES_PER_DAY
 
 RegionId = Literal[
     "us-east-1",
@@ -30,56 +32,17 @@ RegionId = Literal[
     "ap-south-1",
     "sa-east-1",
 ]
-Geography = Literal[
-    "united_states",
-    "canada",
-    "europe",
-    "japan",
-    "australia",
-    "asia_pacific",
-    "india",
-    "south_america",
-    "middle_east",
-    "south_africa",
-]
-"""CloudFront billing geographies. Source: CloudFront price list, `fromLocation` (2025-07-01)."""
-
 AssetFormat = Literal["original", "draco_webp_2k", "meshopt_webp_1k"]
 
-T = TypeVar("T", bound=Hashable)
-P = TypeVar("P")
-
 Positive = Annotated[float, Estimate(ge=1e-6, le=1e6)]
-Ratio = Annotated[float, Estimate(ge=0, le=1)]
 ExactRatio = Annotated[float, Exact(ge=0, le=1)]
 
+DYNAMODB_ITEM = "an item in DynamoDB has at most 400 KB: Amazon DynamoDB Developer Guide, quotas, 2023-06"
+LAMBDA_MEMORY = "AWS Lambda Developer Guide, quotas, 2023-10"
+REPLICAS = "Amazon RDS and Aurora User Guides, replication, 2023-06"
+"""AWS's limits behind bounds below, as a fault tells them."""
 MAX_MONTHLY_PAGE_VIEWS = 1e12
 """About a hundred times the busiest shop there is."""
-
-
-class Rule(NamedTuple):
-    """A broken rule between fields: where, relative to the part that checks it, and what would be valid."""
-
-    place: tuple[str | int, ...]
-    problem: str
-    value: Any
-
-
-def obeying(part: P, rules: list[Rule]) -> P:
-    """The part itself. Raises one PydanticCustomError that carries every broken rule; `faults` unpacks it."""
-    if rules:
-        summary = "; ".join(f"{rule.place[-1]} {rule.problem}" for rule in rules)
-        raise PydanticCustomError("rules", "{summary}", {"summary": summary, "rules": tuple(rules)})
-    return part
-
-
-def _distinct(items: tuple[T, ...]) -> tuple[T, ...]:
-    if not items:
-        raise PydanticCustomError("empty_list", "must name at least one; leave the key out for the default")
-    twice = [item for index, item in enumerate(items) if item in items[:index]]
-    if twice:
-        raise PydanticCustomError("repeated", "{item} is named twice; keep one", {"item": twice[0]})
-    return items
 
 
 def _weights(count: int, order: str) -> AfterValidator:
@@ -93,30 +56,6 @@ def _weights(count: int, order: str) -> AfterValidator:
         return weights
 
     return AfterValidator(check)
-
-
-def _matching(pattern: str, meaning: str) -> AfterValidator:
-    def check(text: str) -> str:
-        if not re.fullmatch(pattern, text):
-            raise PydanticCustomError("no_match", "must be {meaning}", {"meaning": meaning})
-        return text
-
-    return AfterValidator(check)
-
-
-_MOMENT = r"20\d\d-\d\d-\d\d([T ]\d\d:\d\d(:\d\d)?(Z|[+-]\d\d:\d\d)?)?"
-
-
-def _moment(value: Any) -> datetime:
-    """Text or a datetime as a time in UTC. Raises PydanticCustomError."""
-    try:
-        if isinstance(value, str) and re.fullmatch(_MOMENT, value, re.ASCII):
-            value = datetime.fromisoformat(value)
-        if isinstance(value, datetime):
-            return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
-    except ValueError:
-        pass  # no such day or hour: answered like any other text that is no time
-    raise PydanticCustomError("moment", "must be a date and time such as 2026-11-27T08:00:00Z")
 
 
 def _timezone(name: str) -> str:
@@ -138,56 +77,20 @@ def _file_name(file: Path) -> Path:
     return file
 
 
-Moment = Annotated[
-    datetime,
-    BeforeValidator(_moment, json_schema_input_type=Annotated[str, Field(pattern=f"^{_MOMENT}$")]),
-]
 Name = Annotated[
     str,
     Field(min_length=1, max_length=80),
-    _matching(r"\S(.*\S)?", "one line of text that neither begins nor ends with a space"),
+    matching(r"\S(.*\S)?", "one line of text that neither begins nor ends with a space"),
 ]
 Column = Annotated[str, Field(min_length=1, max_length=200)]
 Month = Annotated[
     str,
     Field(json_schema_extra={"pattern": r"^20[0-9]{2}-(0[1-9]|1[0-2])$"}),
-    _matching(r"20[0-9]{2}-(0[1-9]|1[0-2])", "a month written YYYY-MM, such as 2026-11"),
-]
-Family = Annotated[
-    str,
-    Field(json_schema_extra={"pattern": "^[a-z][a-z0-9-]*$"}),
-    _matching(r"[a-z][a-z0-9-]{0,30}", "an instance family in lower case, such as m7g"),
+    matching(r"20[0-9]{2}-(0[1-9]|1[0-2])", "a month written YYYY-MM, such as 2026-11"),
 ]
 HourWeights = Annotated[tuple[Annotated[float, Exact(ge=0, le=1e6)], ...], _weights(24, "midnight first")]
 WeekdayWeights = Annotated[tuple[Annotated[float, Exact(ge=1e-3, le=1e6)], ...], _weights(7, "Monday first")]
 MonthWeights = Annotated[tuple[Annotated[float, Exact(ge=1e-3, le=1e6)], ...], _weights(12, "January first")]
-
-
-class Model(BaseModel):
-    """Base of every part: unknown keys are faults, values cannot change."""
-
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", use_attribute_docstrings=True, validate_default=True
-    )
-
-
-class Event(Model):
-    """An extra load on top of the usual one."""
-
-    kind: Literal["flash_sale", "launch", "viral_spike", "campaign", "bot_scrape"]
-    """What happens; sets the shape where the fields below are left out. Bots open no 3D models."""
-    start: Moment
-    """When the load begins to rise; UTC unless the time says otherwise."""
-    peak_multiplier: Annotated[float, Estimate(ge=1, le=1000)] | None = None
-    """Load at the peak as a multiple of the usual load at that time."""
-    ramp_minutes: Annotated[float, Estimate(ge=0, le=10_080)] | None = None
-    """Minutes from the start to the peak."""
-    hold_minutes: Annotated[float, Estimate(ge=0, le=43_200)] | None = None
-    """Minutes the peak lasts."""
-    half_life_minutes: Annotated[float, Estimate(ge=1, le=43_200)] | None = None
-    """Minutes in which the extra load halves after the peak."""
-    geographies: Annotated[tuple[Geography, ...], AfterValidator(_distinct)] | None = None
-    """Where it happens; everywhere when left out."""
 
 
 class Trace(Model):
@@ -257,10 +160,16 @@ class Traffic(Model):
         "2014-04",
     )
     """How much the load wanders slowly around its usual course."""
+    arrival_scv: Annotated[float, Estimate(ge=0, le=100)] = assumed(
+        1.0,
+        "squared coefficient of variation of the time between calls",
+        "Poisson within a minute: many independent shoppers (Palm-Khintchine); the minutes themselves swing as above",
+    )
+    """How bursty calls are within a minute: 1 for independent ones, more for pages that fire theirs at once."""
     trace: Trace | None = None
     """A measured series to take the shape from, instead of hour and weekday weights and noise."""
     events: tuple[Event, ...] = Field(default=(), max_length=200)
-    """Extra load: sales, launches, campaigns, bots."""
+    """What happens at a stated time: extra load, the loss of the region, a change of prices."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -276,13 +185,30 @@ class Traffic(Model):
                 if (value := getattr(self, key)) is not None
             ]
         for index, event in enumerate(self.events):
+            if not isinstance(event, LoadEvent):
+                continue
             for position, geography in enumerate(event.geographies or ()):
                 if not highest(self.monthly_visitors.get(geography, 0.0)):
                     place = ("events", index, "geographies", position)
                     rules.append(
                         Rule(place, "must be a geography with visitors in monthly_visitors", geography)
                     )
-        return obeying(self, rules)
+        return obeying(self, [*rules, *self._change_rules()])
+
+    def _change_rules(self) -> list[Rule]:
+        """Changes of prices of which neither is the more exact nor the later."""
+        first: dict[tuple[tuple[str, ...], datetime], int] = {}
+        rules = []
+        for index, event in enumerate(self.events):
+            if not isinstance(event, PriceListChange):
+                continue
+            earlier = first.setdefault((event.scope, event.start), index)
+            if earlier != index:
+                problem = (
+                    f"changes the same prices from the same day as events.{earlier}; keep one of the two"
+                )
+                rules.append(Rule(("events", index), problem, event.label))
+        return rules
 
 
 class Content(Model):
@@ -396,10 +322,26 @@ class Api(Model):
         0.5, "KB", "engineering guess: a Lambda report and one line are 0.3 to 1 KB"
     )
     """Bytes logged for one call."""
+    cpu_scv: Annotated[float, Estimate(ge=0, le=100)] = assumed(
+        1.0,
+        "squared coefficient of variation",
+        "exponential; web endpoints have 1 to 4 (engineering guess)",
+    )
+    """How uneven the processor time of calls is: 0 all alike, 1 exponential, more for a few slow ones."""
     timeout_s: Annotated[float, Exact(ge=0.1, le=900)] = assumed(
         10.0, "s", "common client timeout; engineering guess"
     )
     """How long a client waits before it gives up."""
+    retries: Annotated[int, Whole(0, 10)] = assumed(
+        0,
+        "further attempts",
+        "a browser does not repeat a failed fetch by itself; AWS SDKs try 3 times in all",
+    )
+    """How often a client tries a failed call again, a minute apart."""
+    abandoned_work_ratio: Ratio = assumed(
+        0.0, "share of work", "engineering guess: servers notice that the client has gone"
+    )
+    """Share of the work of calls whose client gave up that servers do all the same."""
     bootstrap_s: Annotated[float, Estimate(ge=0, le=3600)] = assumed(
         60.0, "s from network up to serving", "engineering guess for a baked image"
     )
@@ -427,10 +369,20 @@ class Rendering(Model):
         8.0, "s of one m5 vCPU", "engineering guess"
     )
     """Processor time of one job."""
-    memory_gb_per_job: Annotated[float, Estimate(ge=0.125, le=10)] = assumed(
-        3.0, "GB", "engineering guess for a headless renderer"
-    )
+    memory_gb_per_job: Annotated[
+        float, Estimate(ge=0.125, le=10, limit=f"a function has 128 to 10 240 MB: {LAMBDA_MEMORY}")
+    ] = assumed(3.0, "GB", "engineering guess for a headless renderer")
     """Memory one job needs."""
+    deadline_minutes: Annotated[float, Exact(ge=1, le=10_080)] = assumed(
+        15.0, "minutes", "engineering guess: the picture is ready before the next visit"
+    )
+    """99 of 100 jobs must be done within this time of being asked for. A decision, so it takes no range."""
+    gpu_speedup: Annotated[float, Estimate(ge=0, le=10_000)] = assumed(
+        15.0,
+        "m5 vCPUs that one GPU of a g4dn instance stands for",
+        "engineering guess for a ray tracer, range 5 to 50; nothing measured for previews of 3D models",
+    )
+    """How much faster a job runs on a GPU than on one m5 vCPU; 0 if it cannot use one."""
 
 
 class Database(Model):
@@ -446,11 +398,11 @@ class Database(Model):
         0.15, "writes", "Shopify BFCM 2024: 14 to 17 % writes", "2024-12"
     )
     """Items written for one API call."""
-    read_item_kb: Annotated[float, Estimate(ge=0.001, le=400)] = assumed(
+    read_item_kb: Annotated[float, Estimate(ge=0.001, le=400, limit=DYNAMODB_ITEM)] = assumed(
         2.0, "KB", "engineering guess for a product document"
     )
     """Size of one item read; DynamoDB holds at most 400 KB in an item."""
-    write_item_kb: Annotated[float, Estimate(ge=0.001, le=400)] = assumed(
+    write_item_kb: Annotated[float, Estimate(ge=0.001, le=400, limit=DYNAMODB_ITEM)] = assumed(
         1.0, "KB", "engineering guess for a basket line"
     )
     """Size of one item written; DynamoDB holds at most 400 KB in an item."""
@@ -458,9 +410,9 @@ class Database(Model):
     """Share of reads that must see the last write."""
     transaction_write_ratio: Ratio = assumed(0.1, "share of writes", "engineering guess: checkout")
     """Share of writes that belong to a transaction."""
-    secondary_indexes: Annotated[int, Whole(0, 20)] = assumed(
-        2, "indexes written per write", "engineering guess; DynamoDB allows 20 by default"
-    )
+    secondary_indexes: Annotated[
+        int, Whole(0, 20, "of a table in DynamoDB: Amazon DynamoDB Developer Guide, quotas, 2023-06")
+    ] = assumed(2, "indexes written per write", "engineering guess; DynamoDB allows 20 by default")
     """Secondary indexes of the main table."""
     read_cpu_ms: Annotated[float, Estimate(ge=0.001, le=60_000)] = assumed(
         0.25,
@@ -494,7 +446,9 @@ class Database(Model):
     """Disk operations caused by one write."""
     hottest_key_ratio: Ratio = assumed(0.005, "share of requests", "engineering guess")
     """Share of requests that go to the single most wanted item."""
-    backup_retention_days: Annotated[int, Whole(1, 35)] = assumed(
+    backup_retention_days: Annotated[
+        int, Whole(1, 35, "Amazon RDS User Guide, backup retention period; DynamoDB restores as far back")
+    ] = assumed(
         7, "days", "engineering guess; AWS Well-Architected REL09-BP03 asks for automatic backups", "2026-05"
     )
     """Days that automatic backups are kept."""
@@ -512,7 +466,7 @@ class Network(Model):
     )
     """AWS services that private subnets reach through an interface endpoint instead of NAT, logs first."""
     second_region: RegionId | None = None
-    """Region that keeps a copy of the assets; none when left out. Database backups stay in the first region."""
+    """Region that keeps a copy of the assets, and what else the regional objectives ask for; none when left out."""
 
 
 class Monitoring(Model):
@@ -524,9 +478,9 @@ class Monitoring(Model):
     """Alarms beyond those of the design."""
     dashboards: Annotated[int, Whole(0, 1_000)] = assumed(1, "dashboards", "engineering guess")
     """CloudWatch dashboards."""
-    log_retention_days: Annotated[int, Whole(1, 3_653)] = assumed(
-        30, "days", "engineering guess, range 30 to 90; AWS Well-Architected SEC04-BP01", "2026-05"
-    )
+    log_retention_days: Annotated[
+        int, Whole(1, 3_653, "CloudWatch Logs API Reference, PutRetentionPolicy, 2023-06")
+    ] = assumed(30, "days", "engineering guess, range 30 to 90; AWS Well-Architected SEC04-BP01", "2026-05")
     """Days that logs are kept."""
 
 
@@ -576,6 +530,14 @@ class Objectives(Model):
     """Most work that may be lost with a zone."""
     first_view_p95_ms: Annotated[float, Exact(ge=1, le=3_600_000)] | None = None
     """95 of 100 first views of a 3D model must be complete within this time, in every geography; no limit when left out."""
+    region_rto_minutes: Annotated[float, Exact(ge=0, le=1e6)] | None = None
+    """Longest time to serve again, from `network.second_region`, after the loss of the region; no objective when left out."""
+    region_rpo_minutes: Annotated[float, Exact(ge=0, le=1e6)] | None = None
+    """Most work that may be lost with the region; no objective when left out."""
+    count_outages: bool = assumed(
+        False, "on or off", "convention of this tool: no design in one region outlives the loss of its region"
+    )
+    """Whether calls lost to a regional outage count in `error_ratio`. They are reported either way."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -585,61 +547,115 @@ class Objectives(Model):
         return obeying(self, [Rule(("api_p95_ms",), problem, self.api_p95_ms)])
 
 
-ComputeKind = Literal["ec2", "lambda"]
-DatabaseKind = Literal["rds", "aurora", "aurora_serverless", "dynamodb_on_demand", "dynamodb_provisioned"]
+ComputeKind = Literal["ec2", "lambda", "lambda_managed"]
+DatabaseKind = Literal[
+    "rds", "aurora", "aurora_serverless", "dynamodb_on_demand", "dynamodb_provisioned", "dynamodb_dax"
+]
 DeliveryKind = Literal["pay_as_you_go", "flat_rate"]
 LoadBalancerKind = Literal["alb", "nlb"]
+RenderingKind = Literal["lambda_workers", "ec2_workers", "spot_workers"]
 Commitment = Literal["on_demand", "reserved_1yr_no_upfront", "reserved_3yr_no_upfront"]
 
 
 class Constraints(Model):
     """What the search may choose from."""
 
-    compute: Annotated[tuple[ComputeKind, ...], AfterValidator(_distinct)] = assumed(
-        ("ec2", "lambda"), "kinds", "everything the tool models"
+    compute: Annotated[tuple[ComputeKind, ...], AfterValidator(distinct)] = assumed(
+        ("ec2", "lambda"), "kinds", "all but Lambda Managed Instances, whose fee no price list here holds"
     )
     """Forms of compute to consider."""
-    database: Annotated[tuple[DatabaseKind, ...], AfterValidator(_distinct)] = assumed(
+    database: Annotated[tuple[DatabaseKind, ...], AfterValidator(distinct)] = assumed(
         ("rds", "aurora", "aurora_serverless", "dynamodb_on_demand", "dynamodb_provisioned"),
         "kinds",
-        "everything the tool models",
+        "all but DynamoDB Accelerator, whose nodes the shipped prices leave out",
     )
     """Forms of database to consider."""
-    delivery: Annotated[tuple[DeliveryKind, ...], AfterValidator(_distinct)] = assumed(
+    delivery: Annotated[tuple[DeliveryKind, ...], AfterValidator(distinct)] = assumed(
         ("pay_as_you_go", "flat_rate"), "kinds", "everything the tool models"
     )
     """Ways to pay for CloudFront to consider."""
-    asset_formats: Annotated[tuple[AssetFormat, ...], AfterValidator(_distinct)] | None = None
+    asset_formats: Annotated[tuple[AssetFormat, ...], AfterValidator(distinct)] | None = None
     """Formats to consider delivering 3D models in, `content.asset_format` among them; that one alone when left out."""
-    load_balancer: Annotated[tuple[LoadBalancerKind, ...], AfterValidator(_distinct)] = assumed(
+    load_balancer: Annotated[tuple[LoadBalancerKind, ...], AfterValidator(distinct)] = assumed(
         ("alb",), "kinds", "engineering guess: an ALB routes by path and host"
     )
     """Load balancers to consider."""
-    instance_families: Annotated[tuple[Family, ...], AfterValidator(_distinct)] = assumed(
+    rendering: Annotated[tuple[RenderingKind, ...], AfterValidator(distinct)] = assumed(
+        ("lambda_workers", "ec2_workers", "spot_workers"), "kinds", "everything the tool models"
+    )
+    """Workers to consider for rendering jobs: functions, EC2 on demand, EC2 spot."""
+    instance_families: Annotated[tuple[Family, ...], AfterValidator(distinct)] = assumed(
         ("c7g", "m7g", "c7i", "m7i", "c6g", "m6g", "t4g"),
         "EC2 families",
         "current general and compute families priced in all eight regions",
     )
     """EC2 instance families to consider."""
-    database_families: Annotated[tuple[Family, ...], AfterValidator(_distinct)] = assumed(
+    database_families: Annotated[tuple[Family, ...], AfterValidator(distinct)] = assumed(
         ("t4g", "m7g", "r7g", "m6g", "r6g"),
         "RDS and Aurora families",
         "Graviton families priced in all eight regions",
     )
     """RDS and Aurora instance families to consider."""
-    commitments: Annotated[tuple[Commitment, ...], AfterValidator(_distinct)] = assumed(
+    commitments: Annotated[tuple[Commitment, ...], AfterValidator(distinct)] = assumed(
         ("on_demand",), "terms", "no commitment unless allowed"
     )
     """Purchase terms to consider."""
+    spot: bool = assumed(False, "on or off", "no interruptible capacity unless allowed")
+    """Whether EC2 groups may run on spot instances above an on-demand base."""
+    cpu_target_ratios: Annotated[
+        tuple[
+            Annotated[
+                float,
+                Exact(ge=0.01, le=1, limit="Amazon EC2 Auto Scaling User Guide, target tracking, 2023-06"),
+            ],
+            ...,
+        ],
+        AfterValidator(distinct),
+    ] = assumed((0.5, 0.7), "share of the CPU", "engineering guess: 70 % for steady load, 50 % for bursts")
+    """CPU targets of EC2 Auto Scaling to consider."""
+    max_instances: Annotated[int, Whole(1, 5_000)] | None = None
+    """Most EC2 instances that a group may grow to; what the load needs when left out."""
+    min_instances: Annotated[int, Whole(1, 5_000)] | None = None
+    """Fewest EC2 instances that a group keeps; one a zone when left out."""
+    lambda_memory_mb: Annotated[
+        tuple[Annotated[int, Whole(128, 10_240, LAMBDA_MEMORY)], ...], AfterValidator(distinct)
+    ] = assumed((512, 1024, 1769, 3008), "MB", "engineering guess: from a third to nearly two vCPUs")
+    """Memory sizes of functions to consider."""
+    read_replicas: (
+        Annotated[tuple[Annotated[int, Whole(0, 15, REPLICAS)], ...], AfterValidator(distinct)] | None
+    ) = None
+    """Numbers of read replicas in RDS and readers in Aurora to consider; none and, where it helps, one when left out."""
+    dynamodb_target_ratios: Annotated[
+        tuple[
+            Annotated[
+                float, Exact(ge=0.2, le=0.9, limit="Amazon DynamoDB Developer Guide, auto scaling, 2023-06")
+            ],
+            ...,
+        ],
+        AfterValidator(distinct),
+    ] = assumed(
+        (0.7, 0.5),
+        "share of provisioned units",
+        "0.7 is AWS's default; 0.5 leaves room for bursts",
+        "2023-06",
+    )
+    """Targets of DynamoDB auto scaling to consider."""
     monthly_budget_usd: Annotated[float, Exact(ge=0.01, le=1e9)] | None = None
     """Highest mean monthly cost a candidate may have; no limit when left out."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        if self.compute == ("lambda",) and "alb" not in self.load_balancer:
+        rules = []
+        if "ec2" not in self.compute and "alb" not in self.load_balancer:
             problem = "must include alb when compute is lambda only: an NLB cannot call functions"
-            return obeying(self, [Rule(("load_balancer",), problem, list(self.load_balancer))])
-        return self
+            rules.append(Rule(("load_balancer",), problem, list(self.load_balancer)))
+        if self.min_instances and self.max_instances and self.max_instances < self.min_instances:
+            problem = (
+                f"must not be below min_instances, {self.min_instances} "
+                "(Amazon EC2 Auto Scaling API Reference, CreateAutoScalingGroup, MaxSize)"
+            )
+            rules.append(Rule(("max_instances",), problem, self.max_instances))
+        return obeying(self, rules)
 
 
 class Account(Model):
@@ -653,12 +669,25 @@ class Account(Model):
         1_000, "concurrent executions per region", "AWS Lambda Developer Guide, quotas", "2023-10"
     )
     """Functions that may run at the same time."""
+    ec2_gpu_vcpus: Annotated[int, Whole(0, 1_000_000)] = assumed(
+        64,
+        "vCPUs of G and VT instances per region",
+        "engineering guess: a raised quota; new accounts start at 0",
+    )
+    """vCPUs of instances with a GPU that may run at the same time, on demand and again as spot."""
     ec2_vcpus: Annotated[int, Whole(1, 1_000_000)] = assumed(
         640,
         "on-demand vCPUs per region",
         "engineering guess: a raised standard-instance quota; new accounts start lower",
     )
-    """vCPUs that may run at the same time."""
+    """vCPUs that may run at the same time, on demand and again as spot."""
+    spot_reclaimed_ratio: Annotated[float, Estimate(ge=0, le=0.95)] = assumed(
+        0.15,
+        "share of spot instances in a month",
+        "middle of the EC2 Spot Advisor's bands, mean over 256 types of the default families in eight regions",
+        "2025-07",
+    )
+    """How much spot capacity EC2 takes back in a month; the Spot Advisor gives a band for each type."""
 
 
 class Scenario(Model):
@@ -708,6 +737,16 @@ class Scenario(Model):
         if allowed is not None and asset_format not in allowed:
             problem = f"must include content.asset_format, which is {asset_format}"
             rules.append(Rule(("constraints", "asset_formats"), problem, list(allowed)))
+        if self.network.second_region is None:
+            for key in ("region_rto_minutes", "region_rpo_minutes"):
+                value = getattr(self.objectives, key)
+                if value is not None:
+                    problem = "needs network.second_region, the region to recover in"
+                    rules.append(Rule(("objectives", key), problem, value))
+        zones, largest = self.network.availability_zones, self.constraints.max_instances
+        if largest is not None and largest < zones:
+            problem = f"must be at least network.availability_zones, {zones}: a group has an instance in each"
+            rules.append(Rule(("constraints", "max_instances"), problem, largest))
         if self.objectives.api_p99_ms > self.api.timeout_s * 1000:
             problem = (
                 f"must not exceed api.timeout_s, after which calls fail: {self.api.timeout_s * 1000:g} ms"
@@ -720,7 +759,17 @@ class Scenario(Model):
         first = year * 12 + month - 1
         last = first + self.months - 1
         span = f"{self.start} to {last // 12:04d}-{last % 12 + 1:02d}"
-        return [
+        days = sum(monthrange(month // 12, month % 12 + 1)[1] for month in range(first, last + 1))
+        too_long = [
+            Rule(
+                ("traffic", "events", index, "hold_minutes"),
+                f"must be shorter than the run, {days * MINUTES_PER_DAY:,} minutes: the shop would never serve",
+                float(event.hold_minutes),
+            )
+            for index, event in enumerate(self.traffic.events)
+            if isinstance(event, RegionalOutage) and highest(event.hold_minutes) >= days * MINUTES_PER_DAY
+        ]
+        return too_long + [
             Rule(
                 ("traffic", "events", index, "start"),
                 f"must lie in the simulated months, {span} (UTC); move the event or change start and months",

@@ -30,10 +30,10 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from costmodel.errors import RatesFileError
-from costmodel.scenario import model
+from costmodel.scenario import fields, model
 from costmodel.scenario.document import Form, as_text, read_bytes
 from costmodel.scenario.faults import validated
-from costmodel.scenario.model import Model, Rule, obeying
+from costmodel.scenario.fields import Model, Rule, obeying
 from costmodel.units import BYTES_PER_MB, FOCUS_UNITS
 
 RATES_FILE = Form(
@@ -146,7 +146,7 @@ class Discount(Model):
 
     service: Name
     """Price-list service code, such as `AmazonEC2`."""
-    family: model.Family | None = None
+    family: fields.Family | None = None
     """Only instances of this family of EC2 or RDS, such as m7g."""
     usage_type: Name | None = None
     """Only this AWS usage type, without its region prefix, such as `BoxUsage:m7g.large`."""

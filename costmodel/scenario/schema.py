@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from inspect import cleandoc
 from typing import Any
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from costmodel.scenario.estimate import describe_bounds
-from costmodel.scenario.faults import model_in
+from costmodel.scenario.faults import kinds_of, models_in
 from costmodel.scenario.model import Scenario
 
 _HEAD = """# Scenario reference
@@ -42,30 +43,33 @@ def _default_sentence(entry: dict[str, Any]) -> str:
 def reference_page() -> str:
     """The text of `docs/scenario.md`: every key with meaning, unit, default, bounds and source."""
     schema = Scenario.model_json_schema()
-    sections = "".join(_section(path, part, schema) for path, part in _parts(Scenario, ""))
+    sections = "".join(
+        _section(heading, part, schema) for heading, part in _parts(Scenario, "", "Top of the file")
+    )
     return f"{_HEAD}{sections}"
 
 
-def _parts(part: type[BaseModel], path: str) -> Iterator[tuple[str, type[BaseModel]]]:
-    yield path, part
+def _parts(part: type[BaseModel], path: str, heading: str) -> Iterator[tuple[str, type[BaseModel]]]:
+    yield heading, part
     for name, field in part.model_fields.items():
-        inner = model_in(field.annotation)
-        if inner:
-            yield from _parts(inner, f"{path}.{name}" if path else name)
+        inners = models_in(field.annotation)
+        below = f"{path}.{name}" if path else name
+        for inner in inners:
+            kinds = f" of kind {', '.join(kinds_of(inner))}" if len(inners) > 1 else ""
+            yield from _parts(inner, below, f"`{below}`{kinds}")
 
 
-def _section(path: str, part: type[BaseModel], schema: dict[str, Any]) -> str:
+def _section(heading: str, part: type[BaseModel], schema: dict[str, Any]) -> str:
     properties = (schema if part is Scenario else schema["$defs"][part.__name__])["properties"]
-    heading = f"`{path}`" if path else "Top of the file"
     rows = "".join(_row(name, field, properties[name]) for name, field in part.model_fields.items())
     columns = "| key | meaning | takes | default | source |\n|---|---|---|---|---|\n"
-    return f"\n## {heading}\n\n{(part.__doc__ or '').strip()}\n\n{columns}{rows}"
+    return f"\n## {heading}\n\n{cleandoc(part.__doc__ or '')}\n\n{columns}{rows}"
 
 
 def _row(name: str, field: FieldInfo, entry: dict[str, Any]) -> str:
-    inner = model_in(field.annotation)
-    meaning = field.description or (inner.__doc__ if inner else "") or ""
-    takes = "the keys of its section below" if inner else _takes(entry)
+    inners = models_in(field.annotation)
+    meaning = field.description or (inners[0].__doc__ if inners else "") or ""
+    takes = "the keys of its section below" if inners else _takes(entry)
     cells = [f"`{name}`", meaning.strip(), takes, _default(field, entry), _source(entry)]
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |\n"
 
@@ -75,6 +79,8 @@ def _takes(entry: dict[str, Any]) -> str:
         options = [option for option in entry["anyOf"] if option.get("type") != "null"]
         ranged = any("low" in option.get("properties", {}) for option in options)
         return _takes(options[0]) + (", *range*" if ranged else "")
+    if "const" in entry:
+        return f"`{entry['const']}`"
     if "enum" in entry:
         return ", ".join(f"`{option}`" for option in entry["enum"])
     if entry.get("type") == "array":
@@ -93,7 +99,7 @@ def _default(field: FieldInfo, entry: dict[str, Any]) -> str:
     if "x_unit" not in entry:
         return "none"
     value = entry["default"] if entry["default"] is not None else "built in"
-    shown = ", ".join(value) if isinstance(value, list) else json.dumps(value).strip('"')
+    shown = ", ".join(map(str, value)) if isinstance(value, list) else json.dumps(value).strip('"')
     return f"{shown} ({entry['x_unit']})"
 
 

@@ -25,7 +25,8 @@ from pydantic_core import PydanticCustomError
 from costmodel.errors import UsageFileError
 from costmodel.scenario.document import Form, as_text, read_bytes
 from costmodel.scenario.faults import validated
-from costmodel.scenario.model import Model, Month
+from costmodel.scenario.fields import Model
+from costmodel.scenario.model import Month
 from costmodel.scenario.rates_file import Name, Quantity, RateTiers
 from costmodel.units import BYTES_PER_MB
 

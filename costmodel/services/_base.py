@@ -1,6 +1,6 @@
 """What a service is made of: roles, designs, meters, usage, and what a design leaves for others.
 
-A *tier* design (compute, load balancer, database, delivery) is simulated on the demand. What it
+A *tier* design (compute, load balancer, database, delivery, rendering) is simulated on the demand. What it
 makes other services do (log bytes, NAT bytes, alarms, ...) it returns as a `Footprint`, so that
 services never call one another. A *platform* design (storage, DNS, monitoring, network, security)
 is metered from the demand and the summed footprint of the tiers beside it.
@@ -8,19 +8,22 @@ is metered from the demand and the summed footprint of the tiers beside it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+import math
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from decimal import ROUND_HALF_UP, Decimal
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
+from costmodel.capacity.function_size import LEAST_MEMORY_MB, LONGEST_RUN_S, MOST_MEMORY_MB
 from costmodel.capacity.result import Capacity
 from costmodel.demand.calendar import BillingPeriod, Calendar, FloatArray
 from costmodel.demand.demand import Demand
 from costmodel.pricing.need import PriceNeed
-from costmodel.pricing.price import PriceQuery
+from costmodel.pricing.offer import RESERVED
+from costmodel.pricing.price import ON_DEMAND, PriceQuery
 from costmodel.scenario.model import Scenario
 from costmodel.units import COUNTED_UNITS, QUANTITY_STEP
 
@@ -34,6 +37,7 @@ class Role(StrEnum):
     LOAD_BALANCER = "load_balancer"
     DATABASE = "database"
     DELIVERY = "delivery"
+    RENDERING = "rendering"
     STORAGE = "storage"
     DNS = "dns"
     MONITORING = "monitoring"
@@ -42,7 +46,7 @@ class Role(StrEnum):
     ENCRYPTION = "encryption"
 
 
-TIER_ROLES = (Role.COMPUTE, Role.LOAD_BALANCER, Role.DATABASE, Role.DELIVERY)
+TIER_ROLES = (Role.COMPUTE, Role.LOAD_BALANCER, Role.DATABASE, Role.DELIVERY, Role.RENDERING)
 PLATFORM_ROLES = (
     Role.STORAGE,
     Role.DNS,
@@ -139,6 +143,34 @@ def region_to_region(source_region_id: str, destination_region_id: str) -> Meter
     return Meter("Transfer to another region", "AWS Data Transfer", "Networking", "GB", query)
 
 
+LINUX_INSTANCES = PriceNeed(
+    "AmazonEC2",
+    (r"BoxUsage:[a-z0-9-]+\.(?!metal)[a-z0-9]+",),
+    where=(
+        ("operatingSystem", ("Linux",)),
+        ("tenancy", ("Shared",)),
+        ("preInstalledSw", ("NA",)),
+        ("capacitystatus", ("Used",)),
+        ("operation", ("RunInstances",)),
+    ),
+    containing="BoxUsage:",
+    terms=(ON_DEMAND, RESERVED),
+)
+"""Linux instances without licence, on shared hardware.
+
+Source: infracost, internal/resources/aws (2026-05).
+"""
+
+FUNCTIONS = PriceNeed(
+    "AWSLambda",
+    (
+        r"Request(-ARM)?",
+        r"Lambda-(GB-Second|Provisioned-Concurrency|Provisioned-GB-Second|Storage-GB-Second)(-ARM)?",
+    ),
+)
+"""Lambda's requests, durations and what is kept ready. Source: AWSLambda offer, usage types as of 2026-10-01."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Footprint:
     """What designs make other services do. Arrays have shape (days,): totals per day unless they say otherwise.
@@ -159,13 +191,17 @@ class Footprint:
     internet_egress_gb: FloatArray
     """Bytes sent to the internet without CloudFront in between."""
     origin_requests: FloatArray
-    """Object requests that miss every cache and reach the asset bucket."""
+    """Object requests that reach the asset bucket: past every cache, and of rendering jobs."""
     kms_requests: FloatArray
     reformatted_gb: FloatArray
     """Bytes of stored assets beyond those of the scenario's own format, level of each day; below 0 for a smaller one."""
+    asset_writes: FloatArray
+    """Objects that a design puts into the asset bucket."""
     alarms: int = 0
     """Standard-resolution CloudWatch alarms the design keeps."""
     public_ipv4_addresses: int = 0
+    watched_endpoints: int = 0
+    """Entrances in other regions that DNS health checks watch, to fail over to them or away from them."""
     private_subnets: bool = False
     """The design stands in private subnets, which reach the outside through NAT gateways."""
     zonal_database: bool = False
@@ -182,7 +218,7 @@ class Footprint:
         """A footprint of zeros over `days`; `dataclasses.replace` sets what a design leaves behind."""
         zeros = np.zeros(days)
         zeros.flags.writeable = False
-        return cls(zeros, zeros, zeros, zeros, zeros, zeros, zeros, zeros, zeros)
+        return cls(zeros, zeros, zeros, zeros, zeros, zeros, zeros, zeros, zeros, zeros)
 
     @classmethod
     def smallest(cls, footprints: Collection[Footprint]) -> Footprint:
@@ -316,6 +352,9 @@ def also(attribute: TerraformAttribute, condition: str, words: str) -> Terraform
     )
 
 
+TERRAFORM_RUNTIMES = {"rust": "provided.al2023", "go": "provided.al2023"}
+"""Runtimes that Lambda knows under another name. Source: AWS Lambda Developer Guide, runtimes (2023-10)."""
+
 LOG_RETENTION_DAYS = (
     *(1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731),
     *(1096, 1827, 2192, 2557, 2922, 3288, 3653),
@@ -333,9 +372,50 @@ def log_retention(name: str, days: int) -> TerraformAttribute:
     return one_of(name, days, LOG_RETENTION_DAYS)
 
 
+def function_attributes(
+    *, memory_mb: int, architecture: str, runtime: str, runtimes: Iterable[str], timeout_s: float
+) -> tuple[TerraformAttribute, ...]:
+    """The attributes that every Lambda function has: memory, time-out, runtime (one of `runtimes`), processor."""
+    known = sorted({TERRAFORM_RUNTIMES.get(name, name) for name in runtimes})
+    return (
+        between("memory_size", memory_mb, LEAST_MEMORY_MB, MOST_MEMORY_MB),
+        between("timeout", max(1, math.ceil(timeout_s)), 1, LONGEST_RUN_S),
+        one_of("runtime", TERRAFORM_RUNTIMES.get(runtime, runtime), tuple(known)),
+        TerraformAttribute(
+            "architectures",
+            "list(string)",
+            (architecture,),
+            'length({value}) == 1 && alltrue([for name in {value} : contains(["x86_64", "arm64"], name)])',
+            "must be a list of one of x86_64, arm64",
+        ),
+    )
+
+
 def flag(name: str, value: bool) -> TerraformAttribute:
     """A bool attribute."""
     return TerraformAttribute(name, "bool", value)
+
+
+class Strategy(StrEnum):
+    """What of a shop stands ready in a second region.
+
+    Source: AWS Well-Architected REL13-BP02, recovery strategies (2023-04).
+    """
+
+    NONE = "none"
+    """A copy of the assets."""
+    BACKUP_RESTORE = "backup_restore"
+    """And a copy of the newest backup of the database."""
+    PILOT_LIGHT = "pilot_light"
+    """A replica of the database; nothing runs that serves."""
+    WARM_STANDBY = "warm_standby"
+    """A replica, and compute behind a load balancer at its smallest."""
+    ACTIVE_ACTIVE = "active_active"
+    """Each region serves half of the traffic and could serve all of it."""
+
+    @property
+    def words(self) -> str:
+        return self.value.replace("_", " ")
 
 
 class Design(Protocol):
@@ -368,7 +448,7 @@ class TierDesign(Design, Protocol):
 
     @property
     def kind(self) -> str:
-        """The form as constraints name it: `ec2`, `lambda`, `rds`, `dynamodb_on_demand`, ..."""
+        """The form as constraints name it: `ec2`, `lambda`, `rds`, `spot_workers`, ..."""
 
     def under(self, scenario: Scenario) -> TierDesign:
         """The same settings under another scenario's figures: how the design fares if an input is off."""
@@ -376,6 +456,30 @@ class TierDesign(Design, Protocol):
     def simulate(self, demand: Demand) -> Capacity: ...
     def usage(self, demand: Demand, capacity: Capacity) -> tuple[Usage, ...]: ...
     def footprint(self, demand: Demand, capacity: Capacity) -> Footprint: ...
+
+
+class Share(NamedTuple):
+    """A design and which share of the demand it takes: 0 for one that only stands ready."""
+
+    design: Any
+    """A `TierDesign`."""
+    ratio: float
+
+
+@runtime_checkable
+class Spread(Protocol):
+    """A tier design that may also stand in a second region; any other is the same with and without one."""
+
+    def spread(self, other_region_id: str, strategy: Strategy) -> tuple[Share, ...]:
+        """What the design becomes, the one at home first; empty when the strategy asks what it cannot do."""
+
+
+@runtime_checkable
+class Copied(Protocol):
+    """A database whose data goes to a second region."""
+
+    def copied(self, demand: Demand, other_region_id: str, strategy: Strategy) -> tuple[Usage, ...]:
+        """What the copies use, beside the designs of `Spread`: kept bytes and bytes on their way."""
 
 
 class PlatformDesign(Design, Protocol):

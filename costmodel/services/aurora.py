@@ -10,27 +10,22 @@ from typing import Self
 import numpy as np
 
 from costmodel.capacity.credits import lowest_cpu_credit_balance
+from costmodel.capacity.database_classes import AURORA_GAPS, AURORA_SIZES, classes_for, family_rules
+from costmodel.capacity.failover import AURORA_ALONE, AURORA_READER, FailoverWindow, Outages, outages
 from costmodel.capacity.instances import InstanceType, database_class
+from costmodel.capacity.overload import Patience
 from costmodel.capacity.relational import (
-    AURORA_ALONE,
-    AURORA_GAPS,
-    AURORA_READER,
-    AURORA_SIZES,
-    FailoverWindow,
     NodeLoad,
-    Outages,
     aurora_connections,
     changed_gb_per_day,
     check_replicas,
-    classes_for,
     connection_calls_per_minute,
-    family_rules,
     latencies,
     load_histogram,
     mean_per_call,
     miss_ratio,
+    most_waiting,
     node_loads,
-    outages,
     per_minute,
     saturation_per_s,
     serve,
@@ -63,6 +58,8 @@ from costmodel.services._base import (
     Reliability,
     Role,
     Setting,
+    Share,
+    Strategy,
     TerraformAttribute,
     TerraformVariable,
     TierService,
@@ -72,8 +69,9 @@ from costmodel.services._base import (
     matching,
     meter_usage,
     one_of,
+    region_to_region,
 )
-from costmodel.units import HOURS_PER_DAY, MINUTES_PER_HOUR, SECONDS_PER_MINUTE
+from costmodel.units import BYTES_PER_GB, BYTES_PER_KB, HOURS_PER_DAY, MINUTES_PER_HOUR, SECONDS_PER_MINUTE
 
 SERVICE_NAME = "Amazon Relational Database Service"
 """Aurora's charges carry the name of RDS. Source: FOCUS 1.0 sample file of AWS (2024-09)."""
@@ -114,7 +112,7 @@ class _Cluster:
     readers: int
     io_optimized: bool
     work: Database
-    timeout_s: float
+    patience: Patience
 
     def __post_init__(self) -> None:
         """Raises ValueError for a cluster that AWS would not make."""
@@ -133,7 +131,7 @@ class _Cluster:
 
     def under(self, scenario: Scenario) -> Self:
         """The same settings under another scenario's figures."""
-        return replace(self, work=scenario.database, timeout_s=scenario.api.timeout_s)
+        return replace(self, work=scenario.database, patience=Patience.of(scenario.api))
 
     @property
     def role(self) -> Role:
@@ -214,6 +212,65 @@ class _Cluster:
         attributes = (("engine", self.engine_name),) if of_engine else ()
         query = PriceQuery(SERVICE_CODE, self.region_id, usage_type, attributes)
         return Meter(name, SERVICE_NAME, "Databases", unit, query)
+
+    def spread(self, other_region_id: str, strategy: Strategy) -> tuple[Share, ...]:
+        """A secondary cluster of a global database, with one node. Only one region can write, so that two cannot
+        serve.
+
+        Source: Amazon Aurora User Guide, "Using Amazon Aurora global databases" (2023-06).
+        """
+        if strategy is Strategy.ACTIVE_ACTIVE:
+            return ()
+        if strategy in (Strategy.PILOT_LIGHT, Strategy.WARM_STANDBY):
+            return (Share(self, 1.0), Share(self._secondary(other_region_id), 0.0))
+        return (Share(self, 1.0),)
+
+    def _secondary(self, other_region_id: str) -> Self:
+        return replace(self, region_id=other_region_id, readers=0)
+
+    def copied(self, demand: Demand, other_region_id: str, strategy: Strategy) -> tuple[Usage, ...]:
+        """Daily snapshots, of which the newest is kept and each copy is a full one; or replicated writes.
+
+        Where no cluster stands, no backup storage is free. Write I/O is charged again for the other region,
+        there, I/O-Optimized or not; which of the two regions it is charged in is our guess.
+
+        Source: Amazon Aurora User Guide, "Copying a DB cluster snapshot" (2023-06): always full copies;
+        Amazon Aurora pricing, "Global Database", replicated write I/Os (2026).
+        """
+        if strategy is Strategy.NONE:
+            return ()
+        if strategy is Strategy.BACKUP_RESTORE:
+            stored_gb = demand.database_stored_gb
+            kept = self._elsewhere("Backup storage", "Aurora:BackupUsage", "GB-Months", other_region_id)
+            return self._sent(
+                demand, stored_gb, other_region_id, f"a full copy a day to {other_region_id}"
+            ) + meter_usage(
+                kept,
+                self.resource_name,
+                demand.calendar,
+                stored_gb * demand.calendar.month_share_per_day,
+                f"copy of the newest snapshot in {other_region_id}: GB stored each day / days of the month",
+            )
+        writes = demand.daily(demand.writes)
+        written_gb = writes * self.work.write_item_kb * BYTES_PER_KB / BYTES_PER_GB
+        repeated = self._elsewhere(
+            "Replicated write I/O", "Aurora:ReplicatedWriteIO", "I/O Requests", other_region_id
+        )
+        words = f"writes x {self.work.write_item_kb:g} KB to {other_region_id}"
+        return self._sent(demand, written_gb, other_region_id, words) + meter_usage(
+            repeated,
+            self.resource_name,
+            demand.calendar,
+            writes * self.work.io_per_write,
+            f"writes x {self.work.io_per_write:g} I/O, repeated in {other_region_id}",
+        )
+
+    def _sent(self, demand: Demand, daily_gb: FloatArray, region_id: str, words: str) -> tuple[Usage, ...]:
+        meter = region_to_region(self.region_id, region_id)
+        return meter_usage(meter, self.resource_name, demand.calendar, daily_gb, words)
+
+    def _elsewhere(self, name: str, usage_type: str, unit: str, region_id: str) -> Meter:
+        return Meter(name, SERVICE_NAME, "Databases", unit, PriceQuery(SERVICE_CODE, region_id, usage_type))
 
     def storage_limit(self, demand: Demand) -> Limit:
         return Limit("database storage", float(demand.database_stored_gb.max()), LARGEST_GB, "GB")
@@ -303,7 +360,7 @@ class AuroraCluster(_Cluster):
         held = SECONDS_PER_MINUTE / connection_calls_per_minute(connections, loads, work, speed)
         busy_per_call = max(writer_cpu, reader_cpu, held, LEAST_BUSY_S)
         calls_per_minute = np.full(demand.minutes, SECONDS_PER_MINUTE / busy_per_call)
-        served = serve(demand.api_requests, calls_per_minute, self.timeout_s, gone=gone)
+        served = serve(demand.api_requests, calls_per_minute, self.patience, gone=gone)
 
         late = bool(served.delay_ms.any())
         histogram = load_histogram(demand)
@@ -318,13 +375,16 @@ class AuroraCluster(_Cluster):
             missed_ratio=mean_per_call(self._missed(demand), demand),
             readers=self.readers,
             backlog_delay_ms=served.delay_ms if late else None,
+            arrival_scv=demand.arrival_scv,
         )
         return Capacity(
             servers=read_only(np.full(demand.minutes, 1.0 + self.readers)),
             utilisation=served.utilisation,
             requests=demand.api_requests,
             failed_requests=read_only(demand.api_requests * served.lost_ratio),
+            peak_waiting_calls=most_waiting(demand.api_requests, served.delay_ms),
             latency=together(at_writer, at_reader),
+            remedy="a larger instance class or more readers",
             saturation_requests_per_s=saturation_per_s(np.array([max(writer_cpu, reader_cpu, held)])),
             limits=self._limits(demand, rate_per_s * max(writer_cpu, reader_cpu)),
             max_connections=connections,
@@ -340,7 +400,13 @@ class AuroraCluster(_Cluster):
         balance = lowest_cpu_credit_balance(self.instance, np.minimum(utilisation, 1.0))
         return (
             self.storage_limit(demand),
-            Limit("CPU credits borrowed", max(0.0, -balance), BORROWED_CREDIT_HOURS * earned, "credits"),
+            Limit(
+                "CPU credits borrowed",
+                max(0.0, -balance),
+                BORROWED_CREDIT_HOURS * earned,
+                "credits",
+                remedy="a class that is not burstable",
+            ),
         )
 
     def usage(self, demand: Demand, capacity: Capacity) -> tuple[Usage, ...]:
@@ -377,6 +443,11 @@ class AuroraServerless(_Cluster):
         """Raises ValueError for a cluster that AWS would not make."""
         _Cluster.__post_init__(self)
         AcuRange(self.min_acu, self.max_acu)
+
+    def _secondary(self, other_region_id: str) -> Self:
+        """A secondary cluster replicates all the time and so does not pause."""
+        least = max(self.min_acu, ACU_STEP)
+        return replace(self, region_id=other_region_id, readers=0, min_acu=least)
 
     @property
     def acu(self) -> AcuRange:
@@ -421,7 +492,7 @@ class AuroraServerless(_Cluster):
         most_connected = connection_calls_per_minute(self.max_connections, loads, work, speed)
         calls_per_minute = np.minimum(present_acu * SECONDS_PER_MINUTE / busiest, most_connected)
         served = serve(
-            demand.api_requests, calls_per_minute, self.timeout_s, gone=_both(gone, _resuming(running_acu))
+            demand.api_requests, calls_per_minute, self.patience, gone=_both(gone, _resuming(running_acu))
         )
         missed = miss_ratio(per_minute(demand.database_stored_gb), ACU_GIB * present_acu, work)
         at_writer, at_reader = latencies(
@@ -434,13 +505,16 @@ class AuroraServerless(_Cluster):
             missed_ratio=float(np.average(missed, weights=demand.api_requests + 1e-12)),
             readers=self.readers,
             backlog_delay_ms=served.delay_ms,
+            arrival_scv=demand.arrival_scv,
         )
         return Capacity(
             servers=read_only(running_acu * (1 + self.readers)),
             utilisation=served.utilisation,
             requests=demand.api_requests,
             failed_requests=read_only(demand.api_requests * served.lost_ratio),
+            peak_waiting_calls=most_waiting(demand.api_requests, served.delay_ms),
             latency=together(at_writer, at_reader),
+            remedy="a higher maximum of ACUs",
             saturation_requests_per_s=saturation_per_s(
                 np.array([busiest / self.max_acu, SECONDS_PER_MINUTE / most_connected])
             ),
@@ -565,13 +639,13 @@ def _provisioned(scenario: Scenario, demand: Demand) -> tuple[AuroraCluster, ...
         if (family, scenario.region, work.engine) not in AURORA_GAPS
     }
     found = []
-    for readers in (0, 1):
+    for readers in scenario.constraints.read_replicas or (0, 1):
         loads = node_loads(demand.fan_out, work, readers, readers_repeat_writes=False)
         for instance in classes_for(scenario, demand, loads, sizes):
             for io_optimized in (False, True):
                 found.append(
                     AuroraCluster(
-                        scenario.region, readers, io_optimized, work, scenario.api.timeout_s, instance.name
+                        scenario.region, readers, io_optimized, work, Patience.of(scenario.api), instance.name
                     )
                 )
     return tuple(found)
@@ -582,7 +656,7 @@ def _serverless(scenario: Scenario, demand: Demand) -> tuple[AuroraServerless, .
     peak_rate_per_s = float(demand.api_requests.max()) / SECONDS_PER_MINUTE
     pausing = () if demand.api_requests.all() else (0.0,)
     found = []
-    for readers in (0, 1):
+    for readers in scenario.constraints.read_replicas or (0, 1):
         loads = node_loads(demand.fan_out, work, readers, readers_repeat_writes=False)
         peak_acu = max(acu_seconds(load, work) for load in loads if load) * peak_rate_per_s
         max_acu = min(LARGEST_ACU, max(2.0, float(math.ceil(HEADROOM_RATIO * peak_acu))))
@@ -591,7 +665,13 @@ def _serverless(scenario: Scenario, demand: Demand) -> tuple[AuroraServerless, .
             for io_optimized in (False, True):
                 found.append(
                     AuroraServerless(
-                        scenario.region, readers, io_optimized, work, scenario.api.timeout_s, min_acu, max_acu
+                        scenario.region,
+                        readers,
+                        io_optimized,
+                        work,
+                        Patience.of(scenario.api),
+                        min_acu,
+                        max_acu,
                     )
                 )
     return tuple(found)
@@ -611,7 +691,9 @@ PRICES = (
     ),
     PriceNeed(
         SERVICE_CODE,
-        (r"Aurora:(StorageUsage|IO-OptimizedStorageUsage|StorageIOUsage|BackupUsage|BacktrackUsage)",),
+        (
+            r"Aurora:(StorageUsage|IO-OptimizedStorageUsage|StorageIOUsage|ReplicatedWriteIO|BackupUsage|BacktrackUsage)",
+        ),
         where=(("databaseEngine", ("Any", "Aurora MySQL", "Aurora PostgreSQL")),),
         containing="Aurora:",
     ),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -21,11 +21,11 @@ from costmodel.capacity.result import Capacity, Limit
 from costmodel.demand.calendar import Calendar, FloatArray
 from costmodel.demand.content import Delivered, served_files_per_product, static_files
 from costmodel.demand.demand import Demand, read_only
-from costmodel.pricing.book import PriceBook
-from costmodel.pricing.discounts import plan_allowances
 from costmodel.pricing.need import Place, PriceNeed
 from costmodel.pricing.offer import FLAT_RATE
+from costmodel.pricing.plans import Plan, plans
 from costmodel.pricing.price import GLOBAL, PriceQuery
+from costmodel.scenario.fields import Rule
 from costmodel.scenario.model import AssetFormat, Scenario
 from costmodel.services._base import (
     DNS_QUERIES_PER_SESSION,
@@ -91,72 +91,13 @@ Source: Amazon CloudFront Developer Guide, "Quotas" (2023-06).
 """
 SLA = Reliability(0.999, "Amazon CloudFront Service Level Agreement (2019)")
 
-BEYOND_ALLOWANCE = "no overage charge, performance may be reduced beyond the allowance"
+LONGEST_ORIGIN_TIMEOUT_S = 120.0
+"""API calls come through CloudFront, which answers 504 after that. A quota increase allows more.
 
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What a flat-rate plan covers in a month."""
-
-    code: str
-    """What the price list calls it: `Pro`, `Premium 75 TB`."""
-    tier: str
-    """What the subscription API calls it."""
-    requests: int
-    transfer_gb: int
-    dns_queries: int
-    storage_gb: int
-    """Credit of S3 Standard, in GB-months."""
-    custom_cache_policy: bool
-    firewall_rules: int
-    """Most rules of its web ACL."""
-
-
-PLAN_FORMS = {
-    "Free": ("FREE", False, 5),
-    "Pro": ("PRO", False, 25),
-    "Business": ("BUSINESS", True, 50),
-    **dict.fromkeys(
-        (
-            "Premium",
-            "Premium 75 TB",
-            "Premium 125 TB",
-            "Premium 200 TB",
-            "Premium 350 TB",
-            "Premium 600 TB",
-        ),
-        ("PREMIUM", True, 75),
-    ),
-}
-"""Plan or usage level -> its name in the subscription API, whether custom cache policies come with it, and
-most rules of its web ACL.
-
-Below Business, the objects' own Cache-Control headers set the time to live. Source: Amazon CloudFront
-Developer Guide, "CloudFront flat-rate pricing plans" (2026-09-05); rules as in OptimNow,
-cloud-finops-skills, tier summary of August 2026, the first two also in other public repositories.
+Source: Amazon CloudFront API Reference, OriginReadTimeout: 1 to 120 s, 30 s by default (2026-11).
 """
-
-
-@cache
-def plans() -> tuple[Plan, ...]:
-    """Flat-rate plans: one distribution, one apex domain, with WAF, DNS and storage credit.
-
-    Source: the shipped `plan_allowances.csv`, which names the source and date of every figure.
-    """
-    included = plan_allowances(PriceBook.shipped())
-    return tuple(
-        Plan(
-            code,
-            tier,
-            included[code].requests,
-            included[code].transfer_gb,
-            included[code].dns_queries,
-            included[code].storage_gb,
-            custom_cache_policy,
-            firewall_rules,
-        )
-        for code, (tier, custom_cache_policy, firewall_rules) in PLAN_FORMS.items()
-    )
+PLAN_REMEDY = "a larger plan, or delivery that is paid as you go"
+BEYOND_ALLOWANCE = "no overage charge, performance may be reduced beyond the allowance"
 
 
 class Cached(NamedTuple):
@@ -407,6 +348,7 @@ class Distribution:
             requests=read_only(requests),
             failed_requests=read_only(np.zeros(demand.minutes)),
             latency=first_view_latency(ways),
+            remedy="AWS quota: CloudFront request and data rate per distribution",
             saturation_requests_per_s=saturation,
             limits=(*limits, *self._slow_first_views(ways)),
         )
@@ -707,15 +649,26 @@ class FlatRatePlan:
         sent_bytes = self.daily_sent_bytes(demand).sum(axis=0) + calls * demand.fan_out.api_response_bytes
         queries = demand.daily(demand.sessions) * DNS_QUERIES_PER_SESSION
         return (
-            Limit("plan requests", _worst_month(demand, requests), self.plan.requests, "requests a month"),
+            Limit(
+                "plan requests",
+                _worst_month(demand, requests),
+                self.plan.requests,
+                "requests a month",
+                remedy=PLAN_REMEDY,
+            ),
             Limit(
                 "plan data transfer",
                 _worst_month(demand, sent_bytes) / BYTES_PER_GB,
                 self.plan.transfer_gb,
                 "GB a month",
+                remedy=PLAN_REMEDY,
             ),
             Limit(
-                "plan DNS queries", _worst_month(demand, queries), self.plan.dns_queries, "queries a month"
+                "plan DNS queries",
+                _worst_month(demand, queries),
+                self.plan.dns_queries,
+                "queries a month",
+                remedy=PLAN_REMEDY,
             ),
             Limit(
                 "plan firewall rules",
@@ -814,6 +767,17 @@ def price_classes(geographies: tuple[str, ...]) -> tuple[PriceClass, ...]:
     for price_class, excluded in SERVED_FROM.items():
         distinct[tuple(excluded.get(geography, geography) for geography in geographies)] = price_class
     return tuple(distinct.values())
+
+
+def timeout_rules(scenario: Scenario) -> list[Rule]:
+    """A broken rule when clients are to wait longer than CloudFront waits for the load balancer."""
+    if scenario.api.timeout_s <= LONGEST_ORIGIN_TIMEOUT_S:
+        return []
+    problem = (
+        f"must be at most {LONGEST_ORIGIN_TIMEOUT_S:g} s, the longest that CloudFront waits for an origin "
+        "(Amazon CloudFront API Reference, OriginReadTimeout)"
+    )
+    return [Rule(("api", "timeout_s"), problem, scenario.api.timeout_s)]
 
 
 def designs(scenario: Scenario, demand: Demand) -> tuple[TierDesign, ...]:

@@ -5,7 +5,9 @@ to what one partition can do; what the hottest key asks for beyond that is refus
 has left. AWS isolates such a key in a partition of its own. Source: Amazon DynamoDB Developer Guide,
 "Best practices for designing partition keys" (2023-06).
 
-Not modelled: DynamoDB Accelerator. The price list that ships with this tool holds none of its node types.
+Partitions are as many as throughput and storage ask for, which AWS sees to and nobody pays for, so that
+their number never binds. Not modelled: warm throughput raised ahead of an event, which is charged once at a
+price that the price list at hand does not have.
 
 Throttles: the SDK retries a refused request within seconds, so retries inside a one-minute step win no
 capacity that the minute does not have. What a minute refuses in sum is therefore what fails, and one
@@ -18,22 +20,36 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from statistics import NormalDist
-from typing import Self
+from typing import Literal, Self
 
 import numpy as np
 
-from costmodel.capacity.on_demand import allowed_on_demand
+from costmodel.capacity.accelerator import Cluster, Reading, cluster_work, read_through
+from costmodel.capacity.on_demand import (
+    WARM_READ_UNITS_PER_S,
+    WARM_WRITE_UNITS_PER_S,
+    Flow,
+    serve_on_demand,
+)
+from costmodel.capacity.partitions import (
+    PARTITION_READ_UNITS_PER_S,
+    PARTITION_WRITE_UNITS_PER_S,
+    TABLE_QUOTA_UNITS_PER_S,
+    hot_refused,
+)
 from costmodel.capacity.provisioned import (
     Bounds,
     ProvisionedRun,
     check_target,
     follow_target,
     follow_target_together,
+    nothing_scaled,
 )
+from costmodel.capacity.request_units import CallUnits, call_units
 from costmodel.capacity.result import Capacity, Latency, Limit
+from costmodel.capacity.table_latency import call_latency
 from costmodel.demand.calendar import FloatArray
-from costmodel.demand.demand import Demand, FanOut, read_only
+from costmodel.demand.demand import Demand, read_only
 from costmodel.pricing.need import PriceNeed
 from costmodel.pricing.price import PriceQuery
 from costmodel.scenario.model import Database, Scenario
@@ -43,16 +59,28 @@ from costmodel.services._base import (
     Reliability,
     Role,
     Setting,
-    TerraformAttribute,
+    Share,
+    Strategy,
     TerraformVariable,
     TierService,
     Usage,
-    also,
-    between,
-    flag,
     meter_usage,
-    one_of,
     region_to_region,
+)
+from costmodel.services._dax import PRICES as DAX_PRICES
+from costmodel.services._dax import (
+    cluster_limits,
+    cluster_settings,
+    cluster_usage,
+    cluster_variables,
+    cluster_words,
+    smallest_cluster,
+    with_cluster,
+)
+from costmodel.services._dynamodb_terraform import (
+    on_demand_variable,
+    provisioned_variables,
+    replica_variables,
 )
 from costmodel.units import (
     BYTES_PER_GB,
@@ -66,29 +94,10 @@ from costmodel.units import (
 SERVICE_NAME = "Amazon DynamoDB"
 SERVICE_CODE = "AmazonDynamoDB"
 
-READ_UNIT_BYTES = 4096
-WRITE_UNIT_BYTES = 1024
-TRANSACTION_WRITE_RATIO = 2.0
-EVENTUAL_READ_RATIO = 0.5
-"""Unit arithmetic. Source: Amazon DynamoDB Developer Guide, "Read/write capacity mode" (2023-06)."""
-
 ITEM_OVERHEAD_BYTES = 100
 """Storage billed per item and per index entry, beside its own bytes.
 
 Source: Amazon DynamoDB Developer Guide, "Item sizes and formats" (2023-06); aws/agent-toolkit-for-aws (2026-08-20).
-"""
-
-WARM_READ_UNITS_PER_S = 12_000.0
-WARM_WRITE_UNITS_PER_S = 4_000.0
-"""What a new on-demand table takes at once.
-
-Source: Amazon DynamoDB Developer Guide, "Read/write capacity mode" (2023-06); "Understanding DynamoDB warm throughput".
-"""
-
-TABLE_QUOTA_UNITS_PER_S = 40_000.0
-"""Read and, apart, write units per second of a table or index; a quota that AWS raises on request.
-
-Source: Amazon DynamoDB Developer Guide, "Service, account, and table quotas" (2023-06).
 """
 
 ACCOUNT_QUOTA_UNITS_PER_S = 80_000.0
@@ -96,6 +105,11 @@ ACCOUNT_QUOTA_UNITS_PER_S = 80_000.0
 
 Source: Amazon DynamoDB Developer Guide, "Service, account, and table quotas" (2023-06); raised on request.
 """
+
+TABLE_REMEDY = "AWS quota: DynamoDB throughput per table"
+ACCOUNT_REMEDY = "AWS quota: DynamoDB provisioned throughput per account"
+HOT_KEY_REMEDY = "database.hottest_key_ratio: spread the key over several"
+"""What lets more load past each ceiling; a partition's is fixed. Source: as the ceilings."""
 
 MOST_INDEXES = 20
 """Global secondary indexes of a table. Source: Amazon DynamoDB Developer Guide, "quotas" (2023-06)."""
@@ -110,22 +124,6 @@ REPLICATION_LAG_S = 1.0
 """How far the other regions of a global table usually are behind.
 
 Source: Amazon DynamoDB Developer Guide, "Global tables" (2023-06): usually within a second.
-"""
-
-PARTITION_READ_UNITS_PER_S = 3_000.0
-PARTITION_WRITE_UNITS_PER_S = 1_000.0
-"""What one partition, and so one key, can do.
-
-Source: Amazon DynamoDB Developer Guide, "Best practices for designing partition keys" (2023-06).
-"""
-
-READ_MS = 5.0
-WRITE_MS = 7.5
-LATENCY_VARIATION = 0.5
-"""Mean of a read and a write, and the coefficient of variation of either.
-
-Source: AWS states "single-digit millisecond" latency; 4 to 6 ms for reads and 5 to 10 ms for writes
-are commonly seen; the variation is our guess.
 """
 
 ALARMS_PER_TARGET = 4
@@ -149,75 +147,14 @@ FLOOR_PERCENTILE = 10.0
 CEILING_RATIO = 1.5
 """Auto scaling goes up to this many times what the busiest minute needs; our choice."""
 
-TARGETS = (0.7, 0.5)
-"""Utilisation targets considered. Source: Amazon DynamoDB Developer Guide (2023-06): 20 to 90 %, default 70 %."""
+TableClass = Literal["STANDARD", "STANDARD_INFREQUENT_ACCESS"]
+STANDARD: TableClass = "STANDARD"
+INFREQUENT_ACCESS: TableClass = "STANDARD_INFREQUENT_ACCESS"
+CLASS_PREFIXES: dict[TableClass, str] = {STANDARD: "", INFREQUENT_ACCESS: "IA-"}
+"""What the usage types of a class's throughput and storage begin with; recovery costs the same in both.
 
-STANDARD_TABLE = "STANDARD"
-
-
-def read_units(item_bytes: float, *, consistent: bool) -> float:
-    """Units of one read: one per 4 KB, rounded up, half of it when eventually consistent.
-
-    Source: Amazon DynamoDB Developer Guide, "Read/write capacity mode" (2023-06).
-    """
-    units = max(1, math.ceil(item_bytes / READ_UNIT_BYTES))
-    return units * (1.0 if consistent else EVENTUAL_READ_RATIO)
-
-
-def write_units(item_bytes: float, *, transactional: bool) -> float:
-    """Units of one write to the table: one per KB, rounded up, twice in a transaction.
-
-    Source: Amazon DynamoDB Developer Guide, "Read/write capacity mode" (2023-06).
-    """
-    units = max(1, math.ceil(item_bytes / WRITE_UNIT_BYTES))
-    return units * (TRANSACTION_WRITE_RATIO if transactional else 1.0)
-
-
-@dataclass(frozen=True, slots=True)
-class CallUnits:
-    """Mean request units of one API call."""
-
-    reads: float
-    table_writes: float
-    index_writes: float
-    """On each index; an index pays no transaction surcharge."""
-
-
-def call_units(fan_out: FanOut, work: Database) -> CallUnits:
-    """Units of one API call. Every write changes every index and projects the whole item."""
-    read_bytes = work.read_item_kb * BYTES_PER_KB
-    write_bytes = work.write_item_kb * BYTES_PER_KB
-    consistent, transactional = work.consistent_read_ratio, work.transaction_write_ratio
-    per_read = consistent * read_units(read_bytes, consistent=True)
-    per_read += (1.0 - consistent) * read_units(read_bytes, consistent=False)
-    plain = write_units(write_bytes, transactional=False)
-    per_write = transactional * write_units(write_bytes, transactional=True) + (1.0 - transactional) * plain
-    return CallUnits(
-        reads=fan_out.reads_per_api_call * per_read,
-        table_writes=fan_out.writes_per_api_call * per_write,
-        index_writes=fan_out.writes_per_api_call * plain,
-    )
-
-
-def call_latency(fan_out: FanOut) -> Latency:
-    """All database work of one API call, one operation after another: constant until throttled.
-
-    A fraction of an operation is one operation in that share of the calls. Moments add; percentiles
-    are those of a lognormal with the same mean and variance.
-    """
-    mean_ms = variance = 0.0
-    for count, each_ms in ((fan_out.reads_per_api_call, READ_MS), (fan_out.writes_per_api_call, WRITE_MS)):
-        part = count % 1.0
-        mean_ms += count * each_ms
-        variance += count * (LATENCY_VARIATION * each_ms) ** 2 + part * (1.0 - part) * each_ms**2
-    if mean_ms == 0.0:
-        return Latency(0.0, 0.0, 0.0, 0.0)
-    spread = math.log1p(variance / mean_ms**2)
-    middle = math.log(mean_ms) - spread / 2.0
-    p50, p95, p99 = (
-        math.exp(middle + math.sqrt(spread) * NormalDist().inv_cdf(share)) for share in (0.50, 0.95, 0.99)
-    )
-    return Latency(mean_ms, p50, p95, p99)
+Source: AmazonDynamoDB usage types as in infracost, internal/resources/aws/dynamodb_table.go (2026-05).
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,6 +165,11 @@ class _Table:
     work: Database
     replica_region_ids: tuple[str, ...] = field(default=(), kw_only=True)
     """Other regions of a global table; none for a plain one."""
+    replicas_serve: bool = field(default=False, kw_only=True)
+    """Whether every region answers as many calls as any other, and could answer all; else the first does."""
+    table_class: TableClass = field(default=STANDARD, kw_only=True)
+    cluster: Cluster | None = field(default=None, kw_only=True)
+    """DAX in front of the table, in every region; none for a table on its own."""
 
     def __post_init__(self) -> None:
         """Raises ValueError for a table that AWS would not make."""
@@ -244,6 +186,41 @@ class _Table:
     def under(self, scenario: Scenario) -> Self:
         """The same settings under another scenario's figures."""
         return replace(self, work=scenario.database)
+
+    def spread(self, other_region_id: str, strategy: Strategy) -> tuple[Share, ...]:
+        """A global table holds all its regions; it takes the whole demand, wherever it comes in.
+
+        Source: Amazon DynamoDB Developer Guide, "Global tables" (2023-06): every replica takes reads and writes.
+        """
+        if strategy in (Strategy.NONE, Strategy.BACKUP_RESTORE):
+            return (Share(self, 1.0),)
+        serve = strategy is Strategy.ACTIVE_ACTIVE
+        return (Share(replace(self, replica_region_ids=(other_region_id,), replicas_serve=serve), 1.0),)
+
+    def copied(self, demand: Demand, other_region_id: str, strategy: Strategy) -> tuple[Usage, ...]:
+        """A full backup a day, copied to the other region, which keeps the newest.
+
+        Source: AWS Backup Developer Guide, "Creating backup copies across AWS Regions" (2023-06). That DynamoDB's
+        are full ones is our guess.
+        """
+        if strategy is not Strategy.BACKUP_RESTORE:
+            return ()
+        kept = self.metered(
+            demand,
+            "Backup storage",
+            "TimedBackupStorage-ByteHrs",
+            "GB-Months",
+            self.billed_gb(demand) * demand.calendar.month_share_per_day,
+            f"copy of the newest backup in {other_region_id}: decimal GB each day / days of the month",
+            other_region_id,
+        )
+        return kept + meter_usage(
+            region_to_region(self.region_id, other_region_id),
+            self.resource_name,
+            demand.calendar,
+            demand.database_stored_gb,
+            f"a full copy a day to {other_region_id}",
+        )
 
     @property
     def role(self) -> Role:
@@ -265,8 +242,10 @@ class _Table:
         Developer Guide.
         """
         if self.replica_region_ids:
-            return Reliability(0.99999, "Amazon DynamoDB Service Level Agreement (2019), global tables")
-        return Reliability(0.9999, "Amazon DynamoDB Service Level Agreement (2019), single region")
+            table = Reliability(0.99999, "Amazon DynamoDB Service Level Agreement (2019), global tables")
+        else:
+            table = Reliability(0.9999, "Amazon DynamoDB Service Level Agreement (2019), single region")
+        return with_cluster(table, self.cluster)
 
     def billed_gb(self, demand: Demand) -> FloatArray:
         """Decimal GB billed each day in each region, shape (days,): the bytes, 100 for each item and index
@@ -289,7 +268,10 @@ class _Table:
         formula = (
             f"decimal GB each day with {entries} x {ITEM_OVERHEAD_BYTES} bytes per item / days of the month"
         )
-        kinds = (("Storage", "TimedStorage-ByteHrs"), ("Point-in-time recovery", "TimedPITRStorage-ByteHrs"))
+        kinds = (
+            ("Storage", f"{self.class_prefix}TimedStorage-ByteHrs"),
+            ("Point-in-time recovery", "TimedPITRStorage-ByteHrs"),
+        )
         usages: list[Usage] = []
         for region_id in (self.region_id, *self.replica_region_ids):
             for name, usage_type in kinds:
@@ -307,13 +289,15 @@ class _Table:
         """
         if not self.replica_region_ids:
             name = "Provisioned writes" if "Capacity" in form else "Write requests"
-            return self.metered(demand, name, f"Write{form}", unit, table + indexes, formula)
+            return self.metered(
+                demand, name, f"{self.class_prefix}Write{form}", unit, table + indexes, formula
+            )
         usages: list[Usage] = []
         for region_id in (self.region_id, *self.replica_region_ids):
             usages += self.metered(
                 demand,
                 "Replicated writes",
-                f"ReplWrite{form}",
+                f"{self.class_prefix}ReplWrite{form}",
                 f"Replicated {unit}",
                 table,
                 formula,
@@ -321,17 +305,33 @@ class _Table:
             )
             if indexes.any():
                 name = "Writes of indexes"
-                usages += self.metered(demand, name, f"Write{form}", unit, indexes, formula, region_id)
+                usages += self.metered(
+                    demand, name, f"{self.class_prefix}Write{form}", unit, indexes, formula, region_id
+                )
         sent_gb = demand.daily(demand.writes) * self.work.write_item_kb * BYTES_PER_KB / BYTES_PER_GB
-        for region_id in self.replica_region_ids:
-            usages += meter_usage(
-                region_to_region(self.region_id, region_id),
-                self.resource_name,
-                demand.calendar,
-                sent_gb,
-                f"writes x {self.work.write_item_kb:g} KB to {region_id}",
-            )
+        for sender in self.serving_region_ids:
+            for receiver in (self.region_id, *self.replica_region_ids):
+                if receiver == sender:
+                    continue
+                usages += meter_usage(
+                    region_to_region(sender, receiver),
+                    self.resource_name,
+                    demand.calendar,
+                    sent_gb / len(self.serving_region_ids),
+                    f"writes x {self.work.write_item_kb:g} KB to {receiver}{self.split_words}",
+                )
         return tuple(usages)
+
+    @property
+    def serving_region_ids(self) -> tuple[str, ...]:
+        """Regions that calls come in at, the first one first."""
+        return (self.region_id, *(self.replica_region_ids if self.replicas_serve else ()))
+
+    @property
+    def split_words(self) -> str:
+        """How a formula says that regions share calls; nothing when one takes all."""
+        count = len(self.serving_region_ids)
+        return f" / {count} regions" if count > 1 else ""
 
     def metered(
         self,
@@ -349,39 +349,95 @@ class _Table:
         elsewhere = f"-{region_id}" if region_id not in ("", self.region_id) else ""
         return meter_usage(meter, self.resource_name + elsewhere, demand.calendar, daily, formula)
 
-    def hot_refused(self, demand: Demand, units_per_call: float, partition_units_per_s: float) -> FloatArray:
-        """Share of operations refused because they are of the hottest key, shape (minutes,).
+    @property
+    def class_prefix(self) -> str:
+        """What the usage types of the table's class begin with."""
+        return CLASS_PREFIXES[self.table_class]
 
-        The key gets what one partition can do, burst or not. Source: see the module's.
-        """
-        hottest = self.work.hottest_key_ratio
-        busiest = hottest * units_per_call * float(demand.api_requests.max(initial=0.0))
-        if busiest <= partition_units_per_s * SECONDS_PER_MINUTE:
-            return np.zeros(demand.minutes)
-        hot_units = hottest * units_per_call * demand.api_requests
-        beyond = np.maximum(hot_units - partition_units_per_s * SECONDS_PER_MINUTE, 0.0)
-        return np.asarray(hottest * beyond / np.maximum(hot_units, 1e-12))
+    @lru_cache(maxsize=2)  # noqa: B019 - simulate and usage ask for the same reads, one after the other
+    def reading(self, demand: Demand) -> Reading:
+        """Reads of the table and of the cluster in front of it."""
+        units = call_units(demand.fan_out, self.work).reads
+        return read_through(demand, self.work, units, self.cluster)
 
     def hot_refused_of(self, demand: Demand, units: CallUnits) -> tuple[FloatArray, FloatArray]:
-        """The same of reads and of writes. An index is taken to spread its writes as its table does."""
+        """Shares of the table's reads and writes refused because they are of the hottest key, shape (minutes,)
+        each. An index is taken to spread its writes as its table does.
+        """
+        reading = self.reading(demand)
+        writing = units.table_writes * demand.api_requests
         return (
-            self.hot_refused(demand, units.reads, PARTITION_READ_UNITS_PER_S),
-            self.hot_refused(demand, units.table_writes, PARTITION_WRITE_UNITS_PER_S),
+            hot_refused(reading.hottest_units, reading.units, PARTITION_READ_UNITS_PER_S),
+            hot_refused(self.work.hottest_key_ratio * writing, writing, PARTITION_WRITE_UNITS_PER_S),
         )
 
+    def failed_calls(
+        self, demand: Demand, refused_reads: FloatArray, refused_writes: FloatArray
+    ) -> FloatArray:
+        """API calls lost in each minute, shape (minutes,), when the table refuses these shares of operations.
+
+        Each refused operation fails a call of its own, at most all calls.
+        """
+        of_table = demand.reads * (1.0 - self.reading(demand).hit_ratio)
+        lost = of_table * refused_reads + demand.writes * refused_writes
+        return read_only(np.minimum(lost, demand.api_requests))
+
+    def latency(self, demand: Demand) -> Latency:
+        """Of all database work of a call; over the run, the cluster answers its share of all reads."""
+        reads = float(demand.reads.sum())
+        hits = float((demand.reads * self.reading(demand).hit_ratio).sum())
+        return call_latency(demand.fan_out, hits / reads if reads > 0 else 0.0)
+
     def limits(self, demand: Demand, units: CallUnits) -> tuple[Limit, ...]:
-        """Ceilings of one key and of one table at the busiest minute."""
-        peak_per_s = float(demand.api_requests.max()) / SECONDS_PER_MINUTE
-        hot_per_s = peak_per_s * self.work.hottest_key_ratio
+        """Ceilings of one key, of one table and of a cluster at the busiest minute."""
+        reading = self.reading(demand)
+        writes_per_s = float(demand.api_requests.max()) / SECONDS_PER_MINUTE * units.table_writes
+        hottest_per_s = float(reading.hottest_units.max()) / SECONDS_PER_MINUTE
+        hot_writes_per_s = writes_per_s * self.work.hottest_key_ratio
         unit = "units per second"
-        return (
-            Limit("reads of the hottest key", hot_per_s * units.reads, PARTITION_READ_UNITS_PER_S, unit),
+        found = (
             Limit(
-                "writes of the hottest key", hot_per_s * units.table_writes, PARTITION_WRITE_UNITS_PER_S, unit
+                "reads of the hottest key",
+                hottest_per_s,
+                PARTITION_READ_UNITS_PER_S,
+                unit,
+                remedy=HOT_KEY_REMEDY,
             ),
-            Limit("table read quota", peak_per_s * units.reads, TABLE_QUOTA_UNITS_PER_S, unit),
-            Limit("table write quota", peak_per_s * units.table_writes, TABLE_QUOTA_UNITS_PER_S, unit),
+            Limit(
+                "writes of the hottest key",
+                hot_writes_per_s,
+                PARTITION_WRITE_UNITS_PER_S,
+                unit,
+                remedy=HOT_KEY_REMEDY,
+            ),
+            Limit(
+                "table read quota",
+                float(reading.units.max()) / SECONDS_PER_MINUTE,
+                TABLE_QUOTA_UNITS_PER_S,
+                unit,
+                remedy=TABLE_REMEDY,
+            ),
+            Limit("table write quota", writes_per_s, TABLE_QUOTA_UNITS_PER_S, unit, remedy=TABLE_REMEDY),
         )
+        return (*found, *cluster_limits(self.cluster, self.work_of_cluster(demand)))
+
+    def work_of_cluster(self, demand: Demand) -> FloatArray:
+        """Normalised requests of the cluster in each minute, shape (minutes,); zeros without one."""
+        if self.cluster is None:
+            return np.zeros(demand.minutes)
+        return cluster_work(self.cluster, self.work, demand, self.reading(demand).hit_ratio)
+
+    def cluster_usage(self, demand: Demand) -> tuple[Usage, ...]:
+        """Node-hours of the cluster in every region of the table."""
+        return cluster_usage(
+            self.cluster, demand, (self.region_id, *self.replica_region_ids), self.resource_name
+        )
+
+    @property
+    def label_ending(self) -> str:
+        """What the label says of class and cluster."""
+        of_class = ", infrequent access" if self.table_class == INFREQUENT_ACCESS else ""
+        return of_class + cluster_words(self.cluster)
 
     def replica_settings(self) -> Mapping[str, Setting]:
         """Other regions of a global table; nothing for a plain one."""
@@ -392,60 +448,42 @@ class _Table:
         """How far other regions are behind, and what the loss of this one would lose; 0 without any."""
         return REPLICATION_LAG_S if self.replica_region_ids else 0.0
 
-    def replica_variables(self) -> tuple[TerraformVariable, ...]:
-        """The other regions of a global table."""
-        if not self.replica_region_ids:
-            return ()
-        names = TerraformAttribute(
-            "region_names",
-            "list(string)",
-            self.replica_region_ids,
-            "length({value}) >= 1",
-            "must name one region or more",
-        )
-        words = "region_name of each entry of replica_regions of terraform-aws-modules/dynamodb-table."
-        return (TerraformVariable("dynamodb_table_replica_regions", words, (names,)),)
+    def saturation_per_s(
+        self, demand: Demand, units: CallUnits, read_units_per_s: float, write_units_per_s: float
+    ) -> float:
+        """API calls per second at which the table, at these capacities, its hottest key or its cluster is full.
 
-    def saturation_per_s(self, units: CallUnits, read_units_per_s: float, write_units_per_s: float) -> float:
-        """API calls per second at which the table, at these capacities, or its hottest key is full."""
+        A cache answers what it does at the busiest minute, and more at a higher rate: an understatement.
+        """
         hottest = self.work.hottest_key_ratio
+        busiest = int(demand.api_requests.argmax())
+        calls = float(demand.api_requests[busiest])
+        reads = hot_reads = work = 0.0
+        if calls > 0:
+            reading = self.reading(demand)
+            reads = float(reading.units[busiest]) / calls
+            hot_reads = float(reading.hottest_units[busiest]) / calls
+            work = float(self.work_of_cluster(demand)[busiest]) / calls
         ratios = (
-            units.reads / read_units_per_s,
+            reads / read_units_per_s,
             units.table_writes / write_units_per_s,
-            hottest * units.reads / PARTITION_READ_UNITS_PER_S,
+            hot_reads / PARTITION_READ_UNITS_PER_S,
             hottest * units.table_writes / PARTITION_WRITE_UNITS_PER_S,
+            work / self.cluster.safe_work_per_s if self.cluster else 0.0,
         )
         return 1.0 / max(ratios) if max(ratios) > 0 else math.inf
 
     def footprint_with(self, demand: Demand, alarms: int) -> Footprint:
         """Key calls and alarms. Replication between zones is free, and clients reach the table through a
-        gateway endpoint; DynamoDB writes no logs.
+        gateway endpoint; DynamoDB writes no logs. A DAX cluster stands in the network, and so must its clients.
 
-        Source: Amazon VPC User Guide, "Gateway endpoints" (2023-06).
+        Source: Amazon VPC User Guide, "Gateway endpoints" (2023-06); DynamoDB Developer Guide, "DAX" (2023-06).
         """
         calls = read_only(np.full(demand.days, KMS_CALLS_PER_DAY))
-        return replace(Footprint.none(demand.days), kms_requests=calls, alarms=alarms)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Flow:
-    """Reads or writes of an on-demand table. Arrays have shape (minutes,)."""
-
-    served_per_s: FloatArray
-    refused_ratio: FloatArray
-    fullness: FloatArray
-    """What is asked for over what is allowed."""
-
-
-def _flow(needed_per_s: FloatArray, hot_refused: FloatArray, warm_per_s: float) -> _Flow:
-    spread_per_s = needed_per_s * (1.0 - hot_refused)
-    allowed_per_s = allowed_on_demand(spread_per_s, warm_per_s, TABLE_QUOTA_UNITS_PER_S)
-    fullness = spread_per_s / allowed_per_s
-    return _Flow(
-        served_per_s=np.minimum(spread_per_s, allowed_per_s),
-        refused_ratio=1.0 - (1.0 - hot_refused) / np.maximum(fullness, 1.0),
-        fullness=fullness,
-    )
+        in_network = self.cluster is not None
+        return replace(
+            Footprint.none(demand.days), kms_requests=calls, alarms=alarms, private_subnets=in_network
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -454,30 +492,38 @@ class OnDemandTable(_Table):
 
     @property
     def kind(self) -> str:
-        return "dynamodb_on_demand"
+        return "dynamodb_dax" if self.cluster else "dynamodb_on_demand"
 
     @property
     def label(self) -> str:
-        return "DynamoDB on demand"
+        return f"DynamoDB on demand{self.label_ending}"
 
     def settings(self) -> Mapping[str, Setting]:
         return {
             "billing_mode": "PAY_PER_REQUEST",
-            "table_class": STANDARD_TABLE,
+            "table_class": self.table_class,
             "point_in_time_recovery": True,
             "secondary_indexes": self.work.secondary_indexes,
             **self.replica_settings(),
+            **cluster_settings(self.cluster),
         }
 
     @lru_cache(maxsize=2)  # noqa: B019 - simulate and usage ask for the same flows, one after the other
-    def flows(self, demand: Demand) -> tuple[_Flow, _Flow]:
+    def flows(self, demand: Demand) -> tuple[Flow, Flow]:
         """Reads, and writes of the table. An index never asks for more than its table, which so decides."""
         units = call_units(demand.fan_out, self.work)
         rate_per_s = demand.api_requests / SECONDS_PER_MINUTE
         hot_reads, hot_writes = self.hot_refused_of(demand, units)
         return (
-            _flow(rate_per_s * units.reads, hot_reads, WARM_READ_UNITS_PER_S),
-            _flow(rate_per_s * units.table_writes, hot_writes, WARM_WRITE_UNITS_PER_S),
+            serve_on_demand(
+                self.reading(demand).units / SECONDS_PER_MINUTE,
+                hot_reads,
+                WARM_READ_UNITS_PER_S,
+                TABLE_QUOTA_UNITS_PER_S,
+            ),
+            serve_on_demand(
+                rate_per_s * units.table_writes, hot_writes, WARM_WRITE_UNITS_PER_S, TABLE_QUOTA_UNITS_PER_S
+            ),
         )
 
     def simulate(self, demand: Demand) -> Capacity:
@@ -488,10 +534,11 @@ class OnDemandTable(_Table):
             servers=read_only(reads.served_per_s + writes.served_per_s * self._writes_per_table_write(units)),
             utilisation=read_only(np.minimum(np.maximum(reads.fullness, writes.fullness), 1.0)),
             requests=demand.api_requests,
-            failed_requests=failed_calls(demand, reads.refused_ratio, writes.refused_ratio),
-            latency=call_latency(demand.fan_out),
+            failed_requests=self.failed_calls(demand, reads.refused_ratio, writes.refused_ratio),
+            latency=self.latency(demand),
+            remedy=TABLE_REMEDY,
             saturation_requests_per_s=self.saturation_per_s(
-                units, TABLE_QUOTA_UNITS_PER_S, TABLE_QUOTA_UNITS_PER_S
+                demand, units, TABLE_QUOTA_UNITS_PER_S, TABLE_QUOTA_UNITS_PER_S
             ),
             limits=self.limits(demand, units),
         )
@@ -513,13 +560,18 @@ class OnDemandTable(_Table):
         served_writes = demand.daily(writes.served_per_s * SECONDS_PER_MINUTE)
         indexes = self.work.secondary_indexes
         return (
-            *self.metered(
-                demand,
-                "Read requests",
-                "ReadRequestUnits",
-                "Read Request Units",
-                demand.daily(reads.served_per_s * SECONDS_PER_MINUTE),
-                f"API calls x {units.reads:g} read units, less what is throttled",
+            *(
+                usage
+                for region_id in self.serving_region_ids
+                for usage in self.metered(
+                    demand,
+                    "Read requests",
+                    f"{self.class_prefix}ReadRequestUnits",
+                    "Read Request Units",
+                    demand.daily(reads.served_per_s * SECONDS_PER_MINUTE) / len(self.serving_region_ids),
+                    f"API calls x {units.reads:g} read units, less what is throttled or cached{self.split_words}",
+                    region_id,
+                )
             ),
             *self.writes_usage(
                 demand,
@@ -531,19 +583,18 @@ class OnDemandTable(_Table):
                 " write units, less what is throttled",
             ),
             *self.storage_usage(demand),
+            *self.cluster_usage(demand),
         )
 
     def footprint(self, demand: Demand, capacity: Capacity) -> Footprint:
         return self.footprint_with(demand, alarms=0)
 
     def terraform(self) -> tuple[TerraformVariable, ...]:
-        """Inputs of terraform-aws-modules/dynamodb-table 5.5.0."""
-        attributes = (
-            # Provisioned capacity takes inputs that this variable does not have.
-            one_of("billing_mode", "PAY_PER_REQUEST", ("PAY_PER_REQUEST",)),
-            *_table_attributes(),
+        return (
+            on_demand_variable(self.table_class),
+            *replica_variables(self.replica_region_ids),
+            *cluster_variables(self.cluster),
         )
-        return (_table_variable(attributes), *self.replica_variables())
 
 
 @dataclass(frozen=True, slots=True)
@@ -584,22 +635,24 @@ class ProvisionedTable(_Table):
 
     @property
     def kind(self) -> str:
-        return "dynamodb_provisioned"
+        return "dynamodb_dax" if self.cluster else "dynamodb_provisioned"
 
     @property
     def label(self) -> str:
         return (
             f"DynamoDB provisioned at {self.target_ratio:.0%}, {self.read_minimum_units:g} to"
             f" {self.read_maximum_units:g} RCU and {self.write_minimum_units:g} to {self.write_maximum_units:g} WCU"
+            f"{self.label_ending}"
         )
 
     def settings(self) -> Mapping[str, Setting]:
         return {
             "billing_mode": "PROVISIONED",
-            "table_class": STANDARD_TABLE,
+            "table_class": self.table_class,
             "point_in_time_recovery": True,
             "secondary_indexes": self.work.secondary_indexes,
             **self.replica_settings(),
+            **cluster_settings(self.cluster),
             "target_ratio": self.target_ratio,
             "read_minimum_units": self.read_minimum_units,
             "read_maximum_units": self.read_maximum_units,
@@ -618,7 +671,7 @@ class ProvisionedTable(_Table):
         units = call_units(demand.fan_out, self.work)
         hot_reads, hot_writes = self.hot_refused_of(demand, units)
         calls, target = demand.api_requests, self.target_ratio
-        reads = calls * units.reads * (1.0 - hot_reads)
+        reads = self.reading(demand).units * (1.0 - hot_reads)
         writing = calls * (1.0 - hot_writes)
         scaled = 2 if self.work.secondary_indexes else 1
         writes, *index = follow_target_together(
@@ -630,7 +683,7 @@ class ProvisionedTable(_Table):
         return (
             follow_target(reads, target, self.read_minimum_units, self.read_maximum_units),
             writes,
-            index[0] if index else _nothing_scaled(demand.minutes),
+            index[0] if index else nothing_scaled(demand.minutes),
         )
 
     def simulate(self, demand: Demand) -> Capacity:
@@ -643,7 +696,7 @@ class ProvisionedTable(_Table):
         hot_reads, hot_writes = self.hot_refused_of(demand, units)
         reads, writes, index = self.runs(demand)
         indexes = self.work.secondary_indexes
-        fullness = np.maximum(_fullness(reads), _fullness(writes))
+        fullness = np.maximum(reads.fullness, writes.fullness)
         return Capacity(
             servers=read_only(
                 reads.provisioned_units
@@ -652,14 +705,15 @@ class ProvisionedTable(_Table):
             ),
             utilisation=read_only(np.minimum(fullness, 1.0)),
             requests=demand.api_requests,
-            failed_requests=failed_calls(
+            failed_requests=self.failed_calls(
                 demand,
-                1.0 - (1.0 - hot_reads) * (1.0 - _refused(reads)),
-                1.0 - (1.0 - hot_writes) * (1.0 - _refused(writes)),
+                1.0 - (1.0 - hot_reads) * (1.0 - reads.refused_ratio),
+                1.0 - (1.0 - hot_writes) * (1.0 - writes.refused_ratio),
             ),
-            latency=call_latency(demand.fan_out),
+            latency=self.latency(demand),
+            remedy="higher maximum read and write units",
             saturation_requests_per_s=self.saturation_per_s(
-                units, self.read_maximum_units, self.write_maximum_units
+                demand, units, self.read_maximum_units, self.write_maximum_units
             ),
             limits=(*self.limits(demand, units), *self._account_limits(reads, writes, index)),
         )
@@ -671,10 +725,15 @@ class ProvisionedTable(_Table):
         indexes = self.work.secondary_indexes
         most_reads = float(reads.provisioned_units.max()) + indexes * INDEX_READ_UNITS
         most_writes = float((writes.provisioned_units + indexes * index.provisioned_units).max())
-        unit = "units per second"
-        return (
-            Limit("account read quota", most_reads, ACCOUNT_QUOTA_UNITS_PER_S, unit),
-            Limit("account write quota", most_writes, ACCOUNT_QUOTA_UNITS_PER_S, unit),
+        return tuple(
+            Limit(
+                f"account {do} quota",
+                units,
+                ACCOUNT_QUOTA_UNITS_PER_S,
+                "units per second",
+                remedy=ACCOUNT_REMEDY,
+            )
+            for do, units in (("read", most_reads), ("write", most_writes))
         )
 
     def usage(self, demand: Demand, capacity: Capacity) -> tuple[Usage, ...]:
@@ -690,13 +749,18 @@ class ProvisionedTable(_Table):
         highest = "highest capacity of each hour"
         hours = "Read Capacity Unit-Hours"
         return (
-            *self.metered(
-                demand,
-                "Provisioned reads",
-                "ReadCapacityUnit-Hrs",
-                hours,
-                days(hourly_highest(read_units)),
-                f"{highest}: table and {indexes} indexes at {INDEX_READ_UNITS:g}",
+            *(
+                usage
+                for region_id in self.serving_region_ids
+                for usage in self.metered(
+                    demand,
+                    "Provisioned reads",
+                    f"{self.class_prefix}ReadCapacityUnit-Hrs",
+                    hours,
+                    days(hourly_highest(read_units)),
+                    f"{highest}: table and {indexes} indexes at {INDEX_READ_UNITS:g}",
+                    region_id,
+                )
             ),
             *self.writes_usage(
                 demand,
@@ -709,10 +773,11 @@ class ProvisionedTable(_Table):
             *(
                 usage
                 for region_id in self.replica_region_ids
+                if region_id not in self.serving_region_ids
                 for usage in self.metered(
                     demand,
                     "Provisioned reads",
-                    "ReadCapacityUnit-Hrs",
+                    f"{self.class_prefix}ReadCapacityUnit-Hrs",
                     hours,
                     np.full(demand.days, HOURS_PER_DAY * (1 + indexes) * INDEX_READ_UNITS),
                     f"table and {indexes} indexes at {INDEX_READ_UNITS:g}: the first region answers all reads",
@@ -720,6 +785,7 @@ class ProvisionedTable(_Table):
                 )
             ),
             *self.storage_usage(demand),
+            *self.cluster_usage(demand),
         )
 
     def footprint(self, demand: Demand, capacity: Capacity) -> Footprint:
@@ -727,63 +793,14 @@ class ProvisionedTable(_Table):
         return self.footprint_with(demand, alarms=2 * ALARMS_PER_TARGET * (1 + self.work.secondary_indexes))
 
     def terraform(self) -> tuple[TerraformVariable, ...]:
-        """Inputs of terraform-aws-modules/dynamodb-table 5.5.0; maps are variables of their own."""
-        table = _table_variable(
-            (
-                one_of("billing_mode", "PROVISIONED", ("PAY_PER_REQUEST", "PROVISIONED")),
-                _units("read_capacity", self.read_minimum_units),
-                _units("write_capacity", self.write_minimum_units),
-                also(
-                    flag("autoscaling_enabled", True),
-                    '{value} == false || var.dynamodb_table.billing_mode == "PROVISIONED"',
-                    "be false unless dynamodb_table.billing_mode is PROVISIONED",
-                ),
-                *_table_attributes(),
-            )
-        )
-        index = TerraformVariable(
-            "dynamodb_table_autoscaling_index",
-            "One entry of autoscaling_indexes of terraform-aws-modules/dynamodb-table, the same for every index.",
-            (
-                _units("read_min_capacity", INDEX_READ_UNITS),
-                _units(
-                    "read_max_capacity",
-                    INDEX_READ_UNITS,
-                    at_least="var.dynamodb_table_autoscaling_index.read_min_capacity",
-                ),
-                _units("write_min_capacity", self.index_minimum_units),
-                _units(
-                    "write_max_capacity",
-                    self.index_maximum_units,
-                    at_least="var.dynamodb_table_autoscaling_index.write_min_capacity",
-                ),
+        index = (INDEX_READ_UNITS, self.index_bounds) if self.work.secondary_indexes else None
+        return (
+            *provisioned_variables(
+                self.table_class, self.target_ratio, self.read_bounds, self.write_bounds, index
             ),
+            *replica_variables(self.replica_region_ids),
+            *cluster_variables(self.cluster),
         )
-        scaled = (
-            self._scaling("read", self.read_maximum_units),
-            self._scaling("write", self.write_maximum_units),
-        )
-        indexes = (index,) if self.work.secondary_indexes else ()
-        return (table, *scaled, *indexes, *self.replica_variables())
-
-    def _scaling(self, dimension: str, maximum_units: float) -> TerraformVariable:
-        return TerraformVariable(
-            f"dynamodb_table_autoscaling_{dimension}",
-            f"autoscaling_{dimension} of terraform-aws-modules/dynamodb-table.",
-            (
-                _units("max_capacity", maximum_units, at_least=f"var.dynamodb_table.{dimension}_capacity"),
-                between("target_value", round(100 * self.target_ratio), 20, 90),
-            ),
-        )
-
-
-def failed_calls(demand: Demand, refused_reads: FloatArray, refused_writes: FloatArray) -> FloatArray:
-    """API calls lost in each minute, shape (minutes,), when these shares of operations are refused.
-
-    Each refused operation fails a call of its own, at most all calls.
-    """
-    lost = demand.reads * refused_reads + demand.writes * refused_writes
-    return read_only(np.minimum(lost, demand.api_requests))
 
 
 def hourly_highest(units: FloatArray) -> FloatArray:
@@ -791,70 +808,47 @@ def hourly_highest(units: FloatArray) -> FloatArray:
     return np.asarray(units.reshape(-1, MINUTES_PER_HOUR).max(axis=1))
 
 
-def _refused(run: ProvisionedRun) -> FloatArray:
-    return run.throttled_units / np.maximum(run.served_units + run.throttled_units, 1e-12)
-
-
-def _nothing_scaled(minutes: int) -> ProvisionedRun:
-    nothing = read_only(np.zeros(minutes))
-    return ProvisionedRun(nothing, nothing, nothing)
-
-
-def _fullness(run: ProvisionedRun) -> FloatArray:
-    return (run.served_units + run.throttled_units) / (SECONDS_PER_MINUTE * run.provisioned_units)
-
-
-def _units(name: str, units: float, *, at_least: str = "") -> TerraformAttribute:
-    return between(name, units, 1, TABLE_QUOTA_UNITS_PER_S, at_least=at_least)
-
-
-def _table_attributes() -> tuple[TerraformAttribute, ...]:
-    """The table is encrypted in any case: `server_side_encryption_enabled` only asks for a key of KMS, whose
-    requests are charged, in place of the one that AWS owns. Whoever has a key of their own sets it, with
-    `server_side_encryption_kms_key_arn`.
-
-    Source: Amazon DynamoDB Developer Guide, "Encryption at rest" (2023-06).
-    """
-    return (
-        one_of("table_class", STANDARD_TABLE, (STANDARD_TABLE, "STANDARD_INFREQUENT_ACCESS")),
-        flag("point_in_time_recovery_enabled", True),
-        flag("server_side_encryption_enabled", False),
-        flag("deletion_protection_enabled", True),
-    )
-
-
-def _table_variable(attributes: tuple[TerraformAttribute, ...]) -> TerraformVariable:
-    return TerraformVariable(
-        "dynamodb_table", "Table: inputs of terraform-aws-modules/dynamodb-table.", attributes
-    )
-
-
 def designs(scenario: Scenario, demand: Demand) -> tuple[OnDemandTable | ProvisionedTable, ...]:
-    """On demand, and provisioned at each target, as far as the constraints allow."""
+    """On demand, and provisioned at each target, as far as the constraints allow; each in both classes; and
+    with DAX where that is allowed and more items are read that need not be the newest than are written.
+    """
     kinds, work = scenario.constraints.database, scenario.database
-    on_demand = (OnDemandTable(scenario.region, work),) if "dynamodb_on_demand" in kinds else ()
-    if "dynamodb_provisioned" not in kinds:
-        return on_demand
-    return (*on_demand, *(_provisioned(scenario, demand, target) for target in TARGETS))
+    targets = scenario.constraints.dynamodb_target_ratios
+    on_demand = OnDemandTable(scenario.region, work)
+    tables: list[OnDemandTable | ProvisionedTable] = []
+    if "dynamodb_on_demand" in kinds:
+        tables.append(on_demand)
+    if "dynamodb_provisioned" in kinds:
+        tables += [_provisioned(scenario, demand, target) for target in targets]
+    tables += [replace(table, table_class=INFREQUENT_ACCESS) for table in tables]
+    eventual_reads = work.reads_per_call * (1.0 - work.consistent_read_ratio)
+    if "dynamodb_dax" in kinds and eventual_reads > work.writes_per_call:
+        cluster = smallest_cluster(demand, work)
+        tables += [replace(on_demand, cluster=cluster), _provisioned(scenario, demand, targets[0], cluster)]
+    return tuple(tables)
 
 
-def _provisioned(scenario: Scenario, demand: Demand, target_ratio: float) -> ProvisionedTable:
+def _provisioned(
+    scenario: Scenario, demand: Demand, target_ratio: float, cluster: Cluster | None = None
+) -> ProvisionedTable:
     units = call_units(demand.fan_out, scenario.database)
-    quiet_per_s = float(np.percentile(demand.api_requests, FLOOR_PERCENTILE)) / SECONDS_PER_MINUTE
-    peak_per_s = float(demand.api_requests.max()) / SECONDS_PER_MINUTE
+    reads = OnDemandTable(scenario.region, scenario.database, cluster=cluster).reading(demand).units
 
-    def bounds(per_call: float) -> tuple[float, float]:
-        low = math.ceil(quiet_per_s * per_call / target_ratio)
-        high = math.ceil(CEILING_RATIO * peak_per_s * per_call / target_ratio)
+    def bounds(needed_units: FloatArray) -> tuple[float, float]:
+        quiet_per_s = float(np.percentile(needed_units, FLOOR_PERCENTILE)) / SECONDS_PER_MINUTE
+        peak_per_s = float(needed_units.max()) / SECONDS_PER_MINUTE
+        low = math.ceil(quiet_per_s / target_ratio)
+        high = math.ceil(CEILING_RATIO * peak_per_s / target_ratio)
         return _within_quota(low), _within_quota(high)
 
     return ProvisionedTable(
         scenario.region,
         scenario.database,
         target_ratio,
-        *bounds(units.reads),
-        *bounds(units.table_writes),
-        *bounds(units.index_writes),
+        *bounds(reads),
+        *bounds(demand.api_requests * units.table_writes),
+        *bounds(demand.api_requests * units.index_writes),
+        cluster=cluster,
     )
 
 
@@ -874,6 +868,7 @@ PRICES = (
             r"Streams-Requests",
         ),
     ),
+    DAX_PRICES,
 )
 """Source: AmazonDynamoDB usage types as in infracost, internal/resources/aws/dynamodb_table.go (2026-05)."""
 

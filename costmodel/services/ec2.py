@@ -1,35 +1,58 @@
-"""EC2 Auto Scaling group behind a load balancer: API calls and rendering jobs on the same instances."""
+"""EC2 Auto Scaling group behind a load balancer: API calls."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Literal
 
 import numpy as np
 
-from costmodel.capacity.boot import boot_minutes, boot_s, warmup_minutes, warmup_s
-from costmodel.capacity.credits import lowest_cpu_credit_balance
-from costmodel.capacity.fleet import ScalingGroup, run_fleet
+from costmodel.capacity.boot import (
+    boot_minutes,
+    boot_s,
+    warm_pool_boot_minutes,
+    warmup_minutes,
+    warmup_s,
+)
+from costmodel.capacity.disruptions import Disruption, ZoneLoss, spot_reclaims
+from costmodel.capacity.fleet import FleetRun, run_fleet
+from costmodel.capacity.group import CpuCredits, NetworkBudget, ScalingGroup, SpotMix, WarmPool
 from costmodel.capacity.instances import InstanceType, instance_types
-from costmodel.capacity.queueing import response_latency
+from costmodel.capacity.overload import Patience
+from costmodel.capacity.queueing import queue_or_backlog, response_latency, wait_variability
 from costmodel.capacity.result import Capacity, Limit
-from costmodel.capacity.scaling import TargetTracking
-from costmodel.demand.calendar import FloatArray
+from costmodel.capacity.scaling import (
+    MOST_SCHEDULED_ACTIONS,
+    PredictiveScaling,
+    ScheduledAction,
+    TargetTracking,
+    forecast_from_history,
+    raised_minimums,
+)
+from costmodel.demand.calendar import Calendar, FloatArray
 from costmodel.demand.demand import Demand, read_only
+from costmodel.demand.events import event_shape
 from costmodel.errors import UnknownInstanceType
 from costmodel.pricing.need import PriceNeed
-from costmodel.pricing.offer import RESERVED
-from costmodel.pricing.price import ON_DEMAND, PriceQuery
+from costmodel.pricing.price import ON_DEMAND, SPOT, PriceQuery
+from costmodel.scenario.events import LoadEvent
+from costmodel.scenario.fields import Rule
 from costmodel.scenario.load import refuse
-from costmodel.scenario.model import Api, Commitment, Database, Rendering, Rule, Scenario
+from costmodel.scenario.model import Api, Commitment, Constraints, Database, Scenario
 from costmodel.services._base import (
+    LINUX_INSTANCES,
     SENT_RATIO,
     Footprint,
     Meter,
     Reliability,
     Role,
     Setting,
+    Share,
+    Strategy,
+    TerraformAttribute,
     TerraformVariable,
     TierService,
     Usage,
@@ -54,6 +77,7 @@ SERVICE_CODE = "AmazonEC2"
 SERVICE_CATEGORY = "Compute"
 
 KB_PER_GB = BYTES_PER_GB / BYTES_PER_KB
+BITS_PER_GBIT = 1e9
 VOLUME_GB = 20
 """Root volume, gp3 with its included 3 000 IOPS. Engineering guess: system, application and logs."""
 IO2_METERS = (
@@ -65,8 +89,6 @@ IO2_METERS = (
 
 Source: Amazon EBS pricing, io2 IOPS tiers (2024-07); Amazon EBS User Guide, io2 Block Express (2024-07).
 """
-SYSTEM_MEMORY_GB = 1.0
-"""Memory the system and the API keep for themselves beside a rendering job. Engineering guess."""
 CONNECTIONS_PER_VCPU = 10
 """Pooled database connections: one worker process a vCPU, ten each.
 
@@ -81,7 +103,8 @@ Source: Amazon EC2 Auto Scaling User Guide, target tracking (2023-06).
 """
 MOST_INSTANCES = 5_000
 """Largest `max_size` an export accepts without a second look. Engineering guess, to catch slips."""
-TARGET_RATIOS = (0.5, 0.7)
+LEAST_TARGET_RATIO = 0.5
+"""Target by which a size is judged worth considering; engineering guess."""
 HEADROOM_FACTOR = 1.5
 """`max_size` over what the busiest minute needs: room for growth and for losing one zone of three.
 
@@ -92,6 +115,32 @@ BURSTABLE_SIZES = ("medium", *SIZES)
 SIZES_PER_FAMILY = 2
 MOST_INSTANCES_AT_PEAK = 30
 """Above this a larger size is looked at instead: volumes and monitoring are paid per instance. Engineering guess."""
+REACTION_MINUTES = 7
+"""From a step in load until new instances help: 3 points, 1 minute of lag, launch and boot.
+
+Source: Amazon EC2 Auto Scaling User Guide, target tracking (2023-06), and `capacity.boot`, added up.
+"""
+SMOOTHED_MINUTES = 5
+"""Over which load is averaged before it is asked whether it outruns a group. Engineering guess."""
+FORECAST_ERROR_RATIO = -0.1
+"""How far forecasts are off, on top of what days differ by: a tenth too low. Engineering guess, on the safe side."""
+FORECAST_BUFFER_MINUTES = 5
+"""Source: EC2 Auto Scaling API Reference, SchedulingBufferTime, default 300 s (2023-06)."""
+ANNOUNCED_EVENTS = ("flash_sale", "launch")
+"""Events whose time is known ahead; nobody tells of a viral spike or a bot. Engineering guess."""
+EVENT_LEAD_MINUTES = 15
+"""How long before an event its instances are there, or the warm-up where that is longer. Engineering guess."""
+SLOW_BOOTSTRAP_S = 120.0
+"""From here on a warm pool is looked at: it saves two minutes of a boot or more. Engineering guess."""
+SPOT_ON_DEMAND_RATIO = 0.25
+"""Share above the base that stays on demand, should every spot pool be taken. Engineering guess."""
+SPOT_TYPES = 3
+"""Types a spot group chooses from in each zone. Engineering guess; AWS advises to be flexible over many.
+
+Source: Amazon EC2 User Guide, best practices for Spot (2023-06).
+"""
+
+CreditMode = Literal["standard", "unlimited"]
 
 RESERVED_TERMS: dict[Commitment, str] = {
     "reserved_1yr_no_upfront": "Reserved standard 1yr No Upfront",
@@ -105,8 +154,36 @@ PURCHASE_LABELS: dict[Commitment, str] = {
 
 
 @dataclass(frozen=True, slots=True)
+class SpotShare:
+    """What a group runs on spot above `min_size`, and how often EC2 takes it back.
+
+    A pool is one type in one zone. The group fills the pools of a zone evenly and counts a faster type
+    as the group's own, so each type is billed an equal share of the spot hours. That stands for the
+    price-capacity-optimized strategy, which is not published.
+
+    Source: Amazon EC2 User Guide, allocation strategies for Spot (2023-06).
+    """
+
+    types: tuple[InstanceType, ...]
+    """The group's own type first; the others have as many vCPUs, as fast, and as much memory."""
+    reclaimed_ratio: float
+    """Share of a pool's instances taken back in a month."""
+    seed: int
+    """Fixes when pools are taken back."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewMinimum:
+    """A scheduled action: the least size from a time on."""
+
+    at: datetime
+    """UTC."""
+    min_size: int
+
+
+@dataclass(frozen=True, slots=True)
 class Ec2Fleet:
-    """An Auto Scaling group of one instance type that tracks its CPU utilisation.
+    """An Auto Scaling group that tracks its CPU utilisation, or the requests of each instance.
 
     The instances stand in private subnets over `zones` zones. Losing one zone leaves
     (zones - 1) / zones of them, so a group that must ride that out without launching anything
@@ -126,9 +203,19 @@ class Ec2Fleet:
     vcpu_quota: int
     """Most on-demand vCPUs the account may run in the region."""
     api: Api
-    rendering: Rendering
     database: Database
     volume_gb: int = VOLUME_GB
+    target_requests_per_minute: int | None = None
+    """Requests a minute for each instance to track in place of CPU."""
+    forecasts: bool = False
+    """Predictive scaling beside the tracking; see `forecast_from_history` for how it looks ahead."""
+    scheduled: tuple[NewMinimum, ...] = ()
+    """Minimums raised ahead of announced events, and lowered again."""
+    warm_pool: bool = False
+    """Keep booted instances stopped, up to `max_size` with the group."""
+    credit_mode: CreditMode = "unlimited"
+    """Of burstable types; others ignore it."""
+    spot: SpotShare | None = None
 
     @property
     def role(self) -> Role:
@@ -152,7 +239,11 @@ class Ec2Fleet:
         sizes = (
             f"{self.min_size}" if self.min_size == self.max_size else f"{self.min_size} to {self.max_size}"
         )
-        return f"EC2 fleet of {sizes} {self.instance.name} at {self.target_ratio * 100:.0f} % CPU, {purchase}"
+        target = f"{self.target_ratio * 100:.0f} % CPU"
+        if self.target_requests_per_minute:
+            target = f"{self.target_requests_per_minute:,} requests a minute each"
+        extras = "".join(f", {extra}" for extra in self._extras())
+        return f"EC2 fleet of {sizes} {self.instance.name} at {target}{extras}, {purchase}"
 
     @property
     def reliability(self) -> Reliability:
@@ -163,12 +254,29 @@ class Ec2Fleet:
             rpo_minutes=0.0,
         )
 
+    def _extras(self) -> Iterator[str]:
+        if self.forecasts:
+            yield "forecast"
+        if self.scheduled:
+            yield "raised for events"
+        if self.warm_pool:
+            yield "warm pool"
+        if self.instance.burstable and self.credit_mode == "standard":
+            yield "standard credits"
+        if self.spot:
+            yield f"spot above {self.min_size}"
+
     def under(self, scenario: Scenario) -> Ec2Fleet:
         """The same settings under another scenario's figures."""
-        return replace(self, api=scenario.api, rendering=scenario.rendering, database=scenario.database)
+        spot = self.spot and replace(
+            self.spot,
+            reclaimed_ratio=float(scenario.account.spot_reclaimed_ratio),
+            seed=scenario.seed,
+        )
+        return replace(self, api=scenario.api, database=scenario.database, spot=spot)
 
     def settings(self) -> Mapping[str, Setting]:
-        return {
+        settings: dict[str, Setting] = {
             "instance_type": self.instance.name,
             "min_size_instances": self.min_size,
             "max_size_instances": self.max_size,
@@ -178,6 +286,21 @@ class Ec2Fleet:
             "volume_gb": self.volume_gb,
             "purchase": self.purchase,
         }
+        if self.target_requests_per_minute:
+            settings["target_requests_per_minute"] = self.target_requests_per_minute
+        if self.forecasts:
+            settings["predictive_buffer_minutes"] = FORECAST_BUFFER_MINUTES
+        if self.scheduled:
+            settings["scheduled_actions"] = ", ".join(_scheduled_texts(self.scheduled))
+        if self.warm_pool:
+            settings["warm_pool_state"] = "Stopped"
+        if self.instance.burstable:
+            settings["cpu_credits"] = self.credit_mode
+        if self.spot:
+            settings["spot_types"] = ", ".join(one.name for one in self.spot.types)
+            settings["on_demand_base_instances"] = self.min_size
+            settings["on_demand_above_base_ratio"] = SPOT_ON_DEMAND_RATIO
+        return settings
 
     def terraform(self) -> tuple[TerraformVariable, ...]:
         most = max(MOST_INSTANCES, self.max_size)
@@ -201,7 +324,9 @@ class Ec2Fleet:
                 at_least="var.autoscaling.min_size",
                 at_most="var.autoscaling.max_size",
             ),
-            between("target_cpu_percent", self.target_ratio * 100, 10, 90, step=0),
+            between("target_requests_per_target", self.target_requests_per_minute, 1, 1e9)
+            if self.target_requests_per_minute
+            else between("target_cpu_percent", self.target_ratio * 100, 10, 90, step=0),
             between("default_instance_warmup", warmup_s(self.api.bootstrap_s), 0, 3600),
             between("volume_size", self.volume_gb, 1, 16_384),
             one_of("volume_type", "gp3", ("gp2", "gp3")),
@@ -211,63 +336,129 @@ class Ec2Fleet:
         if self.instance.burstable:
             attributes.append(
                 also(
-                    one_of("cpu_credits", "unlimited", ("standard", "unlimited")),
+                    one_of("cpu_credits", self.credit_mode, ("standard", "unlimited")),
                     'can(regex("^t[0-9]", var.autoscaling.instance_type))',
                     "go with an instance_type of a burstable family such as t4g",
                 )
             )
+        attributes += self._scaling_attributes(most)
         return (
-            TerraformVariable(
-                "autoscaling", "Auto Scaling group of the API and rendering instances", tuple(attributes)
-            ),
+            TerraformVariable("autoscaling", "Auto Scaling group of the API instances", tuple(attributes)),
         )
 
-    def simulate(self, demand: Demand) -> Capacity:
+    def _scaling_attributes(self, most: int) -> list[TerraformAttribute]:
+        attributes = []
+        if self.forecasts:
+            attributes += [
+                one_of("predictive_scaling_mode", "ForecastAndScale", ("ForecastAndScale", "ForecastOnly")),
+                between("scheduling_buffer_time", FORECAST_BUFFER_MINUTES * SECONDS_PER_MINUTE, 0, 3600),
+            ]
+        if self.scheduled:
+            attributes.append(
+                TerraformAttribute(
+                    "scheduled_min_sizes",
+                    "list(string)",
+                    _scheduled_texts(self.scheduled),
+                    f"length({{value}}) >= 1 && length({{value}}) <= {MOST_SCHEDULED_ACTIONS} && "
+                    'alltrue([for n in {value} : can(regex("^20[0-9-]{8}T[0-9:]{8}Z=[0-9]+$", n))])',
+                    f"must be 1 to {MOST_SCHEDULED_ACTIONS} times and sizes such as 2026-11-27T12:45:00Z=12",
+                )
+            )
+        if self.warm_pool:
+            attributes.append(one_of("warm_pool_state", "Stopped", ("Stopped", "Running", "Hibernated")))
+        if self.spot:
+            attributes += [
+                between("on_demand_base_capacity", self.min_size, 0, most),
+                between("on_demand_percentage_above_base_capacity", SPOT_ON_DEMAND_RATIO * 100, 0, 100),
+                one_of(
+                    "spot_allocation_strategy",
+                    "price-capacity-optimized",
+                    ("price-capacity-optimized", "capacity-optimized", "diversified", "lowest-price"),
+                ),
+                flag("capacity_rebalance", True),
+                TerraformAttribute(
+                    "override_instance_types",
+                    "list(string)",
+                    tuple(one.name for one in self.spot.types),
+                    "length({value}) >= 1 && "
+                    'alltrue([for n in {value} : can(regex("^[a-z][a-z0-9-]*[.][a-z0-9-]+$", n))])',
+                    "must be one or more EC2 instance types such as m7g.large",
+                ),
+            ]
+        return attributes
+
+    def simulate(self, demand: Demand, disruptions: Sequence[Disruption] = ()) -> Capacity:
         """Run the group through the demand. Latency is of an API call without its database work.
 
-        Each minute is a queue in front of all vCPUs together (M/M/c). Rendering jobs take their
-        share of the CPU but yield to API calls, so a call never waits behind a whole job.
+        Each minute is a queue in front of all vCPUs together (M/M/c), as far as it settles. `disruptions` come
+        on top of the spot reclaims that the design's seed draws.
         """
-        run = run_fleet(_work_cpu_s(demand, self.api, self.rendering), self._group())
+        run = self._run(demand, disruptions)
         requests = demand.api_requests
         failed = read_only(requests * run.failed_ratio)
         vcpus = run.serving * self.instance.vcpu
+        service_ms = self.api.cpu_ms_per_call / self.instance.relative_vcpu_speed
+        load, delay_ms = queue_or_backlog(vcpus, run.utilisation, service_ms, run.backlog_delay_ms)
         latency = response_latency(
-            requests - failed,
+            np.where(run.serving > 0, requests - failed, 0.0),
             vcpus,
-            run.utilisation * vcpus,
-            self.api.cpu_ms_per_call / self.instance.relative_vcpu_speed,
+            load,
+            service_ms,
             fixed_ms=self.api.wait_ms_per_call,
-            backlog_delay_ms=run.backlog_delay_ms,
+            backlog_delay_ms=delay_ms,
+            variability=wait_variability(demand.arrival_scv, float(self.api.cpu_scv)),
         )
-        peak_vcpus = float(run.running.max()) * self.instance.vcpu
         return Capacity(
             servers=run.running,
             utilisation=run.utilisation,
             requests=requests,
             failed_requests=failed,
             latency=latency,
-            saturation_requests_per_s=(
-                self.max_size
-                * self.instance.compute_units
-                / _cpu_s_per_request(demand, self.api, self.rendering)
-            ),
-            limits=self._limits(demand, run.serving, run.utilisation, peak_vcpus),
-            peak_connections=peak_vcpus * CONNECTIONS_PER_VCPU,
+            saturation_requests_per_s=self.max_size * self._sustained_requests_per_s(demand),
+            remedy="a higher maximum of instances or a larger type",
+            limits=self._limits(demand, run),
+            peak_connections=float(run.running.max()) * self.instance.vcpu * CONNECTIONS_PER_VCPU,
+            call_slots=float(run.serving.max()) * self.instance.vcpu * CONNECTIONS_PER_VCPU,
+            spot_servers=run.spot_running if self.spot else None,
+            stopped_servers=run.stopped if self.warm_pool else None,
         )
+
+    def without_zone(self, demand: Demand, loss: ZoneLoss) -> Capacity:
+        """The same run with a zone lost in it."""
+        return self.simulate(demand, (loss,))
+
+    def spread(self, other_region_id: str, strategy: Strategy) -> tuple[Share, ...]:
+        """A standby runs one instance a zone, on demand. Two regions that serve keep half their CPU free, at half
+        the target: each can take over all traffic without a launch.
+
+        Source: AWS Well-Architected REL11-BP05, static stability (2026-05): n / (n - 1) of what is needed.
+        """
+        if strategy is Strategy.WARM_STANDBY:
+            smallest = min(self.zones, self.min_size)
+            standby = replace(self, region_id=other_region_id, min_size=smallest, purchase="on_demand")
+            return (Share(self, 1.0), Share(standby, 0.0))
+        if strategy is Strategy.ACTIVE_ACTIVE:
+            half = replace(self, target_ratio=self.target_ratio / 2)
+            return (Share(half, 0.5), Share(replace(half, region_id=other_region_id), 0.5))
+        return (Share(self, 1.0),)
 
     def usage(self, demand: Demand, capacity: Capacity) -> tuple[Usage, ...]:
         """Instance-hours and volume GB-months of every minute an instance runs.
 
         Billing is per second from a minimum of 60 s, which whole minutes always meet. A reservation
-        covers `min_size` instances in every hour of the month.
+        covers `min_size` instances in every hour of the month; hours in which fewer run, as after a loss,
+        are not credited. A stopped instance of a warm pool pays for its volume only.
 
-        Source: Amazon EC2 User Guide, concepts, billing per second (2023-06).
+        Source: Amazon EC2 User Guide, concepts, billing per second (2023-06); Amazon EC2 Auto Scaling
+        User Guide, warm pools (2023-06).
         """
         calendar = demand.calendar
         reserved = 0 if self.purchase == "on_demand" else self.min_size
         box_usage = f"BoxUsage:{self.instance.name}"
-        on_demand_hours = calendar.per_day(capacity.servers - reserved) / MINUTES_PER_HOUR
+        bought = (
+            capacity.servers if capacity.spot_servers is None else capacity.servers - capacity.spot_servers
+        )
+        on_demand_hours = calendar.per_day(np.maximum(bought - reserved, 0.0)) / MINUTES_PER_HOUR
         usages = meter_usage(
             self._meter("Instance hours", "Hours", box_usage),
             self.resource_name,
@@ -285,15 +476,39 @@ class Ec2Fleet:
                 np.full(calendar.days, float(reserved * HOURS_PER_DAY)),
                 f"{reserved} reserved instances x every hour of the month, used or not",
             )
-        volume_gb_months = (
-            calendar.mean_per_day(capacity.servers) * self.volume_gb * calendar.month_share_per_day
+        usages += self._spot_usage(demand, capacity)
+        kept = (
+            capacity.servers
+            if capacity.stopped_servers is None
+            else capacity.servers + capacity.stopped_servers
         )
+        volume_gb_months = calendar.mean_per_day(kept) * self.volume_gb * calendar.month_share_per_day
         return usages + meter_usage(
             self._meter("gp3 volume storage", "GB-Months", "EBS:VolumeUsage.gp3"),
             self.resource_name,
             calendar,
             volume_gb_months,
-            f"mean running instances x {self.volume_gb} GB x share of the month",
+            f"mean {'running and stopped' if self.warm_pool else 'running'} instances"
+            f" x {self.volume_gb} GB x share of the month",
+        )
+
+    def _spot_usage(self, demand: Demand, capacity: Capacity) -> tuple[Usage, ...]:
+        """Spot instance-hours, an equal share of each type. Without a spot price the design falls."""
+        if self.spot is None or capacity.spot_servers is None:
+            return ()
+        types = self.spot.types
+        hours = demand.calendar.per_day(capacity.spot_servers) / MINUTES_PER_HOUR / len(types)
+        return tuple(
+            usage
+            for one in types
+            for usage in meter_usage(
+                self._meter(f"Spot instance hours, {one.name}", "Hours", f"SpotUsage:{one.name}", SPOT),
+                self.resource_name,
+                demand.calendar,
+                hours,
+                "sum over minutes of running spot instances / 60"
+                + (f" / {len(types)} types" if len(types) > 1 else ""),
+            )
         )
 
     def footprint(self, demand: Demand, capacity: Capacity) -> Footprint:
@@ -303,7 +518,7 @@ class Ec2Fleet:
         and responses cost no transfer: an ALB does not charge between zones, CloudFront is free.
         """
         calls = demand.daily(demand.api_requests)
-        log_gb = (calls + demand.daily(demand.render_jobs)) * self.api.log_kb_per_call / KB_PER_GB
+        log_gb = calls * self.api.log_kb_per_call / KB_PER_GB
         external_gb = calls * self.api.external_kb_per_call / KB_PER_GB
         return replace(
             Footprint.none(demand.days),
@@ -316,48 +531,87 @@ class Ec2Fleet:
             private_subnets=True,
         )
 
-    def _group(self) -> ScalingGroup:
+    def _run(self, demand: Demand, disruptions: Sequence[Disruption]) -> FleetRun:
+        work = _work_cpu_s(demand, self.api)
+        if self.spot:
+            pools = self.zones * len(self.spot.types)
+            reclaims = spot_reclaims(work.size, pools, self.spot.reclaimed_ratio, self.spot.seed)
+            disruptions = (*disruptions, *reclaims)
+        requests = demand.api_requests if self.target_requests_per_minute else None
+        return run_fleet(work, self._group(demand, work), requests=requests, disruptions=disruptions)
+
+    def _group(self, demand: Demand, work: FloatArray) -> ScalingGroup:
+        instance_cpu_s = self.instance.compute_units * SECONDS_PER_MINUTE
+        boot = boot_minutes(self.api.bootstrap_s)
+        tracking = TargetTracking("cpu", self.target_ratio)
+        if self.target_requests_per_minute:
+            tracking = TargetTracking("requests_per_target", float(self.target_requests_per_minute))
+        predictive = None
+        if self.forecasts:
+            hours = forecast_from_history(
+                work, instance_cpu_s, self.target_ratio, error_ratio=FORECAST_ERROR_RATIO
+            )
+            predictive = PredictiveScaling(hours, FORECAST_BUFFER_MINUTES)
         return ScalingGroup(
-            instance_cpu_s_per_minute=self.instance.compute_units * SECONDS_PER_MINUTE,
-            policies=(TargetTracking("cpu", self.target_ratio),),
+            instance_cpu_s_per_minute=instance_cpu_s,
+            policies=(tracking,),
             min_size=self.min_size,
             max_size=self.max_size,
-            boot_minutes=boot_minutes(self.api.bootstrap_s),
+            boot_minutes=boot,
             warmup_minutes=warmup_minutes(self.api.bootstrap_s),
-            timeout_s=self.api.timeout_s,
+            patience=Patience.of(self.api),
+            zones=self.zones,
+            scheduled=_actions(self.scheduled, demand.calendar),
+            predictive=predictive,
+            spot=SpotMix(self.min_size, SPOT_ON_DEMAND_RATIO, len(self.spot.types)) if self.spot else None,
+            warm_pool=WarmPool(min(warm_pool_boot_minutes(), boot)) if self.warm_pool else None,
+            cpu_credits=self._cpu_credits(),
+            network=self._network(demand),
         )
 
-    def _limits(
-        self, demand: Demand, serving: FloatArray, utilisation: FloatArray, peak_vcpus: float
-    ) -> tuple[Limit, ...]:
-        sent_gbit = demand.api_requests * demand.fan_out.api_response_bytes * BITS_PER_BYTE / 1e9
-        limits = [
-            Limit(
-                "network bandwidth of an instance",
-                float((sent_gbit / SECONDS_PER_MINUTE / serving).max()),
-                self.instance.network_baseline_gbps,
-                "Gbit/s",
-            ),
-            Limit(
-                "EC2 vCPU quota of the account",
-                peak_vcpus,
-                float(self.vcpu_quota),
-                "vCPU",
-                "account.ec2_vcpus",
-            ),
-        ]
-        if demand.render_jobs.any():
+    def _cpu_credits(self) -> CpuCredits | None:
+        earned = self.instance.cpu_credits_per_hour
+        if earned is None:
+            return None
+        return CpuCredits(float(self.instance.vcpu), earned, unlimited=self.credit_mode == "unlimited")
+
+    def _network(self, demand: Demand) -> NetworkBudget | None:
+        """What an instance may send; None where it could not exceed its baseline flat out."""
+        budget = NetworkBudget(
+            self.instance.network_baseline_gbps,
+            max(self.instance.network_baseline_gbps, self.instance.network_burst_gbps),
+            _gbit_per_request(demand) / _cpu_s_per_call(self.api),
+        )
+        most_gbps = self.instance.compute_units * budget.gbit_per_cpu_s
+        return budget if most_gbps > budget.baseline_gbps else None
+
+    def _sustained_requests_per_s(self, demand: Demand) -> float:
+        """API calls one instance answers for good: without bursts and credits."""
+        cpu = self.instance.compute_units / _cpu_s_per_call(self.api)
+        if self.credit_mode == "standard" and self.instance.cpu_baseline_ratio is not None:
+            cpu *= self.instance.cpu_baseline_ratio
+        gbit = _gbit_per_request(demand)
+        return min(cpu, self.instance.network_baseline_gbps / gbit) if gbit > 0 else cpu
+
+    def _limits(self, demand: Demand, run: FleetRun) -> tuple[Limit, ...]:
+        vcpu, quota = self.instance.vcpu, float(self.vcpu_quota)
+        key = "account.ec2_vcpus"
+        on_demand = float((run.running - run.spot_running).max()) * vcpu
+        limits = [Limit("EC2 vCPU quota of the account", on_demand, quota, "vCPU", key)]
+        if self.spot:
+            spot = float(run.spot_running.max()) * vcpu
+            limits.append(Limit("EC2 spot vCPU quota of the account", spot, quota, "vCPU", key))
+        if self.instance.burstable and self.credit_mode == "unlimited":
+            surplus = float(run.surplus_credits.sum())
             limits.append(
                 Limit(
-                    "memory of an instance with a rendering job",
-                    self.rendering.memory_gb_per_job + SYSTEM_MEMORY_GB,
-                    self.instance.memory_gib,
-                    "GB",
+                    "surplus CPU credits, for which there is no price",
+                    surplus,
+                    0.0,
+                    "credits",
+                    remedy="a family that is not burstable, or more instances at least",
                 )
             )
-        if self.instance.burstable:
-            borrowed = max(0.0, -lowest_cpu_credit_balance(self.instance, utilisation))
-            limits.append(Limit("CPU credits borrowed by an instance", borrowed, 0.0, "credits"))
         return tuple(limits)
 
     def _meter(self, name: str, unit: str, usage_type: str, term: str = ON_DEMAND) -> Meter:
@@ -366,47 +620,177 @@ class Ec2Fleet:
 
 
 def designs(scenario: Scenario, demand: Demand) -> tuple[Ec2Fleet, ...]:
-    """Groups worth comparing: allowed families x two sizes x CPU targets x purchases.
+    """Groups worth comparing: allowed families x two sizes x CPU targets x purchases, and a few of each more.
 
     `min_size` is one instance a zone. `max_size` holds the busiest minute at the target with
     `HEADROOM_FACTOR` to spare. Each family also gets one group that never falls below what the
-    busiest minute needs, for load that rises faster than instances boot.
+    busiest minute needs, for load that rises faster than instances boot; and, where they can win, groups
+    that track requests, forecast, raise their minimum for announced events, keep a warm pool, spend
+    standard CPU credits or run on spot.
 
     Raises ScenarioError when a family is unknown or has no size that is looked at.
     """
     if "ec2" not in scenario.constraints.compute:
         return ()
-    peak_vcpus = float(_work_cpu_s(demand, scenario.api, scenario.rendering).max()) / SECONDS_PER_MINUTE
+    work = _work_cpu_s(demand, scenario.api)
+    peak_vcpus = float(work.max()) / SECONDS_PER_MINUTE
     zones = scenario.network.availability_zones
+    families = _sizes_by_family(scenario)
+    targets = scenario.constraints.cpu_target_ratios
     found: list[Ec2Fleet] = []
-    for sizes in _sizes_by_family(scenario):
+    for sizes in families:
         chosen = _worthwhile(sizes, peak_vcpus)
-        shapes = [
-            (instance, target, zones, _needed(instance, target, peak_vcpus))
+        fleets = [
+            _fleet(scenario, instance, target, zones, _needed(instance, target, peak_vcpus))
             for instance in chosen
-            for target in TARGET_RATIOS
+            for target in targets
         ]
-        held = _needed(chosen[0], TARGET_RATIOS[-1], peak_vcpus)
+        fleets += [
+            replace(fleet, credit_mode="standard") for fleet in fleets if _may_borrow(fleet, peak_vcpus)
+        ]
+        held = _needed(chosen[0], max(targets), peak_vcpus)
         if held > zones:
-            shapes.append((chosen[0], TARGET_RATIOS[-1], held, held))
-        for instance, target, min_size, needed in shapes:
-            found += [
-                Ec2Fleet(
-                    region_id=scenario.region,
-                    instance=instance,
-                    target_ratio=target,
-                    min_size=min_size,
-                    max_size=max(min_size, math.ceil(needed * HEADROOM_FACTOR)),
-                    zones=zones,
-                    purchase=purchase,
-                    vcpu_quota=scenario.account.ec2_vcpus,
-                    api=scenario.api,
-                    rendering=scenario.rendering,
-                    database=scenario.database,
-                )
-                for purchase in scenario.constraints.commitments
-            ]
-    return tuple(found)
+            fleets.append(_fleet(scenario, chosen[0], max(targets), held, held))
+        plain = fleets[targets.index(max(targets))]
+        fleets += _faster(plain, scenario, demand, work)
+        if scenario.constraints.spot and plain.max_size > zones and not plain.instance.burstable:
+            spot = _spot_share(scenario, plain.instance, [one for family in families for one in family])
+            fleets += [replace(fleet, spot=spot) for fleet in fleets[: len(targets)]]
+        found += [
+            replace(fleet, purchase=purchase)
+            for fleet in fleets
+            for purchase in scenario.constraints.commitments
+        ]
+    return tuple(dict.fromkeys(_within(fleet, scenario.constraints) for fleet in found))
+
+
+def _within(fleet: Ec2Fleet, constraints: Constraints) -> Ec2Fleet:
+    """The group, no smaller and no larger than the scenario lets it be."""
+    least = constraints.min_instances or 1
+    most = constraints.max_instances or max(fleet.max_size, least)
+    return replace(
+        fleet,
+        min_size=min(max(fleet.min_size, least), most),
+        max_size=min(max(fleet.max_size, least), most),
+    )
+
+
+def quota_rules(scenario: Scenario) -> list[Rule]:
+    """A broken rule when the account cannot run one instance of any allowed type in every zone."""
+    if scenario.constraints.compute != ("ec2",) or family_rules(scenario):
+        return []
+    sizes = (instance for family in scenario.constraints.instance_families for instance in _sizes_of(family))
+    least = min(instance.vcpu for instance in sizes) * scenario.network.availability_zones
+    if scenario.account.ec2_vcpus >= least:
+        return []
+    problem = (
+        f"must be at least {least}: one instance of the smallest allowed type in each of "
+        f"{scenario.network.availability_zones} zones (AWS quota: Running On-Demand Standard instances, in vCPUs)"
+    )
+    return [Rule(("account", "ec2_vcpus"), problem, scenario.account.ec2_vcpus)]
+
+
+def _fleet(
+    scenario: Scenario, instance: InstanceType, target_ratio: float, min_size: int, needed: int
+) -> Ec2Fleet:
+    return Ec2Fleet(
+        region_id=scenario.region,
+        instance=instance,
+        target_ratio=target_ratio,
+        min_size=min_size,
+        max_size=max(min_size, math.ceil(needed * HEADROOM_FACTOR)),
+        zones=scenario.network.availability_zones,
+        purchase="on_demand",
+        vcpu_quota=scenario.account.ec2_vcpus,
+        api=scenario.api,
+        database=scenario.database,
+    )
+
+
+def _may_borrow(fleet: Ec2Fleet, peak_vcpus: float) -> bool:
+    """Whether the busiest minute takes the smallest group above what its CPU credits sustain."""
+    baseline = fleet.instance.cpu_baseline_ratio
+    return baseline is not None and peak_vcpus > fleet.min_size * fleet.instance.compute_units * baseline
+
+
+def _faster(plain: Ec2Fleet, scenario: Scenario, demand: Demand, work: FloatArray) -> Iterator[Ec2Fleet]:
+    """The same group with what helps it against load that rises faster than it grows."""
+    if plain.max_size == plain.min_size:
+        return
+    instance_cpu_s = plain.instance.compute_units * SECONDS_PER_MINUTE
+    if _outruns(work, plain.min_size * instance_cpu_s, plain.target_ratio):
+        requests = plain.target_ratio * instance_cpu_s / _cpu_s_per_call(plain.api)
+        yield replace(plain, target_requests_per_minute=max(1, round(requests)))
+        yield replace(plain, forecasts=True)
+    if scheduled := _raised_for_events(plain, scenario, demand, work):
+        yield replace(plain, scheduled=scheduled)
+    if plain.api.bootstrap_s >= SLOW_BOOTSTRAP_S:
+        yield replace(plain, warm_pool=True)
+
+
+def _outruns(work: FloatArray, least_cpu_s: float, target_ratio: float) -> bool:
+    """Whether load rises within `REACTION_MINUTES` above all that instances held at the target can do.
+
+    `least_cpu_s` is what the smallest group does in a minute.
+    """
+    until = np.concatenate([[0.0], np.cumsum(work)])
+    mean = (until[SMOOTHED_MINUTES:] - until[:-SMOOTHED_MINUTES]) / SMOOTHED_MINUTES
+    before, after = mean[:-REACTION_MINUTES], mean[REACTION_MINUTES:]
+    return bool((after > np.maximum(before / target_ratio, least_cpu_s)).any())
+
+
+def _raised_for_events(
+    plain: Ec2Fleet, scenario: Scenario, demand: Demand, work: FloatArray
+) -> tuple[NewMinimum, ...]:
+    """Minimums that hold each announced event until its extra load has halved, sized as `max_size` is."""
+    lead = max(EVENT_LEAD_MINUTES, warmup_minutes(plain.api.bootstrap_s))
+    calendar = demand.calendar
+    spans = []
+    for event in scenario.traffic.events:
+        if not isinstance(event, LoadEvent) or event.kind not in ANNOUNCED_EVENTS:
+            continue
+        shape = event_shape(event)
+        start = int((event.start - calendar.start).total_seconds() // SECONDS_PER_MINUTE)
+        busy = math.ceil(shape.ramp_minutes + shape.hold_minutes + shape.half_life_minutes)
+        end = min(start + busy, work.size)
+        peak_vcpus = float(work[start:end].max()) / SECONDS_PER_MINUTE
+        needed = _needed(plain.instance, plain.target_ratio, peak_vcpus)
+        spans.append((max(0, start - lead), end, needed))
+    if len(spans) > MOST_SCHEDULED_ACTIONS // 2:
+        return ()
+    return tuple(
+        NewMinimum(calendar.start + timedelta(minutes=action.minute), action.min_size or plain.min_size)
+        for action in raised_minimums(spans, plain.min_size)
+    )
+
+
+def _actions(scheduled: Sequence[NewMinimum], calendar: Calendar) -> tuple[ScheduledAction, ...]:
+    return tuple(
+        ScheduledAction(
+            max(0, int((new.at - calendar.start).total_seconds() // SECONDS_PER_MINUTE)), new.min_size
+        )
+        for new in scheduled
+    )
+
+
+def _scheduled_texts(scheduled: Sequence[NewMinimum]) -> tuple[str, ...]:
+    return tuple(f"{new.at:%Y-%m-%dT%H:%M:%SZ}={new.min_size}" for new in scheduled)
+
+
+def _spot_share(scenario: Scenario, own: InstanceType, allowed: Sequence[InstanceType]) -> SpotShare:
+    """The group's own type, and others with as many vCPUs, as fast, with as much memory and network."""
+    others = [
+        one
+        for one in allowed
+        if one.name != own.name
+        and (one.vcpu, one.architecture, one.burstable) == (own.vcpu, own.architecture, own.burstable)
+        and one.relative_vcpu_speed >= own.relative_vcpu_speed
+        and one.memory_gib >= own.memory_gib
+        and one.network_baseline_gbps >= own.network_baseline_gbps
+    ]
+    return SpotShare(
+        (own, *others[: SPOT_TYPES - 1]), float(scenario.account.spot_reclaimed_ratio), scenario.seed
+    )
 
 
 def io2_iops(provisioned_iops: int) -> dict[str, int]:
@@ -462,7 +846,7 @@ def _worthwhile(sizes: list[InstanceType], peak_vcpus: float) -> list[InstanceTy
     manageable = [
         instance
         for instance in sizes
-        if _needed(instance, TARGET_RATIOS[0], peak_vcpus) <= MOST_INSTANCES_AT_PEAK
+        if _needed(instance, LEAST_TARGET_RATIO, peak_vcpus) <= MOST_INSTANCES_AT_PEAK
     ]
     return manageable[:SIZES_PER_FAMILY] if len(manageable) > 1 else sizes[-SIZES_PER_FAMILY:]
 
@@ -472,16 +856,19 @@ def _needed(instance: InstanceType, target_ratio: float, peak_vcpus: float) -> i
     return max(1, math.ceil(peak_vcpus / (instance.compute_units * target_ratio)))
 
 
-def _work_cpu_s(demand: Demand, api: Api, rendering: Rendering) -> FloatArray:
+def _work_cpu_s(demand: Demand, api: Api) -> FloatArray:
     """CPU-seconds of one m5 vCPU asked for, shape (minutes,)."""
-    return demand.api_requests * api.cpu_ms_per_call / 1000.0 + demand.render_jobs * rendering.cpu_s_per_job
+    return demand.api_requests * api.cpu_ms_per_call / 1000.0
 
 
-def _cpu_s_per_request(demand: Demand, api: Api, rendering: Rendering) -> float:
-    """CPU-seconds of one m5 vCPU that an API call brings along, its share of rendering included."""
-    calls, jobs = float(demand.api_requests.sum()), float(demand.render_jobs.sum())
-    rendering_s = jobs * rendering.cpu_s_per_job / calls if calls > 0 else 0.0
-    return api.cpu_ms_per_call / 1000.0 + rendering_s
+def _gbit_per_request(demand: Demand) -> float:
+    """What an instance sends for one API call."""
+    return demand.fan_out.api_response_bytes * BITS_PER_BYTE / BITS_PER_GBIT
+
+
+def _cpu_s_per_call(api: Api) -> float:
+    """CPU-seconds of one m5 vCPU that an API call takes."""
+    return api.cpu_ms_per_call / 1000.0
 
 
 def _database_gb(demand: Demand, database: Database) -> FloatArray:
@@ -492,19 +879,7 @@ def _database_gb(demand: Demand, database: Database) -> FloatArray:
 
 
 PRICES = (
-    PriceNeed(
-        SERVICE_CODE,
-        (r"BoxUsage:[a-z0-9-]+\.(?!metal)[a-z0-9]+",),
-        where=(
-            ("operatingSystem", ("Linux",)),
-            ("tenancy", ("Shared",)),
-            ("preInstalledSw", ("NA",)),
-            ("capacitystatus", ("Used",)),
-            ("operation", ("RunInstances",)),
-        ),
-        containing="BoxUsage:",
-        terms=(ON_DEMAND, RESERVED),
-    ),
+    LINUX_INSTANCES,
     PriceNeed(
         SERVICE_CODE,
         (
@@ -516,7 +891,7 @@ PRICES = (
         containing="EBS:",
     ),
 )
-"""Linux instances without licence, on shared hardware; block storage.
+"""Instances; block storage.
 
 Source: infracost, internal/resources/aws (2026-05); AWS lists the bands of io2 IOPS as products of their own.
 """

@@ -21,6 +21,8 @@ from costmodel.services._base import (
     Reliability,
     Role,
     Setting,
+    Share,
+    Strategy,
     TerraformAttribute,
     TerraformVariable,
     TierService,
@@ -57,8 +59,17 @@ Source: ALB User Guide, target group health checks (2023-06); Route 53 Developer
 
 BalancerKind = Literal["alb", "nlb"]
 
-_TYPES: dict[ComputeKind, tuple[str, ...]] = {"ec2": ("application", "network"), "lambda": ("application",)}
+_TYPES: dict[ComputeKind, tuple[str, ...]] = {
+    "ec2": ("application", "network"),
+    "lambda": ("application",),
+    "lambda_managed": ("application",),
+}
 """Terraform's types of load balancer that can stand before a kind of compute."""
+_TARGETS: dict[ComputeKind, str] = {
+    "ec2": "instances",
+    "lambda": "functions",
+    "lambda_managed": "functions on managed instances",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +108,7 @@ class CapacityUnit:
 ALB_UNITS: dict[ComputeKind, CapacityUnit] = {
     "ec2": CapacityUnit(25.0, 3_000.0, 1.0, 1_000.0),
     "lambda": CapacityUnit(25.0, 3_000.0, 0.4, 1_000.0),
+    "lambda_managed": CapacityUnit(25.0, 3_000.0, 0.4, 1_000.0),
 }
 """Source: Elastic Load Balancing pricing, ALB LCU details (2025-12)."""
 NLB_TCP_UNIT = CapacityUnit(800.0, 100_000.0, 1.0, np.inf)
@@ -115,6 +127,8 @@ class _LoadBalancer(ABC):
     zones: int
     serves: ComputeKind
     """Kind of compute behind it."""
+    other_region_id: str = ""
+    """Region with another one that DNS may lead shoppers to instead; empty without."""
 
     def under(self, scenario: Scenario) -> Self:
         """A load balancer holds no figure of a scenario that could differ."""
@@ -134,8 +148,7 @@ class _LoadBalancer(ABC):
 
     @property
     def label(self) -> str:
-        targets = "instances" if self.serves == "ec2" else "functions"
-        return f"{self.kind.upper()} over {self.zones} zones in front of {targets}"
+        return f"{self.kind.upper()} over {self.zones} zones in front of {_TARGETS[self.serves]}"
 
     @property
     def reliability(self) -> Reliability:
@@ -153,6 +166,14 @@ class _LoadBalancer(ABC):
     @property
     @abstractmethod
     def _extra_attributes(self) -> tuple[TerraformAttribute, ...]: ...
+
+    def spread(self, other_region_id: str, strategy: Strategy) -> tuple[Share, ...]:
+        """Another one where compute stands; the hours of a standby are charged like any other's."""
+        if strategy in (Strategy.WARM_STANDBY, Strategy.ACTIVE_ACTIVE):
+            ratio = 0.5 if strategy is Strategy.ACTIVE_ACTIVE else 0.0
+            home = replace(self, other_region_id=other_region_id)
+            return (Share(home, 1.0 - ratio), Share(replace(self, region_id=other_region_id), ratio))
+        return (Share(self, 1.0),)
 
     def settings(self) -> Mapping[str, Setting]:
         return {
@@ -212,7 +233,12 @@ class _LoadBalancer(ABC):
 
     def footprint(self, demand: Demand, capacity: Capacity) -> Footprint:
         """A public address in each zone and two alarms; answers to CloudFront cost no transfer."""
-        return replace(Footprint.none(demand.days), alarms=ALARMS, public_ipv4_addresses=self.zones)
+        return replace(
+            Footprint.none(demand.days),
+            alarms=ALARMS,
+            public_ipv4_addresses=self.zones,
+            watched_endpoints=int(bool(self.other_region_id)),
+        )
 
     def _meter(self, name: str, unit: str, usage_type: str) -> Meter:
         query = PriceQuery(

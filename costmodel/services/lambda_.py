@@ -1,4 +1,4 @@
-"""AWS Lambda: one function answers API calls, a second one renders."""
+"""AWS Lambda: a function answers API calls."""
 
 from __future__ import annotations
 
@@ -6,33 +6,35 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Literal
 
 import numpy as np
 
+from costmodel.capacity.api_work import waiting_ms
 from costmodel.capacity.cold_starts import (
+    INIT_TIMES,
     InitTime,
     billed_init_ms,
     billed_ms,
     cold_start_latency,
-    cold_start_ratio,
 )
 from costmodel.capacity.concurrency import (
     UNRESERVABLE_CONCURRENCY,
     ConcurrencyLimits,
     ConcurrencyRun,
     busiest_moment,
+    rendering_concurrency,
     run_concurrency,
 )
 from costmodel.capacity.function_size import (
-    LEAST_MEMORY_MB,
-    MOST_MEMORY_MB,
+    LONGEST_RUN_S,
+    RELATIVE_SPEED,
+    Architecture,
     check_memory,
     usable_vcpus,
-    vcpus,
 )
 from costmodel.capacity.payload import Way, body_limit
 from costmodel.capacity.provisioned_concurrency import (
+    RECOMMENDED_TARGET_RATIO,
     ProvisionedRun,
     ProvisionedScaling,
     follow_utilisation,
@@ -41,16 +43,20 @@ from costmodel.capacity.provisioned_concurrency import (
 from costmodel.capacity.result import NO_LATENCY, Capacity, Limit
 from costmodel.demand.calendar import FloatArray
 from costmodel.demand.demand import Demand, read_only
-from costmodel.pricing.need import PriceNeed
 from costmodel.pricing.price import PriceQuery
-from costmodel.scenario.model import Api, Database, Rendering, Scenario
+from costmodel.scenario.estimate import lowest
+from costmodel.scenario.fields import Rule
+from costmodel.scenario.model import Api, Database, Scenario
 from costmodel.services._base import (
+    FUNCTIONS,
     SENT_RATIO,
     Footprint,
     Meter,
     Reliability,
     Role,
     Setting,
+    Share,
+    Strategy,
     TerraformAttribute,
     TerraformVariable,
     TierService,
@@ -58,8 +64,8 @@ from costmodel.services._base import (
     also,
     between,
     flag,
+    function_attributes,
     meter_usage,
-    one_of,
 )
 from costmodel.units import (
     BYTES_PER_GB,
@@ -73,52 +79,11 @@ SERVICE_NAME = "AWS Lambda"
 SERVICE_CODE = "AWSLambda"
 SERVICE_CATEGORY = "Compute"
 
-Architecture = Literal["x86_64", "arm64"]
-
 KB_PER_GB = BYTES_PER_GB / BYTES_PER_KB
 MB_PER_GB = BYTES_PER_GB / BYTES_PER_MB
-MEMORY_MB = (512, 1024, 1769, 3008)
-LONGEST_RUN_S = 900.0
-"""Source: AWS Lambda Developer Guide, quotas, timeout (2023-10)."""
-DATABASE_ROUND_TRIP_MS = 2.0
-"""Time a function waits, and is billed, for one read or write of the database.
-
-Engineering guess: 1 ms for a relational database in the region, 2 to 5 ms for DynamoDB.
-"""
+KB_PER_MB = BYTES_PER_MB / BYTES_PER_KB
 ALARMS = 2
 """Errors and throttles. Source: AWS Lambda Developer Guide, working with function metrics (2023-10)."""
-RELATIVE_SPEED: dict[Architecture, float] = {"x86_64": 1.0, "arm64": 1.15}
-"""Work of one vCPU over that of an m5 vCPU; arm64 is Graviton2.
-
-Source: aws/aws-graviton-getting-started, Lambda (2026-07): up to 34 % better price and performance at a
-price 20 % lower; 1.15 is a cautious reading.
-"""
-INIT_TIMES: dict[Architecture, dict[str, InitTime]] = {
-    "x86_64": {
-        "rust": InitTime(16, 28),
-        "go": InitTime(51, 61),
-        "python3.13": InitTime(94, 134),
-        "nodejs22.x": InitTime(146, 187),
-        "java21": InitTime(243, 318),
-        "ruby3.4": InitTime(229, 426),
-        "dotnet8": InitTime(257, 382),
-    },
-    "arm64": {
-        "rust": InitTime(14, 21),
-        "go": InitTime(42, 44),
-        "python3.13": InitTime(81, 102),
-        "nodejs22.x": InitTime(128, 142),
-        "java21": InitTime(246, 275),
-        "ruby3.4": InitTime(223, 396),
-        "dotnet8": InitTime(294, 599),
-    },
-}
-"""Start of a hello-world zip function; memory makes no difference.
-
-Source: maxday/lambda-perf, daily measurements from 2026-05-28 to 2026-08-22.
-"""
-TERRAFORM_RUNTIMES = {"rust": "provided.al2023", "go": "provided.al2023"}
-"""Runtimes that Lambda knows under another name. Source: AWS Lambda Developer Guide, runtimes (2023-10)."""
 SNAP_START_RUNTIMES = {"java21": "free", "python3.13": "billed", "dotnet8": "billed"}
 """Runtimes that can start from a snapshot, and whether keeping and restoring it is billed.
 
@@ -139,9 +104,9 @@ public logs, 26 to 303 ms. Shares of a restore that AWS does not document.
 
 @dataclass(frozen=True, slots=True)
 class LambdaFunction:
-    """API calls on one function, rendering jobs on another of its own memory size.
+    """API calls on one function.
 
-    The functions are attached to private subnets, to reach a relational database; so calls to
+    The function is attached to private subnets, to reach a relational database; so calls to
     other companies pass NAT gateways. One environment handles one request at a time.
     """
 
@@ -151,10 +116,9 @@ class LambdaFunction:
     provisioned_concurrency: int
     """API environments kept ready all the time; 0 for none."""
     concurrency_quota: int
-    """Concurrent executions the account may have in the region."""
+    """Concurrent executions the account may have in the region, less those kept for rendering."""
     zones: int
     api: Api
-    rendering: Rendering
     database: Database
     provisioned_scaling: ProvisionedScaling | None = None
     """Provisioned concurrency that follows its utilisation, instead of a fixed number."""
@@ -219,7 +183,7 @@ class LambdaFunction:
 
     def under(self, scenario: Scenario) -> LambdaFunction:
         """The same settings under another scenario's figures."""
-        return replace(self, api=scenario.api, rendering=scenario.rendering, database=scenario.database)
+        return replace(self, api=scenario.api, database=scenario.database)
 
     def settings(self) -> Mapping[str, Setting]:
         return {
@@ -228,7 +192,6 @@ class LambdaFunction:
             "provisioned_concurrency": self.provisioned_concurrency,
             "reserved_concurrency": self.reserved_concurrency,
             "runtime": self.api.lambda_runtime,
-            "rendering_memory_mb": self.rendering_memory_mb,
             "availability_zones": self.zones,
         } | self._settings_of_extras()
 
@@ -240,7 +203,13 @@ class LambdaFunction:
                 "lambda",
                 "Function that answers API calls",
                 (
-                    *self._function_attributes(self.memory_mb, self.api.timeout_s),
+                    *function_attributes(
+                        memory_mb=self.memory_mb,
+                        architecture=self.architecture,
+                        runtime=self.api.lambda_runtime,
+                        runtimes=INIT_TIMES[self.architecture],
+                        timeout_s=self.api.timeout_s,
+                    ),
                     also(
                         between("provisioned_concurrent_executions", provisioned, -1, self.concurrency_quota),
                         "{value} != 0",
@@ -249,13 +218,7 @@ class LambdaFunction:
                     *self._terraform_of_extras(),
                 ),
             ),
-            TerraformVariable(
-                "lambda_rendering",
-                "Function that renders 3D models",
-                self._function_attributes(
-                    self.rendering_memory_mb, min(LONGEST_RUN_S, 10 * self.rendering_duration_s)
-                ),
-            ),
+            *self._terraform_of_scaling(),
         )
 
     @property
@@ -267,24 +230,12 @@ class LambdaFunction:
     @property
     def waiting_ms(self) -> float:
         """Time an API call waits for others while its environment is billed, the database included."""
-        accesses = self.database.reads_per_call + self.database.writes_per_call
-        return self.api.wait_ms_per_call + accesses * DATABASE_ROUND_TRIP_MS
+        return waiting_ms(self.api, self.database)
 
     @property
     def duration_s(self) -> float:
         """Mean time an API call keeps an environment busy once it is warm."""
         return (self.waiting_ms + self.cpu_ms) / 1000.0
-
-    @property
-    def rendering_memory_mb(self) -> int:
-        needed = math.ceil(self.rendering.memory_gb_per_job * MB_PER_GB)
-        return min(MOST_MEMORY_MB, max(LEAST_MEMORY_MB, needed))
-
-    @property
-    def rendering_duration_s(self) -> float:
-        """Mean time of a rendering job, which uses every vCPU its memory brings."""
-        speed = vcpus(self.rendering_memory_mb) * RELATIVE_SPEED[self.architecture]
-        return self.rendering.cpu_s_per_job / speed
 
     @property
     def start(self) -> InitTime:
@@ -304,12 +255,11 @@ class LambdaFunction:
         return hello_world.scaled(self.api.lambda_init_scale)
 
     def simulate(self, demand: Demand) -> Capacity:
-        """Run both functions through the demand. Latency is of an API call without its database work."""
+        """Run the function through the demand. Latency is of an API call without its database work."""
         run = self._run(demand)
-        rendering = self._rendering_environments(demand)
         requests = demand.api_requests
         provisioned = self._provisioned(demand).configured
-        environments = read_only(np.maximum(run.environments, provisioned) + rendering)
+        environments = read_only(np.maximum(run.environments, provisioned))
         answered = float((requests - run.throttled_requests).sum())
         latency = NO_LATENCY
         if answered > 0:
@@ -322,13 +272,25 @@ class LambdaFunction:
             requests=requests,
             failed_requests=run.throttled_requests,
             latency=latency,
-            saturation_requests_per_s=self._saturation_requests_per_s(demand),
-            limits=self._limits(demand, float(rendering.max())),
+            remedy="account.lambda_concurrency (AWS quota: Lambda concurrent executions)",
+            saturation_requests_per_s=self._saturation_requests_per_s(),
+            limits=self._limits(demand),
+            call_slots=float(self.concurrency_quota),
             peak_connections=float(max(provisioned.max(), math.ceil(float(run.environments.max())))),
         )
 
+    def spread(self, other_region_id: str, strategy: Strategy) -> tuple[Share, ...]:
+        """Functions that wait cost nothing, so a standby is the same functions with nothing provisioned."""
+        there = replace(self, region_id=other_region_id)
+        if strategy is Strategy.WARM_STANDBY:
+            idle = replace(there, provisioned_concurrency=0, provisioned_scaling=None)
+            return (Share(self, 1.0), Share(idle, 0.0))
+        if strategy is Strategy.ACTIVE_ACTIVE:
+            return (Share(self, 0.5), Share(there, 0.5))
+        return (Share(self, 1.0),)
+
     def usage(self, demand: Demand, capacity: Capacity) -> tuple[Usage, ...]:
-        """Requests and GB-seconds of both functions, and provisioned concurrency where there is any.
+        """Requests and GB-seconds, and provisioned concurrency where there is any.
 
         Every initialisation is billed with the call that waits for it, and the sum is rounded up to
         a millisecond. Requests that are throttled are not billed. What runs on provisioned
@@ -345,32 +307,15 @@ class LambdaFunction:
         answered = capacity.requests - capacity.failed_requests
         provisioned_calls = answered * run.provisioned_ratio
         on_demand_ms = (answered - provisioned_calls) * call_ms + run.cold_starts * init_ms
-        jobs = calendar.per_day(demand.render_jobs)
-        job_gb_s = self.rendering_memory_mb / MB_PER_GB * self._billed_job_s(demand)
-        usages = (
-            self._usage(
-                "Requests", "Request", "Requests", demand, calendar.per_day(answered), "API calls answered"
-            )
-            + self._usage(
-                "Duration",
-                "Lambda-GB-Second",
-                "GB-Seconds",
-                demand,
-                calendar.per_day(on_demand_ms) / 1000.0 * memory_gb,
-                f"(calls x {call_ms:.3f} ms + cold starts x {init_ms:.3f} ms) x {memory_gb:g} GB",
-            )
-            + self._usage(
-                "Requests", "Request", "Requests", demand, jobs, "rendering jobs", resource_name="rendering"
-            )
-            + self._usage(
-                "Duration",
-                "Lambda-GB-Second",
-                "GB-Seconds",
-                demand,
-                jobs * job_gb_s,
-                f"rendering jobs x {job_gb_s:.3f} GB-s",
-                resource_name="rendering",
-            )
+        usages = self._usage(
+            "Requests", "Request", "Requests", demand, calendar.per_day(answered), "API calls answered"
+        ) + self._usage(
+            "Duration",
+            "Lambda-GB-Second",
+            "GB-Seconds",
+            demand,
+            calendar.per_day(on_demand_ms) / 1000.0 * memory_gb,
+            f"(calls x {call_ms:.3f} ms + cold starts x {init_ms:.3f} ms) x {memory_gb:g} GB",
         )
         if self.snap_start:
             usages += self._snapshot_usage(demand, run)
@@ -399,13 +344,12 @@ class LambdaFunction:
         )
 
     def footprint(self, demand: Demand, capacity: Capacity) -> Footprint:
-        """What the functions leave to other services: log lines, calls to other companies, alarms.
+        """What the function leaves to other services: log lines, calls to other companies, alarms.
 
-        The functions join the network only beside a database that stands in it; then their calls to
+        The function joins the network only beside a database that stands in it; then its calls to
         other companies pass NAT gateways.
         """
         calls = demand.daily(capacity.requests - capacity.failed_requests)
-        invocations = calls + demand.daily(demand.render_jobs)
         database_kb_per_call = (
             self.database.reads_per_call * self.database.read_item_kb
             + self.database.writes_per_call * self.database.write_item_kb
@@ -413,7 +357,7 @@ class LambdaFunction:
         external_gb = calls * self.api.external_kb_per_call / KB_PER_GB
         return replace(
             Footprint.none(demand.days),
-            vended_log_gb=invocations * self.api.log_kb_per_call / KB_PER_GB,
+            vended_log_gb=calls * self.api.log_kb_per_call / KB_PER_GB,
             outside_gb=external_gb,
             internet_egress_gb=external_gb * SENT_RATIO,
             database_gb=calls * database_kb_per_call / KB_PER_GB,
@@ -426,7 +370,7 @@ class LambdaFunction:
         return run_concurrency(
             demand.api_requests,
             self.duration_s,
-            limits.environments(self._rendering_environments(demand)),
+            limits.environments(np.zeros(demand.minutes)),
             provisioned=self._provisioned(demand).ready,
             requests_per_s_limit=limits.requests_per_s,
         )
@@ -440,42 +384,16 @@ class LambdaFunction:
             return follow_utilisation(np.minimum(erlangs, limit), self.provisioned_scaling)
         return hold_provisioned(self.provisioned_concurrency, demand.api_requests.size)
 
-    def _rendering_environments(self, demand: Demand) -> FloatArray:
-        """Environments that render at the busiest moment of each minute, shape (minutes,)."""
-        return busiest_moment(demand.render_jobs / SECONDS_PER_MINUTE * self.rendering_duration_s)
-
-    def _billed_job_s(self, demand: Demand) -> float:
-        """Mean billed time of a rendering job; jobs start cold as often as at their mean rate."""
-        duration_s = self.rendering_duration_s
-        most_per_s = self.concurrency_quota / duration_s
-        rate_per_s = min(most_per_s, float(demand.render_jobs.mean()) / SECONDS_PER_MINUTE)
-        cold_ratio = cold_start_ratio(rate_per_s, duration_s) if rate_per_s > 0 else 0.0
-        duration_ms = duration_s * 1000.0
-        init_ms = billed_init_ms(0.0, duration_ms, self.init)
-        return (billed_ms(0.0, duration_ms) + cold_ratio * init_ms) / 1000.0
-
-    def _saturation_requests_per_s(self, demand: Demand) -> float:
-        calls = float(demand.api_requests.sum())
-        jobs_per_call = float(demand.render_jobs.sum()) / calls if calls > 0 else 0.0
-        busy_s_per_call = self.duration_s + jobs_per_call * self.rendering_duration_s
+    def _saturation_requests_per_s(self) -> float:
         limits = self.concurrency_limits
-        return min((limits.reserved or limits.account_quota) / busy_s_per_call, limits.requests_per_s)
+        return min((limits.reserved or limits.account_quota) / self.duration_s, limits.requests_per_s)
 
-    def _limits(self, demand: Demand, peak_rendering: float) -> tuple[Limit, ...]:
+    def _limits(self, demand: Demand) -> tuple[Limit, ...]:
         fan_out = demand.fan_out
-        left_for_rendering = float(self.concurrency_quota - self.reserved_concurrency)
         body_mb = max(fan_out.api_request_bytes, fan_out.api_response_bytes) / BYTES_PER_MB
         return (
             body_limit(Way.LOAD_BALANCER, body_mb),
             Limit("time of an API call", self.duration_s, min(LONGEST_RUN_S, self.api.timeout_s), "s"),
-            Limit("time of a rendering job", self.rendering_duration_s, LONGEST_RUN_S, "s"),
-            Limit(
-                "concurrency of rendering",
-                peak_rendering,
-                left_for_rendering,
-                "environments",
-                "account.lambda_concurrency",
-            ),
         )
 
     def _usage(
@@ -554,34 +472,50 @@ class LambdaFunction:
             extras += (flag("snap_start", True),)
         return extras
 
-    def _function_attributes(self, memory_mb: int, timeout_s: float) -> tuple[TerraformAttribute, ...]:
-        runtime = self.api.lambda_runtime
-        known = sorted({TERRAFORM_RUNTIMES.get(name, name) for name in INIT_TIMES[self.architecture]})
-        return (
-            between("memory_size", memory_mb, LEAST_MEMORY_MB, MOST_MEMORY_MB),
-            between("timeout", max(1, math.ceil(timeout_s)), 1, LONGEST_RUN_S),
-            one_of("runtime", TERRAFORM_RUNTIMES.get(runtime, runtime), tuple(known)),
-            TerraformAttribute(
-                "architectures",
-                "list(string)",
-                (self.architecture,),
-                'length({value}) == 1 && alltrue([for name in {value} : contains(["x86_64", "arm64"], name)])',
-                "must be a list of one of x86_64, arm64",
-            ),
+    def _terraform_of_scaling(self) -> tuple[TerraformVariable, ...]:
+        """Arguments of `aws_appautoscaling_target` and its target-tracking policy; nothing without a policy."""
+        scaling = self.provisioned_scaling
+        if scaling is None:
+            return ()
+        name = "lambda_provisioned_scaling"
+        most = self.concurrency_limits.reserved or self.concurrency_quota - UNRESERVABLE_CONCURRENCY
+        attributes = (
+            between("min_capacity", scaling.minimum, 1, most),
+            between("max_capacity", scaling.maximum, 1, most, at_least=f"var.{name}.min_capacity"),
+            between("target_value", scaling.target_ratio, 0.1, 0.9, step=0),
         )
+        return (TerraformVariable(name, "Auto scaling of the provisioned concurrency", attributes),)
+
+
+def body_rules(scenario: Scenario) -> list[Rule]:
+    """A broken rule for each body that is too large for functions behind a load balancer, where nothing else may run."""
+    if scenario.constraints.compute != ("lambda",):
+        return []
+    most_kb = Way.LOAD_BALANCER.largest_mb * KB_PER_MB
+    problem = (
+        f"must be at most {most_kb:,.0f} KB where compute is lambda only "
+        "(Application Load Balancer User Guide, Lambda functions as targets, 2023-06)"
+    )
+    sizes = {"request_kb": scenario.api.request_kb, "response_kb": scenario.api.response_kb}
+    return [Rule(("api", key), problem, float(kb)) for key, kb in sizes.items() if lowest(kb) > most_kb]
 
 
 def designs(scenario: Scenario, demand: Demand) -> tuple[LambdaFunction, ...]:
-    """Memory sizes x architectures, each on demand and with provisioned concurrency.
+    """Memory sizes x architectures, each on demand, with provisioned concurrency, and with SnapStart where it is free.
 
     Provisioned concurrency holds the busiest moment of the median minute: half of the time all
-    calls are warm, the rest spills over to on-demand environments.
+    calls are warm, the rest spills over to on-demand environments. Or it follows its use, up to what
+    the busiest minute needs at the target.
     """
     if "lambda" not in scenario.constraints.compute:
         return ()
     quota = scenario.account.lambda_concurrency
+    if demand.render_jobs.any() and "lambda_workers" in scenario.constraints.rendering:
+        quota -= rendering_concurrency(quota)
+    most = quota - UNRESERVABLE_CONCURRENCY
+    peak_per_s = float(demand.api_requests.max()) / SECONDS_PER_MINUTE
     found = []
-    for memory_mb in MEMORY_MB:
+    for memory_mb in scenario.constraints.lambda_memory_mb:
         for architecture in RELATIVE_SPEED:
             on_demand = LambdaFunction(
                 region_id=scenario.region,
@@ -591,27 +525,22 @@ def designs(scenario: Scenario, demand: Demand) -> tuple[LambdaFunction, ...]:
                 concurrency_quota=quota,
                 zones=scenario.network.availability_zones,
                 api=scenario.api,
-                rendering=scenario.rendering,
                 database=scenario.database,
             )
             found.append(on_demand)
             median_erlangs = np.median(demand.api_requests) / SECONDS_PER_MINUTE * on_demand.duration_s
             wanted = math.ceil(float(busiest_moment(np.asarray(median_erlangs))))
-            provisioned = min(wanted, quota - UNRESERVABLE_CONCURRENCY)
+            provisioned = min(wanted, most)
             if provisioned > 0:
                 found.append(replace(on_demand, provisioned_concurrency=provisioned))
+                busiest = math.ceil(peak_per_s * on_demand.duration_s / RECOMMENDED_TARGET_RATIO)
+                scaling = ProvisionedScaling(1, min(max(1, busiest), most))
+                found.append(replace(on_demand, provisioned_scaling=scaling))
+            if SNAP_START_RUNTIMES.get(scenario.api.lambda_runtime) == "free":
+                found.append(replace(on_demand, snap_start=True))
     return tuple(found)
 
 
-PRICES = (
-    PriceNeed(
-        SERVICE_CODE,
-        (
-            r"Request(-ARM)?",
-            r"Lambda-(GB-Second|Provisioned-Concurrency|Provisioned-GB-Second|Storage-GB-Second)(-ARM)?",
-        ),
-    ),
-)
-"""Source: AWSLambda offer, usage types as of 2026-10-01."""
+PRICES = (FUNCTIONS,)
 
 SERVICE = TierService(SERVICE_NAME, SERVICE_CODE, Role.COMPUTE, designs, PRICES)

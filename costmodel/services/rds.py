@@ -10,33 +10,22 @@ from typing import Literal
 import numpy as np
 
 from costmodel.capacity.credits import lowest_cpu_credit_balance
+from costmodel.capacity.database_classes import PLANNED_PEAK_UTILISATION, RDS_SIZES, classes_for, family_rules
+from costmodel.capacity.failover import RDS_ALONE, RDS_STANDBY, FailoverWindow, Outages
 from costmodel.capacity.instances import InstanceType, database_class
+from costmodel.capacity.overload import Patience
 from costmodel.capacity.relational import (
     PAGE_KB,
-    PLANNED_PEAK_UTILISATION,
-    RDS_ALONE,
-    RDS_SIZES,
-    RDS_STANDBY,
-    Bucket,
-    FailoverWindow,
-    GrownStorage,
-    IoPath,
     NodeLoad,
-    Outages,
     StorageQueue,
     changed_gb_per_day,
     check_replicas,
-    classes_for,
     connection_calls_per_minute,
-    ebs_bucket,
-    family_rules,
-    gp2_bucket,
-    gp3_bucket,
-    grow_storage,
     latencies,
     load_histogram,
     mean_per_call,
     miss_ratio,
+    most_waiting,
     node_loads,
     per_minute,
     rds_connections,
@@ -48,6 +37,15 @@ from costmodel.capacity.relational import (
     together,
 )
 from costmodel.capacity.result import Capacity, Latency, Limit
+from costmodel.capacity.volumes import (
+    Bucket,
+    GrownStorage,
+    IoPath,
+    ebs_bucket,
+    gp2_bucket,
+    gp3_bucket,
+    grow_storage,
+)
 from costmodel.demand.calendar import FloatArray
 from costmodel.demand.demand import Demand, read_only
 from costmodel.pricing.need import Distinction, PriceNeed
@@ -61,6 +59,8 @@ from costmodel.services._base import (
     Reliability,
     Role,
     Setting,
+    Share,
+    Strategy,
     TerraformAttribute,
     TerraformVariable,
     TierService,
@@ -71,6 +71,7 @@ from costmodel.services._base import (
     matching,
     meter_usage,
     one_of,
+    region_to_region,
 )
 from costmodel.units import BITS_PER_BYTE, HOURS_PER_DAY, SECONDS_PER_MINUTE
 
@@ -167,8 +168,7 @@ class RdsInstance:
     """Provisioned in all; 0 for what the storage includes."""
     purchase: Purchase
     work: Database
-    timeout_s: float
-    """How long an API call waits before it fails."""
+    patience: Patience
     storage_type: StorageType = "gp3"
 
     def __post_init__(self) -> None:
@@ -258,7 +258,7 @@ class RdsInstance:
 
     def under(self, scenario: Scenario) -> RdsInstance:
         """The same settings under another scenario's figures."""
-        return replace(self, work=scenario.database, timeout_s=scenario.api.timeout_s)
+        return replace(self, work=scenario.database, patience=Patience.of(scenario.api))
 
     def settings(self) -> Mapping[str, Setting]:
         return {
@@ -273,6 +273,49 @@ class RdsInstance:
             "backup_retention_days": self.work.backup_retention_days,
             "purchase": self.purchase,
         }
+
+    def spread(self, other_region_id: str, strategy: Strategy) -> tuple[Share, ...]:
+        """A read replica in one zone of the other region, on demand. Only one region can write, so that two
+        cannot serve.
+
+        Source: Amazon RDS User Guide, "Creating a read replica in a different AWS Region" (2023-06).
+        """
+        if strategy is Strategy.ACTIVE_ACTIVE:
+            return ()
+        if strategy in (Strategy.PILOT_LIGHT, Strategy.WARM_STANDBY):
+            replica = replace(
+                self, region_id=other_region_id, multi_az=False, read_replicas=0, purchase="on_demand"
+            )
+            return (Share(self, 1.0), Share(replica, 0.0))
+        return (Share(self, 1.0),)
+
+    def copied(self, demand: Demand, other_region_id: str, strategy: Strategy) -> tuple[Usage, ...]:
+        """Daily snapshots, of which the newest is kept, or replication. Either sends what was written: copies
+        of snapshots are incremental. Where no instance stands, no backup storage is free.
+
+        Source: Amazon RDS User Guide, "Copying a DB snapshot", "Creating a read replica in a different AWS
+        Region", and "Working with backups" (2023-06).
+        """
+        if strategy is Strategy.NONE:
+            return ()
+        changed_gb = changed_gb_per_day(demand.daily(demand.writes), demand.database_stored_gb, self.work)
+        sent = meter_usage(
+            region_to_region(self.region_id, other_region_id),
+            self.resource_name,
+            demand.calendar,
+            changed_gb,
+            f"writes x {self.work.write_item_kb:g} KB to {other_region_id}, at most the whole database a day",
+        )
+        if strategy is not Strategy.BACKUP_RESTORE:
+            return sent
+        query = PriceQuery(SERVICE_CODE, other_region_id, "RDS:ChargedBackupUsage")
+        return sent + meter_usage(
+            Meter("Backup storage", SERVICE_NAME, "Databases", "GB-Months", query),
+            self.resource_name,
+            demand.calendar,
+            demand.database_stored_gb * demand.calendar.month_share_per_day,
+            f"copy of the newest snapshot in {other_region_id}: GB stored each day / days of the month",
+        )
 
     def simulate(self, demand: Demand, gone: Outages | None = None) -> Capacity:
         """CPU, connections, I/O and throughput of primary and replicas; the tightest of them sets the pace.
@@ -297,7 +340,7 @@ class RdsInstance:
             ios = np.maximum(ios, reader.ios(work, missed))
         io = self._io_path(ios, storage.allocated_gb)
         calls_per_minute = np.full(demand.minutes, SECONDS_PER_MINUTE / busy_per_call)
-        served = serve(demand.api_requests, calls_per_minute, self.timeout_s, io, gone)
+        served = serve(demand.api_requests, calls_per_minute, self.patience, io, gone)
         lost_ratio = served.lost_ratio
         if storage.full_ratio.any():
             lost_ratio = np.maximum(lost_ratio, per_minute(storage.full_ratio))
@@ -316,6 +359,7 @@ class RdsInstance:
             missed_ratio=mean_per_call(missed, demand),
             readers=self.read_replicas,
             backlog_delay_ms=served.delay_ms if late else None,
+            arrival_scv=demand.arrival_scv,
             storage=StorageQueue(float(pace.min()), rates),
         )
         if self.multi_az:
@@ -325,7 +369,9 @@ class RdsInstance:
             utilisation=served.utilisation,
             requests=demand.api_requests,
             failed_requests=read_only(demand.api_requests * lost_ratio),
+            peak_waiting_calls=most_waiting(demand.api_requests, served.delay_ms),
             latency=together(at_primary, at_replica),
+            remedy="a larger instance class, more read replicas or more IOPS",
             saturation_requests_per_s=saturation_per_s(
                 np.maximum(max(writer_cpu, reader_cpu, held), ios / io.steady_ios_per_s)
             ),
@@ -376,12 +422,21 @@ class RdsInstance:
         most_stored_gb = float(demand.database_stored_gb.max())
         limits = [Limit("database storage", most_stored_gb, self.largest_storage_gb, "GB")]
         if self.read_replicas:
-            limits.append(Limit("read replica lag", float(self.lag_s(demand).max()), LONGEST_LAG_S, "s"))
+            lag_s = float(self.lag_s(demand).max())
+            limits.append(
+                Limit("read replica lag", lag_s, LONGEST_LAG_S, "s", remedy="a larger instance class")
+            )
         earned = self.instance.cpu_credits_per_hour
         if earned is not None:
             balance = lowest_cpu_credit_balance(self.instance, np.minimum(cpu_utilisation, 1.0))
             limits.append(
-                Limit("CPU credits borrowed", max(0.0, -balance), BORROWED_CREDIT_HOURS * earned, "credits")
+                Limit(
+                    "CPU credits borrowed",
+                    max(0.0, -balance),
+                    BORROWED_CREDIT_HOURS * earned,
+                    "credits",
+                    remedy="a class that is not burstable",
+                )
             )
         return tuple(limits)
 
@@ -616,9 +671,11 @@ def designs(scenario: Scenario, demand: Demand) -> tuple[RdsInstance, ...]:
     constraints, work = scenario.constraints, scenario.database
     if "rds" not in constraints.database:
         return ()
-    forms = [(False, 0), (True, 0)]
-    if reads_dominate(demand.fan_out, work):
-        forms.append((True, 1))
+    helpful = (0, 1) if reads_dominate(demand.fan_out, work) else (0,)
+    replicas_of = constraints.read_replicas or helpful
+    forms = [
+        (multi_az, count) for count in replicas_of for multi_az in (False, True) if multi_az or not count
+    ]
     return tuple(
         _sized(scenario, demand, instance, multi_az, replicas, purchase)
         for multi_az, replicas in forms
@@ -681,7 +738,7 @@ def _sized(
         throughput_mibps=throughput_mibps,
         purchase=purchase,
         work=work,
-        timeout_s=scenario.api.timeout_s,
+        patience=Patience.of(scenario.api),
     )
 
 

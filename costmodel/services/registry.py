@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from costmodel.capacity import relational
+from costmodel.capacity import database_classes
 from costmodel.pricing.need import PriceNeed
-from costmodel.scenario.model import Rule, Scenario
+from costmodel.scenario.estimate import lowest
+from costmodel.scenario.events import PriceListChange
+from costmodel.scenario.faults import did_you_mean
+from costmodel.scenario.fields import Rule
+from costmodel.scenario.model import Scenario
 from costmodel.services import (
     aurora,
     cloudfront,
@@ -14,7 +18,9 @@ from costmodel.services import (
     elb,
     kms,
     lambda_,
+    lambda_managed,
     rds,
+    rendering,
     route53,
     s3,
     vpc,
@@ -25,11 +31,13 @@ from costmodel.services._base import PlatformService, TierService
 TIER_SERVICES: tuple[TierService, ...] = (
     ec2.SERVICE,
     lambda_.SERVICE,
+    lambda_managed.SERVICE,
     elb.SERVICE,
     rds.SERVICE,
     aurora.SERVICE,
     dynamodb.SERVICE,
     cloudfront.SERVICE,
+    rendering.SERVICE,
 )
 PLATFORM_SERVICES: tuple[PlatformService, ...] = (
     s3.SERVICE,
@@ -47,6 +55,54 @@ PRICE_NEEDS: tuple[PriceNeed, ...] = tuple(
 """Everything any service is billed on: what to ask AWS's price list for."""
 
 
-def family_rules(scenario: Scenario) -> list[Rule]:
-    """What is wrong with the instance families a scenario allows, for EC2 and for databases."""
-    return [*ec2.family_rules(scenario), *relational.family_rules(scenario)]
+SERVICE_CODES: tuple[str, ...] = tuple(sorted({need.service_code for need in PRICE_NEEDS}))
+"""The offers of AWS's price list that anything here is billed on."""
+
+
+def scenario_rules(scenario: Scenario) -> list[Rule]:
+    """What a valid scenario names that AWS or this tool does not have, or asks of a service beyond its limits."""
+    return [
+        *ec2.family_rules(scenario),
+        *database_classes.family_rules(scenario),
+        *ec2.quota_rules(scenario),
+        *lambda_.body_rules(scenario),
+        *lambda_managed.runtime_rules(scenario),
+        *cloudfront.timeout_rules(scenario),
+        *_storage_rules(scenario),
+        *_price_change_rules(scenario),
+    ]
+
+
+_LARGEST_STORED_GB = {
+    "rds": (rds.LARGEST_GB, "Amazon RDS User Guide, Amazon RDS DB instance storage, 2023-06"),
+    "aurora": (aurora.LARGEST_GB, "Amazon Aurora User Guide, Amazon Aurora storage, 2023-06"),
+    "aurora_serverless": (aurora.LARGEST_GB, "Amazon Aurora User Guide, Amazon Aurora storage, 2023-06"),
+}
+"""What a kind of database holds, with its source; a table in DynamoDB has no end."""
+
+
+def _storage_rules(scenario: Scenario) -> list[Rule]:
+    """A broken rule when the database outgrows every allowed kind within the run."""
+    kinds, database = scenario.constraints.database, scenario.database
+    if not set(kinds) <= set(_LARGEST_STORED_GB):
+        return []
+    largest_gb, source = max(_LARGEST_STORED_GB[kind] for kind in kinds)
+    stored_gb = lowest(database.stored_gb) + (scenario.months - 1) * lowest(database.growth_gb_per_month)
+    if stored_gb <= largest_gb:
+        return []
+    problem = f"leads to {stored_gb:,.0f} GB, and {' or '.join(kinds)} holds at most {largest_gb:,.0f} GB ({source})"
+    return [Rule(("database", "stored_gb"), problem, float(database.stored_gb))]
+
+
+def _price_change_rules(scenario: Scenario) -> list[Rule]:
+    """A broken rule for each change of prices of a service that nothing is billed on."""
+    return [
+        Rule(
+            ("traffic", "events", index, "service"),
+            f"is no service code of the price list here{did_you_mean(event.service, SERVICE_CODES)}; "
+            f"valid: {', '.join(SERVICE_CODES)}",
+            event.service,
+        )
+        for index, event in enumerate(scenario.traffic.events)
+        if isinstance(event, PriceListChange) and event.service not in SERVICE_CODES
+    ]

@@ -49,6 +49,16 @@ checks" (2023-06).
 """
 FAILURE_THRESHOLD = 3
 """Checks in a row that must fail; the default. Source: as above."""
+ANSWER_LIFE_S = 60
+"""How long resolvers keep an alias answer.
+
+Source: Amazon Route 53 Developer Guide, "Choosing between alias and non-alias records" (2023-06).
+"""
+FAILOVER_S = CHECK_INTERVAL_S * FAILURE_THRESHOLD + ANSWER_LIFE_S
+"""From the loss of an entrance until shoppers are led to another one.
+
+Source: Amazon Route 53 Developer Guide, "How Route 53 determines whether a health check is healthy" (2023-06).
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +90,7 @@ class HostedZone:
     def settings(self) -> Mapping[str, Setting]:
         return {
             "hosted_zones": 1,
-            "routing_policy": "simple",
+            "routing_policy": "simple" if self.health_checks == HEALTH_CHECKS else "failover",
             "health_checks": self.health_checks,
             "health_check_interval_s": CHECK_INTERVAL_S,
             "health_check_failure_threshold": FAILURE_THRESHOLD,
@@ -155,8 +165,8 @@ class HostedZone:
 
 
 def design(scenario: Scenario, footprint: Footprint) -> HostedZone:
-    """The zone of a scenario; every scenario has the same one."""
-    return HostedZone()
+    """The zone of a scenario, with a health check for each entrance that DNS may lead to."""
+    return HostedZone(HEALTH_CHECKS + footprint.watched_endpoints)
 
 
 PRICES = (

@@ -172,17 +172,20 @@ class AssetBucket:
             f"+ {self.deployed_files_per_month:g} files that deploys replace"
         )
         writes = uploaded + self.deployed_files_per_month * calendar.month_share_per_day
+        rendered = " + rendered pictures" if footprint.asset_writes.any() else ""
         usages = (
             *self._meter(
                 STORAGE, self.region_id, calendar, less_credit(calendar, stored, credit), versions + credited
             ),
-            *self._meter(WRITES, self.region_id, calendar, writes, put),
+            *self._meter(
+                WRITES, self.region_id, calendar, writes + footprint.asset_writes, f"{put}{rendered}"
+            ),
             *self._meter(
                 READS,
                 self.region_id,
                 calendar,
                 footprint.origin_requests,
-                "object requests that miss every CloudFront cache",
+                "object requests that miss every CloudFront cache, and of rendering jobs",
             ),
         )
         if self.second_region_id is None:

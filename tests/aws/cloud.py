@@ -20,7 +20,7 @@ import boto3
 import pytest
 
 from aws.commitments_server import CommitmentsServer
-from aws.fixtures import PUBLICATION_DATE, VERSION, Document, price_list_files, wire_products
+from aws.fixtures import PUBLICATION_DATE, VERSION, Document, answered_by, price_list_files, wire_products
 from aws.server import AwsServer
 from costmodel.pricing.book import PriceBook
 from costmodel.pricing.difference import what_is_charged
@@ -238,6 +238,7 @@ def whole_aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
     """AWS as the snapshot that ships has it, among decoys; plans and spot prices for the small region."""
     book = PriceBook.shipped()
     here = Truth(tuple(book.prices(REGION)), book.allowances)
+    monkeypatch.setattr("costmodel.services.registry.PRICE_NEEDS", answered_by(book, PRICE_NEEDS))
     with reachable(monkeypatch) as cloud:
         cloud.serve(*_whole_list(), book.regions())
         cloud.sell_plans(here)
@@ -246,7 +247,7 @@ def whole_aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
 
 @cache
 def _whole_list() -> tuple[dict[str, list[Document]], dict[str, bytes]]:
-    products = wire_products(PriceBook.shipped(), PRICE_NEEDS)
+    products = wire_products(PriceBook.shipped(), answered_by(PriceBook.shipped(), PRICE_NEEDS))
     return products, price_list_files(products)
 
 

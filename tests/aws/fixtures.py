@@ -63,6 +63,12 @@ class Sold:
     wire: Document
 
 
+def answered_by(book: PriceBook, needs: Iterable[PriceNeed]) -> tuple[PriceNeed, ...]:
+    """Needs from offers that the book has prices of: what can be sold back on the wire."""
+    offers = {coverage.service_code for coverage in book.coverage()}
+    return tuple(need for need in needs if need.service_code in offers)
+
+
 def wire_products(
     book: PriceBook, needs: Sequence[PriceNeed], *, seed: int = 1, decoys: bool = True
 ) -> dict[str, list[Document]]:

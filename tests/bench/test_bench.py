@@ -11,16 +11,13 @@ import resource
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 
-import numpy as np
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from costmodel.billing.rate import bill
-from costmodel.capacity import fleet, provisioned
 from costmodel.decision.candidate import combine
 from costmodel.decision.search import platform_usages, search, simulate_all
 from costmodel.decision.simulate import simulate
@@ -38,15 +35,6 @@ def wall_s(words: list[str]) -> float:
     start = time.perf_counter()
     subprocess.run(words, check=True, capture_output=True)
     return time.perf_counter() - start
-
-
-def best_s(work: Callable[[], object], rounds: int = 5) -> float:
-    times = []
-    for _ in range(rounds):
-        start = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - start)
-    return min(times)
 
 
 def test_help_against_importing_typer(benchmark: BenchmarkFixture) -> None:
@@ -149,48 +137,6 @@ def test_the_book_and_200_prices_from_a_cold_process(
     benchmark.extra_info["index_ms"] = round(median(index for index, _ in pairs), 1)
     benchmark.extra_info["files_ms"] = round(median(files for _, files in pairs), 1)
     benchmark.pedantic(look_up_ms, args=("index",), rounds=3)
-
-
-def test_fleet_kernel_against_its_plain_twin(benchmark: BenchmarkFixture) -> None:
-    minutes = 44_640
-    work = np.random.default_rng(1).gamma(20.0, 10.0, minutes)
-    group = fleet.ScalingGroup(
-        instance_cpu_s_per_minute=120.0,
-        target_ratio=0.5,
-        min_size=2,
-        max_size=40,
-        boot_minutes=2,
-        warmup_minutes=5,
-        timeout_s=10.0,
-    )
-    fleet.run_fleet(work, group)
-    compiled_s = best_s(lambda: fleet.run_fleet(work, group))
-    compiled = fleet._compiled_minutes
-    fleet._compiled_minutes = compiled.py_func
-    try:
-        plain_s = best_s(lambda: fleet.run_fleet(work, group), rounds=1)
-    finally:
-        fleet._compiled_minutes = compiled
-    benchmark.extra_info["plain_over_compiled"] = round(plain_s / compiled_s, 1)
-    benchmark(fleet.run_fleet, work, group)
-
-
-def test_provisioned_kernel_against_its_plain_twin(benchmark: BenchmarkFixture) -> None:
-    needed = np.random.default_rng(1).gamma(20.0, 300.0, 44_640)
-
-    def run() -> object:
-        return provisioned.follow_target(needed, 0.7, 10.0, 500.0)
-
-    run()
-    compiled_s = best_s(run)
-    compiled = provisioned._follow_target
-    provisioned._follow_target = compiled.py_func
-    try:
-        plain_s = best_s(run, rounds=1)
-    finally:
-        provisioned._follow_target = compiled
-    benchmark.extra_info["plain_over_compiled"] = round(plain_s / compiled_s, 1)
-    benchmark(run)
 
 
 @pytest.mark.parametrize(

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -5,15 +7,16 @@ from hypothesis import strategies as st
 
 from costmodel.capacity import boot, fleet
 from costmodel.capacity.disruptions import InstanceFailure, SpotReclaim, ZoneLoss
-from costmodel.capacity.fleet import (
+from costmodel.capacity.fleet import FleetRun, run_fleet
+from costmodel.capacity.group import (
+    LONGEST_WARMUP_MINUTES,
     CpuCredits,
-    FleetRun,
     NetworkBudget,
     ScalingGroup,
     SpotMix,
     WarmPool,
-    run_fleet,
 )
+from costmodel.capacity.overload import Patience
 from costmodel.capacity.scaling import (
     PredictiveScaling,
     ScheduledAction,
@@ -35,7 +38,7 @@ def group(target_ratio=0.5, **changes):
         "max_size": 100,
         "boot_minutes": BOOT,
         "warmup_minutes": WARMUP,
-        "timeout_s": 30.0,
+        "patience": Patience(30.0),
     }
     return ScalingGroup(**(values | changes))
 
@@ -89,7 +92,7 @@ class TestWorkedDecisions:
         The first alarm falls at the end of minute 4, so two instances are billed from minute 5 and
         count from minute 11; that minute is seen at the end of 12, four more are billed from 13.
         """
-        run = run_fleet(steps(cpu(2, 0.5, 1), np.full(60, 5_000.0)), group(timeout_s=1.0))
+        run = run_fleet(steps(cpu(2, 0.5, 1), np.full(60, 5_000.0)), group(patience=Patience(1.0)))
         assert list(run.running[[4, 5, 12, 13, 20, 21]]) == [2, 4, 4, 8, 8, 16]
 
     def test_never_leaves_its_bounds(self):
@@ -124,7 +127,9 @@ class TestRequestsPerTarget:
     def test_sees_past_saturation_and_grows_in_one_step(self):
         """2 instances asked for 5 000 requests: 167 at 30 each, where CPU only ever doubles."""
         work = steps(np.full(1, 60.0), np.full(30, 5_000.0))
-        run = run_fleet(work, group(policies=(self.policy,), max_size=500, timeout_s=1.0), requests=work)
+        run = run_fleet(
+            work, group(policies=(self.policy,), max_size=500, patience=Patience(1.0)), requests=work
+        )
         assert list(run.running[[4, 5, 30]]) == [2, 167, 167]
 
     def test_scales_in_below_nine_tenths(self):
@@ -354,7 +359,8 @@ class TestCpuCredits:
     def test_standard_mode_falls_to_the_baseline_and_the_alarm_does_not_see_it(self):
         """Empty, a t3.large does 30 %: half of 60 % load fails, CPU shows 30 % and never reaches the target."""
         run = run_fleet(
-            cpu(1, 0.6, 600), group(0.65, timeout_s=1.0, cpu_credits=CpuCredits(2.0, 36.0, unlimited=False))
+            cpu(1, 0.6, 600),
+            group(0.65, patience=Patience(1.0), cpu_credits=CpuCredits(2.0, 36.0, unlimited=False)),
         )
         assert set(run.running) == {1}
         assert run.failed_ratio[100] == pytest.approx(0.5, abs=0.01)
@@ -373,7 +379,9 @@ class TestNetwork:
 
     def test_burst_lasts_its_minutes_and_then_the_baseline_holds(self):
         """30 CPU-s send 300 Gbit, the burst of a minute; after 5 minutes 6 CPU-s a minute are left."""
-        run = run_fleet(np.full(20, 30.0), group(1.0, max_size=1, timeout_s=1.0, network=self.budget))
+        run = run_fleet(
+            np.full(20, 30.0), group(1.0, max_size=1, patience=Patience(1.0), network=self.budget)
+        )
         assert not run.failed_ratio[:5].any()
         assert run.failed_ratio[10] == pytest.approx(1 - 6 / 30)
         assert run.backlog_delay_ms[10] == pytest.approx(1000)
@@ -417,7 +425,7 @@ def test_boot_pipeline_adds_up_its_phases():
 def test_an_instance_is_never_warm_before_it_serves(bootstrap_s):
     assert boot.warmup_minutes(bootstrap_s) >= boot.boot_minutes(bootstrap_s)
     assert 300 <= boot.warmup_s(bootstrap_s) <= 3600
-    assert boot.warmup_minutes(bootstrap_s) <= fleet.LONGEST_WARMUP_MINUTES
+    assert boot.warmup_minutes(bootstrap_s) <= LONGEST_WARMUP_MINUTES
 
 
 @pytest.mark.parametrize(
@@ -431,7 +439,6 @@ def test_an_instance_is_never_warm_before_it_serves(bootstrap_s):
         {"deregistration_minutes": 61},
         {"instance_cpu_s_per_minute": 0.0},
         {"instance_cpu_s_per_minute": float("inf")},
-        {"timeout_s": float("nan")},
         {"zones": 7},
         {"scheduled": (ScheduledAction(0, min_size=1),) * 126},
         {"warm_pool": WarmPool(1), "spot": SpotMix(0, 0.5)},
@@ -477,6 +484,10 @@ def loads(draw):
     return np.repeat(np.array(levels), lengths)
 
 
+patient = st.builds(
+    Patience, st.sampled_from([0.5, 10.0, 900.0]), st.integers(0, 3), st.sampled_from([0.0, 0.4, 1.0])
+)
+
 groups = st.builds(
     group,
     target_ratio=st.sampled_from([0.3, 0.5, 0.7, 1.0]),
@@ -484,7 +495,7 @@ groups = st.builds(
     max_size=st.integers(5, 60),
     boot_minutes=st.integers(0, 4),
     warmup_minutes=st.integers(4, 12),
-    timeout_s=st.sampled_from([0.5, 10.0, 900.0]),
+    patience=patient,
 )
 
 policies = st.lists(
@@ -535,7 +546,7 @@ def full_groups(draw):
         max_size=draw(st.integers(5, 60)),
         boot_minutes=draw(st.integers(0, 4)),
         warmup_minutes=draw(st.integers(4, 12)),
-        timeout_s=draw(st.sampled_from([0.5, 10.0, 900.0])),
+        patience=draw(patient),
         zones=zones,
         deregistration_minutes=draw(st.integers(0, 60)),
         scheduled=draw(schedules),
@@ -630,6 +641,7 @@ def test_whatever_happens_every_figure_stays_finite_and_in_its_range(work, scali
 @given(work=loads(), scaling=groups)
 @settings(max_examples=60, deadline=None)
 def test_every_minute_is_sane_and_no_work_appears_or_vanishes(work, scaling):
+    scaling = replace(scaling, patience=Patience(scaling.patience.timeout_s))
     run = run_fleet(work, scaling)
     assert np.all(run.serving >= scaling.min_size)
     assert np.all(run.serving <= scaling.max_size)
@@ -637,7 +649,7 @@ def test_every_minute_is_sane_and_no_work_appears_or_vanishes(work, scaling):
     failed = (run.failed_ratio * work).sum()
     waiting = work.sum() - done - failed
     assert waiting >= -1e-6 * max(1.0, work.sum())
-    assert waiting <= scaling.timeout_s / 60 * scaling.max_size * INSTANCE_CPU_S + 1e-6
+    assert waiting <= scaling.patience.timeout_s / 60 * scaling.max_size * INSTANCE_CPU_S + 1e-6
 
 
 @given(work=loads(), scaling=groups, factor=st.floats(1, 4))

@@ -140,8 +140,8 @@ def test_kernels_agree_with_their_twins(servers: float, utilisation: float, time
     load = servers * utilisation
     waiting = queueing._wait_probability_python(servers, load)
     assert queueing._wait_probability(servers, load) == pytest.approx(waiting, rel=1e-12)
-    tail = queueing._tail_python(time, servers, load, waiting)
-    assert queueing._tail(time, servers, load, waiting) == pytest.approx(tail, rel=1e-12, abs=1e-300)
+    tail = queueing._tail_python(time, servers - load, waiting)
+    assert queueing._tail(time, servers - load, waiting) == pytest.approx(tail, rel=1e-12, abs=1e-300)
 
 
 @settings(max_examples=60, deadline=None)
@@ -299,3 +299,34 @@ def test_more_load_is_never_faster_and_more_servers_never_slower(
         (now, latency(servers + 1, servers * utilisation)),
     ):
         assert all(a >= b * (1 - 1e-6) for a, b in zip(slower, faster, strict=True))
+
+
+class TestQueueOrBacklog:
+    """8 servers of 120 ms: a queue settles in 4 minutes up to (1 - sqrt(0.12 / (240 x 8)))^2 = 98.4 %."""
+
+    settled = (1 - (0.12 / 1920) ** 0.5) ** 2
+
+    def of(self, utilisation, backlog_delay_ms, servers=8.0, service_time_ms=120.0):
+        load, delay_ms = queueing.queue_or_backlog(
+            np.array([servers]), np.array([utilisation]), service_time_ms, np.array([backlog_delay_ms])
+        )
+        return float(load[0]), float(delay_ms[0])
+
+    def test_a_queue_that_settles_is_left_as_it_is(self):
+        assert self.of(0.7, 0.0) == (pytest.approx(5.6), 0.0)
+        assert self.of(0.98, 0.0) == (pytest.approx(7.84), 0.0)
+
+    def test_a_slower_one_is_taken_where_it_still_settles(self):
+        assert self.of(1.0, 0.0) == (pytest.approx(8 * self.settled), 0.0)
+
+    def test_the_longer_of_queue_and_backlog_counts(self):
+        """At 98.4 % those who wait do so for 120 / (8 x 0.0158) = 952 ms."""
+        assert self.of(1.0, 940.0) == (pytest.approx(8 * self.settled), 0.0)
+        assert self.of(1.0, 960.0) == (0.0, 960.0)
+
+    def test_one_slow_server_has_no_queue_of_its_own(self):
+        """A service of 4 minutes: whatever waits, waits from minute to minute."""
+        assert self.of(1.0, 0.0, servers=1.0, service_time_ms=240_000.0) == (0.0, 0.0)
+
+    def test_without_servers_there_is_no_load(self):
+        assert self.of(0.0, 0.0, servers=0.0) == (0.0, 0.0)

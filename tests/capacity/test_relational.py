@@ -2,49 +2,54 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from costmodel.capacity import queueing, relational
-from costmodel.capacity.instances import database_class
-from costmodel.capacity.queueing import grouped_latency
-from costmodel.capacity.relational import (
+from costmodel.capacity import queueing, relational, volumes
+from costmodel.capacity.database_classes import RDS_SIZES, classes_in_reach
+from costmodel.capacity.failover import (
     AURORA_ALONE,
     AURORA_READER,
-    EBS_BURST,
-    MOST_REPLICAS,
     RDS_ALONE,
-    RDS_SIZES,
     RDS_STANDBY,
-    Bucket,
     FailoverWindow,
-    IoPath,
-    NodeLoad,
     Outages,
+    drawn_outages,
+    outages,
+)
+from costmodel.capacity.instances import database_class
+from costmodel.capacity.overload import Patience
+from costmodel.capacity.queueing import grouped_latency
+from costmodel.capacity.relational import (
+    MOST_REPLICAS,
+    NodeLoad,
     Served,
     StorageQueue,
     aurora_connections,
     check_replicas,
-    classes_in_reach,
     connection_calls_per_minute,
-    drawn_outages,
-    ebs_bucket,
-    gp2_bucket,
-    gp3_bucket,
-    grow_storage,
     latencies,
     load_histogram,
     miss_ratio,
-    outages,
     per_minute,
     rds_connections,
     replica_lag_s,
     serve,
 )
 from costmodel.capacity.result import NO_LATENCY, Latency
+from costmodel.capacity.volumes import (
+    EBS_BURST,
+    Bucket,
+    IoPath,
+    ebs_bucket,
+    gp2_bucket,
+    gp3_bucket,
+    grow_storage,
+)
 from costmodel.demand.demand import Demand
 from costmodel.scenario.model import Database
 from shops.database import demand_of, shop, wave
@@ -60,7 +65,7 @@ def at_a_time(
 ) -> Served:
     """`serve` of lists; one pace may stand for all minutes."""
     paces = np.broadcast_to(np.asarray(most, dtype=float), (len(calls),))
-    return serve(np.array(calls), paces, timeout_s, **limits)  # type: ignore[arg-type]
+    return serve(np.array(calls), paces, Patience(timeout_s), **limits)  # type: ignore[arg-type]
 
 
 def one_io_a_call(*stages: Bucket) -> IoPath:
@@ -393,13 +398,15 @@ class TestOutages:
 
         Lengths are even between 60 and 120 s, 1.5 minutes on average: 450 minutes in all, give or take 27.
         """
-        down = drawn_outages(43_200, RDS_STANDBY, np.random.default_rng(7), failovers_per_year=3_650.0)
+        often = replace(RDS_STANDBY, per_year=3_650.0)
+        down = drawn_outages(43_200, often, np.random.default_rng(7))
         assert down.minutes_lost == pytest.approx(450, abs=80)
-        again = drawn_outages(43_200, RDS_STANDBY, np.random.default_rng(7), failovers_per_year=3_650.0)
+        again = drawn_outages(43_200, often, np.random.default_rng(7))
         assert same_bits(down.up_ratio, again.up_ratio)
-        other = drawn_outages(43_200, RDS_STANDBY, np.random.default_rng(8), failovers_per_year=3_650.0)
+        other = drawn_outages(43_200, often, np.random.default_rng(8))
         assert not same_bits(down.up_ratio, other.up_ratio)
-        assert drawn_outages(DAY, RDS_STANDBY, np.random.default_rng(7), 0.0).minutes_lost == 0.0
+        never = replace(RDS_STANDBY, per_year=0.0)
+        assert drawn_outages(DAY, never, np.random.default_rng(7)).minutes_lost == 0.0
 
     def test_a_month_rarely_has_a_failover(self) -> None:
         # 1.5 a year x 43 200 / 525 600 minutes = 0.123 in a month: exp(-0.123) = 88.4 % of months have none.
@@ -418,7 +425,7 @@ class TestOutages:
 
 
 @st.composite
-def served_runs(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray, float, IoPath | None, Outages | None]:
+def served_runs(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray, Patience, IoPath | None, Outages | None]:
     """Calls, paces, a timeout, and perhaps I/O and outages, from minutes to days."""
     minutes = draw(st.sampled_from([1, 2, 40, DAY, DAY + 1, 2 * DAY + 3]))
     days = -(-minutes // DAY)
@@ -441,11 +448,16 @@ def served_runs(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray, float, IoPath 
     if draw(st.booleans()):
         starts = generator.uniform(0, minutes, draw(st.integers(0, 4)))
         gone = outages(minutes, starts, generator.uniform(0, 900, starts.size))
-    return calls, paces, draw(st.sampled_from([0.1, 10.0, 900.0])), io, gone
+    patience = Patience(
+        draw(st.sampled_from([0.1, 10.0, 900.0])),
+        draw(st.integers(0, 3)),
+        draw(st.sampled_from([0.0, 0.4, 1.0])),
+    )
+    return calls, paces, patience, io, gone
 
 
 def kernel_arguments(
-    calls: np.ndarray, paces: np.ndarray, timeout_s: float, io: IoPath | None, gone: Outages | None
+    calls: np.ndarray, paces: np.ndarray, patience: Patience, io: IoPath | None, gone: Outages | None
 ) -> tuple[object, ...]:
     """What `serve` hands to its kernel."""
     days = -(-calls.size // DAY)
@@ -456,15 +468,16 @@ def kernel_arguments(
         )
     down = gone or outages(calls.size, [], [])
     per_call = np.zeros(days) if io is None else io.ios_per_call
-    return calls, paces, timeout_s / 60, per_call, stages, down.up_ratio, down.io_factor
+    clients = (patience.timeout_minutes, patience.retries, patience.abandoned_work_ratio)
+    return calls, paces, *clients, per_call, stages, down.up_ratio, down.io_factor
 
 
 @settings(max_examples=60, deadline=None)
 @given(served_runs())
 def test_compiled_serving_equals_plain_python_and_stays_within_bounds(
-    run: tuple[np.ndarray, np.ndarray, float, IoPath | None, Outages | None],
+    run: tuple[np.ndarray, np.ndarray, Patience, IoPath | None, Outages | None],
 ) -> None:
-    calls, _, _, _, gone = run
+    calls, _, patience, _, gone = run
     compiled = relational._serve(*kernel_arguments(*run))
     plain = relational._serve_python(*kernel_arguments(*run))  # type: ignore[arg-type]
     for one, other in zip(compiled, plain, strict=True):
@@ -475,19 +488,19 @@ def test_compiled_serving_equals_plain_python_and_stays_within_bounds(
         assert (column >= 0).all()
     assert (served.utilisation <= 1).all()
     assert (served.lost_ratio <= 1).all()
-    if gone is not None:
+    if gone is not None and patience.retries == 0:
         assert (served.lost_ratio >= np.where(calls > 0, 1 - gone.up_ratio, 0.0) - 1e-12).all()
 
 
 @settings(max_examples=60, deadline=None)
 @given(served_runs())
 def test_the_short_way_of_a_node_that_keeps_up_is_the_long_way(
-    run: tuple[np.ndarray, np.ndarray, float, IoPath | None, Outages | None],
+    run: tuple[np.ndarray, np.ndarray, Patience, IoPath | None, Outages | None],
 ) -> None:
     """A run without outages may be answered without its minutes; one with none that lasts never is."""
-    calls, paces, timeout_s, io, _ = run
-    short = serve(calls, paces, timeout_s, io)
-    long = serve(calls, paces, timeout_s, io, outages(calls.size, [], []))
+    calls, paces, patience, io, _ = run
+    short = serve(calls, paces, patience, io)
+    long = serve(calls, paces, patience, io, outages(calls.size, [], []))
     np.testing.assert_allclose(short.utilisation, long.utilisation, rtol=1e-12)
     np.testing.assert_allclose(short.delay_ms, long.delay_ms, rtol=1e-12, atol=1e-9)
     np.testing.assert_allclose(short.lost_ratio, long.lost_ratio, rtol=1e-12, atol=1e-12)
@@ -499,7 +512,7 @@ def test_nobody_waits_longer_than_the_client_at_a_pace_that_stays(
     loads: list[float], most: float, timeout_s: float
 ) -> None:
     calls = most * np.array(loads)
-    served = serve(calls, np.full(calls.size, most), timeout_s)
+    served = serve(calls, np.full(calls.size, most), Patience(timeout_s))
     assert (served.delay_ms <= timeout_s * 1_000 * (1 + 1e-9)).all()
     # What is not lost is done within the run and the patience after it.
     kept = float((calls * (1 - served.lost_ratio)).sum())
@@ -615,8 +628,8 @@ class TestStorageGrowth:
         self, stored_gb: list[float], allocated_gb: float, most_gb: float
     ) -> None:
         stored = np.array(stored_gb)
-        compiled = relational._grow_storage(stored, allocated_gb, most_gb)
-        plain = relational._grow_storage_python(stored, allocated_gb, most_gb)
+        compiled = volumes._grow_storage(stored, allocated_gb, most_gb)
+        plain = volumes._grow_storage_python(stored, allocated_gb, most_gb)
         made = grow_storage(stored, allocated_gb, most_gb)
         for one, other, public in zip(compiled, plain, (made.allocated_gb, made.full_ratio), strict=True):
             assert same_bits(one, other)

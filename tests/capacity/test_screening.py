@@ -7,7 +7,9 @@ from hypothesis import strategies as st
 from numba import jit
 
 from costmodel.capacity import screening
-from costmodel.capacity.fleet import ScalingGroup, SpotMix, run_fleet
+from costmodel.capacity.fleet import run_fleet
+from costmodel.capacity.group import ScalingGroup, SpotMix
+from costmodel.capacity.overload import Patience
 from costmodel.capacity.scaling import Step, StepScaling, TargetTracking
 from costmodel.capacity.screening import LANES, screen
 
@@ -15,7 +17,7 @@ MINUTES = 3 * 1440
 
 
 def group(cpu_s=60.0, target=0.5, least=2, most=40, **changes):
-    values = {"boot_minutes": 2, "warmup_minutes": 6, "timeout_s": 10.0} | changes
+    values = {"boot_minutes": 2, "warmup_minutes": 6, "patience": Patience(10.0)} | changes
     return ScalingGroup(cpu_s, (TargetTracking("cpu", target),), least, most, **values)
 
 
@@ -40,7 +42,7 @@ groups = st.builds(
     target=st.sampled_from([0.3, 0.5, 0.7, 1.0]),
     least=st.integers(1, 5),
     most=st.integers(5, 90),
-    timeout_s=st.sampled_from([0.5, 10.0, 900.0]),
+    patience=st.builds(Patience, st.sampled_from([0.5, 10.0, 900.0])),
 )
 
 
@@ -128,8 +130,9 @@ def test_refuses_what_it_cannot_screen():
     steps = StepScaling("cpu", 0.5, True, (Step(0, np.inf, 1),), "change")
     for one in (
         group(spot=SpotMix(0, 0.5)),
-        ScalingGroup(60.0, (steps,), 1, 9, 2, 6, 10.0),
-        ScalingGroup(60.0, (TargetTracking("cpu", 0.5), steps), 1, 9, 2, 6, 10.0),
+        group(patience=Patience(10.0, retries=1)),
+        ScalingGroup(60.0, (steps,), 1, 9, 2, 6, Patience(10.0)),
+        ScalingGroup(60.0, (TargetTracking("cpu", 0.5), steps), 1, 9, 2, 6, Patience(10.0)),
     ):
         with pytest.raises(ValueError, match="nothing else"):
             screen(np.ones(9), [one])

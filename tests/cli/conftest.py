@@ -3,7 +3,7 @@ from __future__ import annotations
 import io
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import redirect_stderr, redirect_stdout
+from contextlib import nullcontext, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -32,7 +32,10 @@ Cli = Callable[..., Outcome]
 def run_main(
     *arguments: object, columns: int = 80, today: date = TODAY, stale_after_days: int = 10_000
 ) -> Outcome:
-    """Run `costmodel ARGUMENTS` in this process, on that day, in a terminal of that width."""
+    """Run `costmodel ARGUMENTS` in this process, on that day, in a terminal of that width.
+
+    Whether code has to be compiled depends on what ran before on this machine, so it is not noted.
+    """
     out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8") for _ in range(2))
     code: object = 0
     with (
@@ -40,6 +43,7 @@ def run_main(
         patch.dict("os.environ", {"COLUMNS": str(columns)}),
         patch("costmodel.cli.books.today", lambda: today),
         patch("costmodel.cli.books.STALE_AFTER_DAYS", stale_after_days),
+        patch("costmodel.cli.simulate.compilation_noted", nullcontext),
         redirect_stdout(out),
         redirect_stderr(err),
     ):

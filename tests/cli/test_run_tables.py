@@ -203,7 +203,7 @@ def test_the_last_lines_count_candidates_prices_and_defaults(
     text = words(rendered(run, 80, monkeypatch, capsys))
     counts = run.counts
     assert f"{counts.considered:,} candidates: {counts.rejected:,} break an objective" in text
-    assert f"(book {run.price_book.digest[:12]}), list, without tax." in text
+    assert f"(book {run.price_book.digest[:12]}), list prices, without tax." in text
     assert text.endswith(
         f"{len(run.assumptions)} defaults in force: --format json lists them under assumptions. Seed 1."
     )

@@ -48,6 +48,28 @@ def test_check_counts_in_plain_english(cli: Any) -> None:
     )
 
 
+def test_events_can_be_listed_with_figures_and_sources(cli: Any) -> None:
+    outcome = cli("scenario", "events", columns=200)
+    assert (outcome.code, outcome.err) == (0, "")
+    rows = json.loads(cli("scenario", "events", "--format", "json").out)
+    for row in rows:
+        assert row["kind"] in outcome.out
+        assert row["source"].split()[0] in outcome.out
+        for name, figure in row["figures"].items():
+            assert f"{name} {figure:g}".split()[0] in outcome.out
+    assert {row["kind"] for row in rows} >= {"flash_sale", "regional_outage", "price_list_change"}
+
+
+def test_a_price_change_of_an_unknown_service_is_a_fault(cli: Any, tmp_path: Path) -> None:
+    file = tmp_path / "shop.yaml"
+    event = "{kind: price_list_change, start: 2026-05-01, service: AmazonEC3, change_ratio: 0.1}"
+    file.write_text(find("small-shop").read_text().replace("traffic:\n", f"traffic:\n  events: [{event}]\n"))
+    outcome = cli("scenario", "check", file)
+    assert outcome.code == 1
+    assert "traffic.events.0.service (line " in outcome.err
+    assert "did you mean AmazonEC2?" in outcome.err
+
+
 def test_schema_is_a_schema_that_the_examples_meet(cli: Any) -> None:
     schema = json.loads(cli("scenario", "schema").out)
     Draft202012Validator.check_schema(schema)

@@ -114,4 +114,5 @@ def test_no_number_of_a_run_is_lost_in_json(run: Run) -> None:
     missing_kinds = sum(row["monthly_usd"] is None for row in tree["comparisons"])
     no_budget = tree["cost_range"]["budget_breach_ratio"] is None
     at_list = tree["own_rates"] is None
-    assert len(empty) == missing_kinds + no_budget + at_list
+    one_region = tree["recovery"] is None
+    assert len(empty) == missing_kinds + no_budget + at_list + one_region

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from itertools import islice, product
+from math import prod
 
 import pytest
 from hypothesis import given
@@ -11,7 +13,7 @@ from hypothesis import strategies as st
 
 from costmodel.billing.rates import NO_OWN_RATES, OwnRates
 from costmodel.billing.tariff import Tariff
-from costmodel.decision.candidate import combine, count_combinations
+from costmodel.decision.candidate import Candidate, combine, count_combinations
 from costmodel.decision.constraints import joint_limits, promise, single_tier_limits
 from costmodel.decision.search import Evaluation, cheapest_first, evaluate, search, simulate_all
 from costmodel.demand.demand import Demand
@@ -113,7 +115,7 @@ def test_the_search_finds_what_billing_every_candidate_finds(scenario: Scenario)
     evaluations = every_bill(scenario, demand)
     found = search(scenario, demand, BOOK)
     assert found.best.monthly_usd == min(evaluation.monthly_usd for evaluation in evaluations)
-    cheapest: dict[tuple[str, str, str], Decimal] = {}
+    cheapest: dict[tuple[str, ...], Decimal] = {}
     for evaluation in evaluations:
         kinds = evaluation.candidate.kinds
         cheapest[kinds] = min(cheapest.get(kinds, evaluation.monthly_usd), evaluation.monthly_usd)
@@ -173,7 +175,7 @@ def test_at_own_rates_the_search_still_finds_what_billing_every_candidate_finds(
     demand = synthesise(scenario)
     evaluations = every_bill(scenario, demand, SHARED_LADDERS)
     found = search(scenario, demand, BOOK, own_rates=SHARED_LADDERS)
-    cheapest: dict[tuple[str, str, str], Decimal] = {}
+    cheapest: dict[tuple[str, ...], Decimal] = {}
     for evaluation in evaluations:
         kinds = evaluation.candidate.kinds
         cheapest[kinds] = min(cheapest.get(kinds, evaluation.monthly_usd), evaluation.monthly_usd)
@@ -219,7 +221,7 @@ def test_combinations_are_counted_without_making_them() -> None:
         balancer.design.serves == compute.design.kind  # type: ignore[attr-defined]
         for compute, balancer in product(simulated[Role.COMPUTE], simulated[Role.LOAD_BALANCER])
     )
-    others = len(simulated[Role.DATABASE]) * len(simulated[Role.DELIVERY])
+    others = prod(len(simulated[role]) for role in (Role.DATABASE, Role.DELIVERY, Role.RENDERING))
     assert count_combinations(simulated) == fitting * others
 
 
@@ -312,3 +314,22 @@ def test_choices_are_made_only_as_they_are_asked_for() -> None:
     thousand = [float(cost) for cost in range(1_000)]
     first = islice(cheapest_first([thousand] * 4), 3)  # of 10^12
     assert [cost for _, cost in first] == [0.0, 1.0, 1.0]
+
+
+def test_a_slow_database_fills_the_workers_that_wait_for_it() -> None:
+    """Little's law: what waits for the database at once must find a worker each."""
+    scenario = shop()
+    best = search(scenario, synthesise(scenario), BOOK).best.candidate
+    stuck = replace(best.database.capacity, peak_waiting_calls=41.0)
+    few = replace(best.compute.capacity, call_slots=40.0)
+    candidate = Candidate(
+        replace(best.compute, capacity=few),
+        best.load_balancer,
+        replace(best.database, capacity=stuck),
+        best.delivery,
+        best.rendering,
+    )
+    broken = [limit for limit in joint_limits(candidate, scenario.objectives) if limit.broken]
+    assert [(limit.constraint, limit.observed, limit.limit) for limit in broken] == [
+        ("calls waiting for the database", 41.0, 40.0)
+    ]

@@ -6,7 +6,7 @@ import pytest
 
 from costmodel.demand.calendar import BillingPeriod, Calendar
 from costmodel.demand.clock import ZONES, local_week_minutes, offset_table
-from costmodel.scenario.model import Geography
+from costmodel.scenario.fields import Geography
 
 
 def test_every_geography_has_a_zone_with_a_reason() -> None:

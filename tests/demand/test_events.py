@@ -6,20 +6,20 @@ import pytest
 
 from costmodel.demand.calendar import BillingPeriod, Calendar
 from costmodel.demand.events import DEFAULT_SHAPES, EventKind, EventShape, add_event, event_shape
-from costmodel.scenario.model import Event
+from costmodel.scenario.events import LoadEvent
 
 NOVEMBER = Calendar.of(BillingPeriod(2026, 11), 1)
 FLAT = np.full(NOVEMBER.minutes, 10.0)
 
 
-def extra_of(event: Event, usual=FLAT, calendar=NOVEMBER):
+def extra_of(event: LoadEvent, usual=FLAT, calendar=NOVEMBER):
     extra = np.zeros(calendar.minutes)
     add_event(extra, event, usual, calendar)
     return extra
 
 
-def at(day: int, hour: int = 12, **fields) -> Event:
-    return Event(start=datetime(2026, 11, day, hour, tzinfo=UTC), **{"kind": "flash_sale", **fields})
+def at(day: int, hour: int = 12, **fields) -> LoadEvent:
+    return LoadEvent(start=datetime(2026, 11, day, hour, tzinfo=UTC), **{"kind": "flash_sale", **fields})
 
 
 SALE = {"peak_multiplier": 4, "ramp_minutes": 10, "hold_minutes": 30, "half_life_minutes": 20}
@@ -52,7 +52,7 @@ def test_no_ramp_starts_at_once() -> None:
 
 
 def test_a_start_within_a_minute_splits_that_minute() -> None:
-    event = Event(
+    event = LoadEvent(
         kind="launch", start=datetime(2026, 11, 10, 12, 0, 45, tzinfo=UTC), **{**SALE, "ramp_minutes": 0}
     )
     assert extra_of(event)[9 * 1440 + 720] == pytest.approx(30 * 0.25)
@@ -60,21 +60,21 @@ def test_a_start_within_a_minute_splits_that_minute() -> None:
 
 @pytest.mark.parametrize("start", [datetime(2026, 9, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC)])
 def test_an_event_outside_the_run_adds_nothing(start) -> None:
-    assert extra_of(Event(kind="flash_sale", start=start, **SALE)).sum() == 0
+    assert extra_of(LoadEvent(kind="flash_sale", start=start, **SALE)).sum() == 0
 
 
 def test_the_tail_of_an_earlier_event_and_the_head_of_a_late_one_count() -> None:
-    before = extra_of(Event(kind="flash_sale", start=datetime(2026, 10, 31, 23, 40, tzinfo=UTC), **SALE))
+    before = extra_of(LoadEvent(kind="flash_sale", start=datetime(2026, 10, 31, 23, 40, tzinfo=UTC), **SALE))
     assert before[:20] == pytest.approx(np.full(20, 30.0))
     late = extra_of(at(30, 23, **{**SALE, "ramp_minutes": 60, "hold_minutes": 600}))
     assert late[-1] == pytest.approx(30 * 59.5 / 60)
 
 
 def test_times_with_an_offset_and_without() -> None:
-    naive = Event(
+    naive = LoadEvent(
         kind="flash_sale", start=datetime(2026, 11, 10, 12, tzinfo=UTC).replace(tzinfo=None), **SALE
     )
-    berlin = Event(
+    berlin = LoadEvent(
         kind="flash_sale", start=datetime(2026, 11, 10, 13, tzinfo=timezone(timedelta(hours=1))), **SALE
     )
     assert np.array_equal(extra_of(naive), extra_of(at(10, **SALE)))
@@ -97,11 +97,11 @@ def test_every_kind_has_a_sourced_default() -> None:
     assert (
         set(DEFAULT_SHAPES)
         == set(get_args(EventKind))
-        == set(get_args(Event.model_fields["kind"].annotation))
+        == set(get_args(LoadEvent.model_fields["kind"].annotation))
     )
     for kind, shape in DEFAULT_SHAPES.items():
         assert shape.source
-        assert event_shape(Event(kind=kind, start=datetime(2026, 11, 1, tzinfo=UTC))) == shape
+        assert event_shape(LoadEvent(kind=kind, start=datetime(2026, 11, 1, tzinfo=UTC))) == shape
 
 
 def test_stated_figures_replace_defaults_one_by_one() -> None:

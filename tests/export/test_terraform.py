@@ -4,23 +4,26 @@ import json
 import os
 import shutil
 import subprocess
-from dataclasses import replace
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
 import pytest
 
-from costmodel.decision.run import Run, TerraformVariableNote
+from costmodel.capacity.instances import instance_type
+from costmodel.decision.run import Run, TerraformAttributeNote, TerraformVariableNote
 from costmodel.decision.search import platform_designs
 from costmodel.decision.simulate import simulate
 from costmodel.demand.synthesise import synthesise
-from costmodel.export.terraform import quoted, terraform_files, tfvars_json, variables_tf
+from costmodel.export.terraform import _object_variable, quoted, terraform_files, tfvars_json, variables_tf
 from costmodel.pricing.book import PriceBook
 from costmodel.scenario.load import validate
 from costmodel.services._base import Footprint
 from costmodel.services.aurora import AuroraCluster
 from costmodel.services.cloudfront import PayAsYouGo
 from costmodel.services.dynamodb import OnDemandTable
+from costmodel.services.ec2 import Ec2Fleet, NewMinimum, SpotShare
 from costmodel.services.rds import RdsInstance
 from costmodel.services.registry import TIER_SERVICES
 
@@ -109,6 +112,42 @@ def test_terraform_plan_accepts_the_export_and_reads_the_same_values(module: Pat
 
 def test_terraform_finds_the_files_formatted(module: Path) -> None:
     assert terraform(module, "fmt", "-check", "-diff", "variables.tf").stdout == ""
+
+
+def test_terraform_reads_every_policy_of_a_fleet(tmp_path: Path) -> None:
+    """Forecast, schedule, warm pool, requests, spot and credits, whichever is recommended."""
+    tree = {
+        "name": "shop",
+        "region": "eu-west-1",
+        "start": "2026-11",
+        "traffic": {"monthly_visitors": {"europe": 9}},
+    }
+    scenario = validate(tree, "test")
+    spot = SpotShare((instance_type("m7g.large"), instance_type("m8g.large")), 0.1, 1)
+    base = {
+        "region_id": "eu-west-1", "instance": instance_type("m7g.large"), "target_ratio": 0.5, "min_size": 2,
+        "max_size": 9, "zones": 2, "purchase": "on_demand", "vcpu_quota": 99, "api": scenario.api,
+        "database": scenario.database,
+    }  # fmt: skip
+    at = datetime(2026, 11, 27, 12, 45, tzinfo=UTC)
+    fleets = (
+        Ec2Fleet(
+            **base, forecasts=True, scheduled=(NewMinimum(at, 6),), target_requests_per_minute=900, spot=spot
+        ),
+        Ec2Fleet(**base | {"instance": instance_type("t4g.large")}, warm_pool=True, credit_mode="standard"),
+    )
+    for number, fleet in enumerate(fleets):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        (variable,) = fleet.terraform()
+        notes = tuple(TerraformAttributeNote(**asdict(attribute)) for attribute in variable.attributes)
+        note = TerraformVariableNote(variable.name, variable.description, notes)
+        (folder / "main.tf").write_text(MODULE + _object_variable(note))
+        values = {attribute.name: attribute.value for attribute in notes}
+        (folder / "costmodel.auto.tfvars.json").write_text(json.dumps({variable.name: values}))
+        assert terraform(folder, "init", "-input=false", "-no-color").returncode == 0
+        planned = terraform(folder, "plan", "-input=false", "-no-color")
+        assert planned.returncode == 0, planned.stderr
 
 
 def out_of_range(value: object) -> object:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aws.fixtures import DECOY_PRICE, wire_products
+from aws.fixtures import DECOY_PRICE, answered_by, wire_products
 from aws.samples import CLOUDFRONT_EUROPE, published_example
 from costmodel.errors import (
     AllowanceChanged,
@@ -32,6 +32,7 @@ from costmodel.pricing.price import GLOBAL, Price, PriceQuery
 from costmodel.services.registry import PRICE_NEEDS
 
 BOOK = PriceBook.shipped()
+NEEDS = answered_by(BOOK, PRICE_NEEDS)
 REGION = "us-east-1"
 INSTANCES = next(need for need in PRICE_NEEDS if need.containing == "BoxUsage:")
 STORAGE = next(need for need in PRICE_NEEDS if need.containing == "EBS:")
@@ -537,10 +538,10 @@ def test_plans_are_named_by_their_code() -> None:
 def test_every_price_of_the_snapshot_among_decoys() -> None:
     """Straight from products to prices, without the Query API's filters; see test_query_api for those."""
     region_id = "eu-west-1"
-    every = wire_products(BOOK, PRICE_NEEDS, seed=2)
+    every = wire_products(BOOK, NEEDS, seed=2)
     found = prices_of(
         offered(*(product for of_service in every.values() for product in of_service)),
-        PRICE_NEEDS,
+        NEEDS,
         region_id,
         BOOK,
     )
@@ -548,7 +549,7 @@ def test_every_price_of_the_snapshot_among_decoys() -> None:
         price.query: (ladder(price), price.pricing_unit, price.currency)
         for price in BOOK.prices()
         if price.query.region_id in (region_id, GLOBAL) or price.query.region_id.startswith("edge:")
-        if any(need.covers(price.query) for need in PRICE_NEEDS)
+        if any(need.covers(price.query) for need in NEEDS)
     }
     taken = {price.query: (ladder(price), price.pricing_unit, price.currency) for price in found}
     assert {query: taken.get(query) for query in here} == here

@@ -17,6 +17,9 @@ from costmodel.services.registry import PRICE_NEEDS, SERVICES
 
 ROOT = Path(__file__).parents[2]
 
+NOT_SHIPPED = ("AmazonDAX",)
+"""Offers of which the snapshot has no price: no dated source gives them, and public figures disagree."""
+
 Needed = list[tuple[PriceQuery, list[PriceNeed]]]
 
 
@@ -54,7 +57,7 @@ def test_no_price_of_the_snapshot_is_needed_in_two_ways(needed: Needed) -> None:
 
 def test_every_pattern_and_value_is_of_use(needed: Needed) -> None:
     """What no price of the snapshot answers to would be a filter nobody checked."""
-    for need in PRICE_NEEDS:
+    for need in (need for need in PRICE_NEEDS if need.service_code not in NOT_SHIPPED):
         covered = [query for query, needs in needed if need in needs]
         for pattern in need.usage_types:
             assert any(re.fullmatch(pattern, query.usage_type) for query in covered), pattern
@@ -63,8 +66,9 @@ def test_every_pattern_and_value_is_of_use(needed: Needed) -> None:
 
 
 def test_every_service_is_billed_on_something_once() -> None:
-    assert all(service.prices for service in SERVICES)
-    assert len(PRICE_NEEDS) == len(set(PRICE_NEEDS)) == sum(len(service.prices) for service in SERVICES)
+    """Instances and functions are needed by two services alike, and asked for once."""
+    assert all(service.prices and len(service.prices) == len(set(service.prices)) for service in SERVICES)
+    assert len(PRICE_NEEDS) == len({need for service in SERVICES for need in service.prices})
 
 
 def test_the_text_to_narrow_on_is_in_every_usage_type_needed(needed: Needed) -> None:
@@ -73,7 +77,7 @@ def test_the_text_to_narrow_on_is_in_every_usage_type_needed(needed: Needed) -> 
 
 
 def product(usage_type: str, **attributes: str) -> Product:
-    return Product("SKU", {"usagetype": usage_type, "servicecode": "AmazonEC2", **attributes})
+    return Product("SKU", {"usagetype": usage_type, "servicecode": "AmazonEC2"} | attributes)
 
 
 STORAGE = PriceNeed("AmazonEC2", (r"EBS:VolumeUsage\.gp3",))
@@ -94,6 +98,13 @@ def test_the_region_prefix_is_left_out(usage_type: str, region_id: str | None) -
     place = region_id or "eu-north-9"
     found = STORAGE.query_of(product(usage_type, regionCode=place), place)
     assert found == (PriceQuery("AmazonEC2", place, "EBS:VolumeUsage.gp3") if region_id else None)
+
+
+def test_nodes_of_dax_as_the_wire_names_them() -> None:
+    """An offer of its own, of which the snapshot has no price to try it on."""
+    need = next(need for need in PRICE_NEEDS if need.service_code == "AmazonDAX")
+    small = product("EU-NodeUsage:dax.t3.small", servicecode="AmazonDAX", regionCode="eu-west-1")
+    assert need.query_of(small, "eu-west-1") == PriceQuery("AmazonDAX", "eu-west-1", "NodeUsage:dax.t3.small")
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from random import Random
 import pytest
 from botocore.stub import Stubber
 
-from aws.fixtures import Document, wire_products
+from aws.fixtures import Document, answered_by, wire_products
 from aws.samples import published_example
 from aws.server import AwsServer, Fault, FaultHook, Seen, every, in_turn
 from costmodel.errors import (
@@ -38,6 +38,7 @@ from costmodel.services.registry import PRICE_NEEDS
 
 BOOK = PriceBook.shipped()
 REGION = "us-east-1"
+NEEDS = answered_by(BOOK, PRICE_NEEDS)
 KEYS = tuple(need for need in PRICE_NEEDS if need.service_code == "awskms")
 BUCKETS = tuple(need for need in PRICE_NEEDS if need.service_code == "AmazonS3")[:1]
 INSTANCES = tuple(need for need in PRICE_NEEDS if need.containing == "BoxUsage:")
@@ -46,7 +47,7 @@ INSTANCES = tuple(need for need in PRICE_NEEDS if need.containing == "BoxUsage:"
 @pytest.fixture(scope="module")
 def products() -> dict[str, list[Document]]:
     """The whole snapshot as AWS would list it, among decoys."""
-    return wire_products(BOOK, PRICE_NEEDS)
+    return wire_products(BOOK, NEEDS)
 
 
 @pytest.fixture
@@ -86,18 +87,14 @@ def test_the_snapshot_comes_back_unchanged_for_all_regions_and_edges(aws: AwsSer
     needed = {
         price.query: terms(price)
         for price in BOOK.prices()
-        if any(
-            need.service_code == price.query.service_code and need.covers(price.query) for need in PRICE_NEEDS
-        )
+        if any(need.service_code == price.query.service_code and need.covers(price.query) for need in NEEDS)
     }
-    assert len(needed) == 19268
+    assert len(needed) == 19276
     places = {query.region_id for query in needed if query.region_id.count("-") == 2}
     assert len(places) == 13
     found: dict[PriceQuery, tuple[object, ...]] = {}
     for region_id in sorted(places):
-        needs = [
-            n for n in PRICE_NEEDS if region_id in BOOK.regions() or n.service_code.startswith("AmazonCl")
-        ]
+        needs = [n for n in NEEDS if region_id in BOOK.regions() or n.service_code.startswith("AmazonCl")]
         needs = [n for n in needs if region_id in BOOK.regions() or n.service_code != "AmazonCloudWatch"]
         for price in prices_of(fetch(needs, region_id), needs, region_id, BOOK):
             assert found.setdefault(price.query, terms(price)) == terms(price)

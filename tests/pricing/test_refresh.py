@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from aws.cloud import Cloud, whole_aws
+from aws.fixtures import answered_by
 from costmodel.pricing.book import PriceBook
 from costmodel.pricing.difference import Kind, difference
 from costmodel.pricing.download import Patience
@@ -24,6 +25,7 @@ from costmodel.services.registry import PRICE_NEEDS
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 REGION = "eu-west-1"
 KMS_KEY = PriceQuery("awskms", REGION, "KMS-Keys")
+NEEDS = answered_by(PriceBook.shipped(), PRICE_NEEDS)
 
 
 @pytest.fixture
@@ -39,7 +41,7 @@ def shelf(tmp_path: Path) -> Shelf:
 
 def refresh(shelf: Shelf, source: Source, **asked: Any) -> Refreshed:
     quick = PublicIndex(Patience(tries_without_progress=2, first_wait_s=0.0))
-    return Refresh(shelf, PRICE_NEEDS, source, NOW, lambda *_: None, quick).run(**asked)
+    return Refresh(shelf, NEEDS, source, NOW, lambda *_: None, quick).run(**asked)
 
 
 def same_prices(shelf: Shelf, book: PriceBook) -> None:
@@ -59,7 +61,7 @@ def test_the_snapshot_comes_back_as_the_same_prices(aws: Cloud, shelf: Shelf, so
     same_prices(shelf, outcome.book)
     refreshed = [file for file in outcome.book.manifest.files if file.origin != "snapshot"]
     assert {file.origin for file in refreshed if file.kind != SPOT} == {source.value}
-    services = {need.service_code for need in PRICE_NEEDS}
+    services = {need.service_code for need in NEEDS}
     assert {file.service_code for file in refreshed} == services
     assert {file.region_id for file in refreshed if not file.region_id.startswith("edge:")} == {
         REGION,

@@ -99,6 +99,7 @@ FIRST_STEP = [
     ("awswaf", "WebACLV2", (), "5 5 5 5 5 5 5 5"),
     ("awswaf", "RequestV2-Tier1", (), "6e-7 6e-7 6e-7 6e-7 6e-7 6e-7 6e-7 6e-7"),
     ("awswaf", "AMR-BotControl-Request", (), "1e-6 1e-6 1e-6 1e-6 1e-6 1e-6 1e-6 1e-6"),
+    ("AWSQueueService", "Requests-Tier1", (), "4e-7 4e-7 4e-7 4e-7 4e-7 4e-7 4e-7 4e-7"),
     ("awskms", "KMS-Keys", (), "1 1 1 1 1 1 1 1"),
     ("awskms", "KMS-Requests", (), "3e-6 3e-6 3e-6 3e-6 3e-6 3e-6 3e-6 3e-6"),
     ("AWSDataTransfer", "DataTransfer-Out-Bytes", (), "0.09 0.09 0.09 0.09 0.12 0.114 0.1093 0.15"),
@@ -231,6 +232,7 @@ ALLOWANCES = {
     "lambda-requests": ("1000000", False),
     "lambda-response-streaming": ("100", False),
     "route53-health-checks": ("50", False),
+    "sqs-requests": ("1000000", False),
     "waf-bot-control-common": ("10000000", True),
     "waf-bot-control-targeted": ("1000000", True),
 }
@@ -273,7 +275,7 @@ def test_every_usage_type_of_an_allowance_is_priced_in_its_unit(allowance):
 def test_every_price_is_a_ladder_from_zero_without_end():
     """Over the whole snapshot, reserved terms included."""
     prices = list(BOOK.prices())
-    assert len(prices) == 19276
+    assert len(prices) == 19284
     for price in prices:
         assert price.tiers[0].begin == 0
         assert price.tiers[-1].end is None

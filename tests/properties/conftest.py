@@ -20,6 +20,8 @@ from costmodel.services._base import TIER_ROLES, PlatformDesign, Role, TierServi
 from costmodel.services.registry import PLATFORM_SERVICES, TIER_SERVICES
 
 COMMITTED = ["on_demand", "reserved_1yr_no_upfront", "reserved_3yr_no_upfront"]
+DYNAMODB = ["dynamodb_on_demand", "dynamodb_provisioned", "dynamodb_dax"]
+NOT_PRICED = {"dynamodb_dax"}
 SIX_GEOGRAPHIES = {
     "united_states": 40_000,
     "europe": 60_000,
@@ -51,10 +53,16 @@ SHOPS: dict[str, dict[str, Any]] = {
         "rendering": {"jobs_per_1000_page_views": 20, "cpu_s_per_job": 20},
         "database": {"engine": "mysql", "stored_gb": 900, "growth_gb_per_month": 50},
         "network": {"availability_zones": 3, "second_region": "ap-northeast-1", "interface_endpoints": 2},
-        "constraints": {"commitments": COMMITTED, "load_balancer": ["nlb", "alb"]},
-        "account": {"free_tier": False},
+        "constraints": {
+            "commitments": COMMITTED,
+            "load_balancer": ["nlb", "alb"],
+            "compute": ["ec2", "lambda", "lambda_managed"],
+            "spot": True,
+        },
+        "account": {"free_tier": False, "spot_reclaimed_ratio": 0.9},
     },
-    # A short month and the next, growth, a sale, bots, quotas that throttle, models in two formats.
+    # A short month and the next, growth, a sale, bots, quotas that throttle, models in two formats, a cache of unknown
+    # price.
     "throttled": {
         "region": "ap-south-1",
         "start": "2027-02",
@@ -68,9 +76,12 @@ SHOPS: dict[str, dict[str, Any]] = {
                 {"kind": "bot_scrape", "start": "2027-03-03T02:00:00Z", "geographies": ["india"]},
             ],
         },
-        "api": {"cpu_ms_per_call": 40, "timeout_s": 3, "lambda_runtime": "java21"},
+        "api": {"cpu_ms_per_call": 40, "timeout_s": 3, "bootstrap_s": 240, "lambda_runtime": "java21"},
         "database": {"secondary_indexes": 5, "writes_per_call": 1.5, "hottest_key_ratio": 0.2},
-        "constraints": {"asset_formats": ["draco_webp_2k", "original"]},
+        "constraints": {
+            "asset_formats": ["draco_webp_2k", "original"],
+            "database": ["rds", "aurora", "aurora_serverless", *DYNAMODB],
+        },
         "account": {"lambda_concurrency": 10, "ec2_vcpus": 16},
     },
     # Next to no traffic and as little of everything else as a scenario may say.
@@ -134,10 +145,15 @@ class Shop:
         return tuple(tier for service in TIER_SERVICES for tier in self.tiers(service))
 
     @cached_property
+    def priced_tiers(self) -> tuple[SimulatedDesign, ...]:
+        """Those whose bill the shipped prices can make."""
+        return tuple(tier for tier in self.all_tiers if tier.design.kind not in NOT_PRICED)
+
+    @cached_property
     def candidates(self) -> tuple[Candidate, ...]:
         """Every combination of kinds with the first design of each, and some with the last, which are reserved."""
-        firsts = combine(first_of_each_kind(self.all_tiers))
-        lasts = combine(first_of_each_kind(self.all_tiers[::-1]))
+        firsts = combine(first_of_each_kind(self.priced_tiers))
+        lasts = combine(first_of_each_kind(self.priced_tiers[::-1]))
         return (*firsts, *tuple(lasts)[::4])
 
     @cached_property

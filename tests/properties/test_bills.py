@@ -52,16 +52,16 @@ def test_the_three_costs_agree_where_nothing_is_discounted(shop) -> None:
         assert whole.list_cost == whole.billed_cost == whole.effective_cost > 0
         for charge in whole.charges:
             assert charge.list_cost == charge.billed_cost == charge.effective_cost
-            assert charge.pricing_category == (
-                "Committed" if "(Reserved" in charge.sku_price_id else "Standard"
-            )
+            price_id = charge.sku_price_id
+            committed = "Committed" if "(Reserved" in price_id else "Standard"
+            assert charge.pricing_category == ("Dynamic" if "(Spot)" in price_id else committed)
 
 
-def test_reservations_are_among_them(shops) -> None:
+def test_reservations_and_spot_are_among_them(shops) -> None:
     categories = {
         charge.pricing_category for shop in shops for _, whole, _ in bills(shop) for charge in whole.charges
     }
-    assert categories == {"Standard", "Committed"}
+    assert categories == {"Standard", "Committed", "Dynamic"}
 
 
 def test_every_charge_is_its_quantity_at_its_price(shop) -> None:

@@ -16,7 +16,14 @@ import pytest
 from costmodel.decision.search import platform_designs
 from costmodel.demand.synthesise import synthesise
 from costmodel.scenario.load import validate
-from costmodel.scenario.model import Commitment, ComputeKind, DatabaseKind, DeliveryKind, LoadBalancerKind
+from costmodel.scenario.model import (
+    Commitment,
+    ComputeKind,
+    DatabaseKind,
+    DeliveryKind,
+    LoadBalancerKind,
+    RenderingKind,
+)
 from costmodel.services._base import PLATFORM_ROLES, TIER_ROLES, Design, TerraformAttribute, TerraformVariable
 from costmodel.services.registry import PLATFORM_SERVICES, SERVICES, TIER_SERVICES
 
@@ -30,8 +37,8 @@ class TestShops:
 
     def test_every_kind_is_among_them(self, shops) -> None:
         found = {tier.design.kind for shop in shops for tier in shop.all_tiers}
-        kinds = (ComputeKind, DatabaseKind, DeliveryKind, LoadBalancerKind)
-        assert found == {kind for of_role in kinds for kind in get_args(of_role)}
+        kinds = (ComputeKind, DatabaseKind, DeliveryKind, LoadBalancerKind, RenderingKind)
+        assert found == {kind for of_role in kinds for kind in get_args(of_role)} | {"no_rendering"}
 
     def test_every_purchase_term_is_among_them(self, shops) -> None:
         settings = [tier.design.settings() for shop in shops for tier in shop.all_tiers]

@@ -122,7 +122,7 @@ def test_the_smallest_of_each_tier_bounds_every_sum(first: list[Footprint], seco
 @pytest.mark.parametrize("free_tier", [True, False])
 def test_no_candidate_costs_less_than_its_tiers_alone_beside_the_smallest_footprint(shop, free_tier) -> None:
     """The bound itself, in exact bills, for candidates drawn from all there are."""
-    tiers = {role: [tier for tier in shop.all_tiers if tier.design.role is role] for role in TIER_ROLES}
+    tiers = {role: [tier for tier in shop.priced_tiers if tier.design.role is role] for role in TIER_ROLES}
     lightest = Footprint.none(shop.demand.days)
     for of_role in tiers.values():
         lightest = lightest + Footprint.smallest([tier.footprint for tier in of_role])

@@ -18,6 +18,7 @@ from costmodel.billing.rate import bill
 from costmodel.billing.tariff import Tariff
 from costmodel.capacity.cold_starts import IDLE_MINUTES
 from costmodel.capacity.provisioned import SCALE_IN_GAP_RATIO
+from costmodel.capacity.request_units import call_units
 from costmodel.capacity.scaling import LOW_FACTOR
 from costmodel.decision.candidate import Candidate, SimulatedDesign
 from costmodel.decision.search import platform_usages, simulate_design
@@ -27,7 +28,6 @@ from costmodel.demand.synthesise import synthesise
 from costmodel.pricing.book import PriceBook
 from costmodel.scenario.model import Scenario
 from costmodel.services._base import Footprint
-from costmodel.services.dynamodb import call_units
 
 BOOK = PriceBook.shipped()
 LOADS = (1.0, 1.3, 2.0, 4.0)
@@ -42,12 +42,21 @@ class Loop(NamedTuple):
     """Most that a small step up may save.
 
     Measured in twenty thousand made-up shops and steps of 0.1 to 100 %, and rounded up: 0.013 % for
-    EC2, 0.31 % for DynamoDB, 3.3 % for Lambda (of a bill of a tenth of a cent).
+    EC2, 0.31 % for DynamoDB, 3.3 % for Lambda (of a bill of a tenth of a cent); 0.13 % for rendering workers in
+    the shops of these tests.
     """
     why: str
 
 
+SLEEPING_WORKERS = Loop(
+    5e-3,
+    "A group that scales to zero stays awake for a quarter of an hour after a job. A job that comes a little "
+    "sooner finds it awake instead of waking it anew.",
+)
+
 CONTROL_LOOPS = {
+    "ec2_workers": SLEEPING_WORKERS,
+    "spot_workers": SLEEPING_WORKERS,
     "ec2": Loop(
         1e-3,
         "The low alarm rings below 0.7 of the target. A load that stays just above it keeps its instances; "
@@ -65,12 +74,25 @@ CONTROL_LOOPS = {
     ),
 }
 
+STANDARD_CREDITS = Loop(
+    2e-2,
+    "Without credits an instance shows its baseline CPU, which is below the target: the group fails calls and does "
+    "not grow. Under less load it still had credits when the load rose, and grew.",
+)
+"""For burstable groups with standard credits, whatever the step, while they fail calls. Measured 0.6 %."""
+FEWER_STARTS = {"lambda": 2e-6}
+"""What a load beyond saturation saves at most: calls are answered to the limit, and fewer of them start cold."""
+
 FALLING_FOOTPRINT = {
     ("ec2", "monitored_instance_hours"): 1e-3,
+    ("ec2_workers", "monitored_instance_hours"): 5e-3,
+    ("ec2_workers", "outside_gb"): 5e-3,
+    ("spot_workers", "monitored_instance_hours"): 5e-3,
+    ("spot_workers", "outside_gb"): 5e-3,
     ("pay_as_you_go", "origin_requests"): 1e-3,
     ("flat_rate", "origin_requests"): 1e-3,
 }
-"""What a small step up takes off a footprint at most: instances (as above), and requests to the bucket, since
+"""What a small step up takes off a footprint at most: instances (as above) with their polls, and requests to the bucket, since
 edge locations drop what nobody asks for in three days. (kind, field) -> ratio, measured and rounded up."""
 
 
@@ -92,7 +114,7 @@ def tiers_under_loads(shop: Any) -> tuple[tuple[SimulatedDesign, ...], ...]:
     """Every design made for the highest load, simulated under each load: one tuple for each design."""
     return tuple(
         tuple(simulate_design(tier.design.under(scenario), demand) for scenario, demand in under_loads(shop))
-        for tier in shop.all_tiers
+        for tier in shop.priced_tiers
     )
 
 
@@ -109,7 +131,12 @@ def test_loads_are_as_stated(shop) -> None:
 def test_alone(shop, free_tier) -> None:
     for tiers in tiers_under_loads(shop):
         costs = [bill(tier.usages, BOOK, free_tier=free_tier).billed_cost for tier in tiers]
-        assert costs == sorted(costs), f"{tiers[-1].design.label}: {costs}"
+        for less, more, tier in zip(costs, costs[1:], tiers[1:], strict=False):
+            throttled = (
+                tier.design.settings().get("cpu_credits") == "standard" and tier.capacity.failed_requests
+            )
+            saved_ratio = STANDARD_CREDITS.most_saved_ratio if throttled else 0.0
+            assert more >= less * (1 - Decimal(saved_ratio)), f"{tier.design.label}: {costs}"
 
 
 @pytest.mark.parametrize("free_tier", [True, False])
@@ -146,7 +173,7 @@ def test_beyond_saturation(shops, kind) -> None:
     ]
     costs = [tariff.cost_usd([tariff.sketch(tier.usages)]) for tier in tiers]
     for less, more in pairwise(costs):
-        assert more >= less * (1 - FLOAT_ERROR), costs
+        assert more >= less * (1 - FEWER_STARTS.get(kind, FLOAT_ERROR)), costs
     refused = [tier.capacity.error_ratio for tier in tiers]
     assert refused == sorted(refused)
     assert refused[-1] > 0.6
@@ -167,7 +194,7 @@ def small_steps(shops) -> dict[str, list[tuple[SimulatedDesign, SimulatedDesign]
 def few_of_each_kind(shop: Any) -> Iterator[Any]:
     """Up to four designs of each kind, spread over all there are."""
     by_kind = defaultdict(list)
-    for tier in shop.all_tiers:
+    for tier in shop.priced_tiers:
         by_kind[tier.design.kind].append(tier.design)
     for designs in by_kind.values():
         yield from designs[:: math.ceil(len(designs) / 4)]
@@ -230,7 +257,7 @@ class TestWhyLoopsSave:
     @pytest.mark.parametrize("target_ratio", [0.5, 0.7])
     def test_dynamodb_stays_large_just_above_its_lower_threshold(self, shops, target_ratio) -> None:
         designs = (tier.design for tier in shops[0].all_tiers if tier.design.kind == "dynamodb_provisioned")
-        (design,) = (design for design in designs if design.target_ratio == target_ratio)
+        design, _of_other_class = (design for design in designs if design.target_ratio == target_ratio)
         design = dataclasses.replace(design, read_maximum_units=1_000.0)
         lowest_ratio = (target_ratio - SCALE_IN_GAP_RATIO) / target_ratio
         read_units = call_units(shops[0].demand.fan_out, design.work).reads

@@ -17,6 +17,25 @@ from costmodel.scenario.model import Scenario
 
 TEXTS = [example.path.read_bytes() for example in examples()]
 TREES = [parse_document(text, "shop.yaml", SCENARIO).tree for text in TEXTS]
+EVENTS = [
+    {"kind": "regional_outage", "start": "2026-11-05", "hold_minutes": {"low": 60, "mid": 240, "high": 600}},
+    {"kind": "price_list_change", "start": "2026-11-01", "service": "AmazonEC2", "change_ratio": 0.05},
+    {"kind": "bot_scrape", "start": "2026-11-06", "peak_multiplier": 4},
+]
+TREES += [
+    {
+        "name": "Events",
+        "region": "us-east-1",
+        "start": "2026-11",
+        "traffic": {"monthly_visitors": {"europe": 1000}, "events": EVENTS},
+        "constraints": {
+            "lambda_memory_mb": [640],
+            "read_replicas": [2],
+            "min_instances": 2,
+            "max_instances": 4,
+        },
+    }
+]
 STRANGE: list[Any] = [
     None, True, False, "", "x", "5", "yes", "2026-11-31", "a\nb", "é" * 90, -1, 0, 1, 10**40, -(10**40), 0.5, -0.5,
     1e-320, 1e300, float("nan"), float("inf"), -float("inf"), [], [[]], {}, [1] * 30, {"low": 1, "mid": 2, "high": 3},

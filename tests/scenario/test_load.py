@@ -135,6 +135,14 @@ def test_the_smallest_scenario_is_complete() -> None:
         ),
         ("network: {second_region: us-east-1}", "network.second_region (line 8): must differ from region"),
         (
+            "objectives: {region_rto_minutes: 15}",
+            "objectives.region_rto_minutes (line 8): needs network.second_region, the region to recover in",
+        ),
+        (
+            "objectives: {region_rpo_minutes: 0}",
+            "objectives.region_rpo_minutes (line 8): needs network.second_region, the region to recover in",
+        ),
+        (
             "constraints: {compute: [lambda], load_balancer: [nlb]}",
             "constraints.load_balancer (line 8): must include alb when compute is lambda only",
         ),
@@ -191,6 +199,45 @@ def test_a_fault_says_where_what_would_be_valid_and_what_stands_there(line: str,
         (
             "events: [{kind: launch}]",
             "traffic.events.0.start (line 8): is required: When the load begins to rise",
+        ),
+        (
+            "events: [{start: 2026-11-05}]",
+            "traffic.events.0.kind (line 8): is required: one of flash_sale, launch, viral_spike, campaign, "
+            "bot_scrape, regional_outage, price_list_change",
+        ),
+        (
+            "events: [{kind: regional_outrage, start: 2026-11-05}]",
+            "must be one of the names below (did you mean regional_outage?)",
+        ),
+        ("events: [7]", "traffic.events.0 (line 8): must be a group of keys: kind, start, peak_multiplier"),
+        (
+            "events: [{kind: regional_outage, start: 2026-11-05, hold_minute: 5}]",
+            "traffic.events.0.hold_minute (line 8): unknown key (did you mean hold_minutes?); valid keys of "
+            "traffic.events.0: kind, start, hold_minutes, ramp_minutes, returning_ratio, half_life_minutes",
+        ),
+        (
+            "events: [{kind: regional_outage, start: 2026-11-05, hold_minutes: 0}]",
+            "traffic.events.0.hold_minutes (line 8): must be a number from 1 to 43200",
+        ),
+        (
+            "events: [{kind: price_list_change, start: 2026-11-05, service: AmazonEC2, change_ratio: 0.1}]",
+            "traffic.events.0.start (line 8): must be the first moment of a month (UTC), such as 2026-11-01",
+        ),
+        (
+            "events: [{kind: price_list_change, start: 2026-11-01, service: AmazonEC2, change_ratio: 0.0000001}]",
+            "traffic.events.0.change_ratio (line 8): must have at most 6 decimals",
+        ),
+        (
+            "events: [{kind: price_list_change, start: 2026-11-01, service: AmazonEC2, change_ratio: -2}]",
+            "traffic.events.0.change_ratio (line 8): must be a number from -1 to 10",
+        ),
+        (
+            "events: [{kind: price_list_change, start: 2026-11-01, service: X, change_ratio: 1, family: m7g, usage_type: x}]",
+            "traffic.events.0.usage_type (line 8): is given together with family",
+        ),
+        (
+            f"events: {[{'kind': 'price_list_change', 'start': '2026-11-01', 'service': 'X', 'change_ratio': 1}] * 2}",
+            "traffic.events.1 (line 8): changes the same prices from the same day as events.0",
         ),
         (
             f"events: {[{'kind': 'launch', 'start': '2026-11-05'}] * 201}",

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from costmodel.capacity.relational import AURORA_SIZES
+from costmodel.capacity.database_classes import AURORA_SIZES
+from costmodel.capacity.overload import Patience
 from costmodel.capacity.result import NO_LATENCY, Capacity
 from costmodel.demand.demand import Demand
 from costmodel.errors import ScenarioError
@@ -21,12 +22,12 @@ from shops.database import REGIONS, demand_of, quantities, shop, wave
 
 
 def cluster(scenario: Scenario, **changes: Any) -> AuroraCluster:
-    base = AuroraCluster(scenario.region, 0, False, scenario.database, 10.0, "db.r7g.large")
+    base = AuroraCluster(scenario.region, 0, False, scenario.database, Patience(10.0), "db.r7g.large")
     return replace(base, **changes)
 
 
 def serverless(scenario: Scenario, **changes: Any) -> AuroraServerless:
-    base = AuroraServerless(scenario.region, 0, False, scenario.database, 10.0, 0.5, 16.0)
+    base = AuroraServerless(scenario.region, 0, False, scenario.database, Patience(10.0), 0.5, 16.0)
     return replace(base, **changes)
 
 

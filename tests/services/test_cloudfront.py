@@ -19,6 +19,7 @@ from costmodel.demand.calendar import BillingPeriod, Calendar
 from costmodel.demand.content import Delivered
 from costmodel.demand.demand import Demand, FanOut, read_only
 from costmodel.pricing.book import PriceBook
+from costmodel.pricing.plans import plans
 from costmodel.pricing.price import PriceQuery
 from costmodel.scenario.model import Scenario
 from costmodel.services._base import Role, Usage
@@ -29,7 +30,6 @@ from costmodel.services.cloudfront import (
     FlatRatePlan,
     PayAsYouGo,
     designs,
-    plans,
     price_classes,
 )
 from costmodel.shipped import shipped

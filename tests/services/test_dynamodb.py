@@ -9,17 +9,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from costmodel.capacity.accelerator import NODE_TYPES, Cluster
+from costmodel.capacity.request_units import call_units, read_units, write_units
+from costmodel.capacity.table_latency import call_latency
 from costmodel.pricing.book import PriceBook
 from costmodel.scenario.model import Scenario
 from costmodel.services import dynamodb
 from costmodel.services.dynamodb import (
     OnDemandTable,
     ProvisionedTable,
-    call_latency,
-    call_units,
     hourly_highest,
-    read_units,
-    write_units,
 )
 from costmodel.units import FOCUS_UNITS
 from shops.database import REGIONS, demand_of, quantities, shop, wave
@@ -189,8 +188,10 @@ def test_a_shop_without_database_work() -> None:
 def test_designs_and_constraints() -> None:
     scenario = shop()
     found = dynamodb.designs(scenario, demand_of(scenario, wave(60_000.0)))
-    assert [d.kind for d in found] == ["dynamodb_on_demand", "dynamodb_provisioned", "dynamodb_provisioned"]
-    assert [d.target_ratio for d in found if isinstance(d, ProvisionedTable)] == [0.7, 0.5]
+    kinds = ["dynamodb_on_demand", "dynamodb_provisioned", "dynamodb_provisioned"]
+    assert [d.kind for d in found] == kinds * 2
+    assert [d.table_class for d in found] == ["STANDARD"] * 3 + ["STANDARD_INFREQUENT_ACCESS"] * 3
+    assert [d.target_ratio for d in found if isinstance(d, ProvisionedTable)] == [0.7, 0.5] * 2
     only = shop(constraints={"database": ["dynamodb_provisioned"]})
     assert {d.kind for d in dynamodb.designs(only, demand_of(only, 60.0))} == {"dynamodb_provisioned"}
     none = shop(constraints={"database": ["rds"]})
@@ -204,6 +205,116 @@ def test_provisioned_bounds_follow_the_load() -> None:
     assert isinstance(design, ProvisionedTable)
     assert (design.read_minimum_units, design.read_maximum_units) == (1_715, 2_572)
     assert (design.index_minimum_units, design.index_maximum_units) == (215, 322)
+
+
+def test_the_infrequent_access_class_has_meters_of_its_own_but_for_recovery() -> None:
+    scenario = shop()
+    demand = demand_of(scenario, 1_000.0)
+    for design in (on_demand(scenario), provisioned(scenario)):
+        rare = replace(design, table_class="STANDARD_INFREQUENT_ACCESS")
+        usual, rarely = (quantities(d.usage(demand, d.simulate(demand))) for d in (design, rare))
+        renamed = {
+            name if "PITR" in name else name.replace("base ", "base IA-"): n for name, n in usual.items()
+        }
+        assert rarely == renamed
+        assert "infrequent access" in rare.label
+        assert rare.terraform()[0].attributes[-4].value == "STANDARD_INFREQUENT_ACCESS"
+
+
+def test_infrequent_access_pays_from_42_percent_of_throughput_in_storage() -> None:
+    """Storage at 0.4 and requests at 1.25 of the price: even where 0.6 S = 0.25 T, S / T = 41.7 %.
+
+    The published prices are rounded (0.155 and 0.78 for 0.15625 and 0.78125 per million), which moves it by 0.5 %.
+    """
+    scenario = shop(database={"secondary_indexes": 0})
+    book = PriceBook.shipped()
+
+    def parts(table: OnDemandTable, stored_gb: float) -> tuple[Decimal, Decimal]:
+        demand = demand_of(scenario, 1_000.0, stored_gb)
+        lines = [
+            (
+                u.meter.query.usage_type,
+                u.consumed_quantity * book.price(u.meter.query).tiers[0].list_unit_price,
+            )
+            for u in table.usage(demand, table.simulate(demand))
+        ]
+        storage = sum((usd for name, usd in lines if "TimedStorage" in name), Decimal(0))
+        return storage, sum((usd for name, usd in lines if "Request" in name), Decimal(0))
+
+    usual, rare = on_demand(scenario), replace(on_demand(scenario), table_class="STANDARD_INFREQUENT_ACCESS")
+    for stored_gb, rare_is_cheaper in ((15.0, False), (20.0, True)):
+        storage, requests = parts(usual, stored_gb)
+        assert (storage / requests > Decimal("0.4167")) is rare_is_cheaper
+        assert (sum(parts(rare, stored_gb)) < storage + requests) is rare_is_cheaper
+
+
+def accelerated(scenario: Scenario, **changes: Any) -> OnDemandTable:
+    return replace(on_demand(scenario), cluster=Cluster(NODE_TYPES[0]), **changes)
+
+
+def test_a_cluster_takes_the_reads_it_remembers_off_the_table() -> None:
+    # 1 000 items of 2 KB fit whole, all equally wanted: at 80 cacheable reads/s each is asked for 24 times in the
+    # 300 s it is kept, so 24 of 25 are hits. Units: 60 calls/s x 2 reads x (0.8 x 0.5 / 25 + 0.2 x 1) = 21.6 a second.
+    scenario = shop(database={"hottest_key_ratio": 0.001, "transaction_write_ratio": 0})
+    demand = demand_of(scenario, 3_000.0, 2_000 / 1024**2)
+    design = accelerated(scenario)
+    ran = design.simulate(demand)
+    reads = quantities(design.usage(demand, ran))["database ReadRequestUnits"]
+    per_s = 50 * 2 * (0.8 * 0.5 / 25 + 0.2 * 1)
+    assert reads == pytest.approx(per_s * 2_592_000, rel=1e-9)
+    assert quantities(design.usage(demand, ran))["database NodeUsage:dax.r5.large"] == 3 * 720
+    # Writes go through: as many as without.
+    plain = on_demand(scenario)
+    both = [quantities(d.usage(demand, ran))["database WriteRequestUnits"] for d in (design, plain)]
+    assert both[0] == both[1]
+    # A hit of 0.5 ms in place of a read of 5: 2 x (0.232 x 5 + 0.768 x 0.5) + 0.15 x 7.5.
+    assert ran.latency.mean_ms == pytest.approx(2 * (0.232 * 5 + 0.768 * 0.5) + 1.125)
+
+
+def test_a_cluster_takes_the_load_off_a_hot_key() -> None:
+    # 10 000 calls/s x 0.3 = 3 600 units/s of reads on one key; all but the 2 000 x 0.3 x 2 that must be newest,
+    # 1 200 units, are answered by the cluster but for one in 1 440 000 (4 800 a second, kept 300 s).
+    hot = shop(database={"hottest_key_ratio": 0.3})
+    demand = demand_of(hot, 600_000.0)
+    limits = {x.constraint: x.observed for x in accelerated(hot).simulate(demand).limits}
+    assert limits["reads of the hottest key"] == pytest.approx(1_200 + 2_400 / 1_440_001)
+
+
+def test_the_work_of_a_cluster_is_a_limit() -> None:
+    # Nothing may be cached: 1 000 calls/s x 2 reads x 2 KB x 10 + 150 writes x 1 KB x 25 x 3 nodes = 51 250 units,
+    # of which two nodes of three do 150 000.
+    scenario = shop(database={"consistent_read_ratio": 1})
+    limits = {x.constraint: x for x in accelerated(scenario).simulate(demand_of(scenario, 60_000.0)).limits}
+    limit = limits["DAX cluster with a node lost"]
+    assert (limit.observed, limit.limit) == (pytest.approx(51_250), 150_000)
+    saturation = accelerated(scenario).simulate(demand_of(scenario, 60_000.0)).saturation_requests_per_s
+    assert saturation == pytest.approx(1_000 * 150_000 / 51_250)
+
+
+def test_dax_is_a_kind_of_its_own_that_reads_must_deserve() -> None:
+    allowed = {"database": ["dynamodb_dax"]}
+    scenario = shop(constraints=allowed)
+    demand = demand_of(scenario, wave(60_000.0))
+    found = dynamodb.designs(scenario, demand)
+    assert [(d.kind, type(d)) for d in found] == [
+        ("dynamodb_dax", OnDemandTable),
+        ("dynamodb_dax", ProvisionedTable),
+    ]
+    plain = dynamodb.designs(shop(), demand)[1]
+    assert isinstance(plain, ProvisionedTable)
+    assert isinstance(found[1], ProvisionedTable)
+    assert found[1].read_maximum_units < plain.read_maximum_units
+    assert [v.name for v in found[0].terraform()] == ["dynamodb_table", "dax_cluster"]
+    assert found[0].footprint(demand, found[0].simulate(demand)).private_subnets
+    writes = shop(constraints=allowed, database={"writes_per_call": 2})
+    assert dynamodb.designs(writes, demand_of(writes, 60.0)) == ()
+
+
+def test_dax_has_an_agreement_of_its_own() -> None:
+    three, one = accelerated(shop()), replace(on_demand(shop()), cluster=Cluster(NODE_TYPES[0], nodes=1))
+    assert three.reliability.sla_ratio == pytest.approx(0.9999 * 0.9999)
+    assert one.reliability.sla_ratio == pytest.approx(0.9999 * 0.995)
+    assert one.reliability.rto_minutes > three.reliability.rto_minutes
 
 
 @pytest.mark.parametrize("region_id", REGIONS)

@@ -1,3 +1,4 @@
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import numpy as np
@@ -5,13 +6,26 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from costmodel.billing.rate import bill
+from costmodel.capacity.disruptions import ADVISOR_BANDS, ZoneLoss
 from costmodel.capacity.instances import instance_type
 from costmodel.demand.calendar import BillingPeriod, Calendar
 from costmodel.demand.demand import Demand, FanOut, read_only
-from costmodel.errors import ScenarioError
+from costmodel.errors import PriceNotFound, ScenarioError
+from costmodel.pricing.book import PriceBook
 from costmodel.pricing.price import PriceQuery
+from costmodel.pricing.snapshot import SPOT_SAVING_COLUMNS, SPOT_SAVINGS
+from costmodel.pricing.spot import spot_price
 from costmodel.scenario.model import Scenario
-from costmodel.services.ec2 import IO2_METERS, SERVICE, Ec2Fleet, io2_iops
+from costmodel.services.ec2 import (
+    BURSTABLE_SIZES,
+    IO2_METERS,
+    SERVICE,
+    Ec2Fleet,
+    NewMinimum,
+    SpotShare,
+    io2_iops,
+)
 
 MINUTES = 30 * 1440
 
@@ -47,7 +61,6 @@ def fleet_of(name="m5.large", **changes):
         "purchase": "on_demand",
         "vcpu_quota": 640,
         "api": scenario.api,
-        "rendering": scenario.rendering,
         "database": scenario.database,
     }
     return Ec2Fleet(**(values | changes))
@@ -149,13 +162,6 @@ class TestCapacity:
         assert fast.utilisation[0] == pytest.approx(0.25 / fast_type.relative_vcpu_speed)
         assert fast.latency.p95_ms < slow.latency.p95_ms
 
-    def test_rendering_takes_its_share(self):
-        """0.01 jobs x 8 s on top of 10 ms a call: nine times the work."""
-        plain, rendering = fleet_of().simulate(demand_of(10)), fleet_of().simulate(demand_of(10, 0.01))
-        assert rendering.utilisation[0] == pytest.approx(9 * plain.utilisation[0])
-        assert plain.saturation_requests_per_s == pytest.approx(20 * 2 / 0.010)
-        assert rendering.saturation_requests_per_s == pytest.approx(20 * 2 / 0.090)
-
     def test_lightly_loaded_latency_is_service_and_wait(self):
         """M/M/4 at 2.5 %: hardly any queue, an exponential 10 ms behind 5 ms of waiting for others."""
         latency = fleet_of().simulate(demand_of(10)).latency
@@ -179,33 +185,51 @@ class TestLimits:
     def test_quiet_group_breaks_none(self):
         assert broken(fleet_of().simulate(demand_of(10, 0.001))) == set()
 
-    def test_network(self):
-        """100 calls/s x 1 MB over 2 instances: 0.42 Gbit/s each; x 2 MB: 0.84 of a baseline of 0.75."""
+    def test_network_beyond_its_baseline_lasts_as_long_as_the_burst(self):
+        """100 calls/s x 2 MB over 2 instances: 0.839 Gbit/s each, of a baseline of 0.75 and 10 for 5 minutes.
+
+        A bucket of 9.25 Gbit/s x 300 s at 0.089 lasts 31 230 s, or 520 minutes. Then 0.75 of 0.839 are sent.
+        At 1 MB an instance stays below its baseline for ever.
+        """
         fits = fleet_of().simulate(demand_of(100, response_bytes=2**20))
-        assert fits.limits[0].observed == pytest.approx(50 * 2**20 * 8 / 1e9)
-        assert broken(fits) == set()
-        assert broken(fleet_of().simulate(demand_of(100, response_bytes=2**21))) == {
-            "network bandwidth of an instance"
-        }
+        assert not fits.failed_requests.any()
+        assert fits.saturation_requests_per_s == pytest.approx(20 * 0.75e9 / (2**20 * 8))
+        short = fleet_of().simulate(demand_of(100, response_bytes=2**21))
+        assert not short.failed_requests[:520].any()
+        assert short.failed_requests[600] / short.requests[600] == pytest.approx(
+            1 - 0.75 / 0.8388608, rel=1e-6
+        )
 
     def test_vcpu_quota(self):
         capacity = fleet_of(vcpu_quota=7).simulate(demand_of(400))
         assert broken(capacity) == {"EC2 vCPU quota of the account"}
 
-    def test_memory_of_a_rendering_job(self):
-        """3 GB and 1 GB for the system do not fit 3.75 but do fit 4: c6g.large has 4, t3.small 2."""
-        assert broken(fleet_of("c6g.large").simulate(demand_of(10, 0.001))) == set()
-        assert "memory of an instance with a rendering job" in broken(
-            fleet_of("t3.small").simulate(demand_of(10, 0.001))
-        )
-
     def test_burstable_below_and_above_its_baseline(self):
-        """A t4g.large earns 30 % of each vCPU."""
+        """A t4g.large earns 30 % of each vCPU; at 35 % it borrows 0.1 credits a minute, 4 320 in November.
+
+        A day's earning of 864 is lent, the rest of both instances would be charged, and has no price.
+        """
         speed = instance_type("t4g.large").relative_vcpu_speed
         below = fleet_of("t4g.large").simulate(demand_of(400 * 0.29 * speed))
         above = fleet_of("t4g.large").simulate(demand_of(400 * 0.35 * speed))
         assert broken(below) == set()
-        assert broken(above) == {"CPU credits borrowed by an instance"}
+        assert broken(above) == {"surplus CPU credits, for which there is no price"}
+        assert above.limits[-1].observed == pytest.approx(2 * (4_320 - 864))
+
+    def test_a_day_above_the_baseline_is_lent(self):
+        """40 % for 10 hours borrows 0.2 x 600 = 120 of 864; the quiet rest of the month pays it back."""
+        rate = np.zeros(MINUTES)
+        rate[:600] = 400 * 0.40 * instance_type("t4g.large").relative_vcpu_speed
+        assert broken(fleet_of("t4g.large").simulate(demand_of(rate))) == set()
+
+    def test_standard_credits_throttle_instead(self):
+        """At 40 % with nothing saved 30 % are done: a quarter fails, nothing is owed; 30 % is all it sustains."""
+        speed = instance_type("t4g.large").relative_vcpu_speed
+        fleet = fleet_of("t4g.large", credit_mode="standard")
+        capacity = fleet.simulate(demand_of(400 * 0.40 * speed))
+        assert broken(capacity) == set()
+        assert capacity.summary().error_ratio == pytest.approx(0.25, abs=1e-3)
+        assert capacity.saturation_requests_per_s == pytest.approx(20 * 200 * 0.30 * speed)
 
 
 def test_footprint_of_a_quiet_month():
@@ -263,6 +287,221 @@ class TestDesigns:
             "constraints.instance_families.2",
         ]
         assert "m7g" in caught.value.faults[0].problem
+
+
+def rising_hourly(calls_per_s=2_000.0, quiet_per_s=20.0):
+    """Quiet, but for an hour at noon every day that starts at once."""
+    rate = np.full(MINUTES, quiet_per_s)
+    rate.reshape(30, 1440)[:, 720:780] = calls_per_s
+    return demand_of(rate)
+
+
+class TestPolicies:
+    def test_requests_are_tracked_past_saturation(self):
+        """2 m5.large do 400 calls/s; 2 000 need 20 at 50 %. Requests ask for 20 at once, CPU for 4 and 8 first."""
+        demand = rising_hourly()
+        cpu = fleet_of(max_size=40).simulate(demand)
+        requests = fleet_of(max_size=40, target_requests_per_minute=6_000).simulate(demand)
+        noon = slice(720, 740)
+        assert requests.servers[725] == 20
+        assert cpu.servers[noon].max() < 20
+        assert requests.summary().error_ratio < cpu.summary().error_ratio
+
+    def test_a_forecast_is_there_before_the_hour(self):
+        """Every other day looks the same: 0.9 x 20 = 18 instances, decided at the end of minute 715."""
+        capacity = fleet_of(max_size=40, forecasts=True).simulate(rising_hourly())
+        assert list(capacity.servers[[714, 715, 716, 719]]) == [2, 2, 18, 18]
+        assert not capacity.failed_requests[720:].any()
+
+    def test_a_scheduled_minimum_is_there_for_its_time(self):
+        at = datetime(2026, 11, 3, 11, 45, tzinfo=UTC)
+        scheduled = (NewMinimum(at, 20), NewMinimum(at + timedelta(hours=1), 2))
+        capacity = fleet_of(max_size=40, scheduled=scheduled).simulate(rising_hourly())
+        first = 2 * 1440 + 705
+        assert capacity.servers[first] == 2
+        assert set(capacity.servers[first + 1 : first + 75]) == {20.0}
+        assert not capacity.failed_requests[first : first + 75].any()
+        assert capacity.failed_requests[:1440].any()
+
+    def test_disruptions_are_taken_from_outside(self):
+        """2 zones, 4 instances, one zone gone for half an hour: 2 left, and as many as it takes launched there."""
+        demand = demand_of(400)
+        calm = fleet_of().simulate(demand)
+        hit = fleet_of().simulate(demand, [ZoneLoss(1_000, 0, 30)])
+        assert not calm.failed_requests.any()
+        assert hit.failed_requests[1_000] / hit.requests[1_000] == pytest.approx(0.5)
+        np.testing.assert_array_equal(hit.servers[:1_000], calm.servers[:1_000])
+
+    def test_losing_every_zone_fails_every_call_and_nothing_else(self):
+        losses = [ZoneLoss(1_000, zone, 10) for zone in (0, 1)]
+        capacity = fleet_of().simulate(demand_of(10), losses)
+        assert list(capacity.failed_requests[[999, 1_000, 1_009]]) == [0, 600, 600]
+        assert capacity.latency.p99_ms < 100
+
+
+class TestWarmPool:
+    def test_a_stopped_instance_pays_its_volume_only(self):
+        """2 run and 18 wait all month: 1 440 hours, and 20 volumes of 20 GB."""
+        fleet, demand = fleet_of(warm_pool=True), demand_of(10)
+        assert quantities(fleet.usage(demand, fleet.simulate(demand))) == {
+            ("BoxUsage:m5.large", "OnDemand"): Decimal(1440),
+            ("EBS:VolumeUsage.gp3", "OnDemand"): Decimal(400),
+        }
+
+    def test_it_helps_where_the_bootstrap_is_slow(self):
+        api = scenario_of(api={"cpu_ms_per_call": 10, "bootstrap_s": 600}).api
+        demand = rising_hourly(600.0, 100.0)
+        cold, warm = (fleet_of(api=api, warm_pool=pool).simulate(demand) for pool in (False, True))
+        assert warm.summary().error_ratio < 0.5 * cold.summary().error_ratio
+
+
+class TestSpotShare:
+    types = (instance_type("m5.large"), instance_type("m6i.large"))
+
+    def spot(self, reclaimed_ratio=0.0, seed=1):
+        return SpotShare(self.types, reclaimed_ratio, seed)
+
+    def test_above_the_base_three_quarters_are_spot_in_equal_shares(self):
+        """10 run: 2 and a quarter of 8 on demand; 6 x 720 hours of spot, half of each type."""
+        fleet, demand = fleet_of(spot=self.spot()), demand_of(1_000)
+        usages = fleet.usage(demand, fleet.simulate(demand))
+        assert quantities(usages) == {
+            ("BoxUsage:m5.large", "OnDemand"): Decimal(4 * 720),
+            ("SpotUsage:m5.large", "Spot"): Decimal(3 * 720),
+            ("SpotUsage:m6i.large", "Spot"): Decimal(3 * 720),
+            ("EBS:VolumeUsage.gp3", "OnDemand"): Decimal(200),
+        }
+
+    def test_spot_is_billed_as_dynamic_at_what_the_spot_advisor_lets_infer(self):
+        fleet, demand = fleet_of(spot=self.spot()), demand_of(1_000)
+        book = PriceBook.shipped()
+        charges = bill(fleet.usage(demand, fleet.simulate(demand)), book, free_tier=False).charges
+        spot = [charge for charge in charges if charge.pricing_category == "Dynamic"]
+        assert [charge.list_unit_price for charge in spot] == [
+            spot_price(book, one.name, "eu-west-1").unit_price for one in self.types
+        ]
+        assert all("Spot Advisor" in charge.charge_description for charge in spot)
+
+    def test_without_a_spot_price_there_is_no_bill(self):
+        fleet, demand = fleet_of(spot=SpotShare((instance_type("c5n.large"),), 0.0, 1)), demand_of(1_000)
+        with pytest.raises(PriceNotFound, match=r"c5n\.large"):
+            bill(fleet.usage(demand, fleet.simulate(demand)), PriceBook.shipped(), free_tier=False)
+
+    def test_a_reserved_base_is_the_on_demand_part(self):
+        """Of 4 on demand 2 are reserved."""
+        fleet = fleet_of(spot=self.spot(), purchase="reserved_1yr_no_upfront")
+        demand = demand_of(1_000)
+        found = quantities(fleet.usage(demand, fleet.simulate(demand)))
+        assert found["BoxUsage:m5.large", "OnDemand"] == 1440
+        assert found["BoxUsage:m5.large", "Reserved standard 1yr No Upfront"] == 1440
+
+    def test_pools_are_taken_back_by_the_seed(self):
+        demand = demand_of(1_000)
+        runs = [fleet_of(spot=self.spot(0.9, seed)).simulate(demand).servers for seed in (1, 1, 2)]
+        np.testing.assert_array_equal(runs[0], runs[1])
+        assert (runs[0] != runs[2]).any()
+        assert set(fleet_of(spot=self.spot()).simulate(demand).servers) == {10.0}
+        assert len(set(runs[0])) > 1
+
+    def test_quotas_count_on_demand_and_spot_apart(self):
+        """4 on demand and 6 spot of 2 vCPUs."""
+        capacity = fleet_of(spot=self.spot(), vcpu_quota=11).simulate(demand_of(1_000))
+        assert broken(capacity) == {"EC2 spot vCPU quota of the account"}
+        assert [limit.observed for limit in capacity.limits] == [8, 12]
+
+
+def test_the_assumed_reclaims_are_the_mean_of_the_spot_advisors_bands():
+    """Over the default families in the sizes that are looked at, in eight regions: 0.153, assumed as 0.15."""
+    scenario = scenario_of()
+    names = {
+        f"{family}.{size}" for family in scenario.constraints.instance_families for size in BURSTABLE_SIZES
+    }
+    rows = PriceBook.shipped().table(SPOT_SAVINGS, SPOT_SAVING_COLUMNS)
+    middles = [ADVISOR_BANDS[band] for _, name, _, band, _, _ in rows if name in names]
+    assert len(middles) == 256
+    assert scenario.account.spot_reclaimed_ratio == pytest.approx(np.mean(middles), abs=0.005)
+
+
+class TestWhichPoliciesAreLookedAt:
+    def labels(self, demand, **parts):
+        scenario = scenario_of(**{"constraints": {"instance_families": ["m7g"], "spot": True}, **parts})
+        designs = SERVICE.designs(scenario, demand)
+        assert len({design.label for design in designs}) == len(designs)
+        return [design.label for design in designs]
+
+    def test_steady_load_needs_none(self):
+        assert not [
+            label for label in self.labels(demand_of(200)) if "forecast" in label or "requests" in label
+        ]
+
+    def test_load_that_outruns_the_alarm_is_tracked_by_requests_and_forecast(self):
+        """2 m7g.large at 70 %: 0.7 x 2 x 1.45 x 60 / 0.012 = 10 150 requests a minute each."""
+        labels = self.labels(rising_hourly())
+        assert sum("requests a minute each" in label for label in labels) == 1
+        assert sum("forecast" in label for label in labels) == 1
+        assert any("10,150 requests" in label for label in labels)
+
+    @pytest.mark.parametrize(("kind", "known"), [("flash_sale", 1), ("launch", 1), ("viral_spike", 0)])
+    def test_announced_events_raise_the_minimum(self, kind, known):
+        event = {"kind": kind, "start": "2026-11-10T12:00:00Z", "ramp_minutes": 1, "hold_minutes": 59}
+        traffic = {"monthly_visitors": {"europe": 1_000}, "events": [event]}
+        scenario = scenario_of(traffic=traffic, constraints={"instance_families": ["m7g"]})
+        designs = SERVICE.designs(scenario, rising_hourly())
+        raised = [design for design in designs if design.scheduled]
+        assert len(raised) == known
+        for design in raised:
+            up, down = design.scheduled
+            assert up.at == datetime(2026, 11, 10, 11, 45, tzinfo=UTC)
+            # 2 000 x 12 ms = 24 m5 vCPUs, on 2 x 1.45 at 70 %: 12 instances.
+            assert (up.min_size, down.min_size) == (12, 2)
+            assert down.at > datetime(2026, 11, 10, 13, 0, tzinfo=UTC)
+
+    def test_a_slow_bootstrap_brings_a_warm_pool(self):
+        slow = {"bootstrap_s": 180}
+        assert any("warm pool" in label for label in self.labels(rising_hourly(), api=slow))
+        assert not any("warm pool" in label for label in self.labels(rising_hourly()))
+
+    def test_spot_only_where_it_is_allowed_and_there_is_something_above_the_base(self):
+        assert sum("spot above 2" in label for label in self.labels(rising_hourly())) == 2
+        assert not any("spot" in label for label in self.labels(demand_of(1)))
+        forbidden = {"constraints": {"instance_families": ["m7g"]}}
+        assert not any("spot" in label for label in self.labels(rising_hourly(), **forbidden))
+
+    def test_types_that_stand_in_are_as_large_and_as_fast(self):
+        families = ["c6g", "m6g", "c7g", "m7g", "c7i"]
+        scenario = scenario_of(constraints={"instance_families": families, "spot": True})
+        designs = SERVICE.designs(scenario, rising_hourly())
+        types = {one.spot.types[0].family: [t.family for t in one.spot.types] for one in designs if one.spot}
+        assert types["c6g"] == ["c6g", "m6g", "c7g"]
+        assert types["m7g"] == ["m7g"]
+        assert types["c7i"] == ["c7i"]
+
+    def test_standard_credits_where_the_peak_is_above_the_baseline(self):
+        burstable = {"constraints": {"instance_families": ["t4g"]}}
+        assert any("standard credits" in label for label in self.labels(demand_of(200), **burstable))
+        assert not any("standard credits" in label for label in self.labels(demand_of(5), **burstable))
+
+
+def test_terraform_says_what_a_policy_decides():
+    at = datetime(2026, 11, 27, 12, 45, tzinfo=UTC)
+    fleet = fleet_of(
+        target_requests_per_minute=6_000,
+        forecasts=True,
+        scheduled=(NewMinimum(at, 12), NewMinimum(at + timedelta(hours=2), 2)),
+        spot=SpotShare((instance_type("m5.large"), instance_type("m6i.large")), 0.1, 1),
+    )
+    (variable,) = fleet.terraform()
+    values = {attribute.name: attribute.value for attribute in variable.attributes}
+    assert "target_cpu_percent" not in values
+    assert values["target_requests_per_target"] == 6_000
+    assert (values["predictive_scaling_mode"], values["scheduling_buffer_time"]) == ("ForecastAndScale", 300)
+    assert values["scheduled_min_sizes"] == ("2026-11-27T12:45:00Z=12", "2026-11-27T14:45:00Z=2")
+    assert values["on_demand_base_capacity"] == 2
+    assert values["on_demand_percentage_above_base_capacity"] == 25
+    assert values["spot_allocation_strategy"] == "price-capacity-optimized"
+    assert values["override_instance_types"] == ("m5.large", "m6i.large")
+    (variable,) = fleet_of(warm_pool=True).terraform()
+    assert {a.name: a.value for a in variable.attributes}["warm_pool_state"] == "Stopped"
 
 
 def test_terraform_speaks_the_module_inputs():

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from costmodel.capacity.cold_starts import cold_start_ratio
+from costmodel.capacity.cold_starts import INIT_TIMES, cold_start_ratio
 from costmodel.capacity.provisioned_concurrency import provisioned_billed_s
 from costmodel.demand.calendar import BillingPeriod, Calendar
 from costmodel.demand.demand import Demand, FanOut, read_only
 from costmodel.scenario.model import Scenario
-from costmodel.services.lambda_ import INIT_TIMES, SERVICE, LambdaFunction
+from costmodel.services.lambda_ import SERVICE, LambdaFunction
 
 MINUTES = 30 * 1440
 DAY = 1440
@@ -49,7 +49,6 @@ def function_of(**changes):
         "concurrency_quota": 1_000,
         "zones": 2,
         "api": scenario.api,
-        "rendering": scenario.rendering,
         "database": scenario.database,
     }
     return LambdaFunction(**(values | changes))
@@ -80,12 +79,6 @@ class TestDuration:
         # 5.5 ms for others and 2.5 accesses of the database at 2 ms.
         assert function.duration_s == pytest.approx((5.5 + 5 + cpu_ms) / 1000)
 
-    def test_rendering_uses_every_vcpu_of_its_memory(self):
-        """3 GB = 3 072 MB are 1.7366 vCPUs: 8 s of work take 4.607 s."""
-        function = function_of()
-        assert function.rendering_memory_mb == 3072
-        assert function.rendering_duration_s == pytest.approx(8 * 1769 / 3072)
-
 
 class TestBilling:
     def test_steady_month(self):
@@ -100,8 +93,6 @@ class TestBilling:
         cold_ms = cold_start_ratio(100, 0.0205) * (2.5 * INIT_TIMES["x86_64"]["nodejs22.x"].mean_ms)
         expected = 259_200_000 * (call_ms + cold_ms) / 1000 * 1769 / 1024
         assert float(found["api", "Lambda-GB-Second"]) == pytest.approx(expected, rel=1e-8)
-        assert found["rendering", "Request"] == 0
-        assert found["rendering", "Lambda-GB-Second"] == 0
 
     def test_arm_has_meters_of_its_own(self):
         found = quantities(function_of(architecture="arm64", provisioned_concurrency=1), demand_of(1))
@@ -141,15 +132,6 @@ class TestBilling:
         starts = (82 + 3 * math.sqrt(82)) - (20.5 + 3 * math.sqrt(20.5))
         init_s = (2.5 * INIT_TIMES["x86_64"]["nodejs22.x"].mean_ms) / 1000
         assert found - without == pytest.approx(starts * init_s * 1769 / 1024, rel=1e-3)
-
-    def test_rendering_jobs_are_a_second_function(self):
-        """0.001 x 100/s = 259 200 jobs of 4.607 s on 3 GB, each rounded up by half a millisecond."""
-        found = quantities(function_of(), demand_of(100, 0.001))
-        assert found["rendering", "Request"] == Decimal(259_200)
-        job_s = 8 * 1769 / 3072
-        init_s = (2.5 * INIT_TIMES["x86_64"]["nodejs22.x"].mean_ms) / 1000
-        expected = 259_200 * 3 * (job_s + 0.0005 + cold_start_ratio(0.1, job_s) * init_s)
-        assert float(found["rendering", "Lambda-GB-Second"]) == pytest.approx(expected, rel=1e-7)
 
     def test_throttled_calls_are_not_billed(self):
         """A quota of 10 starts 100 calls a second; 300 arrive."""
@@ -198,11 +180,6 @@ class TestLimits:
         capacity = function_of().simulate(demand_of(1, response_bytes=2 * 2**20))
         assert broken(capacity) == {"body between load balancer and function"}
 
-    def test_long_jobs_and_many_of_them(self):
-        rendering = scenario_of(rendering={"cpu_s_per_job": 2_000}).rendering
-        capacity = function_of(rendering=rendering).simulate(demand_of(100, 0.01))
-        assert broken(capacity) == {"time of a rendering job", "concurrency of rendering"}
-
     def test_slow_calls(self):
         api = scenario_of(api={"cpu_ms_per_call": 4_000}).api
         capacity = function_of(api=api, memory_mb=512).simulate(demand_of(1))
@@ -223,8 +200,8 @@ def test_footprint_of_a_steady_month():
 class TestDesigns:
     def test_memory_by_architecture_by_provisioning(self):
         designs = SERVICE.designs(scenario_of(), demand_of(100))
-        assert len(designs) == 16
-        assert len({design.label for design in designs}) == 16
+        assert len(designs) == 24
+        assert len({design.label for design in designs}) == 24
         ready = {
             (d.memory_mb, d.architecture): d.provisioned_concurrency
             for d in designs
@@ -243,6 +220,48 @@ class TestDesigns:
         tiny = scenario_of(account={"lambda_concurrency": 100})
         assert {d.provisioned_concurrency for d in SERVICE.designs(tiny, demand_of(1_000))} == {0}
 
+    def test_provisioned_concurrency_may_follow_its_use(self):
+        # Up to 100/s x 20.5 ms / 0.7 = 2.93 environments at 1769 MB; 45.05 ms: 6.44 at 512 MB.
+        scaled = [d for d in SERVICE.designs(scenario_of(), demand_of(100)) if d.provisioned_scaling]
+        most = {(d.memory_mb, d.architecture): d.provisioned_scaling.maximum for d in scaled}
+        assert (most[1769, "x86_64"], most[512, "x86_64"]) == (3, 7)
+        assert {d.provisioned_scaling.minimum for d in scaled} == {1}
+        variables = {v.name: {a.name: a.value for a in v.attributes} for v in scaled[0].terraform()}
+        assert variables["lambda"]["provisioned_concurrent_executions"] == 1
+        assert variables["lambda_provisioned_scaling"] == {
+            "min_capacity": 1,
+            "max_capacity": 7,
+            "target_value": 0.7,
+        }
+
+    def test_snap_start_where_it_is_free(self):
+        java = scenario_of(api={"lambda_runtime": "java21"})
+        found = [d for d in SERVICE.designs(java, demand_of(0.001)) if d.snap_start]
+        assert len(found) == 8
+        usual = replace(found[0], snap_start=False)
+        demand = demand_of(0.001)
+        # Nearly every call is cold: a restore of 500 ms in the place of 243 x 2.5 ms of INIT, and 135 ms billed.
+        assert found[0].simulate(demand).latency.p50_ms < usual.simulate(demand).latency.p50_ms
+        usages = quantities(found[0], demand)
+        assert usages.keys() == quantities(usual, demand).keys()
+        assert usages["api", "Lambda-GB-Second"] < quantities(usual, demand)["api", "Lambda-GB-Second"]
+        for runtime in ("nodejs22.x", "python3.13"):
+            scenario = scenario_of(api={"lambda_runtime": runtime})
+            assert not any(d.snap_start for d in SERVICE.designs(scenario, demand))
+
+    def test_a_tenth_of_the_quota_is_kept_for_functions_that_render(self):
+        """1 000 less 100; not where only instances may render, nor without jobs."""
+        instances_render = scenario_of(constraints={"rendering": ["ec2_workers"]})
+        found = [
+            {design.concurrency_quota for design in SERVICE.designs(scenario, demand)}
+            for scenario, demand in [
+                (scenario_of(), demand_of(1, 0.001)),
+                (instances_render, demand_of(1, 0.001)),
+                (scenario_of(), demand_of(1)),
+            ]
+        ]
+        assert found == [{900}, {1_000}, {1_000}]
+
     def test_other_compute_excludes(self):
         assert SERVICE.designs(scenario_of(constraints={"compute": ["ec2"]}), demand_of(1)) == ()
 
@@ -254,9 +273,9 @@ def test_every_runtime_of_the_scenario_has_an_init_time():
 
 
 def test_terraform_speaks_the_module_inputs():
-    api, rendering = function_of(provisioned_concurrency=8).terraform()
+    (api,) = function_of(provisioned_concurrency=8).terraform()
     values = {attribute.name: attribute.value for attribute in api.attributes}
-    assert (api.name, rendering.name) == ("lambda", "lambda_rendering")
+    assert api.name == "lambda"
     assert values == {
         "memory_size": 1769,
         "timeout": 10,
@@ -264,7 +283,6 @@ def test_terraform_speaks_the_module_inputs():
         "architectures": ("x86_64",),
         "provisioned_concurrent_executions": 8,
     }
-    assert {attribute.name: attribute.value for attribute in rendering.attributes}["memory_size"] == 3072
 
 
 @given(hours=st.lists(st.floats(0.1, 20_000), min_size=24, max_size=24), factor=st.floats(1, 4))

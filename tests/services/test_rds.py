@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from costmodel.capacity.relational import RDS_SIZES
+from costmodel.capacity.database_classes import RDS_SIZES
+from costmodel.capacity.overload import Patience
 from costmodel.capacity.result import NO_LATENCY, Capacity
 from costmodel.demand.demand import Demand
 from costmodel.errors import ScenarioError
@@ -32,7 +33,7 @@ def instance(scenario: Scenario, **changes: Any) -> RdsInstance:
         throughput_mibps=0.0,
         purchase="on_demand",
         work=scenario.database,
-        timeout_s=10.0,
+        patience=Patience(10.0),
     )
     return replace(base, **changes)
 

@@ -7,6 +7,7 @@ from typing import Any, get_args
 import numpy as np
 
 from costmodel.demand.calendar import BillingPeriod, Calendar
+from costmodel.demand.content import asset_stored_gb
 from costmodel.demand.demand import Demand, FanOut, read_only
 from costmodel.scenario.model import RegionId, Scenario
 
@@ -37,7 +38,7 @@ def demand_of(scenario: Scenario, calls_per_minute: Any, stored_gb: Any = 50.0) 
         read_only(calls.copy()),
         read_only(np.zeros_like(calls)),
         fan_out,
-        read_only(np.zeros(calendar.days)),
+        read_only(asset_stored_gb(scenario.content, calendar)),
         read_only(np.broadcast_to(np.asarray(stored_gb, float), (calendar.days,)).copy()),
     )
 

@@ -15,6 +15,7 @@ from costmodel.shipped import shipped
 
 ROOT = Path(__file__).parents[2]
 TABLES = ROOT.parent / "shared" / "data" / "prices"
+OWN_TABLES = ROOT / "tools" / "prices"
 
 HEADER = "service,region,usage_type,dimension,unit,tier_start,tier_end,price_usd,term,source,as_of"
 END = "OnDemand,a feed,2025-01-02"
@@ -48,7 +49,7 @@ def build(tmp_path):
             tables = {"prices.csv": f"{HEADER}\n{tables}"}
         for name, text in tables.items():
             (source / name).write_text(text, encoding="utf-8")
-        builder.build(source, tmp_path / "cache")
+        builder.build([source], tmp_path / "cache")
         return PriceBook(tmp_path / "cache")
 
     return run
@@ -295,7 +296,7 @@ def test_refuses_duplicate_spot_rows_foreign_columns_and_an_empty_folder(build, 
     with pytest.raises(builder.SourceFault, match=r"other\.csv: columns must be service"):
         build({"ec2_spot_savings.csv": spot + row, "other.csv": "a,b\n1,2\n"})
     with pytest.raises(builder.SourceFault, match="no price tables"):
-        builder.build(tmp_path / "nowhere", tmp_path / "cache")
+        builder.build([tmp_path / "nowhere"], tmp_path / "cache")
 
 
 def test_never_replaces_a_folder_that_is_not_a_snapshot(build, tmp_path):
@@ -321,7 +322,7 @@ needs_tables = pytest.mark.skipif(
 
 @needs_tables
 def test_builder_reproduces_the_committed_snapshot_byte_for_byte(tmp_path):
-    builder.build(TABLES, tmp_path / "cache")
+    builder.build([TABLES, OWN_TABLES], tmp_path / "cache")
     rebuilt = {
         str(p.relative_to(tmp_path / "cache")): p.read_bytes() for p in (tmp_path / "cache").rglob("*.*")
     }
@@ -336,7 +337,7 @@ def test_builder_reproduces_the_committed_snapshot_byte_for_byte(tmp_path):
 def test_no_price_is_lost_or_changed_on_the_way():
     """The sum of all published prices, and their number by term, survive; only zero-priced free steps go."""
     source_sum, source_rows = Decimal(0), 0
-    for path in TABLES.glob("*.csv"):
+    for path in (*TABLES.glob("*.csv"), *OWN_TABLES.glob("*.csv")):
         if path.name in ("ec2_specs.csv", "ec2_spot_savings.csv", "savings_plans.csv", "free_tier.csv"):
             continue
         with path.open(newline="") as file:

@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 
 from costmodel.billing.charge import to_cents
-from costmodel.capacity.cold_starts import InitTime
+from costmodel.capacity.cold_starts import INIT_TIMES, InitTime
 from costmodel.capacity.concurrency import ConcurrencyRun
 from costmodel.capacity.instances import instance_type
 from costmodel.capacity.provisioned_concurrency import provisioned_billed_s
 from costmodel.demand.demand import Demand
 from costmodel.services import lambda_
 from costmodel.services._base import Usage
-from costmodel.services.ec2 import Ec2Fleet, io2_iops
-from costmodel.services.lambda_ import INIT_TIMES, LambdaFunction
+from costmodel.services.ec2 import Ec2Fleet, SpotShare, io2_iops
+from costmodel.services.lambda_ import LambdaFunction
 from shops.calls import MINUTES_OF_NOVEMBER, demand_of_calls, scenario_of_calls
 from shops.till import billed, billed_cents, cents, priced
 
@@ -40,7 +40,6 @@ def used_by_fleet(demand: Demand, **changes: Any) -> tuple[Usage, ...]:
         "purchase": "on_demand",
         "vcpu_quota": 640,
         "api": scenario.api,
-        "rendering": scenario.rendering,
         "database": scenario.database,
     }
     fleet = Ec2Fleet(**(settings | changes))
@@ -95,6 +94,26 @@ def test_a_fleet_that_grows_for_a_day_pays_by_the_minute() -> None:
     total = billed(used_by_fleet(demand_of_calls(calls_per_s))).billed_cost
     assert total == D("1488.566666667") * D("0.107") + D("41.349074074") * D("0.088")
     assert to_cents(total) == D("162.92")
+
+
+def test_spot_hours_cost_on_demand_less_the_spot_advisors_saving() -> None:
+    """1 000 calls a second are 10 vCPU, at 50 % of 2 each 10 instances: 2 + a quarter of 8 on demand, 6 spot.
+
+    The Spot Advisor saw 57 % saved on m5.large in Ireland: 6 x 720 h x 0.107 x (1 - 57 %).
+    """
+    spot = SpotShare((instance_type("m5.large"),), reclaimed_ratio=0.0, seed=1)
+    usages = used_by_fleet(demand_of_calls(1_000), spot=spot)
+    charges = {charge.sku_meter: charge for charge in billed(usages).charges}
+    hours = charges["Spot instance hours, m5.large"]
+    assert hours.billed_cost == 6 * 720 * D("0.107") * (1 - D("0.57"))
+    assert hours.pricing_category == "Dynamic"
+    assert charges["Instance hours"].billed_cost == 4 * 720 * D("0.107")
+
+
+def test_a_stopped_instance_costs_its_volume() -> None:
+    """2 run, 18 wait stopped: 2 x 720 h x 0.107 = 154.08, and 20 volumes of 20 GB at 0.088 are 35.20."""
+    usages = used_by_fleet(demand_of_calls(10), warm_pool=True)
+    assert billed_cents(usages) == to_cents(2 * 720 * D("0.107") + 20 * 20 * D("0.088")) == D("189.28")
 
 
 def test_a_reservation_is_paid_beside_the_instances_beyond_it() -> None:
@@ -170,7 +189,6 @@ def function_of(**changes: Any) -> LambdaFunction:
     scenario = scenario_of_calls(
         api={"cpu_ms_per_call": 0.001, "wait_ms_per_call": 5.499},
         database={"reads_per_call": 2, "writes_per_call": 0.5},
-        rendering={"cpu_s_per_job": 4 * 3072 / 1769},
     )
     settings = {
         "region_id": "eu-west-1",
@@ -180,7 +198,6 @@ def function_of(**changes: Any) -> LambdaFunction:
         "concurrency_quota": 1_000,
         "zones": 2,
         "api": scenario.api,
-        "rendering": scenario.rendering,
         "database": scenario.database,
     }
     return LambdaFunction(**(settings | changes))
@@ -227,19 +244,6 @@ def test_calls_that_are_throttled_cost_nothing(monkeypatch: pytest.MonkeyPatch) 
     starts_each_minute(monkeypatch, throttled_ratio=0.5)
     total = billed_cents(used_by_function(function_of(), demand_of_calls(100)))
     assert total == to_cents(D("17.093368") + D("25.72")) == D("42.81")
-
-
-def test_rendering_and_calls_share_one_free_tier(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The allowance belongs to the account, not to a function.
-
-    259 200 000 calls x 11 ms x 1 GB = 2 851 200 GB-s. 259 200 jobs on 3 GB take 4 000 ms in the mean,
-    spread exponentially, so 4 000.500021 ms rounded up: 777 600 GB x 4.000500021 s = 3 110 788.8162 GB-s.
-    (5 961 988.8162 - 400 000) x 0.0000166667 = 92.699999; 258 459 200 requests x 0.20 a million = 51.69184.
-    """
-    starts_each_minute(monkeypatch)
-    monkeypatch.setattr(lambda_, "cold_start_ratio", lambda *_: 0.0)
-    total = billed_cents(used_by_function(function_of(), demand_of_calls(100, jobs_per_call=0.001)))
-    assert total == to_cents(D("92.699999") + D("51.69184")) == D("144.39")
 
 
 def test_provisioned_concurrency_is_paid_all_month_and_its_calls_at_their_own_rate() -> None:

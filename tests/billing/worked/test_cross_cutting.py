@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from costmodel.billing.charge import to_cents
+from costmodel.capacity.overload import Patience
 from costmodel.demand.demand import Demand
 from costmodel.scenario.model import Scenario
 from costmodel.services import cloudwatch, kms, route53, vpc, waf
@@ -26,7 +27,16 @@ D = Decimal
 def database_of(scenario: Scenario, demand: Demand, **changes: Any) -> tuple[tuple[Usage, ...], Footprint]:
     """What a Single-AZ db.m7g.large with 63 GB of gp3 used, and what it leaves to other services."""
     base = RdsInstance(
-        scenario.region, "db.m7g.large", False, 0, 63.0, 0.0, 0.0, "on_demand", scenario.database, 10.0
+        scenario.region,
+        "db.m7g.large",
+        False,
+        0,
+        63.0,
+        0.0,
+        0.0,
+        "on_demand",
+        scenario.database,
+        Patience(10.0),
     )
     design = replace(base, **changes)
     ran = design.simulate(demand)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from costmodel.billing.charge import to_cents
+from costmodel.capacity.overload import Patience
 from costmodel.demand.demand import Demand
 from costmodel.scenario.model import Scenario
 from costmodel.services._base import Usage
@@ -32,14 +33,23 @@ def used(design: Any, demand: Demand, *usage_types: str) -> tuple[Usage, ...]:
 def instance(scenario: Scenario, **changes: Any) -> RdsInstance:
     """db.m7g.large, Single-AZ, with 63 GB of gp3."""
     base = RdsInstance(
-        scenario.region, "db.m7g.large", False, 0, 63.0, 0.0, 0.0, "on_demand", scenario.database, 10.0
+        scenario.region,
+        "db.m7g.large",
+        False,
+        0,
+        63.0,
+        0.0,
+        0.0,
+        "on_demand",
+        scenario.database,
+        Patience(10.0),
     )
     return replace(base, **changes)
 
 
 def cluster(scenario: Scenario, **changes: Any) -> AuroraCluster:
     """One db.r7g.large on Standard storage."""
-    base = AuroraCluster(scenario.region, 0, False, scenario.database, 10.0, "db.r7g.large")
+    base = AuroraCluster(scenario.region, 0, False, scenario.database, Patience(10.0), "db.r7g.large")
     return replace(base, **changes)
 
 
@@ -285,7 +295,7 @@ def test_serverless_capacity_is_billed_as_it_runs() -> None:
     1.816864013664. In all 526.080864013664.
     """
     scenario = shop()
-    design = AuroraServerless(scenario.region, 0, False, scenario.database, 10.0, 0.5, 16.0)
+    design = AuroraServerless(scenario.region, 0, False, scenario.database, Patience(10.0), 0.5, 16.0)
     usages = used(design, demand_of(scenario, 60_000.0))
     total = 4 * 720 * D("0.12") + 50 * D("0.10") + D("868.32") * D("0.20") + D("86.517333984") * D("0.021")
     assert billed(usages).billed_cost == total
