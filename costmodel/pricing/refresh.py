@@ -46,7 +46,7 @@ from costmodel.pricing.need import Place, PriceNeed, wanted
 from costmodel.pricing.offer import OfferedProduct
 from costmodel.pricing.origin import Source
 from costmodel.pricing.places import REGION_PREFIXES
-from costmodel.pricing.price import GLOBAL, ON_DEMAND, Price, PriceQuery
+from costmodel.pricing.price import GLOBAL, ON_DEMAND, SPOT, Price, PriceQuery
 from costmodel.pricing.price_files import (
     PriceFileLocation,
     PublicIndex,
@@ -72,7 +72,6 @@ from costmodel.pricing.snapshot import (
     partition_path,
     price_rows,
 )
-from costmodel.pricing.spot import TERM as SPOT_TERM
 from costmodel.pricing.spot import spot_history, spot_part
 
 WITHDRAWN_RATIO = 0.1
@@ -468,7 +467,7 @@ def _check_against_on_demand(base: PriceBook, region_id: str, prices: Iterable[P
 
 def _on_demand(query: PriceQuery) -> PriceQuery:
     """What the same use is called on demand."""
-    attributes = () if query.term == SPOT_TERM else query.attributes
+    attributes = () if query.term == SPOT else query.attributes
     usage_type = query.usage_type.replace("SpotUsage:", "BoxUsage:")
     return replace(query, usage_type=usage_type, attributes=attributes, term=ON_DEMAND)
 

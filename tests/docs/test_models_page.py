@@ -1,6 +1,7 @@
 """docs/models.md against the tests that write it, without running them: no row without a test, no test without a row."""
 
 import ast
+from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -21,12 +22,19 @@ def recording() -> set[str]:
     """Tests that ask for the fixture `model_row`, as `tests/demand/test_draw.py::test_counts_are_poisson`."""
     found = set()
     for file in sorted((ROOT / "tests").rglob("test_*.py")):
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-            if not isinstance(node, ast.FunctionDef) or not node.name.startswith("test_"):
-                continue
-            if any(argument.arg == "model_row" for argument in (*node.args.args, *node.args.kwonlyargs)):
-                found.add(f"{file.relative_to(ROOT).as_posix()}::{node.name}")
+        place = file.relative_to(ROOT).as_posix()
+        found |= {f"{place}::{name}" for name in asking(ast.parse(file.read_text(encoding="utf-8")).body)}
     return found
+
+
+def asking(body: list[ast.stmt], within: str = "") -> Iterator[str]:
+    """Names of the tests in a module or class that ask for `model_row`."""
+    for node in body:
+        if isinstance(node, ast.ClassDef):
+            yield from asking(node.body, f"{node.name}::")
+        elif isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
+            arguments = {argument.arg for argument in (*node.args.args, *node.args.kwonlyargs)}
+            yield from {within + node.name} if "model_row" in arguments else ()
 
 
 def test_every_row_is_whole() -> None:

@@ -59,39 +59,8 @@ variable "lambda" {
   }
 
   validation {
-    condition     = var.lambda.provisioned_concurrent_executions >= -1 && var.lambda.provisioned_concurrent_executions <= 1000 && floor(var.lambda.provisioned_concurrent_executions) == var.lambda.provisioned_concurrent_executions && (var.lambda.provisioned_concurrent_executions != 0)
-    error_message = "The value of lambda.provisioned_concurrent_executions must be a whole number from -1 to 1000, and must not be 0: -1 stands for none."
-  }
-}
-
-variable "lambda_rendering" {
-  description = "Function that renders 3D models"
-  type = object({
-    memory_size   = number
-    timeout       = number
-    runtime       = string
-    architectures = list(string)
-  })
-  nullable = false
-
-  validation {
-    condition     = var.lambda_rendering.memory_size >= 128 && var.lambda_rendering.memory_size <= 10240 && floor(var.lambda_rendering.memory_size) == var.lambda_rendering.memory_size
-    error_message = "The value of lambda_rendering.memory_size must be a whole number from 128 to 10240."
-  }
-
-  validation {
-    condition     = var.lambda_rendering.timeout >= 1 && var.lambda_rendering.timeout <= 900 && floor(var.lambda_rendering.timeout) == var.lambda_rendering.timeout
-    error_message = "The value of lambda_rendering.timeout must be a whole number from 1 to 900."
-  }
-
-  validation {
-    condition     = contains(["dotnet8", "java21", "nodejs22.x", "provided.al2023", "python3.13", "ruby3.4"], var.lambda_rendering.runtime)
-    error_message = "The value of lambda_rendering.runtime must be one of dotnet8, java21, nodejs22.x, provided.al2023, python3.13, ruby3.4."
-  }
-
-  validation {
-    condition     = length(var.lambda_rendering.architectures) == 1 && alltrue([for name in var.lambda_rendering.architectures : contains(["x86_64", "arm64"], name)])
-    error_message = "The value of lambda_rendering.architectures must be a list of one of x86_64, arm64."
+    condition     = var.lambda.provisioned_concurrent_executions >= -1 && var.lambda.provisioned_concurrent_executions <= 900 && floor(var.lambda.provisioned_concurrent_executions) == var.lambda.provisioned_concurrent_executions && (var.lambda.provisioned_concurrent_executions != 0)
+    error_message = "The value of lambda.provisioned_concurrent_executions must be a whole number from -1 to 900, and must not be 0: -1 stands for none."
   }
 }
 
@@ -267,6 +236,82 @@ variable "cloudfront" {
   validation {
     condition     = contains(["NONE", "FREE", "PRO", "BUSINESS", "PREMIUM"], var.cloudfront.flat_rate_plan)
     error_message = "The value of cloudfront.flat_rate_plan must be one of NONE, FREE, PRO, BUSINESS, PREMIUM."
+  }
+}
+
+variable "rendering_queue" {
+  description = "Queue of rendering jobs"
+  type = object({
+    create                     = bool
+    visibility_timeout_seconds = number
+    message_retention_seconds  = number
+    receive_wait_time_seconds  = number
+    max_receive_count          = number
+    sqs_managed_sse_enabled    = bool
+  })
+  nullable = false
+
+  validation {
+    condition     = var.rendering_queue.visibility_timeout_seconds >= 0 && var.rendering_queue.visibility_timeout_seconds <= 43200 && floor(var.rendering_queue.visibility_timeout_seconds) == var.rendering_queue.visibility_timeout_seconds
+    error_message = "The value of rendering_queue.visibility_timeout_seconds must be a whole number from 0 to 43200."
+  }
+
+  validation {
+    condition     = var.rendering_queue.message_retention_seconds >= 60 && var.rendering_queue.message_retention_seconds <= 1209600 && floor(var.rendering_queue.message_retention_seconds) == var.rendering_queue.message_retention_seconds
+    error_message = "The value of rendering_queue.message_retention_seconds must be a whole number from 60 to 1209600."
+  }
+
+  validation {
+    condition     = var.rendering_queue.receive_wait_time_seconds >= 0 && var.rendering_queue.receive_wait_time_seconds <= 20 && floor(var.rendering_queue.receive_wait_time_seconds) == var.rendering_queue.receive_wait_time_seconds
+    error_message = "The value of rendering_queue.receive_wait_time_seconds must be a whole number from 0 to 20."
+  }
+
+  validation {
+    condition     = var.rendering_queue.max_receive_count >= 1 && var.rendering_queue.max_receive_count <= 1000 && floor(var.rendering_queue.max_receive_count) == var.rendering_queue.max_receive_count
+    error_message = "The value of rendering_queue.max_receive_count must be a whole number from 1 to 1000."
+  }
+}
+
+variable "lambda_rendering" {
+  description = "Function that renders 3D models"
+  type = object({
+    memory_size         = number
+    timeout             = number
+    runtime             = string
+    architectures       = list(string)
+    maximum_concurrency = number
+    batch_size          = number
+  })
+  nullable = false
+
+  validation {
+    condition     = var.lambda_rendering.memory_size >= 128 && var.lambda_rendering.memory_size <= 10240 && floor(var.lambda_rendering.memory_size) == var.lambda_rendering.memory_size
+    error_message = "The value of lambda_rendering.memory_size must be a whole number from 128 to 10240."
+  }
+
+  validation {
+    condition     = var.lambda_rendering.timeout >= 1 && var.lambda_rendering.timeout <= 900 && floor(var.lambda_rendering.timeout) == var.lambda_rendering.timeout
+    error_message = "The value of lambda_rendering.timeout must be a whole number from 1 to 900."
+  }
+
+  validation {
+    condition     = contains(["dotnet8", "java21", "nodejs22.x", "provided.al2023", "python3.13", "ruby3.4"], var.lambda_rendering.runtime)
+    error_message = "The value of lambda_rendering.runtime must be one of dotnet8, java21, nodejs22.x, provided.al2023, python3.13, ruby3.4."
+  }
+
+  validation {
+    condition     = length(var.lambda_rendering.architectures) == 1 && alltrue([for name in var.lambda_rendering.architectures : contains(["x86_64", "arm64"], name)])
+    error_message = "The value of lambda_rendering.architectures must be a list of one of x86_64, arm64."
+  }
+
+  validation {
+    condition     = var.lambda_rendering.maximum_concurrency >= 2 && var.lambda_rendering.maximum_concurrency <= 1000 && floor(var.lambda_rendering.maximum_concurrency) == var.lambda_rendering.maximum_concurrency
+    error_message = "The value of lambda_rendering.maximum_concurrency must be a whole number from 2 to 1000."
+  }
+
+  validation {
+    condition     = var.lambda_rendering.batch_size >= 1 && var.lambda_rendering.batch_size <= 10 && floor(var.lambda_rendering.batch_size) == var.lambda_rendering.batch_size
+    error_message = "The value of lambda_rendering.batch_size must be a whole number from 1 to 10."
   }
 }
 

@@ -59,39 +59,8 @@ variable "lambda" {
   }
 
   validation {
-    condition     = var.lambda.provisioned_concurrent_executions >= -1 && var.lambda.provisioned_concurrent_executions <= 1000 && floor(var.lambda.provisioned_concurrent_executions) == var.lambda.provisioned_concurrent_executions && (var.lambda.provisioned_concurrent_executions != 0)
-    error_message = "The value of lambda.provisioned_concurrent_executions must be a whole number from -1 to 1000, and must not be 0: -1 stands for none."
-  }
-}
-
-variable "lambda_rendering" {
-  description = "Function that renders 3D models"
-  type = object({
-    memory_size   = number
-    timeout       = number
-    runtime       = string
-    architectures = list(string)
-  })
-  nullable = false
-
-  validation {
-    condition     = var.lambda_rendering.memory_size >= 128 && var.lambda_rendering.memory_size <= 10240 && floor(var.lambda_rendering.memory_size) == var.lambda_rendering.memory_size
-    error_message = "The value of lambda_rendering.memory_size must be a whole number from 128 to 10240."
-  }
-
-  validation {
-    condition     = var.lambda_rendering.timeout >= 1 && var.lambda_rendering.timeout <= 900 && floor(var.lambda_rendering.timeout) == var.lambda_rendering.timeout
-    error_message = "The value of lambda_rendering.timeout must be a whole number from 1 to 900."
-  }
-
-  validation {
-    condition     = contains(["dotnet8", "java21", "nodejs22.x", "provided.al2023", "python3.13", "ruby3.4"], var.lambda_rendering.runtime)
-    error_message = "The value of lambda_rendering.runtime must be one of dotnet8, java21, nodejs22.x, provided.al2023, python3.13, ruby3.4."
-  }
-
-  validation {
-    condition     = length(var.lambda_rendering.architectures) == 1 && alltrue([for name in var.lambda_rendering.architectures : contains(["x86_64", "arm64"], name)])
-    error_message = "The value of lambda_rendering.architectures must be a list of one of x86_64, arm64."
+    condition     = var.lambda.provisioned_concurrent_executions >= -1 && var.lambda.provisioned_concurrent_executions <= 900 && floor(var.lambda.provisioned_concurrent_executions) == var.lambda.provisioned_concurrent_executions && (var.lambda.provisioned_concurrent_executions != 0)
+    error_message = "The value of lambda.provisioned_concurrent_executions must be a whole number from -1 to 900, and must not be 0: -1 stands for none."
   }
 }
 
@@ -211,6 +180,114 @@ variable "cloudfront" {
   validation {
     condition     = contains(["NONE", "FREE", "PRO", "BUSINESS", "PREMIUM"], var.cloudfront.flat_rate_plan)
     error_message = "The value of cloudfront.flat_rate_plan must be one of NONE, FREE, PRO, BUSINESS, PREMIUM."
+  }
+}
+
+variable "rendering_queue" {
+  description = "Queue of rendering jobs"
+  type = object({
+    create                     = bool
+    visibility_timeout_seconds = number
+    message_retention_seconds  = number
+    receive_wait_time_seconds  = number
+    max_receive_count          = number
+    sqs_managed_sse_enabled    = bool
+  })
+  nullable = false
+
+  validation {
+    condition     = var.rendering_queue.visibility_timeout_seconds >= 0 && var.rendering_queue.visibility_timeout_seconds <= 43200 && floor(var.rendering_queue.visibility_timeout_seconds) == var.rendering_queue.visibility_timeout_seconds
+    error_message = "The value of rendering_queue.visibility_timeout_seconds must be a whole number from 0 to 43200."
+  }
+
+  validation {
+    condition     = var.rendering_queue.message_retention_seconds >= 60 && var.rendering_queue.message_retention_seconds <= 1209600 && floor(var.rendering_queue.message_retention_seconds) == var.rendering_queue.message_retention_seconds
+    error_message = "The value of rendering_queue.message_retention_seconds must be a whole number from 60 to 1209600."
+  }
+
+  validation {
+    condition     = var.rendering_queue.receive_wait_time_seconds >= 0 && var.rendering_queue.receive_wait_time_seconds <= 20 && floor(var.rendering_queue.receive_wait_time_seconds) == var.rendering_queue.receive_wait_time_seconds
+    error_message = "The value of rendering_queue.receive_wait_time_seconds must be a whole number from 0 to 20."
+  }
+
+  validation {
+    condition     = var.rendering_queue.max_receive_count >= 1 && var.rendering_queue.max_receive_count <= 1000 && floor(var.rendering_queue.max_receive_count) == var.rendering_queue.max_receive_count
+    error_message = "The value of rendering_queue.max_receive_count must be a whole number from 1 to 1000."
+  }
+}
+
+variable "rendering_workers" {
+  description = "Auto Scaling group of the rendering workers"
+  type = object({
+    name                                     = string
+    instance_type                            = string
+    min_size                                 = number
+    max_size                                 = number
+    desired_capacity                         = number
+    target_backlog_per_instance              = number
+    default_instance_warmup                  = number
+    on_demand_percentage_above_base_capacity = number
+    spot_allocation_strategy                 = string
+    protect_from_scale_in                    = bool
+    volume_size                              = number
+    volume_type                              = string
+    enable_monitoring                        = bool
+  })
+  nullable = false
+
+  validation {
+    condition     = can(regex("^[A-Za-z0-9-]{1,64}$", var.rendering_workers.name))
+    error_message = "The value of rendering_workers.name must be 1 to 64 letters, digits or -."
+  }
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9-]*[.][a-z0-9-]+$", var.rendering_workers.instance_type))
+    error_message = "The value of rendering_workers.instance_type must be an EC2 instance type such as c7g.large."
+  }
+
+  validation {
+    condition     = var.rendering_workers.min_size >= 0 && var.rendering_workers.min_size <= 5000 && floor(var.rendering_workers.min_size) == var.rendering_workers.min_size
+    error_message = "The value of rendering_workers.min_size must be a whole number from 0 to 5000."
+  }
+
+  validation {
+    condition     = var.rendering_workers.max_size >= 1 && var.rendering_workers.max_size <= 5000 && floor(var.rendering_workers.max_size) == var.rendering_workers.max_size && var.rendering_workers.max_size >= var.rendering_workers.min_size
+    error_message = "The value of rendering_workers.max_size must be a whole number from 1 to 5000, at least rendering_workers.min_size."
+  }
+
+  validation {
+    condition     = var.rendering_workers.desired_capacity >= 0 && var.rendering_workers.desired_capacity <= 5000 && floor(var.rendering_workers.desired_capacity) == var.rendering_workers.desired_capacity && var.rendering_workers.desired_capacity >= var.rendering_workers.min_size && var.rendering_workers.desired_capacity <= var.rendering_workers.max_size
+    error_message = "The value of rendering_workers.desired_capacity must be a whole number from 0 to 5000, at least rendering_workers.min_size and at most rendering_workers.max_size."
+  }
+
+  validation {
+    condition     = var.rendering_workers.target_backlog_per_instance >= 1 && var.rendering_workers.target_backlog_per_instance <= 1000000000
+    error_message = "The value of rendering_workers.target_backlog_per_instance must be a number from 1 to 1000000000."
+  }
+
+  validation {
+    condition     = var.rendering_workers.default_instance_warmup >= 0 && var.rendering_workers.default_instance_warmup <= 3600 && floor(var.rendering_workers.default_instance_warmup) == var.rendering_workers.default_instance_warmup
+    error_message = "The value of rendering_workers.default_instance_warmup must be a whole number from 0 to 3600."
+  }
+
+  validation {
+    condition     = var.rendering_workers.on_demand_percentage_above_base_capacity >= 0 && var.rendering_workers.on_demand_percentage_above_base_capacity <= 100 && floor(var.rendering_workers.on_demand_percentage_above_base_capacity) == var.rendering_workers.on_demand_percentage_above_base_capacity
+    error_message = "The value of rendering_workers.on_demand_percentage_above_base_capacity must be a whole number from 0 to 100."
+  }
+
+  validation {
+    condition     = contains(["price-capacity-optimized", "capacity-optimized", "lowest-price"], var.rendering_workers.spot_allocation_strategy)
+    error_message = "The value of rendering_workers.spot_allocation_strategy must be one of price-capacity-optimized, capacity-optimized, lowest-price."
+  }
+
+  validation {
+    condition     = var.rendering_workers.volume_size >= 1 && var.rendering_workers.volume_size <= 16384 && floor(var.rendering_workers.volume_size) == var.rendering_workers.volume_size
+    error_message = "The value of rendering_workers.volume_size must be a whole number from 1 to 16384."
+  }
+
+  validation {
+    condition     = contains(["gp2", "gp3"], var.rendering_workers.volume_type)
+    error_message = "The value of rendering_workers.volume_type must be one of gp2, gp3."
   }
 }
 

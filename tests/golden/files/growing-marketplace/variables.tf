@@ -59,39 +59,8 @@ variable "lambda" {
   }
 
   validation {
-    condition     = var.lambda.provisioned_concurrent_executions >= -1 && var.lambda.provisioned_concurrent_executions <= 1000 && floor(var.lambda.provisioned_concurrent_executions) == var.lambda.provisioned_concurrent_executions && (var.lambda.provisioned_concurrent_executions != 0)
-    error_message = "The value of lambda.provisioned_concurrent_executions must be a whole number from -1 to 1000, and must not be 0: -1 stands for none."
-  }
-}
-
-variable "lambda_rendering" {
-  description = "Function that renders 3D models"
-  type = object({
-    memory_size   = number
-    timeout       = number
-    runtime       = string
-    architectures = list(string)
-  })
-  nullable = false
-
-  validation {
-    condition     = var.lambda_rendering.memory_size >= 128 && var.lambda_rendering.memory_size <= 10240 && floor(var.lambda_rendering.memory_size) == var.lambda_rendering.memory_size
-    error_message = "The value of lambda_rendering.memory_size must be a whole number from 128 to 10240."
-  }
-
-  validation {
-    condition     = var.lambda_rendering.timeout >= 1 && var.lambda_rendering.timeout <= 900 && floor(var.lambda_rendering.timeout) == var.lambda_rendering.timeout
-    error_message = "The value of lambda_rendering.timeout must be a whole number from 1 to 900."
-  }
-
-  validation {
-    condition     = contains(["dotnet8", "java21", "nodejs22.x", "provided.al2023", "python3.13", "ruby3.4"], var.lambda_rendering.runtime)
-    error_message = "The value of lambda_rendering.runtime must be one of dotnet8, java21, nodejs22.x, provided.al2023, python3.13, ruby3.4."
-  }
-
-  validation {
-    condition     = length(var.lambda_rendering.architectures) == 1 && alltrue([for name in var.lambda_rendering.architectures : contains(["x86_64", "arm64"], name)])
-    error_message = "The value of lambda_rendering.architectures must be a list of one of x86_64, arm64."
+    condition     = var.lambda.provisioned_concurrent_executions >= -1 && var.lambda.provisioned_concurrent_executions <= 900 && floor(var.lambda.provisioned_concurrent_executions) == var.lambda.provisioned_concurrent_executions && (var.lambda.provisioned_concurrent_executions != 0)
+    error_message = "The value of lambda.provisioned_concurrent_executions must be a whole number from -1 to 900, and must not be 0: -1 stands for none."
   }
 }
 
@@ -117,56 +86,112 @@ variable "alb" {
   }
 }
 
-variable "rds" {
-  description = "Database instance: inputs of terraform-aws-modules/rds."
+variable "dynamodb_table" {
+  description = "Table: inputs of terraform-aws-modules/dynamodb-table."
   type = object({
-    identifier              = string
-    engine                  = string
-    instance_class          = string
-    allocated_storage       = number
-    max_allocated_storage   = number
-    storage_type            = string
-    multi_az                = bool
-    backup_retention_period = number
-    storage_encrypted       = bool
-    publicly_accessible     = bool
-    deletion_protection     = bool
+    billing_mode                   = string
+    read_capacity                  = number
+    write_capacity                 = number
+    autoscaling_enabled            = bool
+    table_class                    = string
+    point_in_time_recovery_enabled = bool
+    server_side_encryption_enabled = bool
+    deletion_protection_enabled    = bool
   })
   nullable = false
 
   validation {
-    condition     = can(regex("^[a-z](-?[a-z0-9])*$", var.rds.identifier)) && (length(var.rds.identifier) <= 63)
-    error_message = "The value of rds.identifier must be lower-case letters, digits and single hyphens, a letter first and no hyphen last, and must have at most 63 characters."
+    condition     = contains(["PAY_PER_REQUEST", "PROVISIONED"], var.dynamodb_table.billing_mode)
+    error_message = "The value of dynamodb_table.billing_mode must be one of PAY_PER_REQUEST, PROVISIONED."
   }
 
   validation {
-    condition     = contains(["postgres", "mysql"], var.rds.engine)
-    error_message = "The value of rds.engine must be one of postgres, mysql."
+    condition     = var.dynamodb_table.read_capacity >= 1 && var.dynamodb_table.read_capacity <= 40000 && floor(var.dynamodb_table.read_capacity) == var.dynamodb_table.read_capacity
+    error_message = "The value of dynamodb_table.read_capacity must be a whole number from 1 to 40000."
   }
 
   validation {
-    condition     = can(regex("^db\\.[a-z0-9]+\\.[a-z0-9]+$", var.rds.instance_class))
-    error_message = "The value of rds.instance_class must be a database class such as db.m7g.large."
+    condition     = var.dynamodb_table.write_capacity >= 1 && var.dynamodb_table.write_capacity <= 40000 && floor(var.dynamodb_table.write_capacity) == var.dynamodb_table.write_capacity
+    error_message = "The value of dynamodb_table.write_capacity must be a whole number from 1 to 40000."
   }
 
   validation {
-    condition     = var.rds.allocated_storage >= 20 && var.rds.allocated_storage <= 65536 && floor(var.rds.allocated_storage) == var.rds.allocated_storage
-    error_message = "The value of rds.allocated_storage must be a whole number from 20 to 65536."
+    condition     = var.dynamodb_table.autoscaling_enabled == false || var.dynamodb_table.billing_mode == "PROVISIONED"
+    error_message = "The value of dynamodb_table.autoscaling_enabled must be false unless dynamodb_table.billing_mode is PROVISIONED."
   }
 
   validation {
-    condition     = var.rds.max_allocated_storage == 0 || (var.rds.max_allocated_storage >= 1.1 * var.rds.allocated_storage && var.rds.max_allocated_storage <= 65536 && floor(var.rds.max_allocated_storage) == var.rds.max_allocated_storage)
-    error_message = "The value of rds.max_allocated_storage must be a whole number at least 10 % above rds.allocated_storage and at most 65536, or 0 for no storage autoscaling."
+    condition     = contains(["STANDARD", "STANDARD_INFREQUENT_ACCESS"], var.dynamodb_table.table_class)
+    error_message = "The value of dynamodb_table.table_class must be one of STANDARD, STANDARD_INFREQUENT_ACCESS."
+  }
+}
+
+variable "dynamodb_table_autoscaling_read" {
+  description = "autoscaling_read of terraform-aws-modules/dynamodb-table."
+  type = object({
+    max_capacity = number
+    target_value = number
+  })
+  nullable = false
+
+  validation {
+    condition     = var.dynamodb_table_autoscaling_read.max_capacity >= 1 && var.dynamodb_table_autoscaling_read.max_capacity <= 40000 && floor(var.dynamodb_table_autoscaling_read.max_capacity) == var.dynamodb_table_autoscaling_read.max_capacity && var.dynamodb_table_autoscaling_read.max_capacity >= var.dynamodb_table.read_capacity
+    error_message = "The value of dynamodb_table_autoscaling_read.max_capacity must be a whole number from 1 to 40000, at least dynamodb_table.read_capacity."
   }
 
   validation {
-    condition     = contains(["gp3", "gp2"], var.rds.storage_type)
-    error_message = "The value of rds.storage_type must be one of gp3, gp2."
+    condition     = var.dynamodb_table_autoscaling_read.target_value >= 20 && var.dynamodb_table_autoscaling_read.target_value <= 90 && floor(var.dynamodb_table_autoscaling_read.target_value) == var.dynamodb_table_autoscaling_read.target_value
+    error_message = "The value of dynamodb_table_autoscaling_read.target_value must be a whole number from 20 to 90."
+  }
+}
+
+variable "dynamodb_table_autoscaling_write" {
+  description = "autoscaling_write of terraform-aws-modules/dynamodb-table."
+  type = object({
+    max_capacity = number
+    target_value = number
+  })
+  nullable = false
+
+  validation {
+    condition     = var.dynamodb_table_autoscaling_write.max_capacity >= 1 && var.dynamodb_table_autoscaling_write.max_capacity <= 40000 && floor(var.dynamodb_table_autoscaling_write.max_capacity) == var.dynamodb_table_autoscaling_write.max_capacity && var.dynamodb_table_autoscaling_write.max_capacity >= var.dynamodb_table.write_capacity
+    error_message = "The value of dynamodb_table_autoscaling_write.max_capacity must be a whole number from 1 to 40000, at least dynamodb_table.write_capacity."
   }
 
   validation {
-    condition     = var.rds.backup_retention_period >= 1 && var.rds.backup_retention_period <= 35 && floor(var.rds.backup_retention_period) == var.rds.backup_retention_period
-    error_message = "The value of rds.backup_retention_period must be a whole number from 1 to 35."
+    condition     = var.dynamodb_table_autoscaling_write.target_value >= 20 && var.dynamodb_table_autoscaling_write.target_value <= 90 && floor(var.dynamodb_table_autoscaling_write.target_value) == var.dynamodb_table_autoscaling_write.target_value
+    error_message = "The value of dynamodb_table_autoscaling_write.target_value must be a whole number from 20 to 90."
+  }
+}
+
+variable "dynamodb_table_autoscaling_index" {
+  description = "One entry of autoscaling_indexes of terraform-aws-modules/dynamodb-table, the same for every index."
+  type = object({
+    read_min_capacity  = number
+    read_max_capacity  = number
+    write_min_capacity = number
+    write_max_capacity = number
+  })
+  nullable = false
+
+  validation {
+    condition     = var.dynamodb_table_autoscaling_index.read_min_capacity >= 1 && var.dynamodb_table_autoscaling_index.read_min_capacity <= 40000 && floor(var.dynamodb_table_autoscaling_index.read_min_capacity) == var.dynamodb_table_autoscaling_index.read_min_capacity
+    error_message = "The value of dynamodb_table_autoscaling_index.read_min_capacity must be a whole number from 1 to 40000."
+  }
+
+  validation {
+    condition     = var.dynamodb_table_autoscaling_index.read_max_capacity >= 1 && var.dynamodb_table_autoscaling_index.read_max_capacity <= 40000 && floor(var.dynamodb_table_autoscaling_index.read_max_capacity) == var.dynamodb_table_autoscaling_index.read_max_capacity && var.dynamodb_table_autoscaling_index.read_max_capacity >= var.dynamodb_table_autoscaling_index.read_min_capacity
+    error_message = "The value of dynamodb_table_autoscaling_index.read_max_capacity must be a whole number from 1 to 40000, at least dynamodb_table_autoscaling_index.read_min_capacity."
+  }
+
+  validation {
+    condition     = var.dynamodb_table_autoscaling_index.write_min_capacity >= 1 && var.dynamodb_table_autoscaling_index.write_min_capacity <= 40000 && floor(var.dynamodb_table_autoscaling_index.write_min_capacity) == var.dynamodb_table_autoscaling_index.write_min_capacity
+    error_message = "The value of dynamodb_table_autoscaling_index.write_min_capacity must be a whole number from 1 to 40000."
+  }
+
+  validation {
+    condition     = var.dynamodb_table_autoscaling_index.write_max_capacity >= 1 && var.dynamodb_table_autoscaling_index.write_max_capacity <= 40000 && floor(var.dynamodb_table_autoscaling_index.write_max_capacity) == var.dynamodb_table_autoscaling_index.write_max_capacity && var.dynamodb_table_autoscaling_index.write_max_capacity >= var.dynamodb_table_autoscaling_index.write_min_capacity
+    error_message = "The value of dynamodb_table_autoscaling_index.write_max_capacity must be a whole number from 1 to 40000, at least dynamodb_table_autoscaling_index.write_min_capacity."
   }
 }
 
@@ -211,6 +236,82 @@ variable "cloudfront" {
   validation {
     condition     = contains(["NONE", "FREE", "PRO", "BUSINESS", "PREMIUM"], var.cloudfront.flat_rate_plan)
     error_message = "The value of cloudfront.flat_rate_plan must be one of NONE, FREE, PRO, BUSINESS, PREMIUM."
+  }
+}
+
+variable "rendering_queue" {
+  description = "Queue of rendering jobs"
+  type = object({
+    create                     = bool
+    visibility_timeout_seconds = number
+    message_retention_seconds  = number
+    receive_wait_time_seconds  = number
+    max_receive_count          = number
+    sqs_managed_sse_enabled    = bool
+  })
+  nullable = false
+
+  validation {
+    condition     = var.rendering_queue.visibility_timeout_seconds >= 0 && var.rendering_queue.visibility_timeout_seconds <= 43200 && floor(var.rendering_queue.visibility_timeout_seconds) == var.rendering_queue.visibility_timeout_seconds
+    error_message = "The value of rendering_queue.visibility_timeout_seconds must be a whole number from 0 to 43200."
+  }
+
+  validation {
+    condition     = var.rendering_queue.message_retention_seconds >= 60 && var.rendering_queue.message_retention_seconds <= 1209600 && floor(var.rendering_queue.message_retention_seconds) == var.rendering_queue.message_retention_seconds
+    error_message = "The value of rendering_queue.message_retention_seconds must be a whole number from 60 to 1209600."
+  }
+
+  validation {
+    condition     = var.rendering_queue.receive_wait_time_seconds >= 0 && var.rendering_queue.receive_wait_time_seconds <= 20 && floor(var.rendering_queue.receive_wait_time_seconds) == var.rendering_queue.receive_wait_time_seconds
+    error_message = "The value of rendering_queue.receive_wait_time_seconds must be a whole number from 0 to 20."
+  }
+
+  validation {
+    condition     = var.rendering_queue.max_receive_count >= 1 && var.rendering_queue.max_receive_count <= 1000 && floor(var.rendering_queue.max_receive_count) == var.rendering_queue.max_receive_count
+    error_message = "The value of rendering_queue.max_receive_count must be a whole number from 1 to 1000."
+  }
+}
+
+variable "lambda_rendering" {
+  description = "Function that renders 3D models"
+  type = object({
+    memory_size         = number
+    timeout             = number
+    runtime             = string
+    architectures       = list(string)
+    maximum_concurrency = number
+    batch_size          = number
+  })
+  nullable = false
+
+  validation {
+    condition     = var.lambda_rendering.memory_size >= 128 && var.lambda_rendering.memory_size <= 10240 && floor(var.lambda_rendering.memory_size) == var.lambda_rendering.memory_size
+    error_message = "The value of lambda_rendering.memory_size must be a whole number from 128 to 10240."
+  }
+
+  validation {
+    condition     = var.lambda_rendering.timeout >= 1 && var.lambda_rendering.timeout <= 900 && floor(var.lambda_rendering.timeout) == var.lambda_rendering.timeout
+    error_message = "The value of lambda_rendering.timeout must be a whole number from 1 to 900."
+  }
+
+  validation {
+    condition     = contains(["dotnet8", "java21", "nodejs22.x", "provided.al2023", "python3.13", "ruby3.4"], var.lambda_rendering.runtime)
+    error_message = "The value of lambda_rendering.runtime must be one of dotnet8, java21, nodejs22.x, provided.al2023, python3.13, ruby3.4."
+  }
+
+  validation {
+    condition     = length(var.lambda_rendering.architectures) == 1 && alltrue([for name in var.lambda_rendering.architectures : contains(["x86_64", "arm64"], name)])
+    error_message = "The value of lambda_rendering.architectures must be a list of one of x86_64, arm64."
+  }
+
+  validation {
+    condition     = var.lambda_rendering.maximum_concurrency >= 2 && var.lambda_rendering.maximum_concurrency <= 1000 && floor(var.lambda_rendering.maximum_concurrency) == var.lambda_rendering.maximum_concurrency
+    error_message = "The value of lambda_rendering.maximum_concurrency must be a whole number from 2 to 1000."
+  }
+
+  validation {
+    condition     = var.lambda_rendering.batch_size >= 1 && var.lambda_rendering.batch_size <= 10 && floor(var.lambda_rendering.batch_size) == var.lambda_rendering.batch_size
+    error_message = "The value of lambda_rendering.batch_size must be a whole number from 1 to 10."
   }
 }
 
