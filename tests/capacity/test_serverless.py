@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -19,10 +21,19 @@ def test_a_steady_load_runs_at_thirty_percent_more_in_half_steps() -> None:
     assert follow_load(np.full(5, 4.0), AcuRange(0.5, 64.0)).tolist() == [5.5] * 5
 
 
-def test_growth_within_the_minute() -> None:
+def test_growth_within_the_minute(model_row: Callable[..., None]) -> None:
     # From 0.5 every ten seconds: 1, 1.5, 2.25, 3.375, 5.0625, 5.5; billed 1, 1.5, 2.5, 3.5, 5.5, 5.5.
     running = follow_load(np.array([0.0, 4.0, 4.0]), AcuRange(0.5, 64.0))
     assert running.tolist() == [0.5, pytest.approx(19.5 / 6), 5.5]
+    model_row(
+        "RDS and Aurora",
+        "Serverless v2: growth",
+        rule="every ten seconds half of the capacity, at least half an ACU; billed in half ACUs",
+        source="Amazon Aurora User Guide, How Aurora Serverless v2 works (2023-06); rates: engineering guess",
+        oracle="steps of ten seconds worked by hand",
+        tolerance="1e-6",
+        observed_error=abs(float(running[1]) - 19.5 / 6),
+    )
 
 
 def test_shrinking_by_a_tenth_a_minute() -> None:
@@ -37,13 +48,24 @@ def test_bounds_hold() -> None:
     assert running.max() == 16.0
 
 
-def test_a_cluster_that_nobody_calls_pauses_after_five_minutes_and_answers_15_seconds_late() -> None:
+def test_a_cluster_that_nobody_calls_pauses_after_five_minutes_and_answers_15_seconds_late(
+    model_row: Callable[..., None],
+) -> None:
     # Five idle minutes at half an ACU, then nothing; the call in minute 8 waits 15 of its 60 seconds: one
     # step of ten seconds is lost whole and half of the second, the last four run.
     running = follow_load(np.array([0.1, *[0.0] * 7, 0.1, 0.1]), AcuRange(0.0, 1.0))
     assert running.tolist() == [0.5] * 6 + [0.0] * 2 + [pytest.approx(0.5 * 45 / 60), 0.5]
     minutes, seconds = resumes(running)
     assert (minutes.tolist(), seconds.tolist()) == ([8.0], [15.0])
+    model_row(
+        "RDS and Aurora",
+        "Serverless v2: pause and resume",
+        rule="paused and not billed after 300 s without a call; the next call waits 15 s",
+        source="Amazon Aurora User Guide, Scaling to Zero ACUs (2024-11)",
+        oracle="minute table worked by hand",
+        tolerance="exact",
+        observed_error=0.0,
+    )
 
 
 def test_after_more_than_a_day_of_pause_it_takes_thirty_seconds() -> None:
