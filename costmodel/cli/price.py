@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from costmodel.billing.plain import PricedUsage
+    from costmodel.pricing.book import PriceBook
+    from costmodel.pricing.price import Price
 
 
 def price(
@@ -67,11 +70,21 @@ def price(
     check_ages(book, used, max_price_age)
     note_unused(priced.unused_rates, "matches no usage line. Is its service, meter or region misspelt?")
     if output is Format.JSON:
-        write_json(json.dumps(priced.to_dict(), indent=2).encode() + b"\n")
+        book_note = {"digest": book.digest, "book_date": book.manifest.book_date}
+        write_json(json.dumps(priced.to_dict() | {"price_book": book_note}, indent=2).encode() + b"\n")
     else:
-        print_result(_table(priced))
+        print_result(_table(priced), _prices_sentence(book, used))
         if priced.own_rates.currency:
             print_result(currency_sentence(priced.own_rates.currency))
+
+
+def _prices_sentence(book: PriceBook, used: Sequence[Price]) -> str:
+    """Which prices the result rests on; own rates are not the book's."""
+    if not used:
+        return "No list price was used."
+    dates = sorted(price.as_of for price in used)
+    span = dates[0] if dates[0] == dates[-1] else f"{dates[0]} to {dates[-1]}"
+    return f"List prices of {span} (book {book.digest[:12]}), without tax."
 
 
 def _table(priced: PricedUsage) -> Table:

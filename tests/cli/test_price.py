@@ -34,8 +34,10 @@ def test_the_example_is_priced_to_the_cent(cli: Any) -> None:
     document = json.loads(outcome.out)
     assert [D(line["billed_cost"]) for line in document["lines"]] == costs
     assert D(document["billed_cost"]) == sum(costs)
-    last = cli("price", USAGE).out.splitlines()[-1].split()
-    assert last == ["Total", f"{sum(costs):,.2f}"]
+    *_, total, basis = cli("price", USAGE).out.splitlines()
+    assert total.split() == ["Total", f"{sum(costs):,.2f}"]
+    book = document["price_book"]["digest"][:12]
+    assert basis == f"List prices of 2025-07-01 to 2025-12-06 (book {book}), without tax."
 
 
 def test_without_the_free_tier_it_costs_more(cli: Any) -> None:
