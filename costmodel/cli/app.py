@@ -75,6 +75,9 @@ def main() -> None:
         if leaving.code == INTERRUPTED:
             sys.stderr.write("Interrupted.\n")
         raise
+    except KeyboardInterrupt:
+        sys.stderr.write("Interrupted.\n")
+        sys.exit(INTERRUPTED)
     except Exception as error:
         if flags.debug:
             import traceback

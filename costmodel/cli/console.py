@@ -125,7 +125,7 @@ def compilation_noted() -> Iterator[None]:
         def on_start(self, event: Event) -> None:
             if not self.said:
                 self.said = True
-                messages().print("Compiling the simulator. Only the first run after installing does this.")
+                messages().print("Compiling a part of the simulator, once after installing.")
 
         def on_end(self, event: Event) -> None:
             """Nothing to say."""

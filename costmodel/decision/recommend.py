@@ -514,10 +514,10 @@ def _scalability(scenario: Scenario, best: Evaluation) -> Requirement:
     failed = sum(tier.capacity.failed_requests for tier in inside)
     return Requirement(
         "scalability",
-        f"The busiest minute brings {capacity.peak_requests_per_s:,.1f} API calls a second; "
+        f"The busiest minute brings {capacity.peak_requests_per_s:,.1f} API calls a second; of compute and database "
         f"{tightest.design.resource_name} gives way first, at {capacity.saturation_requests_per_s:,.1f} a second "
         f"({capacity.headroom_ratio:.0%} headroom). {failed:,.0f} calls fail "
-        f"({best.promise.error_ratio:.4%}).",
+        f"({best.promise.error_ratio:.4%}).{_allowance_words(best)}",
         {
             "peak_requests_per_s": capacity.peak_requests_per_s,
             "saturation_requests_per_s": capacity.saturation_requests_per_s,
@@ -527,6 +527,20 @@ def _scalability(scenario: Scenario, best: Evaluation) -> Requirement:
             "error_ratio": best.promise.error_ratio,
         },
         best.promise.error_ratio <= scenario.objectives.error_ratio,
+    )
+
+
+def _allowance_words(best: Evaluation) -> str:
+    """How much of a delivery plan's monthly allowance is in use, the fullest first; nothing without a plan."""
+    allowances = [
+        limit for limit in best.candidate.delivery.capacity.limits if limit.unit.endswith("a month")
+    ]
+    if not allowances:
+        return ""
+    fullest = max(allowances, key=lambda limit: limit.observed / limit.limit)
+    return (
+        f" The busiest month takes {fullest.observed / fullest.limit:.0%} of the {fullest.constraint}, "
+        f"{fullest.observed:,.0f} of {fullest.limit:,.0f} {fullest.unit}."
     )
 
 

@@ -37,6 +37,9 @@ from costmodel.services.registry import PLATFORM_SERVICES
 from costmodel.services.route53 import FAILOVER_S
 from costmodel.units import MINUTES_PER_DAY, MINUTES_PER_HOUR, SECONDS_PER_MINUTE
 
+ONE_WRITER = "the database can be written in one region only"
+"""Why two regions cannot both serve from RDS and Aurora."""
+
 
 @dataclass(frozen=True, slots=True)
 class Restoration:
@@ -161,7 +164,7 @@ class Stage:
         plain_usd = monthly_usd(Standing(candidate, ()))
         for strategy in Strategy:
             if not self.can_stand(candidate, strategy):
-                yield self._option(strategy, None, "the database can be written in one region only")
+                yield self._option(strategy, None, ONE_WRITER)
                 continue
             try:
                 usd = monthly_usd(self.stand(candidate, strategy))
@@ -189,7 +192,12 @@ class Stage:
         )
 
     def _nearest(self, options: Iterable[RecoveryOption]) -> Limit:
-        """The limit missed by least of a strategy that can be had; a missing price where there is none but `none`."""
+        """A missing price where a strategy would do but for it; else the limit missed by least of one that can be had."""
+        place = self.scenario.network.second_region
+        unpriced = Limit(f"published price of a recovery in {place}", 1, 0, "missing prices")
+        options = tuple(options)
+        if any(option.unavailable not in ("", ONE_WRITER) and not option.misses for option in options):
+            return unpriced
         missed = [
             limit
             for option in options
@@ -198,8 +206,7 @@ class Stage:
             if limit.broken
         ]
         if not missed:
-            place = self.scenario.network.second_region
-            return Limit(f"published price of a recovery in {place}", 1, 0, "missing prices")
+            return unpriced
         return min(missed, key=lambda limit: limit.observed - limit.limit)
 
     def _shares(self, design: TierDesign, strategy: Strategy) -> tuple[Share, ...]:

@@ -348,6 +348,12 @@ def _unused(
     """AWS asks to delete something idle: does the recommended design need it?"""
     if prediction is None or prediction.verdict is Verdict.NOT_DECIDABLE:
         return _configuration(comparer, finding, here, prediction)
+    if prediction.verdict is Verdict.OK and finding.sound_resources:
+        others = finding.sound_resources
+        reason = (
+            f"the recommended design needs one, and the account has {others} more in use: this one may go"
+        )
+        return View(Outcome.ONLY_AWS, reason)
     if prediction.verdict is Verdict.OK:
         return View(Outcome.CONTRADICT, f"the recommended design needs one: {prediction.reason}")
     if prediction.verdict is Verdict.NOT_APPLICABLE:

@@ -116,6 +116,8 @@ class Finding:
     """AWS's own figure for the whole check; None where the check is not about cost or AWS gives none."""
     dismissed: bool = False
     """The account's owner has dismissed or resolved the recommendation."""
+    sound_resources: int = 0
+    """Resources that the check looked at and found nothing wrong with; 0 where the file does not say."""
 
     @property
     def check_id(self) -> str:
@@ -348,6 +350,7 @@ class _Saved:
                 status=self._status(result, path),
                 resources=tuple(self._support_resources(result, path, check.get("metadata") or [])),
                 estimated_monthly_saving_usd=self._saving(result, "categorySpecificSummary", path),
+                sound_resources=_sound(result.get("resourcesSummary")),
             )
         return found
 
@@ -398,6 +401,7 @@ class _Saved:
                 resources=tuple(self._new_resource(place, resource, columns) for place, resource in own),
                 estimated_monthly_saving_usd=None if status is Status.NOT_AVAILABLE else saving,
                 dismissed=self._text(item, "lifecycleStage", path) in ("dismissed", "resolved"),
+                sound_resources=_count(item.get("resourcesAggregates"), "okCount"),
             )
         for arn, orphans in resources.items():
             problem = (
@@ -531,6 +535,18 @@ def _is_texts(values: Any, *, optional: bool = False) -> bool:
     if values is None:
         return optional
     return isinstance(values, list) and all(value is None or isinstance(value, str) for value in values)
+
+
+def _count(counts: Any, name: str) -> int:
+    """A count of a summary; 0 where there is none."""
+    value = counts.get(name) if isinstance(counts, dict) else None
+    return value if isinstance(value, int) and value > 0 else 0
+
+
+def _sound(summary: Any) -> int:
+    """What a check of the older API processed and neither flagged, ignored nor suppressed."""
+    unsound = ("resourcesFlagged", "resourcesIgnored", "resourcesSuppressed")
+    return max(0, _count(summary, "resourcesProcessed") - sum(_count(summary, name) for name in unsound))
 
 
 def _text_or(value: Any, otherwise: str) -> str:

@@ -252,6 +252,17 @@ class TestIdleThings:
             item = item_of(run, finding(check_id, resource()))
             assert (item.outcome, amount(item.our_saving_usd)) == (outcome, saving)
 
+    def test_one_of_several_may_go(self, shop: SimpleNamespace) -> None:
+        """The design needs a gateway, and the account has two that the check found nothing wrong with."""
+        charges = (
+            shop.charge("network", "NAT gateway hours", "33.48"),
+            shop.charge("network", "NAT gateway data", "0", "12"),
+        )
+        run = shop.run_of(shop.with_settings(shop.network, nat_gateways=1), charges=charges)
+        idle = replace(finding("c2vlfg022t", resource()), sound_resources=2)
+        item = item_of(run, idle)
+        assert (item.outcome, "2 more in use" in item.reason) == (ONLY_AWS, True)
+
     def test_without_the_facts_only_aws_speaks(self, shop: SimpleNamespace) -> None:
         run = shop.run_of(shop.with_settings(shop.network, nat_gateways=None))
         assert item_of(run, finding("c2vlfg022t", resource())).outcome is ONLY_AWS
