@@ -12,6 +12,7 @@ from pathlib import Path
 from costmodel.errors import AmbiguousPrice, PriceCacheCorrupt, PriceNotFound
 from costmodel.pricing.index import PriceIndex, cache_folder, index_folder, open_or_build
 from costmodel.pricing.price import GLOBAL, FreeAllowance, Price, PriceQuery
+from costmodel.pricing.price import SPOT as SPOT_TERM
 from costmodel.pricing.snapshot import (
     ALLOWANCE_COLUMNS,
     FREE_TIER,
@@ -34,6 +35,7 @@ from costmodel.pricing.snapshot import (
     read_rows,
     read_verified,
 )
+from costmodel.pricing.spot import SERVICE_CODE as SPOT_SERVICE
 from costmodel.pricing.spot import USAGE as SPOT_USAGE
 from costmodel.pricing.spot import spot_hours
 from costmodel.shipped import shipped
@@ -72,13 +74,14 @@ class PriceBook:
     """Prices of one folder. Reading it changes nothing; asking twice reads once."""
 
     def __init__(self, folder: Path, indexes: Path | None = None) -> None:
-        """Open a price folder; raises PriceCacheCorrupt if its manifest is missing or unusable.
+        """Open a price folder; raises PriceCacheCorrupt if its manifest is missing, unusable or ambiguous.
 
         With a folder of indexes, single prices are looked up in this book's index there.
         """
         self.folder = folder
         self._indexes = indexes
         self.manifest: Manifest = read_manifest(folder)
+        _check_listed_once(folder, self.manifest.files)
         self._partition_files = {
             (file.service_code, file.region_id, file.kind): file
             for file in self.manifest.files
@@ -134,9 +137,15 @@ class PriceBook:
     def confirmed_on(self, price: Price) -> str:
         """The last day on which one of this book's prices was known to be AWS's: YYYY-MM-DD.
 
-        A price list is often older than the day it was fetched and still the current one.
+        A price list is often older than the day it was fetched and still the current one. Prices that
+        AWS was not asked for keep their own date: those that a list left in its file as they were, of no
+        edition or an older one, and spot prices inferred because the history lacks their type.
         """
-        return max(price.as_of, self.file_of(price).retrieved_at[:10])
+        file = self.file_of(price)
+        edition = price.source.rpartition(" ")[2]
+        left = bool(file.edition) and not (edition.isdigit() and edition >= file.edition)
+        inferred = file.kind == SPOT and not self.committed(price.query)
+        return price.as_of if left or inferred else max(price.as_of, file.retrieved_at[:10])
 
     def file_of(self, price: Price) -> PriceFile:
         """The file that one of this book's prices stands in; of an inferred spot price, the Spot Advisor's."""
@@ -229,7 +238,7 @@ class PriceBook:
 
     def _find(self, query: PriceQuery) -> Price:
         kind = partition_kind(query.term)
-        if kind == SPOT and query.usage_type.startswith(SPOT_USAGE) and not query.attributes:
+        if _is_spot_hours(query):
             return spot_hours(self, query)
         file = self._partition_files.get((query.service_code, query.region_id, kind))
         if file is None:
@@ -311,8 +320,30 @@ class PriceBook:
         return f"no price for {query}. {nearest} {_show(query, close[0] if close else query.service_code)}"
 
 
+def _check_listed_once(folder: Path, files: Iterable[PriceFile]) -> None:
+    """Raises PriceCacheCorrupt where a manifest lists a file, or the prices of one place, twice."""
+    paths: set[str] = set()
+    places: set[tuple[str, str, str]] = set()
+    for file in files:
+        place = file.service_code, file.region_id, file.kind
+        if file.path in paths or (file.kind in PRICE_KINDS and place in places):
+            what = f"{file.path} or another file of the same service, region and kind"
+            raise PriceCacheCorrupt(f"{folder / MANIFEST}: lists {what} twice. {WHAT_NEXT}")
+        paths.add(file.path)
+        places.add(place)
+
+
+def _is_spot_hours(query: PriceQuery) -> bool:
+    """Whether a query is about spot hours over all zones, which stand in no file."""
+    named = query.service_code, query.term, query.attributes
+    return named == (SPOT_SERVICE, SPOT_TERM, ()) and query.usage_type.startswith(SPOT_USAGE)
+
+
 def _price(file: PriceFile, rows: list[Row]) -> Price:
     usage_type, attributes, term, description, unit, _, _, _, sku, _, source, _ = rows[0]
+    units = sorted({row[4] for row in rows})
+    if len(units) > 1:
+        raise ValueError(f"the tiers of {usage_type} count in {' and '.join(units)}")
     return Price(
         query=PriceQuery(file.service_code, file.region_id, usage_type, _attributes(attributes), term),
         description=description,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -26,6 +26,7 @@ from costmodel.errors import (
     CredentialsInvalid,
     DownloadFailed,
     FileUnavailable,
+    ImplausiblePrice,
     NoCredentials,
     OlderPrices,
     PriceCacheUnwritable,
@@ -39,7 +40,7 @@ from costmodel.pricing.aws_client import open_client
 from costmodel.pricing.aws_errors import aws_errors
 from costmodel.pricing.book import PriceBook
 from costmodel.pricing.bulk import read_offer
-from costmodel.pricing.conversion import check_plausible, prices_of
+from costmodel.pricing.conversion import LARGEST_CHANGE_FACTOR, check_plausible, prices_of
 from costmodel.pricing.difference import what_is_charged
 from costmodel.pricing.download import download
 from costmodel.pricing.need import Place, PriceNeed, wanted
@@ -79,11 +80,22 @@ WITHDRAWN_RATIO = 0.1
 
 Engineering choice: AWS retires an instance family now and then, never a tenth of a service at once.
 """
-MOST_TIMES_ON_DEMAND = Decimal(20)
-"""A Savings Plans rate or a spot price so many times above or below its on-demand price is a mistake.
+PLAN_SHARES = (Decimal("0.2"), Decimal(1))
+"""A Savings Plans rate is at least and at most so much of its on-demand price; else it is a mistake.
 
-Source: engineering choice. Savings Plans save up to 72 % and spot instances up to 90 % (AWS Savings Plans and
-EC2 Spot pages, 2026), which leaves a tenth.
+Source: AWS Savings Plans page (2026): they save up to 72 %, which leaves 0.28. That a fifth is the least is
+an engineering choice.
+"""
+SPOT_SHARES = (Decimal("0.05"), Decimal("1.1"))
+"""A spot price is at least and at most so much of its on-demand price; else it is a mistake.
+
+Source: engineering choice. Spot instances save up to 90 % (EC2 Spot page, 2026), which leaves a tenth, and
+the on-demand price is the most that is paid unless the buyer names another maximum (EC2 User Guide).
+"""
+ON_DEMAND_MOVE = Decimal(2)
+"""How many times the on-demand price may have moved since the book was made, where AWS has not told it anew.
+
+Source: engineering choice. The largest recorded change is a halving (`conversion.LARGEST_CHANGE_FACTOR`).
 """
 EC2 = "AmazonEC2"
 SPOT_DAYS = 30
@@ -197,7 +209,8 @@ class Refresh:
             jobs = self._jobs(tuple(dict.fromkeys(region_ids or base.regions())), service_codes)
             parts: list[Part] = []
             failures: list[Failure] = []
-            for questions in self._rounds(jobs, base):
+            told: dict[PriceQuery, Price] = {}
+            for questions in self._rounds(jobs, base, told):
                 self._ask(questions, parts, failures)
             if not parts:
                 raise _no_refresh(failures)
@@ -250,9 +263,14 @@ class Refresh:
             for job in _jobs_of(service_code, by_service[service_code], region_ids)
         ]
 
-    def _rounds(self, jobs: Sequence[_Job], base: PriceBook) -> Iterator[list[_Question]]:
-        """List prices first, then Savings Plans, then spot prices: what stops one does not stop the next."""
-        yield [_Question(job.subject, partial(self._list_prices, job, base)) for job in jobs]
+    def _rounds(
+        self, jobs: Sequence[_Job], base: PriceBook, told: dict[PriceQuery, Price]
+    ) -> Iterator[list[_Question]]:
+        """List prices first, then Savings Plans, then spot prices: what stops one does not stop the next.
+
+        The list prices are noted in `told`; the others are compared with them.
+        """
+        yield [_Question(job.subject, partial(self._list_prices, job, base, told)) for job in jobs]
         asked = {(job.service_code, job.region_id) for job in jobs}
         plans = {
             (region_id, plan)
@@ -263,22 +281,22 @@ class Refresh:
         committable = [need for need in self.needs if need.service_code in {code for code, _ in asked}]
         if self.source is Source.API:
             yield [
-                _Question(f"Savings Plans {of}", partial(self._plans_by_api, of, committable, base))
+                _Question(f"Savings Plans {of}", partial(self._plans_by_api, of, committable, base, told))
                 for of in sorted({region_id for region_id, _ in plans})
             ]
         else:
             yield [
-                _Question(f"{plan} {of}", partial(self._plan_file, plan, of, committable, base))
+                _Question(f"{plan} {of}", partial(self._plan_file, plan, of, committable, base, told))
                 for of, plan in sorted(plans)
             ]
         if self.source is not Source.BULK:
             yield [
-                _Question(f"spot prices {job.region_id}", partial(self._spot, job.region_id, base))
+                _Question(f"spot prices {job.region_id}", partial(self._spot, job.region_id, base, told))
                 for job in jobs
                 if job.service_code == EC2
             ]
 
-    def _list_prices(self, job: _Job, base: PriceBook) -> list[Part]:
+    def _list_prices(self, job: _Job, base: PriceBook, told: dict[PriceQuery, Price]) -> list[Part]:
         if self.source is Source.API:
             products = list(fetch(job.needs, job.region_id))
         else:
@@ -286,6 +304,8 @@ class Refresh:
         prices = prices_of(products, job.needs, job.region_id, base)
         held = list(_held(job, base))
         _refuse_withdrawal(prices, held)
+        _refuse_older(prices, held, _latest_day(self.now))
+        told.update({price.query: price for price in prices})
         # The oldest: one product of an older edition makes the whole answer an older one.
         edition = min((offered.edition.version for offered in products), default="")
         return self._parts([*prices, *_beyond_needs(job, held)], edition)
@@ -332,20 +352,33 @@ class Refresh:
             for (service_code, region_id, kind), of_file in sorted(files.items())
         ]
 
-    def _plans_by_api(self, region_id: str, needs: Sequence[PriceNeed], base: PriceBook) -> tuple[Part, ...]:
+    def _plans_by_api(
+        self,
+        region_id: str,
+        needs: Sequence[PriceNeed],
+        base: PriceBook,
+        told: Mapping[PriceQuery, Price],
+    ) -> tuple[Part, ...]:
         with closing(open_client("savingsplans", HOME_REGION)) as client:
             rates = offering_rates(client, region_id, needs, f"{self.now.astimezone(UTC):%Y-%m-%d}")
-        return self._plan_parts(rates, region_id, base)
+        return self._plan_parts(rates, region_id, base, told)
 
     def _plan_file(
-        self, plan: str, region_id: str, needs: Sequence[PriceNeed], base: PriceBook
+        self,
+        plan: str,
+        region_id: str,
+        needs: Sequence[PriceNeed],
+        base: PriceBook,
+        told: Mapping[PriceQuery, Price],
     ) -> tuple[Part, ...]:
         location = self.index.savings_plan_file(plan, region_id)
         with self._fetched(location, f"{plan} {region_id}") as path:
             rates = read_plan_file(path, region_id, needs)
-        return self._plan_parts(rates, region_id, base)
+        return self._plan_parts(rates, region_id, base, told)
 
-    def _plan_parts(self, rates: PlanRates, region_id: str, base: PriceBook) -> tuple[Part, ...]:
+    def _plan_parts(
+        self, rates: PlanRates, region_id: str, base: PriceBook, told: Mapping[PriceQuery, Price]
+    ) -> tuple[Part, ...]:
         parts = savings_parts(rates, origin=self.source.value, retrieved_at=self._retrieved_at)
         replaced = {part.path for part in parts}
         held = [
@@ -354,17 +387,28 @@ class Refresh:
             if file.kind == SAVINGS and file.path in replaced
         ]
         _refuse_withdrawal(rates.prices, held)
-        _check_against_on_demand(base, region_id, rates.prices)
+        before = {price.query: price for _, known in held for price in known}
+        for price in rates.prices:
+            if price.query in before:
+                check_plausible(price, before[price.query], LARGEST_CHANGE_FACTOR, "before")
+        _check_against_on_demand(rates.prices, PLAN_SHARES, base, region_id, told)
         return parts
 
-    def _spot(self, region_id: str, base: PriceBook) -> list[Part]:
+    def _spot(self, region_id: str, base: PriceBook, told: Mapping[PriceQuery, Price]) -> list[Part]:
         usage_types = {price.query.usage_type for price in base.prices(region_id, EC2, (PRICES,))}
         types = sorted(name.removeprefix("BoxUsage:") for name in usage_types if name.startswith("BoxUsage:"))
         end = self.now.replace(minute=0, second=0, microsecond=0)
         with closing(open_client("ec2", region_id)) as client:
             prices = spot_history(client, region_id, types, end - timedelta(days=SPOT_DAYS), end)
-        _check_against_on_demand(base, region_id, prices)
-        return [spot_part(prices, region_id, origin=Source.API.value, retrieved_at=self._retrieved_at)]
+        part = spot_part(prices, region_id, origin=Source.API.value, retrieved_at=self._retrieved_at)
+        held = [
+            (file, _in_any_zone(base.prices_of(file)))
+            for file in base.manifest.files
+            if file.path == part.path
+        ]
+        _refuse_withdrawal(_in_any_zone(prices), held)
+        _check_against_on_demand(prices, SPOT_SHARES, base, region_id, told)
+        return [part]
 
     @property
     def _retrieved_at(self) -> str:
@@ -436,11 +480,17 @@ def _beyond_needs(job: _Job, held: Iterable[tuple[PriceFile, list[Price]]]) -> I
                 yield price
 
 
-def _refuse_future(subject: str, parts: Iterable[Part], now: datetime) -> None:
-    """Raises ClockSkewed for prices of a day that has not come anywhere on Earth."""
-    latest = (now.astimezone(UTC) + timedelta(days=1)).date().isoformat()
-    newest = max((row[PRICE_COLUMNS.index("as_of")] for part in parts for row in part.rows), default="")
-    if newest > latest:
+def _latest_day(now: datetime) -> str:
+    """The latest day that has come somewhere on Earth: YYYY-MM-DD."""
+    return (now.astimezone(UTC) + timedelta(days=1)).date().isoformat()
+
+
+def _refuse_future(subject: str, parts: Sequence[Part], now: datetime) -> None:
+    """Raises ClockSkewed for prices or an edition of a day that has not come anywhere on Earth."""
+    dates = [row[PRICE_COLUMNS.index("as_of")] for part in parts for row in part.rows]
+    dates += [f"{of[:4]}-{of[4:6]}-{of[6:8]}" for of in (part.edition for part in parts) if of]
+    newest = max(dates, default="")
+    if newest > _latest_day(now):
         raise ClockSkewed(
             f"price list, {subject}",
             f"it is of {newest}, after today, {now.date()}: the clock of this machine or of AWS's is wrong",
@@ -448,21 +498,61 @@ def _refuse_future(subject: str, parts: Iterable[Part], now: datetime) -> None:
         )
 
 
-def _check_against_on_demand(base: PriceBook, region_id: str, prices: Iterable[Price]) -> None:
-    """Compare Savings Plans rates or spot prices with the book's on-demand prices of the same uses.
+def _refuse_older(
+    prices: Iterable[Price], held: Iterable[tuple[PriceFile, list[Price]]], latest_day: str
+) -> None:
+    """Raises OlderPrices for a list that would change a price that the book has of a later day.
 
-    Raises UnusableUnit where one counts in another unit, and ImplausiblePrice.
+    A snapshot's price may bear the day of its capture, later than AWS's publication, and is then the same.
+    A day that has not come was told by a wrong clock, and protects nothing.
+    """
+    listed = {price.query: price for price in prices}
+    older = {}
+    for file, known in held:
+        for price in known:
+            answer = listed.get(price.query)
+            if (
+                answer is not None
+                and answer.as_of < price.as_of <= latest_day
+                and what_is_charged(answer) != what_is_charged(price)
+            ):
+                older[file.path] = f"is of {answer.as_of}, and would change {price.query} of {price.as_of}"
+    if older:
+        raise OlderPrices(older)
+
+
+def _check_against_on_demand(
+    prices: Iterable[Price],
+    shares: tuple[Decimal, Decimal],
+    base: PriceBook,
+    region_id: str,
+    told: Mapping[PriceQuery, Price],
+) -> None:
+    """Compare Savings Plans rates or spot prices with the on-demand prices of the same uses.
+
+    Those are what AWS has just told, else the book's, from which the price may have moved. Of several
+    tiers the dearest counts. Raises UnusableUnit where one counts in another unit, and ImplausiblePrice.
     """
     known = {price.query: price for price in base.prices(region_id, kinds=(PRICES,))}
     for price in prices:
-        on_demand = known.get(_on_demand(price.query))
+        query = _on_demand(price.query)
+        on_demand = told.get(query) or known.get(query)
         if on_demand is None:
             continue
         if price.pricing_unit != on_demand.pricing_unit:
             raise UnusableUnit(
                 f"{price.query}", f"counts in {price.pricing_unit!r}, on demand in {on_demand.pricing_unit!r}"
             )
-        check_plausible(price, on_demand, MOST_TIMES_ON_DEMAND, "on demand")
+        move = Decimal(1) if query in told else ON_DEMAND_MOVE
+        least, most = shares[0] / move, shares[1] * move
+        dearest = max(tier.list_unit_price for tier in on_demand.tiers)
+        for tier in price.tiers:
+            if dearest and not least * dearest <= tier.list_unit_price <= most * dearest:
+                raise ImplausiblePrice(
+                    f"{price.query}",
+                    f"{tier.list_unit_price:f} per {price.pricing_unit}, {dearest:f} on demand: "
+                    f"not between {least:f} and {most:f} times that",
+                )
 
 
 def _on_demand(query: PriceQuery) -> PriceQuery:
@@ -470,6 +560,12 @@ def _on_demand(query: PriceQuery) -> PriceQuery:
     attributes = () if query.term == SPOT else query.attributes
     usage_type = query.usage_type.replace("SpotUsage:", "BoxUsage:")
     return replace(query, usage_type=usage_type, attributes=attributes, term=ON_DEMAND)
+
+
+def _in_any_zone(prices: Iterable[Price]) -> list[Price]:
+    """One spot price per instance type, of no zone: a type may leave a zone without being withdrawn."""
+    by_type = {price.query.usage_type: price for price in prices}
+    return [replace(price, query=replace(price.query, attributes=())) for price in by_type.values()]
 
 
 def _refuse_withdrawal(prices: Iterable[Price], held: Iterable[tuple[PriceFile, list[Price]]]) -> None:

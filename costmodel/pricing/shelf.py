@@ -42,6 +42,7 @@ LOCK_WAIT_S = 60.0
 """Making a book takes about a second; whoever holds the lock longer is stuck."""
 
 UNFINISHED = ".new"
+LAST_DAY = "9999-12-31"
 DIGEST_DIGITS = 12
 
 _NAME = re.compile(
@@ -197,11 +198,13 @@ class Shelf:
         copy = self.choice().copy
         base = self._open(copy.folder)
         entries = [part.entry() for part in parts]
-        _refuse_older(base.manifest, entries)
-        manifest = _merged(base.manifest, entries)
+        today = self._today(entries)
+        held = _without_future(base.manifest, today)
+        _refuse_older(held, entries, today)
+        manifest = _merged(held, entries)
         unfinished = self._books / UNFINISHED
         try:
-            if copy.number and manifest.digest == base.digest:
+            if copy.number and manifest.digest == base.digest and base.manifest.book_date <= today:
                 same = replace(manifest, book_date=base.manifest.book_date)
                 _write(unfinished / MANIFEST, same.content())
                 folder = _move(unfinished / MANIFEST, copy.folder / MANIFEST).parent
@@ -215,13 +218,34 @@ class Shelf:
             shutil.rmtree(unfinished, ignore_errors=True)
         return self._open(folder)
 
+    def _today(self, entries: Sequence[PriceFile]) -> str:
+        """The day of asking. A clock that is behind the snapshot is wrong: no day is then after today."""
+        today = max((entry.retrieved_at[:10] for entry in entries), default="")
+        snapshot, *_ = self.copies()
+        return today if today >= snapshot.book_date else LAST_DAY
 
-def _refuse_older(held: Manifest, entries: Sequence[PriceFile]) -> None:
+
+def _without_future(held: Manifest, today: str) -> Manifest:
+    """What is at hand, without the days that a clock has told when it was ahead."""
+    latest_edition = today.replace("-", "") + "235959"
+    files = tuple(
+        replace(
+            file,
+            retrieved_at=file.retrieved_at if file.retrieved_at[:10] <= today else "",
+            edition=file.edition if file.edition <= latest_edition else "",
+        )
+        for file in held.files
+    )
+    return replace(held, book_date=min(held.book_date, today), files=files)
+
+
+def _refuse_older(held: Manifest, entries: Sequence[PriceFile], today: str) -> None:
     """Editions are compared with editions; else the newest new price with the oldest one it replaces.
 
     The dates of a snapshot's rows are partly those of capture, later than AWS's publication: a list is
     surely older only where it was published before all of them. Rates that AWS tells without an edition
     bear the day on which it was asked, so a list with an edition may be of an earlier day and no older.
+    Prices of a day after today were dated by a clock that was ahead, and may be replaced.
     """
     known = {file.path: file for file in held.files}
     older = {}
@@ -233,7 +257,7 @@ def _refuse_older(held: Manifest, entries: Sequence[PriceFile]) -> None:
         if entry.edition and file.edition:
             if entry.edition < file.edition:
                 older[entry.path] = f"is edition {entry.edition}, before {file.edition}"
-        elif entry.newest_as_of < file.oldest_as_of and not (entry.edition and dated_by_asking):
+        elif entry.newest_as_of < file.oldest_as_of <= today and not (entry.edition and dated_by_asking):
             older[entry.path] = f"is of {entry.newest_as_of or 'no date'}, before {file.oldest_as_of}"
     if older:
         raise OlderPrices(older)

@@ -15,7 +15,7 @@ from aws.server import Fault, Seen
 from costmodel.cli.books import STALE_AFTER_DAYS
 from costmodel.pricing.conversion import LARGEST_CHANGE_FACTOR
 from costmodel.pricing.origin import Source
-from costmodel.pricing.refresh import MOST_TIMES_ON_DEMAND, SAVINGS_PLANS, SPOT_DAYS, WITHDRAWN_RATIO
+from costmodel.pricing.refresh import PLAN_SHARES, SAVINGS_PLANS, SPOT_DAYS, SPOT_SHARES, WITHDRAWN_RATIO
 from costmodel.pricing.snapshot import PRICE_COLUMNS, PRICE_KINDS, PriceFile, partition_path
 from costmodel.pricing.verify import OUTLIER_FACTOR
 from shops.clock import stop_clock
@@ -98,7 +98,8 @@ def test_every_source_is_described() -> None:
 def test_figures_are_those_of_the_code() -> None:
     for told in (
         f"more than {LARGEST_CHANGE_FACTOR:f} times above or below the one before",
-        f"more than {MOST_TIMES_ON_DEMAND:f} times apart from on demand",
+        "Savings Plans rate below {:f} or above {:f} times its on-demand price".format(*PLAN_SHARES),
+        "a spot price below {:f} or above {:f} times it".format(*SPOT_SHARES),
         f"a price more than {OUTLIER_FACTOR:f} times apart",
         f"More than {STALE_AFTER_DAYS} days draw a warning",
         f"Spot prices of the last {SPOT_DAYS} days",

@@ -73,3 +73,12 @@ def test_the_snapshot_comes_back_as_the_same_prices(aws: Cloud, shelf: Shelf, so
     assert price.sku_id
     assert price.tiers[0].rate_code
     assert shelf.open().digest == outcome.book.digest
+
+
+def test_a_price_that_no_need_covers_keeps_its_own_date(aws: Cloud, shelf: Shelf) -> None:
+    """A product of Lambda whose name at AWS is unknown; the price list is fetched, and does not tell it."""
+    book = refresh(shelf, Source.BULK, region_ids=[REGION], service_codes=["AWSLambda"]).book
+    kept = book.price(PriceQuery("AWSLambda", REGION, "response-streaming-bytes-beyond-6-mb-per-request"))
+    assert book.confirmed_on(kept) == kept.as_of == "2025-12-02"
+    asked = book.price(PriceQuery("AWSLambda", REGION, "Lambda-GB-Second"))
+    assert book.confirmed_on(asked) == "2026-11-24"

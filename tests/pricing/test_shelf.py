@@ -114,10 +114,28 @@ def test_prices_confirmed_after_the_snapshot_stay_in_force(
     assert shelf.open().folder == confirmed.folder
 
 
-def test_a_clock_that_was_set_back_puts_no_book_out_of_order(shelf: Shelf) -> None:
-    ahead = shelf.add([part(*EC2, "2", retrieved_at="2031-01-01T00:00:00Z")])
-    after = shelf.add([part(*EC2, "3", retrieved_at="2026-03-02T00:00:00Z")])
-    assert ahead.manifest.book_date == after.manifest.book_date == "2031-01-01"
+@pytest.mark.parametrize("price_usd", ["2", "3"])
+def test_a_clock_that_was_ahead_leaves_no_trace_in_the_next_book(shelf: Shelf, price_usd: str) -> None:
+    of_then = {"as_of": "2031-01-01", "retrieved_at": "2031-01-01T00:00:00Z"}
+    ahead = shelf.add([part(*EC2, "2", retrieved_at="2031-01-01T00:00:00Z"), part(*S3, "2", **of_then)])
+    assert ahead.manifest.book_date == "2031-01-01"
+    after = shelf.add([part(*EC2, price_usd)])
+    assert (after.manifest.book_date, after.manifest.confirmed_on) == ("2026-03-02", "2026-03-02")
+    assert after.folder.name.startswith("000002-2026-03-02-")
+    assert shelf.open().folder == shelf.open("2026-03-02").folder == after.folder
+    assert prices_in(shelf.add([part(*S3, "3")]), *S3) == {Decimal(3)}
+
+
+def test_an_edition_of_the_future_stops_no_later_one(shelf: Shelf) -> None:
+    shelf.add([part(*EC2, "2", edition="20991231000000")])
+    book = shelf.add([part(*EC2, "3", edition="20260301000000")])
+    assert prices_in(book, *EC2) == {Decimal(3)}
+
+
+def test_a_clock_behind_the_snapshot_puts_no_book_out_of_order(shelf: Shelf) -> None:
+    before = shelf.add([part(*EC2, "2")])
+    after = shelf.add([part(*EC2, "3", retrieved_at="2019-01-01T00:00:00Z")])
+    assert before.manifest.book_date == after.manifest.book_date == "2026-03-02"
     assert shelf.open().folder == after.folder
 
 

@@ -21,7 +21,7 @@ from aws.faults.scene import (
     kind,
     rates_of,
 )
-from aws.fixtures import Document
+from aws.fixtures import PUBLICATION_DATE, Document
 from aws.server import Fault, Seen
 from costmodel import errors as of
 from costmodel.pricing.offer import RESERVED
@@ -55,12 +55,14 @@ def _(scene: Scene) -> None:
 
 @kind("edition of the future", of.ClockSkewed)
 def _(scene: Scene) -> None:
+    """Its version and its publication tell, or its version alone."""
+    version, published = scene.random.choice((FUTURE, ("20991231000000", PUBLICATION_DATE)))
     for product in scene.listing:
-        product["version"], product["publicationDate"] = FUTURE
+        product["version"], product["publicationDate"] = version, published
     scene.relist()
     for path, text in list(scene.cloud.price_lists.files.items()):
         if f"/aws/{scene.service_code}/" in path and b'"products"' in text:
-            document = json.loads(text) | {"version": FUTURE[0], "publicationDate": FUTURE[1]}
+            document = json.loads(text) | {"version": version, "publicationDate": published}
             scene.serve(path, json.dumps(document, indent=2).encode())
 
 

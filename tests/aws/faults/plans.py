@@ -53,6 +53,10 @@ kind("plan rate that is no number", of.MalformedListing, **PLANNED)(
 kind("plan rate absurd", of.ImplausiblePrice, **PLANNED)(
     _one_rate(lambda scene, rate: [_at(scene, rate, rate[3] * scene.random.choice((Decimal("0.001"), 1000)))])
 )
+for word, factor in (("ten times as much", Decimal(10)), ("a tenth", Decimal("0.1"))):
+    kind(f"plan rate {word}", of.ImplausiblePrice, **PLANNED)(
+        _one_rate(lambda scene, rate, factor=factor: [_at(scene, rate, rate[3] * factor)])
+    )
 kind("plan rate in another unit", of.UnusableUnit, **PLANNED)(
     _one_rate(lambda scene, rate: [(*rate[:4], scene.random.choice(("GB-Mo", "Parsecs")))])
 )
@@ -171,6 +175,27 @@ _spot("price below zero", "-0.1", of.MalformedListing)
 _spot("price that is no number", "cheap", of.MalformedListing)
 _spot("price at zero", "0.000000", of.PlaceholderPrice)
 _spot("price absurd", "900.000000", of.ImplausiblePrice)
+
+
+def _spot_times(name: str, factor: Decimal) -> None:
+    @kind(f"spot price {name}", of.ImplausiblePrice, **SPOT)
+    def _(scene: Scene) -> None:
+        changes = [dict(change) for change in scene.cloud.commitments.spot]
+        chosen = scene.random.choice(changes)
+        chosen["spotPrice"] = f"{Decimal(chosen['spotPrice']) * factor:.6f}"
+        scene.cloud.commitments.spot = changes
+
+
+_spot_times("ten times as much", Decimal(10))
+_spot_times("a tenth", Decimal("0.1"))
+
+
+@kind("spot prices lost", of.PricesWithdrawn, refreshed=True, **SPOT)
+def _(scene: Scene) -> None:
+    """Of one type in three."""
+    changes = list(scene.cloud.commitments.spot)
+    changes.remove(scene.random.choice(changes))
+    scene.cloud.commitments.spot = changes
 
 
 @kind("no spot prices", of.NothingOffered, **SPOT)
