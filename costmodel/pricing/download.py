@@ -4,8 +4,8 @@ Beside the place of a file stand `<name>.part`, what has arrived of a file that 
 `<name>.etag`, which file is in place. Nothing is ever read from a part but to go on with it. Two
 processes must not fetch to the same place at once: whoever calls holds the lock.
 
-Source: RFC 9110, sections 8.8.3 (ETag), 13.1.2 (If-None-Match), 13.1.5 (If-Range), 14 (ranges) and
-10.2.3 (Retry-After).
+Source: RFC 9110, sections 8.8.3 (ETag), 13.1.2 (If-None-Match), 13.1.5 (If-Range), 14 (ranges), 15.3.7.3
+(combining parts) and 10.2.3 (Retry-After).
 """
 
 from __future__ import annotations
@@ -39,7 +39,8 @@ PASSING_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504})
 """Answers that may differ in a moment."""
 
 CHECK_NETWORK = "Check your network, then run again; the prices at hand stay usable without it."
-TRY_AGAIN = "Run the command again; it goes on where it stopped."
+GO_ON = "Run the command again; it goes on where it stopped."
+START_ANEW = "Run the command again; it fetches this file from its start."
 _MD5 = re.compile(r'"([0-9a-f]{32})"')
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+)")
 
@@ -49,7 +50,7 @@ class Patience:
     """How long to wait and how often to try again."""
 
     tries_without_progress: int = 6
-    """Failures in a row, without a new byte between them, before giving up."""
+    """Failures in a row, none with more bytes in hand than ever before, before giving up."""
     first_wait_s: float = 0.5
     longest_wait_s: float = 30.0
     connect_timeout_s: float = 10.0
@@ -89,7 +90,7 @@ def download(
 
     Raises PriceFileNotFound where the server has no such file; DownloadFailed without a network,
     name, certificate, proxy or room on the disk, or when the server keeps failing. The file in place
-    stays as it was then, and what has arrived is kept to go on from.
+    stays as it was then, and what has arrived is kept to go on from, where the server gave it a strong ETag.
     """
     try:
         with _pool(url, patience) as pool:
@@ -118,17 +119,18 @@ class _Download:
 
     def run(self) -> Fetched:
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        failures = 0
+        failures, most_bytes = 0, self._part_bytes()
         while True:
-            before = self._part_bytes()
             try:
                 return self._try()
             except _Passing as failure:
-                failures = 1 if self._part_bytes() > before else failures + 1
+                failures = 1 if self._part_bytes() > most_bytes else failures + 1
+                most_bytes = max(most_bytes, self._part_bytes())
                 if failures >= self.patience.tries_without_progress:
                     problem = f"{failure} ({failures} tries)"
                     if self.answered:
-                        raise FileUnavailable(self.url, problem, TRY_AGAIN) from failure
+                        next_step = GO_ON if self._part().done else START_ANEW
+                        raise FileUnavailable(self.url, problem, next_step) from failure
                     raise DownloadFailed(self.url, problem, CHECK_NETWORK) from failure
                 time.sleep(
                     max(self.patience.wait_s(failures), min(failure.wait_s, self.patience.longest_wait_s))
@@ -159,7 +161,8 @@ class _Download:
     def _headers(self, part: _Part) -> dict[str, str]:
         if part.done:
             return {"Accept-Encoding": "identity", "Range": f"bytes={part.done}-", "If-Range": part.etag}
-        headers = {"Accept-Encoding": "gzip"}
+        # A part that nothing can be added to was cut under a weak ETag, as servers give to what they compress.
+        headers = {"Accept-Encoding": "identity" if self.part.is_file() else "gzip"}
         if etag := self._etag_in_place():
             headers["If-None-Match"] = etag
         return headers
@@ -206,7 +209,7 @@ class _Download:
         problem = f"the server answers {answer.status} {answer.reason or ''}".strip()
         if answer.status in (404, 410):
             return PriceFileNotFound(
-                f"{self.url.partition('?')[0]}: {problem}. Run `costmodel prices refresh` again, "
+                f"{self._address}: {problem}. Run `costmodel prices refresh` again, "
                 "which looks up where the file is now."
             )
         if answer.status in PASSING_STATUSES:
@@ -224,7 +227,8 @@ class _Download:
         length = answer.headers.get("Content-Length", "")
         total = int(length) if length.isdigit() and encoding == "identity" else None
         part = _Part(answer.headers.get("ETag", ""), 0, total)
-        self.part_note.write_text(json.dumps({"etag": part.etag, "total": part.total}))
+        note = {"url": self._address, "etag": part.etag, "total": part.total}
+        self.part_note.write_text(json.dumps(note))
         return part
 
     def _receive(self, answer: BaseHTTPResponse, part: _Part) -> None:
@@ -277,13 +281,25 @@ class _Download:
         return str(note.get("etag", ""))
 
     def _part(self) -> _Part:
-        """What has arrived; nothing when it cannot be known to belong to the same file (RFC 9110, 13.1.5)."""
+        """What has arrived; nothing when it cannot be known to belong to the same file (RFC 9110, 13.1.5).
+
+        An ETag says nothing about the file of another address (RFC 9110, 8.8.3).
+        """
         note = _note(self.part_note)
         etag, total = str(note.get("etag", "")), note.get("total")
         done = self._part_bytes()
-        if not etag.startswith('"') or (total is not None and done >= total):
+        if (
+            note.get("url") != self._address
+            or not etag.startswith('"')
+            or (total is not None and done >= total)
+        ):
             return _Part("", 0, None)
         return _Part(etag, done, total)
+
+    @property
+    def _address(self) -> str:
+        """The URL without its query, which may hold a signature."""
+        return self.url.partition("?")[0]
 
     def _part_bytes(self) -> int:
         return self.part.stat().st_size if self.part.is_file() else 0
@@ -319,11 +335,14 @@ def _pool(url: str, patience: Patience) -> PoolManager:
 
 
 def _goes_on(answer: BaseHTTPResponse, part: _Part) -> bool:
-    """Whether an answer to a range begins where the part ends; then its length becomes known as well."""
+    """Whether an answer to a range continues the part; then the file's length becomes known as well.
+
+    It must begin where the part ends and carry the same ETag (RFC 9110, 15.3.7.3).
+    """
     found = _CONTENT_RANGE.fullmatch(answer.headers.get("Content-Range", ""))
     if not part.done or found is None or int(found[1]) != part.done:
         return False
-    if answer.headers.get("Content-Encoding") or answer.headers.get("ETag", part.etag) != part.etag:
+    if answer.headers.get("Content-Encoding") or answer.headers.get("ETag") != part.etag:
         return False
     if part.total not in (None, int(found[2])):
         return False

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import csv
+import io
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
-from itertools import pairwise
+from itertools import combinations, pairwise
 
 from costmodel.errors import PriceCacheCorrupt
 from costmodel.pricing.book import PriceBook
-from costmodel.pricing.price import Price, PriceQuery
-from costmodel.pricing.snapshot import FREE_TIER, PRICE_KINDS, PriceFile
+from costmodel.pricing.difference import UnitPriceMove, unit_price_moves
+from costmodel.pricing.price import FreeAllowance, Price, PriceQuery
+from costmodel.pricing.snapshot import FREE_TIER, MANIFEST, PRICE_KINDS, Manifest, PriceFile, read_verified
 from costmodel.units import FOCUS_UNITS
 
 OUTLIER_FACTOR = Decimal(2)
-"""A price more than this many times above or below the snapshot's is an outlier.
+"""A unit price more than this many times above or below the snapshot's at the same quantity is an outlier.
 
 Source: engineering choice. The largest change of a list price that the snapshot's sources record is the
 halving of DynamoDB on-demand requests (AWS announcement, 2024-11-14), which still passes.
@@ -45,19 +48,20 @@ class PriceFinding:
 def verify(book: PriceBook, reference: PriceBook, today: date) -> tuple[PriceFinding, ...]:
     """Check a book by itself and against a reference, usually the shipped snapshot.
 
-    Checked are: checksums; tiers (each begins where the one before ends, the first at 0, the last
-    without end, none dearer than the one before); units and currency; dates; free allowances; prices
-    that the reference has and the book lacks, or that differ from it in unit or by more than
-    OUTLIER_FACTOR. Errors come first.
+    Checked are: checksums; what the manifest says of each file; tiers (each begins where the one before
+    ends, the first at 0, the last without end, none dearer than the one before, all in one unit); units
+    and currency; dates; free allowances; prices that the reference has and the book lacks, or that differ
+    from it in unit, in where the tiers begin, or at any quantity by more than OUTLIER_FACTOR. Errors come
+    first.
     """
-    findings: list[PriceFinding] = []
+    findings = [*_book_date_findings(book.manifest)]
     prices: dict[PriceQuery, Price] = {}
     for file in book.manifest.files:
         try:
-            book.verify_file(file)
+            findings += _listing_findings(file, read_verified(book.folder, file))
             if file.kind in PRICE_KINDS:
                 prices |= {price.query: price for price in book.prices_of(file)}
-        except PriceCacheCorrupt as error:
+        except (PriceCacheCorrupt, ValueError) as error:
             findings.append(PriceFinding(Severity.ERROR, file.path, str(error)))
         findings += _file_findings(file, today)
     for price in prices.values():
@@ -73,6 +77,38 @@ def _file_findings(file: PriceFile, today: date) -> Iterator[PriceFinding]:
     if newest > today.isoformat():
         problem = f"dated {newest}, after today, {today}: one of the clocks is wrong"
         yield PriceFinding(Severity.ERROR, file.path, problem)
+
+
+def _book_date_findings(manifest: Manifest) -> Iterator[PriceFinding]:
+    """A book is as new as the newest thing in it, or older where it was confirmed since."""
+    newest = max((max(file.newest_as_of, file.retrieved_at[:10]) for file in manifest.files), default="")
+    if manifest.book_date > newest:
+        problem = f"the book is dated {manifest.book_date}, and nothing in it is newer than {newest}"
+        yield PriceFinding(Severity.ERROR, MANIFEST, problem)
+
+
+def _listing_findings(file: PriceFile, content: bytes) -> Iterator[PriceFinding]:
+    """Whether a file holds as many rows, of such dates, as the manifest says."""
+    rows = csv.DictReader(io.StringIO(content.decode(), newline=""))
+    dates = [row.get("as_of") or "" for row in rows]
+    stray = next((day for day in (*dates, file.retrieved_at[:10]) if day and not _is_day(day)), None)
+    if stray is not None:
+        yield PriceFinding(Severity.ERROR, file.path, f"dated {stray!r}, which is no day")
+    found = _listing(len(dates), min(dates, default=""), max(dates, default=""))
+    stated = _listing(file.rows, file.oldest_as_of, file.newest_as_of)
+    if found != stated:
+        yield PriceFinding(Severity.ERROR, file.path, f"holds {found}; the manifest says {stated}")
+
+
+def _listing(rows: int, oldest: str, newest: str) -> str:
+    return f"{rows} rows of {oldest or 'no day'} to {newest or 'no day'}"
+
+
+def _is_day(text: str) -> bool:
+    try:
+        return date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False
 
 
 def _price_findings(price: Price) -> Iterator[PriceFinding]:
@@ -94,16 +130,52 @@ def _price_findings(price: Price) -> Iterator[PriceFinding]:
 
 def _allowance_findings(book: PriceBook, reference: PriceBook) -> Iterator[PriceFinding]:
     try:
-        found = {allowance.allowance_id: allowance for allowance in book.allowances}
+        allowances = book.allowances
     except (PriceCacheCorrupt, ValueError) as error:
         yield PriceFinding(Severity.ERROR, FREE_TIER, str(error))
         return
-    for known in reference.allowances:
-        allowance = found.get(known.allowance_id)
-        quantity = allowance.quantity if allowance else Decimal(0)
-        if quantity != known.quantity:
-            problem = f"{quantity:f} {known.pricing_unit} are free, in the snapshot {known.quantity:f}"
-            yield PriceFinding(Severity.WARNING, f"free allowance {known.allowance_id}", problem)
+    yield from _granted_twice(allowances)
+    found = {allowance.allowance_id: allowance for allowance in allowances}
+    known = {allowance.allowance_id: allowance for allowance in reference.allowances}
+    for allowance_id in sorted(found.keys() | known.keys()):
+        yield from _allowance_change(known.get(allowance_id), found.get(allowance_id))
+
+
+def _granted_twice(allowances: Sequence[FreeAllowance]) -> Iterator[PriceFinding]:
+    """A use draws on one allowance at most."""
+    for one, other in combinations(allowances, 2):
+        both = one.usage_types & other.usage_types if one.service_code == other.service_code else frozenset()
+        if one.allowance_id == other.allowance_id:
+            problem = f"the allowance {one.allowance_id} is listed twice"
+            yield PriceFinding(Severity.ERROR, FREE_TIER, problem)
+        elif both:
+            what = f"{one.service_code} {', '.join(sorted(both))}"
+            problem = f"{one.allowance_id} and {other.allowance_id} both cover {what}"
+            yield PriceFinding(Severity.ERROR, FREE_TIER, problem)
+
+
+def _allowance_change(known: FreeAllowance | None, found: FreeAllowance | None) -> Iterator[PriceFinding]:
+    either = known or found
+    if either is None:
+        return
+    subject = f"free allowance {either.allowance_id}"
+    if known is None:
+        problem = "is not in the snapshot: nothing becomes free unannounced"
+        yield PriceFinding(Severity.ERROR, subject, problem)
+        return
+    quantity = found.quantity if found else Decimal(0)
+    if quantity != known.quantity:
+        problem = f"{quantity:f} {known.pricing_unit} are free, in the snapshot {known.quantity:f}"
+        yield PriceFinding(Severity.WARNING, subject, problem)
+    if found and _grant(found) != _grant(known):
+        problem = f"is granted on {_grant(found)}, in the snapshot on {_grant(known)}"
+        yield PriceFinding(Severity.ERROR, subject, problem)
+
+
+def _grant(allowance: FreeAllowance) -> str:
+    where = "in each region" if allowance.per_region else "over the whole account"
+    what = f"{allowance.service_code} {', '.join(sorted(allowance.usage_types))}"
+    return f"{what} in {allowance.pricing_unit} {where}"
 
 
 def _reference_findings(known: Price, found: Price | None) -> Iterator[PriceFinding]:
@@ -115,17 +187,26 @@ def _reference_findings(known: Price, found: Price | None) -> Iterator[PriceFind
         problem = f"counts in {found.pricing_unit}, in the snapshot in {known.pricing_unit}"
         yield PriceFinding(Severity.ERROR, subject, problem)
     else:
-        yield from _outlier(known, found)
+        if _begins(found) != _begins(known):
+            problem = f"its tiers begin at {_begins(found)}, in the snapshot at {_begins(known)}"
+            yield PriceFinding(Severity.WARNING, subject, problem)
+        for step in unit_price_moves(known.tiers, found.tiers):
+            yield from _outlier(found, step)
 
 
-def _outlier(known: Price, found: Price) -> Iterator[PriceFinding]:
-    old, new = known.tiers[0].list_unit_price, found.tiers[0].list_unit_price
-    if old == new:
+def _begins(price: Price) -> str:
+    return ", ".join(f"{tier.begin:f}" for tier in price.tiers)
+
+
+def _outlier(found: Price, step: UnitPriceMove) -> Iterator[PriceFinding]:
+    old, new = step.before, step.after
+    if old is None or new is None or old == new:
         return
-    told = f"{new:f} per {found.pricing_unit}, in the snapshot {old:f}"
+    above = f" above {step.begin:f}" if step.begin else ""
+    subject, told = str(found.query), f"{new:f} per {found.pricing_unit}{above}, in the snapshot {old:f}"
     if not new:
-        yield PriceFinding(Severity.ERROR, str(known.query), f"{told}: nothing becomes free unannounced")
+        yield PriceFinding(Severity.ERROR, subject, f"{told}: nothing becomes free unannounced")
     elif not old:
-        yield PriceFinding(Severity.WARNING, str(known.query), f"{told}: it was free")
+        yield PriceFinding(Severity.WARNING, subject, f"{told}: it was free")
     elif not 1 / OUTLIER_FACTOR <= new / old <= OUTLIER_FACTOR:
-        yield PriceFinding(Severity.WARNING, str(known.query), f"{told}: {new / old:.2f} times as much")
+        yield PriceFinding(Severity.WARNING, subject, f"{told}: {new / old:.2f} times as much")

@@ -140,6 +140,9 @@ RateTiers = Annotated[tuple[RateTier, ...], Field(min_length=1, max_length=100),
 Scope = tuple[str, str, str, str, str]
 """Service, what is selected within it, by which key, region and term; empty where any will do."""
 
+ON_DEMAND = "OnDemand"
+"""What a rate without a term covers, as the price list calls it. Source: term types of the AWS Price List (2026-11)."""
+
 
 class Discount(Model):
     """One agreed rate: what it covers, in which months, and a percentage or a price."""
@@ -172,7 +175,7 @@ class Discount(Model):
     @property
     def scope(self) -> Scope:
         kind, selected = self._selected()
-        return (self.service, kind, selected, self.region or "", self.term or "")
+        return (self.service, kind, selected, self.region or "", self.term or ON_DEMAND)
 
     @property
     def specificity(self) -> tuple[int, bool]:

@@ -54,6 +54,8 @@ class Fault:
     """Change the byte at this index of the body; the length stays."""
     body: bytes | None = None
     """Answer this instead."""
+    headers: tuple[tuple[str, str], ...] = ()
+    """Answer these headers instead; an empty one is left out."""
 
 
 NO_FAULT = Fault()
@@ -330,8 +332,9 @@ class _Handler(BaseHTTPRequestHandler):
             at = fault.flip_byte % len(content)
             content = content[:at] + bytes([content[at] ^ 0xFF]) + content[at + 1 :]
         self.send_response(fault.status or status)
-        for name, value in headers.items():
-            self.send_header(name, value)
+        for name, value in (dict(headers) | dict(fault.headers)).items():
+            if value:
+                self.send_header(name, value)
         self.send_header("Content-Length", str(len(content)))
         self.send_header("Connection", "close")
         self.end_headers()

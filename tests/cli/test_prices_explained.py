@@ -141,6 +141,29 @@ def test_a_name_that_is_nearly_one_finds_nothing(aws: Cloud, cli: Any) -> None:
         assert f"no price matches '{name}'. Try a shorter text" in outcome.err
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "awskms eu-west-1 KMS-Keys from 999999",
+        "awskms eu-west-1 KMS-Keys free kms-requests",
+        "awskms eu-west-1 KMS-Requests free other",
+        "AmazonRDS eu-west-1 SpotUsage:m5.large (Spot)",
+        "AmazonEC2 eu-west-1 SpotUsage:m5.lrage (Spot) from 0",
+    ],
+)
+def test_a_tier_or_an_allowance_that_is_not_there_is_not_shown(cli: Any, name: str) -> None:
+    outcome = cli("prices", "show", name, "--prices", "snapshot")
+    assert (outcome.code, outcome.out) == (1, "")
+    assert f"no price matches '{name}'" in outcome.err
+
+
+def test_spot_hours_are_explained_by_how_they_were_inferred(cli: Any) -> None:
+    name = "AmazonEC2 eu-west-1 SpotUsage:m5.large (Spot) from 0"
+    outcome = cli("prices", "show", name, "--prices", "snapshot", columns=140)
+    assert (outcome.code, explained(outcome.out)["File"]) == (0, "spot_savings.csv, from snapshot")
+    assert "m5.large Linux spot, on demand less 57 %, the Spot Advisor's mean saving" in outcome.out
+
+
 def test_every_price_in_a_bill_can_be_explained(cli: Any, small_shop: Any) -> None:
     charges = {charge.sku_price_id: charge for charge in small_shop.run.charges}
     assert len(charges) > 20

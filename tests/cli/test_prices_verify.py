@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,16 @@ import pytest
 
 from costmodel.pricing.book import PriceBook
 from costmodel.pricing.shelf import Shelf
-from costmodel.pricing.snapshot import PRICE_COLUMNS, Part, Row, read_rows
+from costmodel.pricing.snapshot import (
+    ALLOWANCE_COLUMNS,
+    FREE_TIER,
+    MANIFEST,
+    PRICE_COLUMNS,
+    Manifest,
+    Part,
+    Row,
+    read_rows,
+)
 
 SNAPSHOT = PriceBook.shipped()
 KMS = "awskms/eu-west-1.csv"
@@ -149,3 +159,124 @@ def test_many_findings_are_cut_and_counted(cli: Any) -> None:
     whole = json.loads(cli("prices", "verify", "--format", "json").out)["findings"]
     assert len(whole) > 200
     assert f"{len(whole) - 40} more: print them all with --format json." in words(outcome.out)
+
+
+S3 = "AmazonS3/eu-west-1.csv"
+BEGIN = PRICE_COLUMNS.index("tier_start")
+
+
+def found(cli: Any) -> set[tuple[str, str, str]]:
+    document = json.loads(cli("prices", "verify", "--format", "json").out)
+    return {(each["severity"], each["subject"], each["problem"]) for each in document["findings"]}
+
+
+@pytest.mark.parametrize(
+    ("change", "severity", "told"),
+    [
+        (
+            lambda row: at(row, USD, "0.00022") if row[BEGIN] == "51200" else row,
+            "warning",
+            "0.00022 per GB-Mo above 51200, in the snapshot 0.022: 0.01 times as much",
+        ),
+        (
+            lambda row: at(row, USD, "0") if row[BEGIN] == "512000" else row,
+            "error",
+            "0 per GB-Mo above 512000, in the snapshot 0.021: nothing becomes free unannounced",
+        ),
+        (
+            lambda row: tuple("51" if text == "51200" else text for text in row),
+            "warning",
+            "its tiers begin at 0, 51, 512000, in the snapshot at 0, 51200, 512000",
+        ),
+    ],
+)
+def test_every_tier_is_compared(cli: Any, change: Callable[[Row], Row], severity: str, told: str) -> None:
+    refreshed(lambda row: [change(row) if row[0] == "TimedStorage-ByteHrs" else row], S3)
+    assert (severity, "AmazonS3 eu-west-1 TimedStorage-ByteHrs", told) in found(cli)
+
+
+def resealed(change: Callable[[Manifest], Manifest]) -> None:
+    """A refreshed book whose manifest was changed, with its checksum."""
+    book = refreshed(lambda row: [row])
+    (book.folder / MANIFEST).write_bytes(change(book.manifest).content())
+
+
+def entry_changed(manifest: Manifest, **said: Any) -> Manifest:
+    files = tuple(replace(file, **said) if file.path == KMS else file for file in manifest.files)
+    return replace(manifest, files=files)
+
+
+@pytest.mark.parametrize(
+    "said", [{"rows": 7}, {"oldest_as_of": "2020-01-01"}, {"newest_as_of": "2026-11-01"}]
+)
+def test_a_manifest_that_is_wrong_about_a_file_is_an_error(cli: Any, said: dict[str, Any]) -> None:
+    resealed(lambda manifest: entry_changed(manifest, **said))
+    assert any(
+        (severity, subject) == ("error", KMS) and "; the manifest says " in problem
+        for severity, subject, problem in found(cli)
+    )
+
+
+def test_a_book_newer_than_anything_in_it_is_an_error(cli: Any) -> None:
+    resealed(lambda manifest: replace(manifest, book_date="2026-11-22"))
+    told = "the book is dated 2026-11-22, and nothing in it is newer than 2026-11-20"
+    assert ("error", MANIFEST, told) in found(cli)
+
+
+def test_two_files_for_one_place_are_refused(cli: Any) -> None:
+    def twice(manifest: Manifest) -> Manifest:
+        (file,) = [file for file in manifest.files if file.path == KMS]
+        return replace(manifest, files=(*manifest.files, replace(file, path="awskms/other.csv")))
+
+    resealed(twice)
+    for command in (["prices", "verify"], ["prices", "show", "KMS-Keys"]):
+        outcome = cli(*command)
+        assert (outcome.code, outcome.out) == (1, "")
+        assert "of the same service, region and kind twice" in outcome.err
+
+
+def test_tiers_in_several_units_are_an_error(cli: Any) -> None:
+    """Changed in place, with checksum and manifest rewritten."""
+    book = refreshed(lambda row: [row], S3)
+    (file,) = [file for file in book.manifest.files if file.path == S3]
+    rows = [
+        at(row, UNIT, "Hrs") if (row[0], row[BEGIN]) == ("TimedStorage-ByteHrs", "51200") else row
+        for row in read_rows(book.folder, file, PRICE_COLUMNS)
+    ]
+    part = Part(
+        S3, file.kind, PRICE_COLUMNS, rows, file.service_code, file.region_id, "api", file.retrieved_at
+    )
+    (book.folder / S3).write_bytes(part.content())
+    files = tuple(part.entry() if each.path == S3 else each for each in book.manifest.files)
+    (book.folder / MANIFEST).write_bytes(replace(book.manifest, files=files).content())
+    assert any(
+        (severity, subject) == ("error", S3) and "TimedStorage-ByteHrs count in GB-Mo and Hrs" in problem
+        for severity, subject, problem in found(cli)
+    )
+
+
+@pytest.mark.parametrize(
+    ("more", "subject", "told"),
+    [
+        ({}, FREE_TIER, "the allowance kms-requests is listed twice"),
+        (
+            {"id": "more"},
+            FREE_TIER,
+            "kms-requests and more both cover awskms KMS-Requests",
+        ),
+        (
+            {"id": "more", "usage_types": "KMS-Keys"},
+            "free allowance more",
+            "is not in the snapshot: nothing becomes free unannounced",
+        ),
+    ],
+)
+def test_an_allowance_too_many_is_an_error(cli: Any, more: dict[str, str], subject: str, told: str) -> None:
+    book = refreshed(lambda row: [row])
+    rows = book.table(FREE_TIER, ALLOWANCE_COLUMNS)
+    (kms,) = [dict(zip(ALLOWANCE_COLUMNS, row, strict=True)) for row in rows if row[0] == "kms-requests"]
+    part = Part(FREE_TIER, "allowances", ALLOWANCE_COLUMNS, [*rows, tuple((kms | more).values())])
+    (book.folder / FREE_TIER).write_bytes(part.content())
+    files = tuple(part.entry() if each.path == FREE_TIER else each for each in book.manifest.files)
+    (book.folder / MANIFEST).write_bytes(replace(book.manifest, files=files).content())
+    assert ("error", subject, told) in found(cli)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import random
 import shutil
 import socket
@@ -137,11 +138,67 @@ def test_a_part_of_unknown_origin_is_not_used(aws: AwsServer, place: Path) -> No
 
 def test_a_part_longer_than_the_file_is_dropped(aws: AwsServer, place: Path) -> None:
     place.parent.mkdir()
-    etag = f'"{hashlib.md5(CONTENT).hexdigest()}"'
+    note = {"url": aws.url + FILE, "etag": f'"{hashlib.md5(CONTENT).hexdigest()}"', "total": None}
     place.with_name("index.json.part").write_bytes(bytes(len(CONTENT) + 5))
-    place.with_name("index.json.part.json").write_text(f'{{"etag": {etag!r}, "total": null}}'.replace("'", '"').replace('""', '"\\"', 1).replace('""', '\\""', 1))  # fmt: skip
+    place.with_name("index.json.part.json").write_text(json.dumps(note))
+    fetch(aws, place)
+    assert aws.seen[0].headers["range"] == f"bytes={len(CONTENT) + 5}-"
+    assert place.read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("etag", ["", '"another"', f'W/"{hashlib.md5(CONTENT).hexdigest()}"'])
+def test_a_part_of_another_edition_is_never_added(aws: AwsServer, place: Path, etag: str) -> None:
+    """A server that answers the range whatever If-Range says, of a file that is as long as the one before."""
+    other = OTHER + bytes(len(CONTENT) - len(OTHER))
+    rest = (("ETag", etag), ("Content-Range", f"bytes 100000-{len(CONTENT) - 1}/{len(CONTENT)}"))
+    faults = in_turn(Fault(cut_after_bytes=100_000), Fault(status=206, body=other[100_000:], headers=rest))
+
+    def change(seen: Seen) -> Fault | None:
+        if "range" in seen.headers:
+            aws.files[FILE] = other
+        return faults(seen)
+
+    aws.fault = without_gzip(change)
+    fetch(aws, place)
+    assert place.read_bytes() == other
+    assert [seen.headers.get("range") for seen in aws.seen] == [None, "bytes=100000-", None]
+
+
+def test_parts_that_never_fit_end_in_an_error(aws: AwsServer, place: Path) -> None:
+    def unfit(seen: Seen) -> Fault:
+        return Fault(headers=(("ETag", ""),)) if "range" in seen.headers else Fault(cut_after_bytes=100_000)
+
+    aws.fault = without_gzip(unfit)
+    with pytest.raises(DownloadFailed, match=r"\(4 tries\)"):
+        fetch(aws, place)
+
+
+def test_a_part_of_another_address_is_not_used(aws: AwsServer, place: Path) -> None:
+    aws.files["/other.json"] = CONTENT
+    aws.fault = without_gzip(in_turn(Fault(cut_after_bytes=100_000), *[Fault(status=503)] * 4))
+    with pytest.raises(DownloadFailed):
+        fetch(aws, place)
+    download(aws.url + "/other.json", place, patience=QUICK)
+    assert "range" not in aws.seen[-1].headers
+    assert place.read_bytes() == CONTENT
+
+
+WEAK = (("ETag", 'W/"v1"'),)
+
+
+def test_what_was_cut_while_compressed_is_fetched_as_it_is(aws: AwsServer, place: Path) -> None:
+    """Servers that compress give weak ETags, and under those nothing can be resumed."""
+    aws.fault = in_turn(Fault(cut_after_bytes=100_000, headers=WEAK), Fault(cut_after_bytes=150_000))
     fetch(aws, place)
     assert place.read_bytes() == CONTENT
+    asked = [(seen.headers["accept-encoding"], seen.headers.get("range")) for seen in aws.seen]
+    assert asked == [("gzip", None), ("identity", None), ("identity", "bytes=150000-")]
+
+
+def test_it_does_not_promise_to_go_on_where_it_cannot(aws: AwsServer, place: Path) -> None:
+    aws.fault = lambda _: Fault(cut_after_bytes=100_000, headers=WEAK)
+    with pytest.raises(DownloadFailed, match="it fetches this file from its start"):
+        fetch(aws, place)
 
 
 @pytest.mark.parametrize("status", [429, 500, 502, 503, 504])

@@ -167,6 +167,8 @@ def test_an_unknown_unit_is_refused_with_the_known_ones() -> None:
         ("service: S, percent: 1, until: 2026-11-30", "service: S, percent: 1, from: 2026-11-01"),
         ("service: S, usage_type: u, percent: 1", "service: S, usage_type: u, unit: GB, price: 2"),
         ("service: S, sku: k, region: r, percent: 1", "service: S, sku: k, region: r, percent: 1"),
+        ("service: S, percent: 1", "service: S, percent: 6, term: OnDemand"),
+        ("service: S, term: OnDemand, region: r, percent: 1", "service: S, region: r, percent: 6"),
     ],
 )
 def test_two_rates_for_one_thing_at_one_time_are_a_fault_that_names_both(first: str, second: str) -> None:
