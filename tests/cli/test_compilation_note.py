@@ -10,7 +10,7 @@ from numba import njit
 
 from costmodel.cli.console import compilation_noted
 
-NOTE = "Compiling the simulator."
+NOTE = "Compiling a part of the simulator"
 
 
 def test_compiling_is_noted_once(capsys: pytest.CaptureFixture[str]) -> None:
