@@ -10,6 +10,7 @@ from typing import Literal
 
 import numpy as np
 
+from costmodel.capacity.api_work import work_cpu_s
 from costmodel.capacity.boot import (
     boot_minutes,
     boot_s,
@@ -532,7 +533,7 @@ class Ec2Fleet:
         )
 
     def _run(self, demand: Demand, disruptions: Sequence[Disruption]) -> FleetRun:
-        work = _work_cpu_s(demand, self.api)
+        work = work_cpu_s(demand, self.api)
         if self.spot:
             pools = self.zones * len(self.spot.types)
             reclaims = spot_reclaims(work.size, pools, self.spot.reclaimed_ratio, self.spot.seed)
@@ -632,7 +633,7 @@ def designs(scenario: Scenario, demand: Demand) -> tuple[Ec2Fleet, ...]:
     """
     if "ec2" not in scenario.constraints.compute:
         return ()
-    work = _work_cpu_s(demand, scenario.api)
+    work = work_cpu_s(demand, scenario.api)
     peak_vcpus = float(work.max()) / SECONDS_PER_MINUTE
     zones = scenario.network.availability_zones
     families = _sizes_by_family(scenario)
@@ -854,11 +855,6 @@ def _worthwhile(sizes: list[InstanceType], peak_vcpus: float) -> list[InstanceTy
 def _needed(instance: InstanceType, target_ratio: float, peak_vcpus: float) -> int:
     """Instances that hold the busiest minute at the target, one or more."""
     return max(1, math.ceil(peak_vcpus / (instance.compute_units * target_ratio)))
-
-
-def _work_cpu_s(demand: Demand, api: Api) -> FloatArray:
-    """CPU-seconds of one m5 vCPU asked for, shape (minutes,)."""
-    return demand.api_requests * api.cpu_ms_per_call / 1000.0
 
 
 def _gbit_per_request(demand: Demand) -> float:
