@@ -413,7 +413,7 @@ def load_histogram(demand: Demand) -> LoadHistogram:
     highest = float(rate_per_s.max(initial=0.0))
     if highest == 0.0:
         return LoadHistogram(read_only(np.zeros(0)), read_only(np.zeros(0)))
-    bins = np.minimum((rate_per_s * (LOAD_BINS / highest)).astype(np.int64), LOAD_BINS - 1)
+    bins = np.minimum((rate_per_s / highest * LOAD_BINS).astype(np.int64), LOAD_BINS - 1)
     requests: FloatArray = np.bincount(bins, demand.api_requests, LOAD_BINS).astype(np.float64)
     used = np.flatnonzero(requests)
     rates = np.bincount(bins, demand.api_requests * rate_per_s, LOAD_BINS)[used] / requests[used]

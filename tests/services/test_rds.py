@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import math
+import sys
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from costmodel.capacity.database_classes import RDS_SIZES
@@ -280,6 +281,7 @@ def demand_capacity(demand: Demand) -> Capacity:
 
 @settings(max_examples=6, deadline=None)
 @given(st.floats(0, 1e6), st.integers(0, 2), st.booleans(), st.integers(0, 99))
+@example(sys.float_info.min * 1e-5, 0, False, 0)
 def test_properties(mean: float, replicas: int, multi_az: bool, seed: int) -> None:
     scenario = shop()
     design = instance(scenario, read_replicas=replicas, multi_az=multi_az)
