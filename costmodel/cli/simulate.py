@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -27,6 +28,16 @@ if TYPE_CHECKING:
     from costmodel.decision.run import Run
     from costmodel.scenario.model import Scenario
 
+MIN_DRAWS, MAX_DRAWS = 2, 100_000
+
+
+class Preset(StrEnum):
+    """What a recommendation is good for."""
+
+    COST = "cost"
+    BALANCED = "balanced"
+    PERFORMANCE = "performance"
+
 
 def simulate(
     scenario: Annotated[
@@ -47,6 +58,17 @@ def simulate(
         bool | None,
         typer.Option("--free-tier/--no-free-tier", help="Count AWS's always-free allowances or not."),
     ] = None,
+    preset: Annotated[
+        Preset | None, typer.Option(help="What to make small: cost, the cost of a bad month, or latency.")
+    ] = None,
+    draws: Annotated[
+        int | None,
+        typer.Option(
+            min=MIN_DRAWS,
+            max=MAX_DRAWS,
+            help="Try the finalists in this many draws of inputs and traffic; as many as the choice needs when left out.",
+        ),
+    ] = None,
     rates: RatesFileOption = None,
     prices: PricesOption = None,
     max_price_age: MaxPriceAgeOption = None,
@@ -62,8 +84,16 @@ def simulate(
     if save is not None:
         check_writable(save)
     given = {"seed": seed, "region": region, "months": months, "account.free_tier": free_tier}
+    given["objectives.preset"] = preset.value if preset else None
     overrides: dict[str, object] = {key: value for key, value in given.items() if value is not None}
-    run = answer(scenario, overrides, read_own_rates(rates), prices=prices, max_price_age_days=max_price_age)
+    run = answer(
+        scenario,
+        overrides,
+        read_own_rates(rates),
+        draws=draws,
+        prices=prices,
+        max_price_age_days=max_price_age,
+    )
     if save is not None:
         write_file(save, encode(run))
     if run.own_rates is not None:
@@ -97,12 +127,13 @@ def answer(
     overrides: dict[str, object],
     own_rates: OwnRates,
     *,
+    draws: int | None = None,
     prices: str | None = None,
     max_price_age_days: int | None = None,
 ) -> Run:
     """Load, simulate and recommend, with a progress bar; check the ages of the prices used.
 
-    `prices` names a price book by its date or folder; None is the one in force.
+    `draws` is how many draws of inputs and traffic to take; None is as many as the choice needs. `prices` names a price book by its date or folder; None is the one in force.
     """
     from costmodel.decision.simulate import simulate as run_scenario
 
@@ -110,7 +141,7 @@ def answer(
     book = open_book(prices)
     note_trace(scenario)
     with compilation_noted(), progress_bar() as progress:
-        run = run_scenario(scenario, book, progress, own_rates)
+        run = run_scenario(scenario, book, progress, own_rates, draws=draws)
     used = used_prices(book, (charge.sku_price_id for charge in run.charges))
     check_ages(book, used, max_price_age_days)
     return run

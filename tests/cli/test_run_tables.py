@@ -181,7 +181,7 @@ def test_long_names_and_huge_sums_still_fit(monkeypatch: pytest.MonkeyPatch, cap
         chosen=option,
         alternatives=(replace(option, compute="other"),),
         comparisons=(Comparison("compute", "ec2", long, option.monthly_usd, "costs more"),),
-        drivers=(Driver("traffic.monthly_visitors.europe", 1.0, 98_765_432.1),),
+        drivers=(Driver("traffic.monthly_visitors.europe", 1.0, 98_765_432.1, 0.5, 1.0, 0, 0),),
     )
     text = rendered(big, 80, monkeypatch, capsys)
     assert max(cell_len(line) for line in text.splitlines()) == 80
