@@ -221,15 +221,20 @@ def _say_hidden(table: Table, rows: int) -> None:
 
 def _finalists(run: Run) -> Table:
     """Those that were tried longest, the recommendation first."""
-    numbers = ("Mean USD", "P10", "P90", "Worst tenth", "Best in", "Regret USD", "Holds in")
-    table = table_of("Finalist", *numbers, right=numbers, title=f"{run.cost_range.draws} draws, USD a month")
+    numbers = ("Mean USD", "P90 USD", "Best in", "Regret USD", "Holds in")
+    table = table_of(
+        "Finalist",
+        *numbers,
+        right=numbers,
+        title=f"The finalists in {run.cost_range.draws} draws of inputs and traffic, by the month",
+    )
     shown = sorted(
         run.finalists, key=lambda note: (not note.chosen, not note.tied, -note.draws, note.mean_usd)
     )
     for note in shown[:SHOWN_FINALISTS]:
         table.add_row(
             " · ".join(kind.replace("_", " ") for kind in note.kinds) + (" (tied)" if note.tied else ""),
-            *(dollars(usd) for usd in (note.mean_usd, note.p10_usd, note.p90_usd, note.cvar_usd)),
+            *(dollars(usd) for usd in (note.mean_usd, note.p90_usd)),
             f"{note.best_ratio:.0%}",
             "far" if note.regret_usd is None else dollars(note.regret_usd),
             f"{note.holds_ratio:.0%}",
@@ -238,8 +243,13 @@ def _finalists(run: Run) -> Table:
 
 
 def _drivers(run: Run) -> Table:
-    numbers = ("USD a month at low", "at high", "Explains", "Worth knowing")
-    table = table_of("Uncertain input", *numbers, right=numbers, title="What moves the bill most")
+    numbers = ("USD at low", "at high", "Explains", "Worth USD")
+    table = table_of(
+        "Uncertain input",
+        *numbers,
+        right=numbers,
+        title="What moves the bill most, and what it is worth to know it",
+    )
     for driver in run.drivers:
         table.add_row(
             driver.path,
