@@ -48,6 +48,7 @@
     ├── UnknownInstanceType        no such EC2 instance type, family or database class
     ├── UnitMismatch               a meter and its price count in different units
     ├── Infeasible                 no candidate meets the objectives; exit code 3
+    ├── ClusterFailed              a Dask cluster cannot be used, or was lost
     └── OutputError                the result cannot be written where it should go
 
 Designs that cannot work are values (`decision.Rejection`), not exceptions: an exception means
@@ -339,6 +340,10 @@ class UnknownInstanceType(CostModelError):
 
 class UnitMismatch(CostModelError):
     """A meter counts in one unit and its price in another."""
+
+
+class ClusterFailed(CostModelError):
+    """A Dask cluster cannot be reached, lacks this tool or its version, or lost its workers."""
 
 
 class Infeasible(CostModelError):

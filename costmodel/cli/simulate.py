@@ -20,6 +20,7 @@ from costmodel.cli.console import (
     write_file,
     write_json,
 )
+from costmodel.cli.distributed import DistributedOption, runner_at
 from costmodel.cli.own_rates import RatesFileOption, note_unused, read_own_rates
 from costmodel.errors import ScenarioError
 
@@ -69,6 +70,7 @@ def simulate(
             help="Try the finalists in this many draws of inputs and traffic; as many as the choice needs when left out.",
         ),
     ] = None,
+    distributed: DistributedOption = None,
     rates: RatesFileOption = None,
     prices: PricesOption = None,
     max_price_age: MaxPriceAgeOption = None,
@@ -91,6 +93,7 @@ def simulate(
         overrides,
         read_own_rates(rates),
         draws=draws,
+        distributed=distributed,
         prices=prices,
         max_price_age_days=max_price_age,
     )
@@ -128,20 +131,22 @@ def answer(
     own_rates: OwnRates,
     *,
     draws: int | None = None,
+    distributed: str | None = None,
     prices: str | None = None,
     max_price_age_days: int | None = None,
 ) -> Run:
     """Load, simulate and recommend, with a progress bar; check the ages of the prices used.
 
-    `draws` is how many draws of inputs and traffic to take; None is as many as the choice needs. `prices` names a price book by its date or folder; None is the one in force.
+    `draws` is how many draws of inputs and traffic to take; None is as many as the choice needs. `distributed` is the address of
+    the cluster that they run on; None is this machine. `prices` names a price book by its date or folder; None is the one in force.
     """
     from costmodel.decision.simulate import simulate as run_scenario
 
     scenario = read_scenario(scenario_name, overrides)
     book = open_book(prices)
     note_trace(scenario)
-    with compilation_noted(), progress_bar() as progress:
-        run = run_scenario(scenario, book, progress, own_rates, draws=draws)
+    with runner_at(distributed) as runner, compilation_noted(), progress_bar() as progress:
+        run = run_scenario(scenario, book, progress, own_rates, draws=draws, run=runner)
     used = used_prices(book, (charge.sku_price_id for charge in run.charges))
     check_ages(book, used, max_price_age_days)
     return run

@@ -79,7 +79,10 @@ def test_the_recommendation_comes_first_and_whole(
     bottom = next(place for place, line in enumerate(lines) if line.startswith("╰"))
     assert words(" ".join(line.strip("│ ") for line in lines[1:bottom])) == run.headline
     spread = run.cost_range
-    assert f"80 % of {spread.draws} draws between {dollars(spread.p10_usd)} and {dollars(spread.p90_usd)}" in run.headline
+    assert (
+        f"80 % of {spread.draws} draws between {dollars(spread.p10_usd)} and {dollars(spread.p90_usd)}"
+        in run.headline
+    )
 
 
 @pytest.mark.parametrize("columns", WIDTHS)
