@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
@@ -74,6 +74,17 @@ class Part(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Coefficient:
+    """A published or assumed figure."""
+
+    name: str
+    span: Span
+    unit: str
+    as_of: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
 class EnergyUse:
     """What one kind of equipment draws in one region over a run."""
 
@@ -81,6 +92,8 @@ class EnergyUse:
     part: Part
     kwh: Span
     """At the equipment."""
+    figures: tuple[Coefficient, ...]
+    """Everything it was worked out with."""
     making_kg: Span = NOTHING
     """CO2e of making it, as far as the run wears it out."""
 
@@ -109,17 +122,6 @@ def unmeasured(*what: str) -> Energy:
 
 
 @dataclass(frozen=True, slots=True)
-class Coefficient:
-    """One row of `energy.csv`."""
-
-    name: str
-    span: Span
-    unit: str
-    as_of: str
-    source: str
-
-
-@dataclass(frozen=True, slots=True)
 class Processor:
     """One row of `processors.csv`: what one vCPU draws, and what the server around it holds."""
 
@@ -142,13 +144,24 @@ class Processor:
     def server_kg(self, memory_gb_per_vcpu: float) -> Span:
         """CO2e of making a whole server with so much memory."""
         memory_gb = max(0.0, memory_gb_per_vcpu * self.chips * self.vcpus_per_chip - MEMORY_OF_A_SERVER_GB)
-        chips = coefficient("further_chip") * (self.chips - 1)
-        return coefficient("server") + chips + coefficient("further_memory") * memory_gb
+        chips = span("further_chip") * (self.chips - 1)
+        return span("server") + chips + span("further_memory") * memory_gb
+
+    @property
+    def figures(self) -> tuple[Coefficient, ...]:
+        return (
+            Coefficient(f"idle {self.name}", self.idle_watts, "W per vCPU", self.as_of, self.source),
+            Coefficient(f"full {self.name}", self.full_watts, "W per vCPU", self.as_of, self.source),
+        )
 
 
-def coefficient(name: str) -> Span:
+def span(name: str) -> Span:
     """The figure of this name in `energy.csv`."""
     return coefficients()[name].span
+
+
+def _figures(*names: str) -> tuple[Coefficient, ...]:
+    return tuple(coefficients()[name] for name in names)
 
 
 @cache
@@ -214,9 +227,7 @@ def servers(
     processor = processor_of(family)
     busy = min(busy_vcpu_hours, vcpu_hours)
     watt_hours = processor.idle_watts * (vcpu_hours - busy) + processor.full_watts * busy
-    worn_out = coefficient("wear") * (
-        vcpu_hours / HOURS_PER_YEAR / (processor.chips * processor.vcpus_per_chip)
-    )
+    worn_out = span("wear") * (vcpu_hours / HOURS_PER_YEAR / (processor.chips * processor.vcpus_per_chip))
     above_norm_gb = max(0.0, memory_gb_per_vcpu - processor.norm_memory_gb_per_vcpu)
     return Energy(
         (
@@ -224,9 +235,12 @@ def servers(
                 region_id,
                 Part.PROCESSORS,
                 watt_hours * (1 / WATTS_PER_KILOWATT),
+                (*processor.figures, *_figures("server", "further_chip", "further_memory", "wear")),
                 processor.server_kg(memory_gb_per_vcpu) * worn_out,
             ),
-            EnergyUse(region_id, Part.MEMORY, coefficient("memory") * (above_norm_gb * vcpu_hours)),
+            EnergyUse(
+                region_id, Part.MEMORY, span("memory") * (above_norm_gb * vcpu_hours), _figures("memory")
+            ),
         )
     )
 
@@ -259,37 +273,41 @@ def busy_server_hours(capacity: Capacity) -> float:
     return float((capacity.servers * capacity.utilisation).sum()) / MINUTES_PER_HOUR
 
 
-def managed(region_id: str, busy_vcpu_hours: float | Span) -> Energy:
-    """Processors that AWS runs for all its customers together, of which so much is used here."""
-    busy = busy_vcpu_hours if isinstance(busy_vcpu_hours, Span) else Span.exactly(busy_vcpu_hours)
-    processor = processor_of(MANAGED)
-    share = servers(
+def table_requests(region_id: str, request_units: float) -> Energy:
+    """Request units of DynamoDB, each an assumed time of processors that AWS runs for all its customers together.
+
+    See `table_request` in `energy.csv`. Such processors are idle for as long as they are busy: see `BUSY_RATIO`.
+    """
+    busy_hours = span("table_request") * (request_units / MS_PER_HOUR)
+    hour = servers(
         region_id,
         MANAGED,
         vcpu_hours=1 / BUSY_RATIO,
         busy_vcpu_hours=1.0,
-        memory_gb_per_vcpu=processor.norm_memory_gb_per_vcpu,
+        memory_gb_per_vcpu=processor_of(MANAGED).norm_memory_gb_per_vcpu,
     )
+    figures = _figures("table_request")
     return Energy(
         tuple(
-            EnergyUse(use.region_id, use.part, use.kwh * busy, use.making_kg * busy)
-            for use in share.uses
-            if use.part is Part.PROCESSORS
+            replace(
+                use,
+                kwh=use.kwh * busy_hours,
+                making_kg=use.making_kg * busy_hours,
+                figures=(*figures, *use.figures),
+            )
+            for use in hour.uses
         )
     )
-
-
-def table_requests(region_id: str, request_units: float) -> Energy:
-    """Request units of DynamoDB, at an assumed time of a processor each: see `table_request` in `energy.csv`."""
-    return managed(region_id, coefficient("table_request") * (request_units / MS_PER_HOUR))
 
 
 def gpus(region_id: str, gpu_hours: float, busy_gpu_hours: float) -> Energy:
     """Graphics processors beside those of `servers`."""
     idle_hours = gpu_hours - min(busy_gpu_hours, gpu_hours)
-    watt_hours = coefficient("gpu_idle") * idle_hours + coefficient("gpu_full") * (gpu_hours - idle_hours)
-    making_kg = coefficient("gpu") * coefficient("wear") * (gpu_hours / HOURS_PER_YEAR)
-    return Energy((EnergyUse(region_id, Part.PROCESSORS, watt_hours * (1 / WATTS_PER_KILOWATT), making_kg),))
+    watt_hours = span("gpu_idle") * idle_hours + span("gpu_full") * (gpu_hours - idle_hours)
+    making_kg = span("gpu") * span("wear") * (gpu_hours / HOURS_PER_YEAR)
+    figures = _figures("gpu_idle", "gpu_full", "gpu", "wear")
+    kwh = watt_hours * (1 / WATTS_PER_KILOWATT)
+    return Energy((EnergyUse(region_id, Part.PROCESSORS, kwh, figures, making_kg),))
 
 
 def stored(region_id: str, medium: str, copies: str, gb_hours: float) -> Energy:
@@ -298,8 +316,8 @@ def stored(region_id: str, medium: str, copies: str, gb_hours: float) -> Energy:
     The making of disks is not part of any figure: Cloud Carbon Footprint counts that of servers alone.
     """
     tb_hours = gb_hours * BYTES_PER_GB / BYTES_PER_TB
-    watt_hours = coefficient(medium) * coefficient(copies) * tb_hours
-    return Energy((EnergyUse(region_id, Part.STORAGE, watt_hours * (1 / WATTS_PER_KILOWATT)),))
+    kwh = span(medium) * span(copies) * (tb_hours / WATTS_PER_KILOWATT)
+    return Energy((EnergyUse(region_id, Part.STORAGE, kwh, _figures(medium, copies)),))
 
 
 def volumes(region_id: str, gb_hours: float) -> Energy:
@@ -309,9 +327,9 @@ def volumes(region_id: str, gb_hours: float) -> Energy:
 
 def moved(region_id: str, gb: float) -> Energy:
     """Bytes from one data centre to another, counted where they leave."""
-    return Energy((EnergyUse(region_id, Part.TRANSFER, coefficient("transfer") * gb),))
+    return Energy((EnergyUse(region_id, Part.TRANSFER, span("transfer") * gb, _figures("transfer")),))
 
 
 def to_viewers(gb: float) -> Energy:
     """Bytes to viewers: outside the boundary, as in Cloud Carbon Footprint; shown apart."""
-    return Energy(to_viewers_kwh=coefficient("to_viewers") * gb)
+    return Energy(to_viewers_kwh=span("to_viewers") * gb)

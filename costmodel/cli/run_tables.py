@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 from decimal import Decimal
+from itertools import islice
 
 from rich.console import RenderableType
 from rich.padding import Padding
@@ -16,7 +17,7 @@ from costmodel.billing.charge import converted, dollars
 from costmodel.cli.console import table_of
 from costmodel.cli.own_rates import currency_sentence
 from costmodel.decision.run import Option, OwnRatesNote, RecoveryNote, RejectionNote, Run
-from costmodel.units import figure
+from costmodel.units import figure, two_digits
 
 SHOWN_REJECTIONS = 8
 SHOWN_ALTERNATIVES = 6
@@ -30,6 +31,7 @@ def run_tables(run: Run) -> Iterator[RenderableType]:
     yield Panel(Text(run.headline), title=title, title_align="left")
     for note in run.notes:
         yield Text(f"Note: {note}")
+    yield Text(f"Carbon: {run.carbon.summary}")
     tables = [_bill_by_service(run), _requirements(run), _drills(run)]
     if run.recovery:
         tables.append(_recovery(run.recovery))
@@ -151,14 +153,16 @@ def _comparisons(run: Run) -> Table:
 
 def _alternatives(run: Run) -> Table:
     table = table_of(
-        "Instead of what is recommended", "p99 ms", "USD a month", "More by",
-        right=("p99 ms", "USD a month", "More by"),
+        "Instead of what is recommended", "p99 ms", "kg CO2e", "USD a month", "More by",
+        right=("p99 ms", "kg CO2e", "USD a month", "More by"),
         title="Runners-up: the cheapest stack of every other combination of kinds",
     )  # fmt: skip
-    for option in run.alternatives[:SHOWN_ALTERNATIVES]:
+    shown = zip(run.alternatives, run.carbon.alternatives_kg_per_month, strict=True)
+    for option, carbon_kg in islice(shown, SHOWN_ALTERNATIVES):
         table.add_row(
             _difference(option, run.chosen),
             figure(round(option.api_p99_ms)),
+            "unknown" if carbon_kg is None else two_digits(carbon_kg),
             dollars(option.monthly_usd),
             _more(option.monthly_usd, run),
         )

@@ -50,11 +50,16 @@ def regional() -> Mapping[tuple[str, str], Coefficient]:
 
 def kg_per_kwh(region_id: str) -> Span:
     """CO2e for each kWh at the equipment: PUE x grid. Raises UnknownGrid."""
+    pue, grid = regional_figures(region_id)
+    return pue.span * grid.span
+
+
+def regional_figures(region_id: str) -> tuple[Coefficient, Coefficient]:
+    """PUE and grid of a region. Raises UnknownGrid."""
     try:
-        pue, grid = (regional()[name, region_id] for name in ("pue", "grid"))
+        return regional()["pue", region_id], regional()["grid", region_id]
     except KeyError:
         raise UnknownGrid(region_id) from None
-    return pue.span * grid.span
 
 
 def carbon_of(energy: Energy) -> Carbon:

@@ -24,6 +24,7 @@ from costmodel.capacity.availability import (
 )
 from costmodel.capacity.result import Capacity
 from costmodel.decision.candidate import SimulatedDesign
+from costmodel.decision.carbon_note import carbon_note
 from costmodel.decision.drills import drill
 from costmodel.decision.recovery import RESTORATIONS, recovery_variables, regional_limits
 from costmodel.decision.run import (
@@ -97,7 +98,7 @@ def recommend(
         own_rates=_own_rates_note(own_rates, best.bill),
         headline=_headline(scenario, result, cost_range, own_rates),
         notes=(*_notes(scenario, demand, best, cost_range), *_price_change_notes(own_rates, best.bill)),
-        chosen=_option(best, "the cheapest candidate that meets every objective"),
+        chosen=_option(best, _why_chosen(scenario)),
         alternatives=tuple(_option(rival, _dearer(rival, best)) for rival in result.rivals),
         comparisons=tuple(_comparisons(scenario, result)),
         rejections=tuple(_rejection_note(rejection) for rejection in result.rejections),
@@ -118,6 +119,7 @@ def recommend(
             AssumptionNote(known.path, str(known.value), known.unit, known.source, known.as_of)
             for known in assumptions(scenario)
         ),
+        carbon=carbon_note(scenario, result, len(demand.calendar.periods)),
     )
 
 
@@ -243,8 +245,16 @@ def _option(evaluation: Evaluation, why: str) -> Option:
     )
 
 
+def _why_chosen(scenario: Scenario) -> str:
+    price = scenario.objectives.carbon_usd_per_tonne
+    beside = f", with its carbon at {dollars(price)} a tonne," if price else ""
+    return f"the cheapest candidate{beside} that meets every objective"
+
+
 def _dearer(rival: Evaluation, best: Evaluation) -> str:
     more = rival.monthly_usd - best.monthly_usd
+    if more < 0:
+        return f"costs {dollars(-more)} ({-more / best.monthly_usd:.0%}) a month less, but its carbon is dearer by more"
     if best.monthly_usd == 0:
         return f"costs {dollars(more)} a month more"
     return f"costs {dollars(more)} ({more / best.monthly_usd:.0%}) a month more"

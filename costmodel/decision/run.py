@@ -18,7 +18,7 @@ import msgspec
 
 from costmodel.errors import Fault, RunFileError
 
-FORMAT = "costmodel-run/4"
+FORMAT = "costmodel-run/5"
 
 Month = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])$")]
 Day = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])-01$")]
@@ -310,6 +310,47 @@ class RecoveryNote:
 
 
 @dataclass(frozen=True, slots=True)
+class Estimated:
+    """A likely value between its ends."""
+
+    low: float
+    likely: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class CarbonPart:
+    """What one part of the recommended candidate emits in a calendar month."""
+
+    name: str
+    """Role of the design, or `second region` for all that stands there."""
+    kwh_per_month: Estimated
+    """At the equipment, before the building's overhead."""
+    operational_kg_per_month: Estimated
+    making_kg_per_month: Estimated
+
+
+@dataclass(frozen=True, slots=True)
+class CarbonNote:
+    """CO2e of the recommended candidate and of the alternatives: an estimate from published coefficients."""
+
+    summary: str
+    kg_per_month: Estimated | None
+    """Electricity and making together; None when a region has no figures."""
+    parts: tuple[CarbonPart, ...]
+    alternatives_kg_per_month: tuple[float | None, ...]
+    """Likely value of each of the run's alternatives, in their order."""
+    usd_per_tonne: float
+    """What the choice took a tonne to be worth; 0 for nothing. No part of any bill."""
+    to_viewers_kwh_per_month: Estimated
+    """Networks between AWS and viewers: outside the boundary and in no total."""
+    not_modelled: tuple[str, ...]
+    unknown_regions: tuple[str, ...]
+    coefficients: tuple[AssumptionNote, ...]
+    """Every figure it was worked out with."""
+
+
+@dataclass(frozen=True, slots=True)
 class Counts:
     """How the search went. `considered == rejected + pruned + priced`."""
 
@@ -366,11 +407,17 @@ class Run:
     """Median and 95th percentile of the first view of a 3D model, by geography."""
     terraform: tuple[TerraformVariableNote, ...]
     assumptions: tuple[AssumptionNote, ...]
+    carbon: CarbonNote
 
     @property
     def monthly_usd(self) -> Decimal:
         """Mean billed cost of the recommended candidate per calendar month."""
         return self.chosen.monthly_usd
+
+    @property
+    def carbon_kg_per_month(self) -> float | None:
+        """Likely emission of the recommended candidate; None when a region has no figures."""
+        return self.carbon.kg_per_month.likely if self.carbon.kg_per_month else None
 
     @property
     def price_basis(self) -> str:
