@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 from decimal import Decimal
-from itertools import islice
 
 from rich.console import RenderableType
 from rich.padding import Padding
@@ -157,12 +156,11 @@ def _alternatives(run: Run) -> Table:
         right=("p99 ms", "kg CO2e", "USD a month", "More by"),
         title="Runners-up: the cheapest stack of every other combination of kinds",
     )  # fmt: skip
-    shown = zip(run.alternatives, run.carbon.alternatives_kg_per_month, strict=True)
-    for option, carbon_kg in islice(shown, SHOWN_ALTERNATIVES):
+    for option in run.alternatives[:SHOWN_ALTERNATIVES]:
         table.add_row(
             _difference(option, run.chosen),
             figure(round(option.api_p99_ms)),
-            "unknown" if carbon_kg is None else two_digits(carbon_kg),
+            "unknown" if option.carbon_kg_per_month is None else two_digits(option.carbon_kg_per_month),
             dollars(option.monthly_usd),
             _more(option.monthly_usd, run),
         )

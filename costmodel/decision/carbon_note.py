@@ -20,10 +20,7 @@ from costmodel.units import figure, two_digits
 
 
 def carbon_note(scenario: Scenario, result: SearchResult, months: int) -> CarbonNote:
-    """CO2e a calendar month of the best candidate by part, and of its rivals in one number each.
-
-    A candidate with a region that has no figures has no number.
-    """
+    """CO2e a calendar month of the best candidate by part; no number where a region has no figures."""
     energy = result.best.energy
     unknown = unknown_regions([energy])
     usd_per_tonne = scenario.objectives.carbon_usd_per_tonne or 0.0
@@ -32,7 +29,6 @@ def carbon_note(scenario: Scenario, result: SearchResult, months: int) -> Carbon
         summary=_summary(total, unknown, energy.not_modelled, usd_per_tonne, months),
         kg_per_month=_monthly(total.total_kg, months) if total else None,
         parts=() if unknown else tuple(_parts(result, months)),
-        alternatives_kg_per_month=tuple(_likely_kg(rival.energy, months) for rival in result.rivals),
         usd_per_tonne=usd_per_tonne,
         to_viewers_kwh_per_month=_monthly(energy.to_viewers_kwh, months),
         not_modelled=energy.not_modelled,
@@ -54,7 +50,8 @@ def _parts(result: SearchResult, months: int) -> Iterator[CarbonPart]:
             )
 
 
-def _likely_kg(energy: Energy, months: int) -> float | None:
+def likely_kg(energy: Energy, months: int) -> float | None:
+    """CO2e of a calendar month; None when a region has no figures."""
     return None if unknown_regions([energy]) else carbon_of(energy).total_kg.likely / months
 
 

@@ -24,7 +24,7 @@ from costmodel.capacity.availability import (
 )
 from costmodel.capacity.result import Capacity
 from costmodel.decision.candidate import SimulatedDesign
-from costmodel.decision.carbon_note import carbon_note
+from costmodel.decision.carbon_note import carbon_note, likely_kg
 from costmodel.decision.drills import drill
 from costmodel.decision.recovery import RESTORATIONS, recovery_variables, regional_limits
 from costmodel.decision.run import (
@@ -78,7 +78,7 @@ def recommend(
     own_rates: OwnRates = NO_OWN_RATES,
 ) -> Run:
     """Write the search's result down as a `Run`."""
-    best = result.best
+    best, months = result.best, len(demand.calendar.periods)
     designs = tuple(_tier_note(tier, demand) for tier in best.candidate.tiers) + tuple(
         _platform_note(design) for design in best.platform
     )
@@ -98,8 +98,8 @@ def recommend(
         own_rates=_own_rates_note(own_rates, best.bill),
         headline=_headline(scenario, result, cost_range, own_rates),
         notes=(*_notes(scenario, demand, best, cost_range), *_price_change_notes(own_rates, best.bill)),
-        chosen=_option(best, _why_chosen(scenario)),
-        alternatives=tuple(_option(rival, _dearer(rival, best)) for rival in result.rivals),
+        chosen=_option(best, _why_chosen(scenario), months),
+        alternatives=tuple(_option(rival, _dearer(rival, best), months) for rival in result.rivals),
         comparisons=tuple(_comparisons(scenario, result)),
         rejections=tuple(_rejection_note(rejection) for rejection in result.rejections),
         counts=Counts(result.considered, result.rejected, result.pruned, result.priced),
@@ -119,7 +119,7 @@ def recommend(
             AssumptionNote(known.path, str(known.value), known.unit, known.source, known.as_of)
             for known in assumptions(scenario)
         ),
-        carbon=carbon_note(scenario, result, len(demand.calendar.periods)),
+        carbon=carbon_note(scenario, result, months),
     )
 
 
@@ -222,7 +222,7 @@ def _price_change_notes(own_rates: OwnRates, bill: Bill) -> Iterable[str]:
             yield f"Supposed, not AWS's price list: {change.label}. It covers no charge of the recommendation."
 
 
-def _option(evaluation: Evaluation, why: str) -> Option:
+def _option(evaluation: Evaluation, why: str, months: int) -> Option:
     compute_kind, database_kind, delivery_kind, rendering_kind = evaluation.candidate.kinds
     compute, balancer, database, delivery, rendering = evaluation.candidate.labels
     promise = evaluation.promise
@@ -242,6 +242,7 @@ def _option(evaluation: Evaluation, why: str) -> Option:
         availability_ratio=promise.availability_ratio,
         error_ratio=promise.error_ratio,
         why=why,
+        carbon_kg_per_month=likely_kg(evaluation.energy, months),
     )
 
 

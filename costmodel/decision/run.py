@@ -117,6 +117,8 @@ class Option:
     error_ratio: float
     why: str
     """Why it was chosen, or the one reason it lost."""
+    carbon_kg_per_month: float | None
+    """Likely CO2e of a calendar month; None when a region has no figures."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -332,14 +334,12 @@ class CarbonPart:
 
 @dataclass(frozen=True, slots=True)
 class CarbonNote:
-    """CO2e of the recommended candidate and of the alternatives: an estimate from published coefficients."""
+    """CO2e of the recommended candidate: an estimate from published coefficients."""
 
     summary: str
     kg_per_month: Estimated | None
     """Electricity and making together; None when a region has no figures."""
     parts: tuple[CarbonPart, ...]
-    alternatives_kg_per_month: tuple[float | None, ...]
-    """Likely value of each of the run's alternatives, in their order."""
     usd_per_tonne: float
     """What the choice took a tonne to be worth; 0 for nothing. No part of any bill."""
     to_viewers_kwh_per_month: Estimated
@@ -417,7 +417,7 @@ class Run:
     @property
     def carbon_kg_per_month(self) -> float | None:
         """Likely emission of the recommended candidate; None when a region has no figures."""
-        return self.carbon.kg_per_month.likely if self.carbon.kg_per_month else None
+        return self.chosen.carbon_kg_per_month
 
     @property
     def price_basis(self) -> str:

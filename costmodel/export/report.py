@@ -520,6 +520,7 @@ def _carbon(run: Run) -> Section:
         text=(note.summary,),
         tables=(
             *((parts,) if note.parts else ()),
+            _carbon_of_rivals(run),
             *((_sources(note.coefficients, "All coefficients with their sources"),) if note.parts else ()),
         ),
         notes=(
@@ -530,9 +531,19 @@ def _carbon(run: Run) -> Section:
     )
 
 
+def _carbon_of_rivals(run: Run) -> Table:
+    rows = tuple(
+        (
+            *(option.compute, option.database, option.delivery, option.rendering),
+            "unknown" if option.carbon_kg_per_month is None else two_digits(option.carbon_kg_per_month),
+        )
+        for option in (run.chosen, *run.alternatives[:_SHOWN_ALTERNATIVES])
+    )
+    designs = tuple(Column(name) for name in ("Compute", "Database", "Delivery", "Rendering"))
+    return Table((*designs, _number("kg CO2e a month")), rows, title="Recommended, and runners-up, in carbon")
+
+
 def _side_by_side(run: Run) -> Section:
-    options = (run.chosen, *run.alternatives[:_SHOWN_ALTERNATIVES])
-    carbons_kg = (run.carbon_kg_per_month, *run.carbon.alternatives_kg_per_month[:_SHOWN_ALTERNATIVES])
     kinds = Table(
         (
             Column("Choice"),
@@ -559,7 +570,6 @@ def _side_by_side(run: Run) -> Section:
             Column("Delivery"),
             Column("Rendering"),
             _number("p99 ms"),
-            _number("kg CO2e"),
             _number("USD a month"),
             Column("Why"),
         ),
@@ -570,11 +580,10 @@ def _side_by_side(run: Run) -> Section:
                 option.delivery,
                 option.rendering,
                 f"{option.api_p99_ms:,.0f}",
-                "unknown" if carbon_kg is None else two_digits(carbon_kg),
                 dollars(option.monthly_usd),
                 option.why,
             )
-            for option, carbon_kg in zip(options, carbons_kg, strict=True)
+            for option in (run.chosen, *run.alternatives[:_SHOWN_ALTERNATIVES])
         ),
         title="Recommended, and runners-up",
     )
