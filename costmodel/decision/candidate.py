@@ -8,6 +8,7 @@ from itertools import product
 from math import prod
 from typing import Protocol, runtime_checkable
 
+from costmodel.capacity.energy import Energy
 from costmodel.capacity.result import CapacitySummary
 from costmodel.services._base import TIER_ROLES, Footprint, Role, TierDesign, Usage
 
@@ -19,12 +20,13 @@ OUTSIDE_ROLES = tuple(role for role in TIER_ROLES if role not in INSIDE_ROLES)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SimulatedDesign:
-    """One tier design with what it came to, used and left behind. Made once per demand."""
+    """One tier design with what it came to, used, left behind and drew. Made once per demand."""
 
     design: TierDesign
     capacity: CapacitySummary
     usages: tuple[Usage, ...]
     footprint: Footprint
+    energy: Energy
 
 
 Tiers = Mapping[Role, Sequence[SimulatedDesign]]

@@ -117,6 +117,8 @@ class Option:
     error_ratio: float
     why: str
     """Why it was chosen, or the one reason it lost."""
+    carbon_kg_per_month: float | None
+    """Likely CO2e of a calendar month; None when a region has no figures."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,7 +278,7 @@ class FinalistNote:
     missed_usd: float
     """Mean margin of the orders that failed calls prevent; 0 where the scenario states no margin."""
     best_ratio: float
-    """Share of draws in which it is the cheapest that holds, what failed calls cost counted in."""
+    """Share of draws in which it is the cheapest that holds, what failed calls and carbon cost counted in."""
     regret_usd: float | None
     """Mean cost above the cheapest that holds in each draw; None for one that was tried no further."""
     holds_ratio: float
@@ -367,6 +369,45 @@ class RecoveryNote:
 
 
 @dataclass(frozen=True, slots=True)
+class Estimated:
+    """A likely value between its ends."""
+
+    low: float
+    likely: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class CarbonPart:
+    """What one part of the recommended candidate emits in a calendar month."""
+
+    name: str
+    """Role of the design, or `second region` for all that stands there."""
+    kwh_per_month: Estimated
+    """At the equipment, before the building's overhead."""
+    operational_kg_per_month: Estimated
+    making_kg_per_month: Estimated
+
+
+@dataclass(frozen=True, slots=True)
+class CarbonNote:
+    """CO2e of the recommended candidate: an estimate from published coefficients."""
+
+    summary: str
+    kg_per_month: Estimated | None
+    """Electricity and making together; None when a region has no figures."""
+    parts: tuple[CarbonPart, ...]
+    usd_per_tonne: float
+    """What the choice took a tonne to be worth; 0 for nothing. No part of any bill."""
+    to_viewers_kwh_per_month: Estimated
+    """Networks between AWS and viewers: outside the boundary and in no total."""
+    not_modelled: tuple[str, ...]
+    unknown_regions: tuple[str, ...]
+    coefficients: tuple[AssumptionNote, ...]
+    """Every figure it was worked out with."""
+
+
+@dataclass(frozen=True, slots=True)
 class Counts:
     """How the search went. `considered == rejected + pruned + priced`."""
 
@@ -425,11 +466,17 @@ class Run:
     """Median and 95th percentile of the first view of a 3D model, by geography."""
     terraform: tuple[TerraformVariableNote, ...]
     assumptions: tuple[AssumptionNote, ...]
+    carbon: CarbonNote
 
     @property
     def monthly_usd(self) -> Decimal:
         """Mean billed cost of the recommended candidate per calendar month."""
         return self.chosen.monthly_usd
+
+    @property
+    def carbon_kg_per_month(self) -> float | None:
+        """Likely emission of the recommended candidate; None when a region has no figures."""
+        return self.chosen.carbon_kg_per_month
 
     @property
     def price_basis(self) -> str:
