@@ -10,6 +10,7 @@ import typer
 
 from costmodel.cli.books import MaxPriceAgeOption, PricesOption, check_ages, open_book, used_prices
 from costmodel.cli.console import Format, print_result, table_of, write_json
+from costmodel.cli.options import format_option
 from costmodel.cli.own_rates import RatesFileOption, currency_sentence, note_unused, read_own_rates
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def price(
     rates: RatesFileOption = None,
     prices: PricesOption = None,
     max_price_age: MaxPriceAgeOption = None,
-    output: Annotated[Format, typer.Option("--format", help="How to print the result.")] = Format.TABLE,
+    output: Annotated[Format, format_option("the result")] = Format.TABLE,
 ) -> None:
     """Price plain quantities, line by line.
 

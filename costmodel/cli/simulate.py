@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,8 +18,8 @@ from costmodel.cli.console import (
     write_file,
     write_json,
 )
+from costmodel.cli.options import format_option, number_for, region_code
 from costmodel.cli.own_rates import RatesFileOption, note_unused, read_own_rates
-from costmodel.errors import ScenarioError
 
 if TYPE_CHECKING:
     from costmodel.billing.rates import OwnRates
@@ -37,12 +36,17 @@ def simulate(
             show_default=False,
         ),
     ],
-    output: Annotated[Format, typer.Option("--format", help="How to print the result.")] = Format.TABLE,
-    seed: Annotated[int | None, typer.Option(help="Seed of the traffic's randomness.")] = None,
-    region: Annotated[
-        str | None, typer.Option(help="Serve from this region instead of the scenario's.")
+    output: Annotated[Format, format_option("the result")] = Format.TABLE,
+    seed: Annotated[
+        int | None, typer.Option(parser=number_for("seed"), help="Seed of the traffic's randomness.")
     ] = None,
-    months: Annotated[int | None, typer.Option(help="Simulate this many months.")] = None,
+    region: Annotated[
+        str | None,
+        typer.Option(parser=region_code, help="Serve from this region instead of the scenario's."),
+    ] = None,
+    months: Annotated[
+        int | None, typer.Option(parser=number_for("months"), help="Simulate this many months.")
+    ] = None,
     free_tier: Annotated[
         bool | None,
         typer.Option("--free-tier/--no-free-tier", help="Count AWS's always-free allowances or not."),
@@ -77,10 +81,7 @@ def read_scenario(scenario_name: str, overrides: dict[str, object]) -> Scenario:
     from costmodel.scenario.load import load
     from costmodel.services.registry import scenario_rules
 
-    try:
-        return load(find(scenario_name), overrides, scenario_rules)
-    except ScenarioError as error:
-        raise _about_options(error, overrides) from None
+    return load(find(scenario_name), overrides, scenario_rules)
 
 
 def note_trace(scenario: Scenario) -> None:
@@ -114,24 +115,6 @@ def answer(
     used = used_prices(book, (charge.sku_price_id for charge in run.charges))
     check_ages(book, used, max_price_age_days)
     return run
-
-
-def _about_options(error: ScenarioError, overrides: Mapping[str, object]) -> ScenarioError:
-    """The same faults with advice about the options among them; they stand in no file."""
-    options = [_option_of(fault.path) for fault in error.faults if fault.path in overrides]
-    if not options:
-        return error
-    step = f"Correct {' and '.join(options)}"
-    if len(options) < len(error.faults):
-        step += ", and what the file has: costmodel scenario check FILE"
-    else:
-        step += ". What options there are: costmodel COMMAND --help"
-    return ScenarioError(error.source, error.faults, step)
-
-
-def _option_of(path: str) -> str:
-    """`account.free_tier` -> `--free-tier`."""
-    return f"--{path.rpartition('.')[2].replace('_', '-')}"
 
 
 def show(run: Run, output: Format) -> None:

@@ -8,6 +8,7 @@ import typer
 
 from costmodel.cli.books import PricesOption, check_ages, open_book, used_prices
 from costmodel.cli.console import Format, print_result, progress_bar, table_of, write_json
+from costmodel.cli.options import format_option, number_for, region_code
 from costmodel.cli.own_rates import RatesFileOption, read_own_rates
 from costmodel.cli.simulate import note_trace, read_scenario
 
@@ -27,10 +28,13 @@ def stress(
             show_default=False,
         ),
     ],
-    output: Annotated[Format, typer.Option("--format", help="How to print the result.")] = Format.TABLE,
-    seed: Annotated[int | None, typer.Option(help="Seed of the traffic's randomness.")] = None,
+    output: Annotated[Format, format_option("the result")] = Format.TABLE,
+    seed: Annotated[
+        int | None, typer.Option(parser=number_for("seed"), help="Seed of the traffic's randomness.")
+    ] = None,
     region: Annotated[
-        str | None, typer.Option(help="Serve from this region instead of the scenario's.")
+        str | None,
+        typer.Option(parser=region_code, help="Serve from this region instead of the scenario's."),
     ] = None,
     rates: RatesFileOption = None,
     prices: PricesOption = None,

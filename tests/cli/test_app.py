@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -83,7 +84,7 @@ def test_version(cli: Any) -> None:
         (["simulat"], "Did you mean 'simulate'?"),
         (["simulate"], "Missing argument 'SCENARIO'"),
         (["simulate", "small-shop", "--nonsense"], "No such option: --nonsense"),
-        (["simulate", "small-shop", "--months", "two"], "'--months': Input should be a valid integer"),
+        (["simulate", "small-shop", "--months", "two"], "'--months': must be a whole number from 1 to 36"),
         (["simulate", "small-shop", "--format", "yaml"], "'yaml' is not one of 'table', 'json'"),
         (["simulate", "small-shop", "extra"], "unexpected extra argument"),
         (["prices", "show"], "Missing argument 'TEXT'"),
@@ -95,6 +96,31 @@ def test_wrong_usage_is_exit_code_2_with_the_usage(cli: Any, arguments: list[str
     assert (outcome.code, outcome.out) == (2, "")
     assert outcome.err.startswith("Usage: costmodel")
     assert told in outcome.err
+
+
+@pytest.mark.parametrize(
+    ("path", "option"),
+    [
+        (path, name)
+        for path, command in ALL
+        for param in command.params
+        for name in param.opts
+        if name in ("--format", "--source", "--region", "--service", "--months", "--seed", "--max-price-age")
+    ],
+)
+def test_a_wrong_value_is_told_in_words_of_our_own(cli: Any, path: tuple[str, ...], option: str) -> None:
+    count = sum(param.required for param in dict(ALL)[path].params if param.param_type_name == "argument")
+    outcome = cli(*path, *["snapshot"] * count, option, "_", *_required_options(path))
+    assert (outcome.code, outcome.out) == (2, "")
+    error = outcome.err.splitlines()[-1]
+    assert re.search(rf"Invalid value for '{option}': ('_' is not one of |must be a whole number )", error)
+    assert "Value error" not in error
+    assert "Input should" not in error
+
+
+def _required_options(path: tuple[str, ...]) -> list[str]:
+    required = [param for param in dict(ALL)[path].params if param.required]
+    return [word for param in required if param.opts[0].startswith("--") for word in (param.opts[0], "x")]
 
 
 @pytest.mark.parametrize(
