@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -55,11 +56,12 @@ def price(
     """  # noqa: D301 - the backspace tells the help not to join the lines after it
     import json
 
-    from costmodel.billing.plain import price_usage
+    from costmodel.billing.plain import price_rules, price_usage
     from costmodel.scenario.usage_file import load_usage_file
 
-    file = load_usage_file(usage_file)
-    book = open_book(prices)
+    opened = cache(open_book)  # not before the file can be read
+    file = load_usage_file(usage_file, lambda rows: price_rules(rows, opened(prices)))
+    book = opened(prices)
     priced = price_usage(
         file,
         book,
