@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from costmodel.scenario.model import Scenario
 
 
+HOLDS = "holds"
+
+
 def stress(
     scenario: Annotated[
         str,
@@ -72,7 +75,9 @@ def _headline(scenario: Scenario, of: Stress) -> str:
     weakest = of.weakest
     stack = " with ".join(of.candidate.labels)
     if weakest.first is None:
-        return f"{scenario.name}: {stack} holds at {weakest.held_factor:,.0f} times the load."
+        return (
+            f"{scenario.name}: {stack} holds. Nothing breaks up to {weakest.held_factor:,.0f} times the load."
+        )
     first = weakest.first
     return (
         f"{scenario.name}: {stack} breaks at {first.factor:.2f} times the load, with {first.peak.api_calls_per_s:,.1f} "
@@ -89,7 +94,7 @@ def _findings(of: Stress) -> Table:
     )  # fmt: skip
     for finding in of.findings:
         if finding.first is None:
-            table.add_row(_words(finding.part), _holds(finding), "", "nothing found", "")
+            table.add_row(_words(finding.part), HOLDS, "", _unbroken(finding), "")
             continue
         first = finding.first
         table.add_row(
@@ -112,7 +117,7 @@ def _rivals(found: tuple[Stress, ...]) -> Table:
         weakest = of.weakest
         stack = ", ".join(kind.replace("_", " ") for kind in of.candidate.kinds)
         if weakest.first is None:
-            table.add_row(stack, _holds(weakest), "", "nothing found")
+            table.add_row(stack, HOLDS, "", _unbroken(weakest))
             continue
         first = weakest.first
         table.add_row(
@@ -124,8 +129,12 @@ def _rivals(found: tuple[Stress, ...]) -> Table:
     return table
 
 
-def _holds(finding: Finding) -> str:
-    return f"> {finding.held_factor:,.0f} x"
+def _unbroken(finding: Finding) -> str:
+    """How far was looked in vain. Tiers together are held against the objectives they share alone."""
+    from costmodel.decision.stress import TOGETHER
+
+    what = "no shared objective" if finding.part == TOGETHER else "nothing"
+    return f"{what}, up to {finding.held_factor:,.0f} times the load"
 
 
 def _sentence(finding: Finding) -> str:
