@@ -115,7 +115,7 @@ def _rivals(found: tuple[Stress, ...]) -> Table:
     )  # fmt: skip
     for of in found:
         weakest = of.weakest
-        stack = ", ".join(kind.replace("_", " ") for kind in of.candidate.kinds)
+        stack = of.candidate.kind_words
         if weakest.first is None:
             table.add_row(stack, HOLDS, "", _unbroken(weakest))
             continue

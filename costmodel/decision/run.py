@@ -34,6 +34,10 @@ FLOAT_ROUNDING = 1e-9
 """Error of daily costs, which are floats, against the charges they are shares of."""
 
 
+KINDS_OF_A_CANDIDATE = 4
+"""Compute, database, delivery and rendering."""
+
+
 @dataclass(frozen=True, slots=True)
 class PriceBookNote:
     """Which prices a run used."""
@@ -139,6 +143,7 @@ class RejectionNote:
     """Why a design, or a combination of designs, was not considered further."""
 
     subject: str
+    """The designs by their labels; a whole candidate by its kinds."""
     kinds: tuple[str, ...]
     """Kinds of the designs it is about."""
     constraint: str
@@ -147,6 +152,11 @@ class RejectionNote:
     unit: str
     candidates: int
     """Candidates that fell with it."""
+
+    @property
+    def of_candidate(self) -> bool:
+        """Whether it is about a whole candidate, and not about some of its designs."""
+        return len(self.kinds) == KINDS_OF_A_CANDIDATE
 
 
 @dataclass(frozen=True, slots=True)
