@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -201,6 +202,44 @@ def test_ctrl_c_in_a_terminal(tmp_path: Path) -> None:
         out, err = running.communicate()
     assert (running.returncode, out, err) == (130, b"", b"Interrupted.\n")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_ctrl_c_again_and_again_while_threads_work_ends_at_once_and_quietly() -> None:
+    """Threads of a pool stand for compiled code that runs on: Python joins them before it ends."""
+    program = (
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "import time, costmodel.decision.simulate as line\n"
+        "from concurrent.futures import ThreadPoolExecutor\n"
+        "def simulate(*_):\n"
+        "    with ThreadPoolExecutor(2) as pool:\n"
+        "        print('begun', flush=True)\n"
+        "        list(pool.map(time.sleep, [30, 30]))\n"
+        "line.simulate = simulate\n"
+        "from costmodel.cli.app import main; main()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", program, "simulate", "small-shop"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as running:
+        assert running.stdout
+        assert running.stderr
+        assert running.stdout.readline() == b"begun\n"
+        for _ in range(2):  # the first leaves the pool, which waits; the second leaves that
+            running.send_signal(signal.SIGINT)
+            time.sleep(0.5)
+        said = running.stderr.readline()
+        running.send_signal(signal.SIGINT)
+        out, err = running.communicate()
+    assert (running.returncode, out, said + err) == (130, b"", b"Interrupted.\n")
+
+
+def test_ctrl_c_while_a_class_is_made_is_no_fault_of_ours(cli: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    wrapped = RuntimeError("Error calling __set_name__ on 'cached_property' instance")
+    wrapped.__cause__ = KeyboardInterrupt()
+    monkeypatch.setattr("costmodel.decision.simulate.simulate", fails_with(wrapped))
+    outcome = cli("simulate", "small-shop")
+    assert (outcome.code, outcome.out, outcome.err) == (130, "", "Interrupted.\n")
 
 
 @pytest.mark.parametrize("arguments", [["scenario", "schema"], ["prices", "status"]])
