@@ -188,10 +188,14 @@ def _more(monthly_usd: Decimal, run: Run) -> str:
 
 
 def _rejections(run: Run) -> Table:
-    """Rejected designs of one kind that break one objective, in one row with the one that came nearest."""
+    """Rejected designs of one kind that break one objective, in one row with the one that came nearest.
+
+    Whole candidates stand together whatever their kinds: there is one of each combination.
+    """
     alike: defaultdict[tuple[object, ...], list[RejectionNote]] = defaultdict(list)
     for rejection in run.rejections:
-        alike[rejection.constraint, rejection.unit, rejection.kinds].append(rejection)
+        kinds = () if rejection.of_candidate else rejection.kinds
+        alike[rejection.constraint, rejection.unit, kinds].append(rejection)
     table = table_of(
         "Breaks", "Nearest miss", "Observed", "Allowed", "Designs",
         right=("Observed", "Allowed", "Designs"),

@@ -63,6 +63,11 @@ class Candidate:
         return compute, database, delivery, rendering
 
     @property
+    def kind_words(self) -> str:
+        """The kinds as a reader tells candidates apart by them: `lambda, rds, flat rate, spot workers`."""
+        return ", ".join(kind.replace("_", " ") for kind in self.kinds)
+
+    @property
     def labels(self) -> tuple[str, ...]:
         return tuple(tier.design.label for tier in self.tiers)
 

@@ -57,7 +57,7 @@ from costmodel.pricing.book import PriceBook
 from costmodel.scenario.assumptions import assumptions
 from costmodel.scenario.model import Aim, Scenario
 from costmodel.services._base import Design, PlatformDesign, Role, Strategy
-from costmodel.units import BYTES_PER_GB, SECONDS_PER_MINUTE, figure
+from costmodel.units import BYTES_PER_GB, SECONDS_PER_MINUTE
 from costmodel.version import VERSION
 
 
@@ -323,16 +323,12 @@ def _comparisons(scenario: Scenario, result: SearchResult, doubt: Doubt) -> Iter
 
 
 def _why_none(kind: str, rejections: Sequence[Rejection]) -> str:
-    """The rejection that came nearest to holding."""
+    """The rejection that came nearest to holding; of a whole candidate the reason alone, for the kind is known."""
     about = [rejection for rejection in rejections if kind in rejection.kinds]
     if not about:
         return "no design of this kind fits the load and the constraints"
     nearest = min(about, key=lambda rejection: rejection.excess)
-    limit = nearest.limit
-    return (
-        f"{nearest.subject}: {limit.constraint} is {figure(limit.observed)}, "
-        f"allowed {figure(limit.limit)} {limit.unit}".rstrip()
-    )
+    return nearest.limit.miss if nearest.of_candidate else f"{nearest.subject}: {nearest.limit.miss}"
 
 
 def _rejection_note(rejection: Rejection) -> RejectionNote:

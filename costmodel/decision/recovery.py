@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 from costmodel.capacity.availability import REGION_IMPAIRMENT
 from costmodel.capacity.energy import Energy, unmeasured
-from costmodel.capacity.result import Limit
+from costmodel.capacity.result import MISSING_PRICES, Limit
 from costmodel.decision.candidate import Candidate, SimulatedDesign
 from costmodel.decision.run import RecoveryOption
 from costmodel.demand.demand import Demand
@@ -205,7 +205,7 @@ class Stage:
     def _nearest(self, options: Iterable[RecoveryOption]) -> Limit:
         """A missing price where a strategy would do but for it; else the limit missed by least of one that can be had."""
         place = self.scenario.network.second_region
-        unpriced = Limit(f"published price of a recovery in {place}", 1, 0, "missing prices")
+        unpriced = Limit(f"published price of a recovery in {place}", 1, 0, MISSING_PRICES)
         options = tuple(options)
         if any(option.unavailable not in ("", ONE_WRITER) and not option.misses for option in options):
             return unpriced

@@ -16,6 +16,7 @@ from typing import Annotated, Any
 
 import msgspec
 
+from costmodel.decision.conditions import TYPES, Value, fits, may_hold
 from costmodel.errors import Fault, RunFileError
 
 FORMAT = "costmodel-run/5"
@@ -32,6 +33,10 @@ ROUNDING = Decimal("1e-20")
 """Relative error of the mean month, which is rounded to 28 digits."""
 FLOAT_ROUNDING = 1e-9
 """Error of daily costs, which are floats, against the charges they are shares of."""
+
+
+KINDS_OF_A_CANDIDATE = 4
+"""Compute, database, delivery and rendering."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +146,7 @@ class RejectionNote:
     """Why a design, or a combination of designs, was not considered further."""
 
     subject: str
+    """The designs by their labels; a whole candidate by its kinds."""
     kinds: tuple[str, ...]
     """Kinds of the designs it is about."""
     constraint: str
@@ -149,6 +155,11 @@ class RejectionNote:
     unit: str
     candidates: int
     """Candidates that fell with it."""
+
+    @property
+    def of_candidate(self) -> bool:
+        """Whether it is about a whole candidate, and not about some of its designs."""
+        return len(self.kinds) == KINDS_OF_A_CANDIDATE
 
 
 @dataclass(frozen=True, slots=True)
@@ -508,7 +519,9 @@ def read_run(path: Path) -> Run:
         raise RunFileError(str(path), [Fault("", _sentence(error))], again) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise RunFileError(str(path), [Fault("", f"is not JSON: {_sentence(error)}")], again) from None
-    disagreeing = list(_disagreements(run)) or list(_unequal_sums(run))
+    tree = msgspec.json.decode(content) | {"scenario": None}  # whose keys are not ours, nor its depth
+    unknown = _unknown_keys(tree, msgspec.to_builtins(run), "")
+    disagreeing = [*unknown, *_disagreements(run), *_refused_values(run)] or list(_unequal_sums(run))
     if disagreeing:
         raise RunFileError(str(path), disagreeing, again)
     return run
@@ -519,6 +532,40 @@ class _Head:
     """What is read first: another version's run may differ in everything else."""
 
     format: str
+
+
+def _unknown_keys(tree: Any, read: Any, path: str) -> Iterator[Fault]:
+    """Keys of a file that are not among what was read from it."""
+    if isinstance(tree, dict):
+        for key, value in tree.items():
+            place = f"{path}.{key[:40]}".removeprefix(".")
+            if key in read:
+                yield from _unknown_keys(value, read[key], place)
+            else:
+                yield Fault(place, "unknown key: no saved run has one of that name here")
+    elif isinstance(tree, list):
+        for at, (value, read_value) in enumerate(zip(tree, read, strict=True)):
+            yield from _unknown_keys(value, read_value, f"{path}.{at}")
+
+
+def _refused_values(run: Run) -> Iterator[Fault]:
+    """Values of Terraform attributes that their own type or condition refuses, as far as that can be told here."""
+    values: dict[str, Value] = {
+        f"var.{variable.name}.{attribute.name}": attribute.value
+        for variable in run.terraform
+        for attribute in variable.attributes
+    }
+    values["var.region"] = run.region_id
+    for place, variable in enumerate(run.terraform):
+        for at, attribute in enumerate(variable.attributes):
+            path, shown = f"terraform.{place}.attributes.{at}", str(attribute.value)[:40]
+            if attribute.type not in TYPES:
+                yield Fault(f"{path}.type", f"must be one of {', '.join(TYPES)}", attribute.type[:40])
+            elif not fits(attribute.type, attribute.value):
+                yield Fault(f"{path}.value", f"must be of type {attribute.type}", shown)
+            elif not may_hold(attribute.condition, attribute.value, values):
+                problem = attribute.requirement or "must meet the condition beside it"
+                yield Fault(f"{path}.value", f"{problem}, as {variable.name}.{attribute.name}", shown)
 
 
 def _disagreements(run: Run) -> Iterator[Fault]:

@@ -26,7 +26,7 @@ from costmodel.billing.rate import bill
 from costmodel.billing.rates import NO_OWN_RATES, OwnRates
 from costmodel.billing.tariff import CostSketch, Tariff
 from costmodel.capacity.energy import Energy
-from costmodel.capacity.result import Limit
+from costmodel.capacity.result import MISSING_PRICES, Limit
 from costmodel.decision.candidate import (
     OUTSIDE_ROLES,
     Candidate,
@@ -39,6 +39,7 @@ from costmodel.decision.candidate import (
 from costmodel.decision.carbon import carbon_usd
 from costmodel.decision.constraints import Promise, joint_limits, promise, single_tier_limits
 from costmodel.decision.recovery import Recovery, Stage, Standing
+from costmodel.decision.run import KINDS_OF_A_CANDIDATE
 from costmodel.demand.demand import Demand
 from costmodel.errors import Infeasible, PriceNotFound
 from costmodel.pricing.book import PriceBook
@@ -103,11 +104,17 @@ class Rejection:
     """A design or a combination of designs that cannot be recommended, and the one reason."""
 
     subject: str
+    """The designs by their labels; a whole candidate by its kinds alone, which is what the reason is about."""
     kinds: tuple[str, ...]
     """Kinds of the designs it is about."""
     limit: Limit
     candidates: int
     """How many candidates it is part of."""
+
+    @property
+    def of_candidate(self) -> bool:
+        """Whether it is about a whole candidate, and not about some of its designs."""
+        return len(self.kinds) == KINDS_OF_A_CANDIDATE
 
     @property
     def excess(self) -> float:
@@ -225,7 +232,7 @@ def _sketch_alone(
                 sketches[tier] = tariff.sketch(tier.usages)
             except PriceNotFound as error:
                 missing = error
-                limit = Limit(f"published price in {scenario.region}", 1, 0, "missing prices")
+                limit = Limit(f"published price in {scenario.region}", 1, 0, MISSING_PRICES)
                 rejections.append(_reject(tier, limit, tiers))
         if missing is not None and not any(tier in sketches for tier in tiers[role]):
             raise missing
@@ -305,7 +312,7 @@ def _cheapest_of_each_kind(
             continue
         recovery = pricer.stage.choose(best, pricer.standing_usd)
         if isinstance(recovery, Limit):
-            rejections.append(Rejection(" with ".join(best.labels), best.kinds, recovery, len(group)))
+            rejections.append(Rejection(best.kind_words, best.kinds, recovery, len(group)))
             continue
         home = recovery.standing.candidate
         winner = evaluate(pricer.scenario, pricer.demand, pricer.book, home, pricer.own_rates, recovery)
@@ -463,7 +470,7 @@ def _over_budget(scenario: Scenario, best: Evaluation, members: int) -> Rejectio
     if budget is None or best.monthly_usd <= Decimal(repr(budget)):
         return None
     limit = Limit("monthly budget", float(best.monthly_usd), budget, "USD", "constraints.monthly_budget_usd")
-    return Rejection(" with ".join(best.candidate.labels), best.candidate.kinds, limit, members)
+    return Rejection(best.candidate.kind_words, best.candidate.kinds, limit, members)
 
 
 def broken_limits(candidate: Candidate, objectives: Objectives) -> Iterator[Limit]:

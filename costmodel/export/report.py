@@ -21,7 +21,7 @@ from costmodel.decision.run import AssumptionNote, CarbonPart, RecoveryNote, Run
 from costmodel.demand.calendar import BillingPeriod
 from costmodel.export import charts
 from costmodel.export.charts import LARGEST_SERVICES, OTHER, Chart
-from costmodel.review.variance import MonthVariance, Variance
+from costmodel.review.variance import MonthVariance, Variance, VarianceRow
 from costmodel.units import two_digits
 
 HTML_FILE = "index.html"
@@ -290,7 +290,7 @@ def _forecast_against_actual(month: MonthVariance, variance: Variance) -> Sectio
             _dollars_or_nothing(row.actual_usd),
             dollars(row.difference_usd),
             _signed_share(row.difference_ratio),
-            row.standing,
+            _standing(row),
         )
         for row in month.rows
     )
@@ -317,6 +317,11 @@ def _forecast_against_actual(month: MonthVariance, variance: Variance) -> Sectio
         tables=(Table(columns, rows, total), *_apart_table(month)),
         notes=tuple(_variance_notes(month, variance)),
     )
+
+
+def _standing(row: VarianceRow) -> str:
+    """Which side knows the service, and under which other name the forecast does."""
+    return f"{row.standing}, forecast as {' and '.join(row.forecast_as)}" if row.forecast_as else row.standing
 
 
 def _variance_sentence(month: MonthVariance, variance: Variance) -> str:
@@ -346,7 +351,7 @@ def _variance_notes(month: MonthVariance, variance: Variance) -> Iterator[str]:
             f"With commitments and prepayments spread over their use, the actual services cost "
             f"{dollars(month.effective_usd)}, by the bill's own effective cost."
         )
-    for moved in (moved for moved in month.regrouped if moved.billed_cost):
+    for moved in month.regrouped:
         yield (
             f"{dollars(moved.billed_cost)} that this report shows under {moved.from_service} stands here under "
             f"{moved.to_service}, where an AWS invoice has it."
