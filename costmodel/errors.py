@@ -47,6 +47,9 @@
     │       └── ApiFailed          any other failure on AWS's side
     ├── UnknownInstanceType        no such EC2 instance type, family or database class
     ├── UnitMismatch               a meter and its price count in different units
+    ├── LineNotFound               a saved run's bill has no such line
+    ├── AmbiguousLine              several lines of a saved run's bill are meant
+    ├── LineUnsound                a line of a saved run's bill does not follow from its prices
     ├── Infeasible                 no candidate meets the objectives; exit code 3
     └── OutputError                the result cannot be written where it should go
 
@@ -339,6 +342,18 @@ class UnknownInstanceType(CostModelError):
 
 class UnitMismatch(CostModelError):
     """A meter counts in one unit and its price in another."""
+
+
+class LineNotFound(CostModelError):
+    """A saved run's bill has no such line."""
+
+
+class AmbiguousLine(CostModelError):
+    """Several lines of a saved run's bill are meant."""
+
+
+class LineUnsound(CostModelError):
+    """A line of a saved run's bill does not follow from its quantities and the prices of its price book."""
 
 
 class Infeasible(CostModelError):

@@ -39,7 +39,7 @@ def run_tables(run: Run) -> Iterator[RenderableType]:
     if run.rejections:
         tables.append(_rejections(run))
     if run.drivers:
-        tables.append(_drivers(run))
+        tables.append(drivers_table(run))
     for table in tables:
         yield Padding(table, BLANK_LINE_ABOVE)
     yield Padding(_footer(run), BLANK_LINE_ABOVE)
@@ -194,7 +194,7 @@ def _rejections(run: Run) -> Table:
     )  # fmt: skip
     groups = sorted(alike.values(), key=lambda group: -sum(rejection.candidates for rejection in group))
     for group in groups[:SHOWN_REJECTIONS]:
-        nearest = min(group, key=_excess)
+        nearest = min(group, key=lambda rejection: rejection.excess)
         table.add_row(
             f"{nearest.constraint}, {nearest.unit}",
             nearest.subject,
@@ -206,17 +206,12 @@ def _rejections(run: Run) -> Table:
     return table
 
 
-def _excess(rejection: RejectionNote) -> tuple[float, float]:
-    ratio = rejection.observed / rejection.limit if rejection.limit > 0 else float("inf")
-    return ratio, rejection.observed
-
-
 def _say_hidden(table: Table, rows: int) -> None:
     if rows > 0:
         table.add_row(f"and {rows} more: --format json has all", style="dim")
 
 
-def _drivers(run: Run) -> Table:
+def drivers_table(run: Run) -> Table:
     table = table_of(
         "Uncertain input", "USD a month at low", "at high",
         right=("USD a month at low", "at high"),

@@ -25,6 +25,7 @@ from costmodel.capacity.availability import (
 from costmodel.capacity.result import Capacity
 from costmodel.decision.candidate import SimulatedDesign
 from costmodel.decision.drills import drill
+from costmodel.decision.reasons import dearer, why_dearer, why_none
 from costmodel.decision.recovery import RESTORATIONS, recovery_variables, regional_limits
 from costmodel.decision.run import (
     FORMAT,
@@ -54,7 +55,7 @@ from costmodel.pricing.book import PriceBook
 from costmodel.scenario.assumptions import assumptions
 from costmodel.scenario.model import Scenario
 from costmodel.services._base import Design, PlatformDesign, Role, Strategy
-from costmodel.units import BYTES_PER_GB, SECONDS_PER_MINUTE, figure
+from costmodel.units import BYTES_PER_GB, SECONDS_PER_MINUTE
 from costmodel.version import VERSION
 
 
@@ -98,7 +99,7 @@ def recommend(
         headline=_headline(scenario, result, cost_range, own_rates),
         notes=(*_notes(scenario, demand, best, cost_range), *_price_change_notes(own_rates, best.bill)),
         chosen=_option(best, "the cheapest candidate that meets every objective"),
-        alternatives=tuple(_option(rival, _dearer(rival, best)) for rival in result.rivals),
+        alternatives=tuple(_option(rival, why_dearer(rival, best)) for rival in result.rivals),
         comparisons=tuple(_comparisons(scenario, result)),
         rejections=tuple(_rejection_note(rejection) for rejection in result.rejections),
         counts=Counts(result.considered, result.rejected, result.pruned, result.priced),
@@ -159,7 +160,7 @@ def _headline(scenario: Scenario, result: SearchResult, cost_range: CostRange, o
             f" The next best combination of kinds, {rival.candidate.compute.design.label} with "
             f"{rival.candidate.database.design.label} and {rival.candidate.delivery.design.label}"
             f"{'' if _renders_nothing(rival) else f', {rival.candidate.rendering.design.label}'}, "
-            f"{_dearer(rival, best)}."
+            f"{dearer(rival, best)}."
         )
     return text
 
@@ -243,13 +244,6 @@ def _option(evaluation: Evaluation, why: str) -> Option:
     )
 
 
-def _dearer(rival: Evaluation, best: Evaluation) -> str:
-    more = rival.monthly_usd - best.monthly_usd
-    if best.monthly_usd == 0:
-        return f"costs {dollars(more)} a month more"
-    return f"costs {dollars(more)} ({more / best.monthly_usd:.0%}) a month more"
-
-
 def _comparisons(scenario: Scenario, result: SearchResult) -> Iterable[Comparison]:
     evaluations = (result.best, *result.rivals)
     allowed = {
@@ -262,24 +256,11 @@ def _comparisons(scenario: Scenario, result: SearchResult) -> Iterable[Compariso
         for kind in kinds:
             best = next((found for found in evaluations if found.candidate.kinds[position] == kind), None)
             if best is None:
-                yield Comparison(role, kind, "", None, _why_none(kind, result.rejections))
+                yield Comparison(role, kind, "", None, why_none((kind,), result.rejections))
             else:
                 tier = getattr(best.candidate, role.value)
-                why = "recommended" if best is result.best else _dearer(best, result.best)
+                why = "recommended" if best is result.best else why_dearer(best, result.best)
                 yield Comparison(role, kind, tier.design.label, best.monthly_usd, why)
-
-
-def _why_none(kind: str, rejections: Sequence[Rejection]) -> str:
-    """The rejection that came nearest to holding."""
-    about = [rejection for rejection in rejections if kind in rejection.kinds]
-    if not about:
-        return "no design of this kind fits the load and the constraints"
-    nearest = min(about, key=lambda rejection: rejection.excess)
-    limit = nearest.limit
-    return (
-        f"{nearest.subject}: {limit.constraint} is {figure(limit.observed)}, "
-        f"allowed {figure(limit.limit)} {limit.unit}".rstrip()
-    )
 
 
 def _rejection_note(rejection: Rejection) -> RejectionNote:

@@ -17,6 +17,7 @@ from typing import Annotated, Any
 import msgspec
 
 from costmodel.errors import Fault, RunFileError
+from costmodel.units import figure
 
 FORMAT = "costmodel-run/4"
 
@@ -147,6 +148,21 @@ class RejectionNote:
     unit: str
     candidates: int
     """Candidates that fell with it."""
+
+    @property
+    def reason(self) -> str:
+        """What it breaks: `recovery time is 60, allowed 15 minutes`."""
+        return missed(self.constraint, self.observed, self.limit, self.unit)
+
+    @property
+    def excess(self) -> tuple[float, float]:
+        """How badly it misses: observed over allowed, then observed."""
+        return self.observed / self.limit if self.limit > 0 else math.inf, self.observed
+
+
+def missed(constraint: str, observed: float, limit: float, unit: str) -> str:
+    """A limit that is not kept: `recovery time is 60, allowed 15 minutes`."""
+    return f"{constraint} is {figure(observed)}, allowed {figure(limit)} {unit}".rstrip()
 
 
 @dataclass(frozen=True, slots=True)
