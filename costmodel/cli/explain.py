@@ -27,7 +27,7 @@ def explain(
     line: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[LINE]",
+            metavar="LINE",
             help="A line of the bill: its number, or words of its service, resource, meter, region or price.",
             show_default=False,
         ),

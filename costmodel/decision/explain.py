@@ -92,10 +92,21 @@ def lines(run: Run) -> tuple[Line, ...]:
             charge.sku_meter,
             query_text(charge.sku_price_id),
         ].append(charge)
-    costs = {key: _sum(charges) for key, charges in alike.items()}
-    ranked = sorted(alike, key=lambda key: -costs[key])
-    return tuple(
-        Line(number, *key, costs[key], tuple(alike[key])) for number, key in enumerate(ranked, start=1)
+    ranked = sorted(alike.values(), key=_sum, reverse=True)
+    return tuple(_line(number, charges) for number, charges in enumerate(ranked, start=1))
+
+
+def _line(number: int, charges: Sequence[ChargeNote]) -> Line:
+    first = charges[0]
+    return Line(
+        number,
+        first.service_name,
+        first.resource_name,
+        first.region_id,
+        first.sku_meter,
+        query_text(first.sku_price_id),
+        _sum(charges),
+        tuple(charges),
     )
 
 
@@ -106,7 +117,7 @@ def find_line(run: Run, text: str) -> Line:
     """
     known = lines(run)
     if text.isascii() and text.isdigit():
-        found = [line for line in known if line.number == int(text[:9])]
+        found = [line for line in known if str(line.number) == text]
     else:
         words = text.casefold().split()
         found = [line for line in known if words and all(word in _words(line) for word in words)]

@@ -12,7 +12,7 @@ import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from heapq import heappop, heappush
 from itertools import product
@@ -173,6 +173,10 @@ class Shortlist:
     """Every design that was looked at."""
     considered: int
     """Candidates that all those designs make."""
+
+    def nothing_feasible(self) -> Infeasible:
+        """The error that says which objective cannot be met and what to relax."""
+        return Infeasible(_explain(self.pricer.scenario, self.simulated, self.rejections))
 
 
 def shortlist(
@@ -373,6 +377,8 @@ class Pricer:
     tariff: Tariff
     sketches: dict[SimulatedDesign, CostSketch]
     stage: Stage
+    alone_usd: dict[SimulatedDesign, float] = field(default_factory=dict)
+    """What each design costs at least, alone, as far as it has been asked for."""
 
     def cost_usd(self, candidate: Candidate) -> float:
         """What the whole candidate's bill comes to."""
@@ -411,16 +417,15 @@ class Pricer:
         the smallest footprint of any member: platform charges never fall as a footprint grows.
         """
         by_role = [list(dict.fromkeys(column)) for part in group.parts for column in zip(*part, strict=True)]
-        alone = {
-            tier: self.tariff.least_usd([self.sketches[tier]]) for designs in by_role for tier in designs
-        }
+        for tier in {tier for designs in by_role for tier in designs} - self.alone_usd.keys():
+            self.alone_usd[tier] = self.tariff.least_usd([self.sketches[tier]])
         lightest = Footprint.none(self.demand.days)
         for designs in by_role:
             lightest = lightest + Footprint.smallest([tier.footprint for tier in designs])
         platform_usd = self.tariff.least_usd([self._platform(lightest)])
 
         def cost_usd(part: Part) -> float:
-            return sum(alone[tier] for tier in part)
+            return sum(self.alone_usd[tier] for tier in part)
 
         parts = [sorted(choices, key=cost_usd) for choices in group.parts]
         costs = [[cost_usd(part) for part in choices] for choices in parts]
