@@ -253,7 +253,7 @@ def _cheapest(found: Shortlist, sides: Sequence[Side]) -> tuple[dict[Side, Best]
     """
     pricer = found.pricer
     months = len(pricer.demand.calendar.periods)
-    queue = []
+    queue: list[tuple[float, int, Group, frozenset[Side]]] = []
     for group in found.groups:
         for part, of_sides in _by_sides(group, sides):
             _, least_usd = next(pricer.by_lower_bound(part))
@@ -334,7 +334,7 @@ def _meeting(pair: Pair, low: Costs, high: Costs) -> float:
     if gaps[0] is None or gaps[1] is None or gaps[0] == gaps[1]:
         return math.sqrt(low.load * high.load)
     share = gaps[0] / (gaps[0] - gaps[1])
-    guess = low.load * (high.load / low.load) ** share
+    guess = math.exp(math.log(low.load) + share * math.log(high.load / low.load))
     return guess * NUDGE if share < 1 / 2 else guess / NUDGE
 
 
@@ -346,19 +346,19 @@ def _crossing_words(found: BreakEven) -> Iterator[str]:
     own = next(costs for costs in found.costs if costs.load == 1)
     above = next((border for border in found.borders if border.load > 1), None)
     below = next((border for border in reversed(found.borders) if border.load < 1), None)
-    here = f"you are at {_rounded(found.own_measure)}"
+    here = f"you are at {tell(found.own_measure)}"
     if above:
         yield (
             f"{_stays(found.pair, own)} up to {_at(found, above)}{_ends(found, above)}; {here} "
-            f"({_rounded(above.load)} x to go)."
+            f"({tell(above.load)} x to go)."
         )
     if below:
         yield (
             f"Below {_at(found, below)} {_is_cheaper(found, below)}; {here} "
-            f"({_rounded(1 / below.load)} times that)."
+            f"({tell(1 / below.load)} times that)."
         )
     if len(found.borders) > (above is not None) + (below is not None):
-        places = ", ".join(_rounded(border.load * found.own_measure) for border in found.borders)
+        places = ", ".join(tell(border.load * found.own_measure) for border in found.borders)
         yield (
             f"They change places {len(found.borders)} times from {SPAN}: at {places} {found.pair.measure}."
         )
@@ -416,11 +416,11 @@ def _feasibility_words(found: BreakEven) -> Iterator[str]:
         if len(missing) == len(grid):
             where = "at none of the loads tried"
         elif missing == grid[-len(missing) :]:
-            where = f"no longer at {_times(missing[0].load)} your load"
+            where = f"no longer at {times(missing[0].load)} your load"
         elif missing == grid[: len(missing)]:
-            where = f"not yet at {_times(missing[-1].load)} your load"
+            where = f"not yet at {times(missing[-1].load)} your load"
         else:
-            where = f"not at {', '.join(_times(costs.load) for costs in missing)} your load"
+            where = f"not at {', '.join(times(costs.load) for costs in missing)} your load"
         yield f"{side.name} meets the objectives {where}: {nearest.why_none[side]}."
 
 
@@ -429,13 +429,13 @@ def _other(pair: Pair, side: Side | None) -> Side:
 
 
 def _at(found: BreakEven, border: Border) -> str:
-    return f"{_rounded(border.load * found.own_measure)} {found.pair.measure}"
+    return f"{tell(border.load * found.own_measure)} {found.pair.measure}"
 
 
-def _times(load: float) -> str:
+def times(load: float) -> str:
     return f"1/{1 / load:g} of" if load < 1 else f"{load:g} times"
 
 
-def _rounded(value: float) -> str:
+def tell(value: float) -> str:
     """Three digits: a border is known to two percent."""
     return figure(float(f"{value:.3g}"))
