@@ -117,12 +117,12 @@ def _parts(scenario: Scenario, found: tuple[BreakEven, ...]) -> list[RenderableT
 
 def _costs_table(found: BreakEven) -> Table:
     from costmodel.billing.charge import dollars
-    from costmodel.decision.break_even import LOADS, tell, times
+    from costmodel.decision.break_even import LOADS, multiple, tell
 
     sides = found.pair.sides
     names = tuple(side.name for side in sides)
     measure = found.pair.measure[0].upper() + found.pair.measure[1:]
-    numbers = ("Load", measure, *names)
+    numbers = ("Times your load", measure, *names)
     table = table_of(*numbers, right=numbers, title="The cheapest stack with each, USD a month")
     for costs in found.costs:
         if costs.load in LOADS:
@@ -131,7 +131,7 @@ def _costs_table(found: BreakEven) -> Table:
                 for side in sides
             ]
             table.add_row(
-                times(costs.load),
+                multiple(costs.load),
                 tell(costs.load * found.own_measure),
                 *usd,
                 style="bold" if costs.load == 1 else None,

@@ -416,11 +416,11 @@ def _feasibility_words(found: BreakEven) -> Iterator[str]:
         if len(missing) == len(grid):
             where = "at none of the loads tried"
         elif missing == grid[-len(missing) :]:
-            where = f"no longer at {times(missing[0].load)} your load"
+            where = f"no longer at {_times(missing[0].load)} your load"
         elif missing == grid[: len(missing)]:
-            where = f"not yet at {times(missing[-1].load)} your load"
+            where = f"not yet at {_times(missing[-1].load)} your load"
         else:
-            where = f"not at {', '.join(times(costs.load) for costs in missing)} your load"
+            where = f"not at {', '.join(_times(costs.load) for costs in missing)} your load"
         yield f"{side.name} meets the objectives {where}: {nearest.why_none[side]}."
 
 
@@ -432,8 +432,13 @@ def _at(found: BreakEven, border: Border) -> str:
     return f"{tell(border.load * found.own_measure)} {found.pair.measure}"
 
 
-def times(load: float) -> str:
-    return f"1/{1 / load:g} of" if load < 1 else f"{load:g} times"
+def _times(load: float) -> str:
+    return f"{multiple(load)} of" if load < 1 else f"{multiple(load)} times"
+
+
+def multiple(load: float) -> str:
+    """A load of the grid: `1/64` or `4`."""
+    return f"1/{1 / load:g}" if load < 1 else f"{load:g}"
 
 
 def tell(value: float) -> str:

@@ -16,9 +16,10 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 from html import escape
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from costmodel.decision.break_even import BreakEven, Side
+if TYPE_CHECKING:
+    from costmodel.decision.break_even import BreakEven, Side
 
 LARGEST_SERVICES = 6
 """Services with a colour of their own; the rest is drawn as one."""
@@ -147,27 +148,30 @@ def break_even_chart(found: Sequence[BreakEven], picture: Picture) -> bytes:
 
 
 def _costs_by_load(axes: Any, found: BreakEven) -> None:
+    from costmodel.decision.break_even import tell
+
     ends = []
     for side, colour in zip(found.pair.sides, _FILE_COLOURS, strict=True):
         loads, usd = _line(found, side)
         axes.plot(loads, usd, color=colour, linewidth=2, solid_capstyle="round")
-        ends.append((usd[-1] if usd else 0.0, loads[-1] if loads else 0.0, side.name, colour))
+        known = [cost for cost in usd if not math.isnan(cost)]
+        ends.append((known[-1] if known else 0.0, side.name, colour))
     axes.set_xscale("log", base=2)
     axes.set_yscale("log")
     first, last = found.costs[0].load, found.costs[-1].load
     axes.set_xlim(first, last)
-    _label_ends(axes, ends)
+    _name_lines(axes, ends)
     axes.axvline(1, color=_FILE_INK, linewidth=1)
     axes.annotate(
         "you", (1, 1), (4, -11), xycoords=("data", "axes fraction"), textcoords="offset points", fontsize=11
     )
-    for border in found.borders:
+    for place, border in enumerate(found.borders):
         axes.axvline(border.load, color=_FILE_INK, linewidth=1, linestyle=(0, (2, 3)))
-        at = f"{border.load * found.own_measure:,.3g}"
+        at = tell(border.load * found.own_measure)
         axes.annotate(
             at,
             (border.load, 1),
-            (0, 4),
+            (0, 4 + 13 * (place % 2)),
             xycoords=("data", "axes fraction"),
             textcoords="offset points",
             fontsize=11,
@@ -177,19 +181,14 @@ def _costs_by_load(axes: Any, found: BreakEven) -> None:
 
 
 def _line(found: BreakEven, side: Side) -> tuple[list[float], list[float]]:
-    """Loads and costs where the side is feasible; a gap where it is not."""
-    points = [
-        (costs.load, costs.best[side].monthly_usd if side in costs.best else math.nan)
-        for costs in found.costs
-    ]
-    while points and math.isnan(points[-1][1]):
-        points.pop()
-    return [load for load, _ in points], [usd for _, usd in points]
+    """Loads and costs; a gap where the side is infeasible."""
+    usd = [costs.best[side].monthly_usd if side in costs.best else math.nan for costs in found.costs]
+    return [costs.load for costs in found.costs], usd
 
 
-def _label_ends(axes: Any, ends: Sequence[tuple[float, float, str, str]]) -> None:
-    """Names beside the panel, the dearer above, far enough apart to be read."""
-    for place, (_, _, name, colour) in enumerate(sorted(ends, key=lambda end: (-end[1], -end[0]))):
+def _name_lines(axes: Any, ends: Sequence[tuple[float, str, str]]) -> None:
+    """Names beside the panel in the order in which the lines end, the dearer above."""
+    for place, (_, name, colour) in enumerate(sorted(ends, reverse=True)):
         axes.annotate(
             name,
             (1, 0.95 - 0.12 * place),
@@ -206,17 +205,17 @@ def _label_ends(axes: Any, ends: Sequence[tuple[float, float, str, str]]) -> Non
 def _load_scale(axes: Any, found: BreakEven) -> None:
     from matplotlib.ticker import FuncFormatter, NullFormatter
 
-    axes.xaxis.set_major_formatter(
-        FuncFormatter(lambda load, _: f"{load:g} x" if load >= 1 else f"1/{1 / load:g} x")
-    )
+    from costmodel.decision.break_even import multiple, tell
+
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda load, _: f"{multiple(load)} x"))
     axes.yaxis.set_major_formatter(
         FuncFormatter(lambda usd, _: f"${usd:,.0f}" if usd >= 1 else f"${usd:,.2f}")
     )
     axes.yaxis.set_minor_formatter(NullFormatter())
     axes.tick_params(labelsize=11)
     axes.grid(axis="y")
-    axes.set_xlabel(f"Load; 1 x is {found.own_measure:,.3g} {found.pair.measure}", fontsize=11)
-    axes.set_title("Cheapest stack, USD a month", fontsize=11, loc="left", pad=22)
+    axes.set_xlabel(f"Load; 1 x is {tell(found.own_measure)} {found.pair.measure}", fontsize=11)
+    axes.set_title("Cheapest stack, USD a month", fontsize=11, loc="left", pad=34)
 
 
 def _picture(figure: Any, picture: Picture) -> bytes:
