@@ -11,7 +11,6 @@ from costmodel.cli.books import PricesOption, open_book
 from costmodel.cli.console import (
     Format,
     check_writable,
-    compilation_noted,
     messages,
     print_result,
     progress_bar,
@@ -70,7 +69,7 @@ def break_even(
     own_rates = read_own_rates(rates).under(read)
     book = open_book(prices)
     note_trace(read)
-    with compilation_noted(), progress_bar() as progress:
+    with progress_bar() as progress:
         found = find_break_even(read, book, progress, own_rates)
     if chart is not None:
         _draw(found, chart)
