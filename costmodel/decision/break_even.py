@@ -195,6 +195,8 @@ def break_even(
         scenario, book, own_rates, tuple(dict.fromkeys(side for pair in pairs for side in pair.sides))
     )
     bench.at(1.0)
+    if not pairs:
+        return ()
     for done, load in enumerate(LOADS):
         progress("searching at other loads", done, len(LOADS))
         bench.at(load)
