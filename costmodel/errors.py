@@ -50,6 +50,7 @@
     ├── LineNotFound               a saved run's bill has no such line
     ├── AmbiguousLine              several lines of a saved run's bill are meant
     ├── LineUnsound                a line of a saved run's bill does not follow from its prices
+    ├── RunOutdated                this version no longer meters what a saved run did
     ├── Infeasible                 no candidate meets the objectives; exit code 3
     └── OutputError                the result cannot be written where it should go
 
@@ -354,6 +355,10 @@ class AmbiguousLine(CostModelError):
 
 class LineUnsound(CostModelError):
     """A line of a saved run's bill does not follow from its quantities and the prices of its price book."""
+
+
+class RunOutdated(CostModelError):
+    """This version no longer meters what a saved run did."""
 
 
 class Infeasible(CostModelError):

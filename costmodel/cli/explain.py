@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from costmodel.cli.books import PricesOption, warn
-from costmodel.cli.console import Format, print_result, table_of, write_json
+from costmodel.cli.console import Format, print_result, progress_bar, table_of, write_json
 from costmodel.cli.report import RunFile
 
 if TYPE_CHECKING:
@@ -16,10 +16,12 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from costmodel.decision.explain import Line, Walk
+    from costmodel.decision.feeds import Feed
     from costmodel.decision.run import Run
     from costmodel.pricing.book import PriceBook
 
 DEAREST_LINES = 5
+SHOWN_FEEDS = 8
 
 
 def explain(
@@ -54,10 +56,24 @@ def explain(
     found = find_line(run, " ".join(line))
     book = _book_of(run, prices)
     walked = walk(found, book)
+    fed = _feeds(run, found)
     if output is Format.JSON:
-        _write_json(_plain_walk(run, walked, book))
+        _write_json(_plain_walk(run, walked, book) | {"inputs": _plain_feeds(fed)})
     else:
-        print_result(*_walk_parts(run, walked, book))
+        print_result(*_walk_parts(run, walked, book, fed))
+
+
+def _feeds(run: Run, line: Line) -> tuple[Feed, ...] | None:
+    """The inputs that feed a line; None, with a warning, where the run cannot be made again."""
+    from costmodel.decision.feeds import feeds
+    from costmodel.errors import RunOutdated, ScenarioError
+
+    try:
+        with progress_bar() as progress:
+            return feeds(run, line, progress)
+    except (RunOutdated, ScenarioError) as error:
+        warn(f"which inputs feed the line cannot be told. {error}")
+        return None
 
 
 def _book_of(run: Run, prices: str | None) -> PriceBook | None:
@@ -148,7 +164,9 @@ def _dearest(run: Run) -> Table:
     return table
 
 
-def _walk_parts(run: Run, walked: Walk, book: PriceBook | None) -> Iterator[RenderableType]:
+def _walk_parts(
+    run: Run, walked: Walk, book: PriceBook | None, fed: tuple[Feed, ...] | None
+) -> Iterator[RenderableType]:
     """One line from what feeds it down to the cent."""
     from rich.padding import Padding
     from rich.text import Text
@@ -160,6 +178,10 @@ def _walk_parts(run: Run, walked: Walk, book: PriceBook | None) -> Iterator[Rend
     yield Text(_title(run, line), style="bold")
     for formula in line.formulas:
         yield Text(f"Quantity: {formula}.")
+    if fed:
+        yield Padding(_feeds_table(fed), BLANK_LINE_ABOVE)
+    elif fed is not None:
+        yield Text("No number of the scenario moves it: it comes with the design.")
     yield Padding(_steps_table(walked), BLANK_LINE_ABOVE)
     yield Text(_rounding(line))
     for note in _notes(line):
@@ -169,6 +191,20 @@ def _walk_parts(run: Run, walked: Walk, book: PriceBook | None) -> Iterator[Rend
             yield Padding(table, BLANK_LINE_ABOVE)
     else:
         yield Padding(_told_by_the_run(line), BLANK_LINE_ABOVE)
+
+
+def _feeds_table(fed: tuple[Feed, ...]) -> Table:
+    from costmodel.units import figure
+
+    numbers = ("From", "To", "Quantity")
+    table = table_of(
+        "Input", *numbers, right=numbers, title="What feeds it: the quantity when one input alone is moved"
+    )
+    for feed in fed[:SHOWN_FEEDS]:
+        table.add_row(feed.path, figure(feed.value), figure(feed.moved), f"{feed.change_ratio:+.2%}")
+    if len(fed) > SHOWN_FEEDS:
+        table.add_row(f"and {len(fed) - SHOWN_FEEDS} weaker ones: --format json has all", style="dim")
+    return table
 
 
 def _title(run: Run, line: Line) -> str:
@@ -287,6 +323,12 @@ def _plain_walk(run: Run, walked: Walk, book: PriceBook | None) -> dict[str, Any
         ],
         "price": plain_price(book, walked.price) if book and walked.price else None,
     }
+
+
+def _plain_feeds(fed: tuple[Feed, ...] | None) -> list[dict[str, Any]] | None:
+    from dataclasses import asdict
+
+    return None if fed is None else [asdict(feed) for feed in fed]
 
 
 def _write_json(document: object) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -51,11 +52,12 @@ def test_without_a_line_it_says_why(cli: Any, run_file: Path, run: Run) -> None:
 
 
 def test_a_line_is_told_down_to_its_price(cli: Any, run_file: Path, run: Run) -> None:
-    for line in lines(run):
+    for line in (lines(run)[0], lines(run)[-1]):
         outcome = cli("explain", run_file, line.number, columns=300)
         assert (outcome.code, outcome.err) == (0, "")
         assert f"Line {line.number}, {line}" in outcome.out
         assert line.price_name in outcome.out
+        assert "What feeds it" in outcome.out or "No number of the scenario moves it" in outcome.out
         for part in ("Quantity: ", "Rounding: ", "SKU", "Rate code", "Source", "as of", "Confirmed"):
             assert part in outcome.out
         (total,) = [row for row in outcome.out.splitlines() if row.startswith("Sum")]
@@ -72,7 +74,7 @@ def test_json_holds_the_same_walk(cli: Any, run_file: Path, run: Run) -> None:
     assert [line["billed_cost"] for line in told["lines"]] == [
         f"{line.billed_cost.normalize():f}" if line.billed_cost else "0" for line in lines(run)
     ]
-    for line in told["lines"]:
+    for line in told["lines"][::8]:
         walk = json.loads(cli("explain", run_file, line["number"], "--format", "json").out)
         costs = [
             Decimal(charge["pricing_quantity"]) * Decimal(charge["contracted_unit_price"])
@@ -90,6 +92,16 @@ def test_what_is_no_line_is_refused(cli: Any, run_file: Path) -> None:
     several = cli("explain", run_file, "database")
     assert (several.code, several.out) == (1, "")
     assert "lines match 'database'. Give a number, or more words:" in several.err
+
+
+def test_a_run_that_cannot_be_made_again_still_shows_its_price(cli: Any, run: Run, tmp_path: Path) -> None:
+    renamed = tmp_path / "run.json"
+    designs = tuple(replace(note, label=f"{note.label} of old") for note in run.designs)
+    renamed.write_bytes(encode(replace(run, designs=designs)))
+    outcome = cli("explain", renamed, "1")
+    assert outcome.code == 0
+    assert "which inputs feed the line cannot be told" in outcome.err
+    assert "Source" in outcome.out
 
 
 def test_another_price_book_is_refused_and_a_missing_one_said(
