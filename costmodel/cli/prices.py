@@ -177,6 +177,7 @@ def _status(book: PriceBook, choice: Choice, copies: Iterable[Copy]) -> dict[str
 
 
 def plain_price(book: PriceBook, price: Price) -> dict[str, Any]:
+    """A price of a book as JSON values, with its source, its dates and what of it is free."""
     file, allowance = book.file_of(price), _allowance(book, price)
     return {
         "name": str(price.query),

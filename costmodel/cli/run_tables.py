@@ -212,6 +212,7 @@ def _say_hidden(table: Table, rows: int) -> None:
 
 
 def drivers_table(run: Run) -> Table:
+    """Uncertain inputs with the monthly cost at both of their ends."""
     table = table_of(
         "Uncertain input", "USD a month at low", "at high",
         right=("USD a month at low", "at high"),

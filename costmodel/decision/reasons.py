@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, localcontext
 
-from costmodel.billing.charge import EXACT, Bill, dollars
+from costmodel.billing.charge import EXACT, dollars
 from costmodel.decision.run import missed
 from costmodel.decision.search import Evaluation, Rejection
 
@@ -38,7 +38,7 @@ def why_none(kinds: Collection[str], rejections: Sequence[Rejection]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """What one resource of the shop costs a month, and the service and meter that most of it is for."""
+    """What one role of the shop costs a month, and the service and meter that most of it is for."""
 
     monthly_usd: Decimal
     of: str
@@ -48,11 +48,11 @@ _NOTHING = _Part(Decimal(0), "")
 
 
 def _dearest_part(rival: Evaluation, best: Evaluation) -> str:
-    """The resource whose cost grows most, with both costs; empty where none grows.
+    """The role whose cost grows most, with both costs; empty where none grows.
 
-    `api: $62.78 with Amazon Elastic Compute Cloud (Instance hours) instead of $10.18 with AWS Lambda (Duration)`.
+    `compute: $62.78 with Amazon Elastic Compute Cloud (Instance hours) instead of $10.18 with AWS Lambda (Duration)`.
     """
-    there, here = _parts(rival.bill), _parts(best.bill)
+    there, here = _parts(rival), _parts(best)
     more = {name: part.monthly_usd - here.get(name, _NOTHING).monthly_usd for name, part in there.items()}
     name = max(more, key=lambda name: (more[name], name), default="")
     if not name or more[name] <= 0:
@@ -68,13 +68,16 @@ def _dearest_part(rival: Evaluation, best: Evaluation) -> str:
     )
 
 
-def _parts(bill: Bill) -> dict[str, _Part]:
-    """The bill by resource, a month."""
+def _parts(evaluation: Evaluation) -> dict[str, _Part]:
+    """The bill by role, a month. What stands in a second region goes by its own name."""
+    designs = (*(tier.design for tier in evaluation.candidate.tiers), *evaluation.platform)
+    roles = {design.resource_name: design.role.value.replace("_", " ") for design in designs}
     meters: defaultdict[str, defaultdict[str, Decimal]] = defaultdict(lambda: defaultdict(Decimal))
     with localcontext(EXACT):
-        for charge in bill.charges:
-            meters[charge.resource_name][f"{charge.service_name} ({charge.sku_meter})"] += charge.billed_cost
-    months = len({charge.billing_period for charge in bill.charges})
+        for charge in evaluation.bill.charges:
+            part = roles.get(charge.resource_name, charge.resource_name)
+            meters[part][f"{charge.service_name} ({charge.sku_meter})"] += charge.billed_cost
+    months = len({charge.billing_period for charge in evaluation.bill.charges})
     return {
         name: _Part(
             sum(costs.values(), Decimal(0)) / months, max(costs, key=lambda meter: (costs[meter], meter))
