@@ -47,6 +47,10 @@
     │       └── ApiFailed          any other failure on AWS's side
     ├── UnknownInstanceType        no such EC2 instance type, family or database class
     ├── UnitMismatch               a meter and its price count in different units
+    ├── LineNotFound               a saved run's bill has no such line
+    ├── AmbiguousLine              several lines of a saved run's bill are meant
+    ├── LineUnsound                a line of a saved run's bill does not follow from its prices
+    ├── RunOutdated                this version no longer meters what a saved run did
     ├── Infeasible                 no candidate meets the objectives; exit code 3
     ├── ClusterFailed              a Dask cluster cannot be used, or was lost
     └── OutputError                the result cannot be written where it should go
@@ -354,6 +358,22 @@ class UnitMismatch(CostModelError):
 
 class ClusterFailed(CostModelError):
     """A Dask cluster cannot be reached, lacks this tool or its version, or lost its workers."""
+
+
+class LineNotFound(CostModelError):
+    """A saved run's bill has no such line."""
+
+
+class AmbiguousLine(CostModelError):
+    """Several lines of a saved run's bill are meant."""
+
+
+class LineUnsound(CostModelError):
+    """A line of a saved run's bill does not follow from its quantities and the prices of its price book."""
+
+
+class RunOutdated(CostModelError):
+    """This version no longer meters what a saved run did."""
 
 
 class Infeasible(CostModelError):

@@ -15,7 +15,19 @@ from typing import Annotated
 import typer
 
 from costmodel import __version__
-from costmodel.cli import advisor, demo, export, price, prices, report, scenario, simulate, stress
+from costmodel.cli import (
+    advisor,
+    break_even,
+    demo,
+    explain,
+    export,
+    price,
+    prices,
+    report,
+    scenario,
+    simulate,
+    stress,
+)
 from costmodel.errors import CostModelError
 
 INTERRUPTED = 130
@@ -33,6 +45,8 @@ app = typer.Typer(
 app.command("demo")(demo.demo)
 app.command("simulate")(simulate.simulate)
 app.command("stress")(stress.stress)
+app.command("break-even")(break_even.break_even)
+app.command("explain")(explain.explain)
 app.command("price")(price.price)
 app.add_typer(scenario.app, name="scenario")
 app.add_typer(prices.app, name="prices")

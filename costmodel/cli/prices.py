@@ -129,7 +129,7 @@ def show(
     if output is Format.JSON:
         _print_json(
             [
-                _plain(book, price) | (_plain_commitments(book, price) if commitments else {})
+                plain_price(book, price) | (_plain_commitments(book, price) if commitments else {})
                 for price in found
             ]
         )
@@ -137,7 +137,7 @@ def show(
     shown = found[:SHOWN_PRICES]
     print_result(*(_with_commitments(book, shown) if commitments else _tables(shown)))
     if len(found) == 1:
-        print_result(*_explanation(book, found[0]))
+        print_result(*explanation(book, found[0]))
     if len(found) > SHOWN_PRICES:
         messages().print(
             f"{len(found) - SHOWN_PRICES} more: narrow it with --region, --service or a longer text"
@@ -179,7 +179,8 @@ def _status(book: PriceBook, choice: Choice, copies: Iterable[Copy]) -> dict[str
     }
 
 
-def _plain(book: PriceBook, price: Price) -> dict[str, Any]:
+def plain_price(book: PriceBook, price: Price) -> dict[str, Any]:
+    """A price of a book as JSON values, with its source, its dates and what of it is free."""
     file, allowance = book.file_of(price), _allowance(book, price)
     return {
         "name": str(price.query),
@@ -305,7 +306,7 @@ def _with_commitments(book: PriceBook, prices: Sequence[Price]) -> Iterator[Rend
             yield from commitment_tables(commitments(book, price))
 
 
-def _explanation(book: PriceBook, price: Price) -> Iterator[RenderableType]:
+def explanation(book: PriceBook, price: Price) -> Iterator[RenderableType]:
     """Where one price comes from, and what of it is free."""
     file, allowance = book.file_of(price), _allowance(book, price)
     codes = [f"{tier.rate_code} from {tier.begin:,}" for tier in price.tiers if tier.rate_code]

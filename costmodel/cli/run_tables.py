@@ -43,7 +43,7 @@ def run_tables(run: Run) -> Iterator[RenderableType]:
     if len(run.finalists) > 1:
         tables.append(_finalists(run))
     if run.drivers:
-        tables.append(_drivers(run))
+        tables.append(drivers_table(run))
     for table in tables:
         yield Padding(table, BLANK_LINE_ABOVE)
     yield Padding(_footer(run), BLANK_LINE_ABOVE)
@@ -203,7 +203,7 @@ def _rejections(run: Run) -> Table:
     )  # fmt: skip
     groups = sorted(alike.values(), key=lambda group: -sum(rejection.candidates for rejection in group))
     for group in groups[:SHOWN_REJECTIONS]:
-        nearest = min(group, key=_excess)
+        nearest = min(group, key=lambda rejection: rejection.excess)
         table.add_row(
             f"{nearest.constraint}, {nearest.unit}",
             nearest.subject,
@@ -213,11 +213,6 @@ def _rejections(run: Run) -> Table:
         )
     _say_hidden(table, len(groups) - SHOWN_REJECTIONS)
     return table
-
-
-def _excess(rejection: RejectionNote) -> tuple[float, float]:
-    ratio = rejection.observed / rejection.limit if rejection.limit > 0 else float("inf")
-    return ratio, rejection.observed
 
 
 def _say_hidden(table: Table, rows: int) -> None:
@@ -248,7 +243,8 @@ def _finalists(run: Run) -> Table:
     return table
 
 
-def _drivers(run: Run) -> Table:
+def drivers_table(run: Run) -> Table:
+    """Uncertain inputs: the monthly cost at both of their ends, how much they explain, what they are worth to know."""
     numbers = ("USD at low", "at high", "Explains", "Worth USD")
     table = table_of(
         "Uncertain input",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import fields
 from decimal import Decimal
 from typing import Any, Protocol, runtime_checkable
@@ -24,9 +24,9 @@ from costmodel.capacity.availability import (
 )
 from costmodel.capacity.result import Capacity
 from costmodel.decision.candidate import SimulatedDesign
-from costmodel.decision.carbon import carbon_usd
 from costmodel.decision.carbon_note import carbon_note, likely_kg
 from costmodel.decision.drills import drill
+from costmodel.decision.reasons import Reasons, why_chosen, why_none
 from costmodel.decision.recovery import RESTORATIONS, recovery_variables, regional_limits
 from costmodel.decision.run import (
     FORMAT,
@@ -49,13 +49,12 @@ from costmodel.decision.run import (
     TerraformVariableNote,
 )
 from costmodel.decision.search import Evaluation, Rejection, SearchResult
-from costmodel.decision.trials import Finalist
 from costmodel.decision.uncertainty import Doubt
 from costmodel.demand.calendar import Calendar, FloatArray
 from costmodel.demand.demand import Demand
 from costmodel.pricing.book import PriceBook
 from costmodel.scenario.assumptions import assumptions
-from costmodel.scenario.model import Aim, Scenario
+from costmodel.scenario.model import Scenario
 from costmodel.services._base import Design, PlatformDesign, Role, Strategy
 from costmodel.units import BYTES_PER_GB, SECONDS_PER_MINUTE
 from costmodel.version import VERSION
@@ -80,6 +79,7 @@ def recommend(
 ) -> Run:
     """Write the search's result, and how sure it is, down as a `Run`."""
     best, cost_range, months = result.best, doubt.cost_range, len(demand.calendar.periods)
+    reasons = Reasons(scenario, best, doubt)
     designs = tuple(_tier_note(tier, demand) for tier in best.candidate.tiers) + tuple(
         _platform_note(design) for design in best.platform
     )
@@ -99,11 +99,9 @@ def recommend(
         own_rates=_own_rates_note(own_rates, best.bill),
         headline=_headline(scenario, result, doubt, own_rates),
         notes=(*_notes(scenario, demand, best, cost_range), *_price_change_notes(own_rates, best.bill)),
-        chosen=_option(best, _why_chosen(scenario), months),
-        alternatives=tuple(
-            _option(rival, _why_not(scenario, rival, best, doubt), months) for rival in result.rivals
-        ),
-        comparisons=tuple(_comparisons(scenario, result, doubt)),
+        chosen=_option(best, why_chosen(scenario), months),
+        alternatives=tuple(_option(rival, reasons.why_not(rival), months) for rival in result.rivals),
+        comparisons=tuple(_comparisons(scenario, result, reasons)),
         rejections=tuple(_rejection_note(rejection) for rejection in result.rejections),
         counts=Counts(result.considered, result.rejected, result.pruned, result.priced),
         cost_range=cost_range,
@@ -168,7 +166,7 @@ def _headline(scenario: Scenario, result: SearchResult, doubt: Doubt, own_rates:
             f" The next best combination of kinds, {rival.candidate.compute.design.label} with "
             f"{rival.candidate.database.design.label} and {rival.candidate.delivery.design.label}"
             f"{'' if _renders_nothing(rival) else f', {rival.candidate.rendering.design.label}'}, "
-            f"{_why_not(scenario, rival, best, doubt)}."
+            f"{Reasons(scenario, best, doubt).in_short(rival)}."
         )
     return text
 
@@ -257,53 +255,7 @@ def _option(evaluation: Evaluation, why: str, months: int) -> Option:
     )
 
 
-def _why_chosen(scenario: Scenario) -> str:
-    price = scenario.objectives.carbon_usd_per_tonne
-    beside = f", its carbon counted at {dollars(price)} a tonne" if price else ""
-    return f"{WHY_CHOSEN[scenario.objectives.aim]}{beside}"
-
-
-def _dearer(rival: Evaluation, best: Evaluation) -> str:
-    more = rival.monthly_usd - best.monthly_usd
-    if best.monthly_usd == 0:
-        return f"costs {dollars(more)} a month more"
-    return f"costs {dollars(more)} ({more / best.monthly_usd:.0%}) a month more"
-
-
-WHY_CHOSEN: dict[Aim, str] = {
-    "expected_cost": "the cheapest candidate on average that meets every objective",
-    "p90_cost": "the cheapest candidate at the 90th percentile that meets every objective",
-    "cvar_cost": "the cheapest candidate in the dearest tenth of draws that meets every objective",
-    "regret": "the candidate that meets every objective and is least wrong where it is most wrong",
-    "latency": "the fastest candidate up to a quarter above the cheapest that meets every objective",
-}
-
-
-def _why_not(scenario: Scenario, rival: Evaluation, best: Evaluation, doubt: Doubt) -> str:
-    """By how much a finalist is dearer than the choice; or what speaks against it all the same."""
-    if rival.monthly_usd >= best.monthly_usd:
-        return _dearer(rival, best)
-    less_usd = best.monthly_usd - rival.monthly_usd
-    less = f"costs {dollars(less_usd)} a month less under the middle inputs, but"
-    more_carbon_usd = _carbon_monthly_usd(scenario, rival) - _carbon_monthly_usd(scenario, best)
-    if more_carbon_usd > less_usd:
-        return f"{less} its carbon is dearer by {dollars(more_carbon_usd)}"
-    note, chosen = doubt.note_of(Finalist.of(rival)), doubt.note_of(Finalist.of(best))
-    if chosen is None or note is None:
-        return f"{less} was not tried in the draws"
-    if note.holds_ratio < chosen.holds_ratio:
-        return f"{less} holds in {note.holds_ratio:.0%} of the draws, not in {chosen.holds_ratio:.0%}"
-    return (
-        f"{less} {dollars(note.mean_usd)} on average and {dollars(note.p90_usd)} at the 90th percentile, against "
-        f"{dollars(chosen.mean_usd)} and {dollars(chosen.p90_usd)}"
-    )
-
-
-def _carbon_monthly_usd(scenario: Scenario, evaluation: Evaluation) -> float:
-    return carbon_usd(evaluation.energy, scenario.objectives.carbon_usd_per_tonne) / scenario.months
-
-
-def _comparisons(scenario: Scenario, result: SearchResult, doubt: Doubt) -> Iterable[Comparison]:
+def _comparisons(scenario: Scenario, result: SearchResult, reasons: Reasons) -> Iterable[Comparison]:
     evaluations = (result.best, *result.rivals)
     allowed = {
         Role.COMPUTE: scenario.constraints.compute,
@@ -315,20 +267,11 @@ def _comparisons(scenario: Scenario, result: SearchResult, doubt: Doubt) -> Iter
         for kind in kinds:
             best = next((found for found in evaluations if found.candidate.kinds[position] == kind), None)
             if best is None:
-                yield Comparison(role, kind, "", None, _why_none(kind, result.rejections))
+                yield Comparison(role, kind, "", None, why_none((kind,), result.rejections))
             else:
                 tier = getattr(best.candidate, role.value)
-                why = "recommended" if best is result.best else _why_not(scenario, best, result.best, doubt)
+                why = "recommended" if best is result.best else reasons.why_not(best)
                 yield Comparison(role, kind, tier.design.label, best.monthly_usd, why)
-
-
-def _why_none(kind: str, rejections: Sequence[Rejection]) -> str:
-    """The rejection that came nearest to holding; of a whole candidate the reason alone, for the kind is known."""
-    about = [rejection for rejection in rejections if kind in rejection.kinds]
-    if not about:
-        return "no design of this kind fits the load and the constraints"
-    nearest = min(about, key=lambda rejection: rejection.excess)
-    return nearest.limit.miss if nearest.of_candidate else f"{nearest.subject}: {nearest.limit.miss}"
 
 
 def _rejection_note(rejection: Rejection) -> RejectionNote:

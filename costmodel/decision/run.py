@@ -16,6 +16,7 @@ from typing import Annotated, Any
 
 import msgspec
 
+from costmodel.capacity.result import Limit
 from costmodel.decision.conditions import TYPES, Value, fits, may_hold
 from costmodel.errors import Fault, RunFileError
 
@@ -160,6 +161,16 @@ class RejectionNote:
     def of_candidate(self) -> bool:
         """Whether it is about a whole candidate, and not about some of its designs."""
         return len(self.kinds) == KINDS_OF_A_CANDIDATE
+
+    @property
+    def reason(self) -> str:
+        """What it breaks: `recovery time is 60, allowed 15 minutes`."""
+        return Limit(self.constraint, self.observed, self.limit, self.unit).miss
+
+    @property
+    def excess(self) -> tuple[float, float]:
+        """How badly it misses: observed over allowed, then observed."""
+        return self.observed / self.limit if self.limit > 0 else math.inf, self.observed
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from heapq import heappop, heappush
 from itertools import product
@@ -161,21 +161,13 @@ def search(
     be priced in the region, UnitMismatch when an own price counts in another unit than the list's, UnknownGrid
     when carbon has a price and a region no figures.
     """
-    simulated = simulate_all(scenario, demand, progress)
-    considered = count_combinations(simulated)
-    survivors, rejections = _keep_sound(scenario, simulated)
-    tariff = Tariff(book, free_tier=scenario.account.free_tier, own_rates=own_rates)
-    sketches, unpriced = _sketch_alone(scenario, survivors, tariff)
-    rejections += unpriced
-    survivors = {role: [tier for tier in tiers if tier in sketches] for role, tiers in survivors.items()}
-    groups, joint = _keep_feasible(scenario, survivors)
-    rejections += joint
+    found = shortlist(scenario, demand, book, progress, own_rates)
+    pricer, groups, rejections = found.pricer, found.groups, list(found.rejections)
     feasible = sum(len(group) for group in groups)
-    pricer = _Pricer(scenario, demand, book, own_rates, tariff, sketches, Stage(scenario, demand))
     winners, over_budget, priced = _cheapest_of_each_kind(pricer, groups, progress)
     rejections += over_budget
     if not winners:
-        raise Infeasible(_explain(scenario, simulated, rejections))
+        raise Infeasible(_explain(scenario, found.simulated, rejections))
     ranked = sorted(winners, key=pricer.weighed_usd)
     return SearchResult(
         best=_with_options(pricer, ranked[0]),
@@ -183,10 +175,55 @@ def search(
         rejections=tuple(
             sorted(rejections, key=lambda rejection: (-rejection.candidates, rejection.subject))
         ),
-        considered=considered,
-        rejected=considered - feasible,
+        considered=found.considered,
+        rejected=found.considered - feasible,
         pruned=feasible - priced,
         priced=priced,
+    )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Shortlist:
+    """Every candidate that meets the objectives, not yet costed, and why the others do not."""
+
+    pricer: Pricer
+    groups: tuple[Group, ...]
+    rejections: tuple[Rejection, ...]
+    simulated: Tiers
+    """Every design that was looked at."""
+    considered: int
+    """Candidates that all those designs make."""
+
+    def nothing_feasible(self) -> Infeasible:
+        """The error that says which objective cannot be met and what to relax."""
+        return Infeasible(_explain(self.pricer.scenario, self.simulated, self.rejections))
+
+
+def shortlist(
+    scenario: Scenario,
+    demand: Demand,
+    book: PriceBook,
+    progress: Progress = silent,
+    own_rates: OwnRates = NO_OWN_RATES,
+) -> Shortlist:
+    """Simulate every design and keep the candidates that meet the objectives; the budget is not looked at.
+
+    Raises PriceNotFound when no design of a tier can be priced in the region, UnitMismatch when an own
+    price counts in another unit than the list's.
+    """
+    simulated = simulate_all(scenario, demand, progress)
+    survivors, rejections = _keep_sound(scenario, simulated)
+    tariff = Tariff(book, free_tier=scenario.account.free_tier, own_rates=own_rates)
+    sketches, unpriced = _sketch_alone(scenario, survivors, tariff)
+    survivors = {role: [tier for tier in tiers if tier in sketches] for role, tiers in survivors.items()}
+    groups, joint = _keep_feasible(scenario, survivors)
+    pricer = Pricer(scenario, demand, book, own_rates, tariff, sketches, Stage(scenario, demand))
+    return Shortlist(
+        pricer,
+        tuple(groups),
+        (*rejections, *unpriced, *joint),
+        simulated,
+        count_combinations(simulated),
     )
 
 
@@ -244,7 +281,7 @@ Part = tuple[SimulatedDesign, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Group:
+class Group:
     """Candidates of the same kinds: every choice of one item from each of its lists of parts."""
 
     parts: tuple[Sequence[Part], ...]
@@ -253,7 +290,7 @@ class _Group:
         return prod(len(choices) for choices in self.parts)
 
 
-def _keep_feasible(scenario: Scenario, tiers: Tiers) -> tuple[list[_Group], list[Rejection]]:
+def _keep_feasible(scenario: Scenario, tiers: Tiers) -> tuple[list[Group], list[Rejection]]:
     """Candidates that meet the objectives as a whole, by kinds. Only what a call passes enters those."""
     outside = [tiers[role] for role in OUTSIDE_ROLES]
     beside = prod(len(designs) for designs in outside)
@@ -281,7 +318,7 @@ def _keep_feasible(scenario: Scenario, tiers: Tiers) -> tuple[list[_Group], list
     ]
     kinds_outside = list(product(*(_by_kind(designs).values() for designs in outside)))
     return [
-        _Group((of_kinds, *kinds)) for of_kinds in feasible.values() for kinds in kinds_outside
+        Group((of_kinds, *kinds)) for of_kinds in feasible.values() for kinds in kinds_outside
     ], rejections
 
 
@@ -293,21 +330,15 @@ def _by_kind(designs: Iterable[SimulatedDesign]) -> Mapping[str, list[Part]]:
 
 
 def _cheapest_of_each_kind(
-    pricer: _Pricer, groups: Sequence[_Group], progress: Progress
+    pricer: Pricer, groups: Sequence[Group], progress: Progress
 ) -> tuple[list[Evaluation], list[Rejection], int]:
     winners: list[Evaluation] = []
     rejections: list[Rejection] = []
     priced = 0
     for done, group in enumerate(groups):
         progress("costing candidates", done, len(groups))
-        best, cost_usd = None, math.inf
-        for candidate, lower_bound_usd in pricer.by_lower_bound(group):
-            if lower_bound_usd > cost_usd * (1 + FLOAT_SLACK):
-                break
-            whole_usd = pricer.cost_usd(candidate)
-            priced += 1
-            if best is None or whole_usd < cost_usd:
-                best, cost_usd = candidate, whole_usd
+        best, billed = pricer.cheapest(group)
+        priced += billed
         if best is None:
             continue
         recovery = pricer.stage.choose(best, pricer.standing_usd)
@@ -347,7 +378,7 @@ def cheapest_first(costs: Sequence[Sequence[float]]) -> Iterator[tuple[tuple[int
                 )
 
 
-def _with_options(pricer: _Pricer, best: Evaluation) -> Evaluation:
+def _with_options(pricer: Pricer, best: Evaluation) -> Evaluation:
     """The best with every recovery strategy beside its own, where the choice needed none of them."""
     if pricer.scenario.network.second_region is None or best.recovery is None or best.recovery.options:
         return best
@@ -356,7 +387,7 @@ def _with_options(pricer: _Pricer, best: Evaluation) -> Evaluation:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Pricer:
+class Pricer:
     """Costs of whole candidates and bounds on them, in floats; the winners are then billed exactly.
 
     Cost is the bill and, at a price for carbon, what the likely emission is worth.
@@ -369,6 +400,8 @@ class _Pricer:
     tariff: Tariff
     sketches: dict[SimulatedDesign, CostSketch]
     stage: Stage
+    alone_usd: dict[SimulatedDesign, float] = field(default_factory=dict)
+    """What each design costs at least, alone, as far as it has been asked for."""
 
     def cost_usd(self, candidate: Candidate) -> float:
         """What the whole candidate's bill and carbon come to."""
@@ -400,10 +433,22 @@ class _Pricer:
         whole_usd = self.tariff.cost_usd([*tiers, platform, self.tariff.sketch(standing.usages)])
         return whole_usd / len(self.demand.calendar.periods)
 
+    def cheapest(self, group: Group) -> tuple[Candidate | None, int]:
+        """The cheapest member, None of an empty group, and how many members had to be costed."""
+        best, cost_usd, costed = None, math.inf, 0
+        for candidate, lower_bound_usd in self.by_lower_bound(group):
+            if lower_bound_usd > cost_usd * (1 + FLOAT_SLACK):
+                break
+            whole_usd = self.cost_usd(candidate)
+            costed += 1
+            if best is None or whole_usd < cost_usd:
+                best, cost_usd = candidate, whole_usd
+        return best, costed
+
     def _platform(self, footprint: Footprint) -> CostSketch:
         return self.tariff.sketch(platform_usages(self.scenario, self.demand, footprint))
 
-    def by_lower_bound(self, group: _Group) -> Iterator[tuple[Candidate, float]]:
+    def by_lower_bound(self, group: Group) -> Iterator[tuple[Candidate, float]]:
         """Members with what they cost at least, cheapest first.
 
         Each tier is costed alone, with the free allowances all to itself, and agreed steps at their
@@ -412,11 +457,9 @@ class _Pricer:
         is never below 0 and adds up over tiers, so each brings its own; that of the platform behaves as its charges.
         """
         by_role = [list(dict.fromkeys(column)) for part in group.parts for column in zip(*part, strict=True)]
-        alone = {
-            tier: self.tariff.least_usd([self.sketches[tier]]) + self._carbon_usd(tier.energy)
-            for designs in by_role
-            for tier in designs
-        }
+        for tier in {tier for designs in by_role for tier in designs} - self.alone_usd.keys():
+            least_usd = self.tariff.least_usd([self.sketches[tier]])
+            self.alone_usd[tier] = least_usd + self._carbon_usd(tier.energy)
         lightest = Footprint.none(self.demand.days)
         for designs in by_role:
             lightest = lightest + Footprint.smallest([tier.footprint for tier in designs])
@@ -424,7 +467,7 @@ class _Pricer:
         platform_usd += self._platform_carbon_usd(lightest)
 
         def cost_usd(part: Part) -> float:
-            return sum(alone[tier] for tier in part)
+            return sum(self.alone_usd[tier] for tier in part)
 
         parts = [sorted(choices, key=cost_usd) for choices in group.parts]
         costs = [[cost_usd(part) for part in choices] for choices in parts]

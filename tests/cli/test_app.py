@@ -215,7 +215,7 @@ def test_ctrl_c_again_and_again_while_threads_work_ends_at_once_and_quietly() ->
         "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "import time, costmodel.decision.simulate as line\n"
         "from concurrent.futures import ThreadPoolExecutor\n"
-        "def simulate(*_):\n"
+        "def simulate(*_, **__):\n"
         "    with ThreadPoolExecutor(2) as pool:\n"
         "        print('begun', flush=True)\n"
         "        list(pool.map(time.sleep, [30, 30]))\n"

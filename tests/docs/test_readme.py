@@ -235,6 +235,6 @@ def test_what_a_document_names_exists(document: str) -> None:
     for name in set(re.findall(r"`([A-Z]+\.md)`", text)):
         assert (ROOT / name).exists(), f"{document} names {name}"
     known = set(commands()) | {path[:1] for path in commands()}
-    for call in set(re.findall(r"(?:^\$? ?|`)costmodel ([a-z]+(?: [a-z]+)?)", text, re.MULTILINE)):
+    for call in set(re.findall(r"(?:^\$? ?|`)costmodel ([a-z-]+(?: [a-z]+)?)", text, re.MULTILINE)):
         words = tuple(call.split())
         assert words in known or words[:1] in known, f"{document} names costmodel {call}"
