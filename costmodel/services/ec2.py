@@ -459,7 +459,7 @@ class Ec2Fleet:
         bought = (
             capacity.servers if capacity.spot_servers is None else capacity.servers - capacity.spot_servers
         )
-        on_demand_hours = calendar.per_day(np.maximum(bought - reserved, 0.0)) / MINUTES_PER_HOUR
+        on_demand_hours = calendar.per_hour(np.maximum(bought - reserved, 0.0)) / MINUTES_PER_HOUR
         usages = meter_usage(
             self._meter("Instance hours", "Hours", box_usage),
             self.resource_name,
