@@ -15,7 +15,7 @@ from rich.text import Text
 from costmodel.billing.charge import converted, dollars
 from costmodel.cli.console import table_of
 from costmodel.cli.own_rates import currency_sentence
-from costmodel.decision.run import Option, OwnRatesNote, RecoveryNote, RejectionNote, Run
+from costmodel.decision.run import CommitmentNote, Option, OwnRatesNote, RecoveryNote, RejectionNote, Run
 from costmodel.units import figure
 
 SHOWN_REJECTIONS = 8
@@ -33,6 +33,8 @@ def run_tables(run: Run) -> Iterator[RenderableType]:
     tables = [_bill_by_service(run), _requirements(run), _drills(run)]
     if run.recovery:
         tables.append(_recovery(run.recovery))
+    if run.commitments:
+        tables.append(_commitments(run))
     tables.append(_comparisons(run))
     if run.alternatives:
         tables.append(_alternatives(run))
@@ -125,6 +127,45 @@ def _recovery(note: RecoveryNote) -> Table:
             style="bold" if chosen else None,
         )
     return table
+
+
+def _commitments(run: Run) -> Table:
+    """The best of each kind of commitment; nothing here is part of the bill above."""
+    numbers = ("Commit", "Saves USD a month", "Pays if used", "Upfront USD")
+    table = table_of(
+        "Commitment",
+        *numbers,
+        "Rate",
+        right=numbers,
+        whole=("Rate",),
+        title="If you committed: each alone, at its best level, beside the bill above",
+    )
+    best: dict[str, CommitmentNote] = {}
+    for note in run.commitments:
+        if note.kind not in best or note.saves_usd > best[note.kind].saves_usd:
+            best[note.kind] = note
+    for note in best.values():
+        pays = note.best.level_usd > 0
+        table.add_row(
+            f"{note.kind}, {note.years}yr {note.payment}, for {note.covers}",
+            commitment_level(note) if pays else "nothing",
+            f"{dollars(note.saves_usd)} ({note.saving_ratio:.0%})" if pays else "-",
+            f"over {note.break_even_ratio:.0%}",
+            dollars(note.upfront_usd) if pays else "-",
+            "published" if note.published else "inferred",
+        )
+    return table
+
+
+def commitment_level(note: CommitmentNote) -> str:
+    """`$1.234 an hour`, or `6 x m7g.large`."""
+    if note.count is not None:
+        return f"{note.count} x {note.unit}"
+    return (
+        f"${note.best.level_usd:,.3f} an {note.per}"
+        if note.per == "hour"
+        else f"{dollars(note.best.level_usd)} a month"
+    )
 
 
 def _comparisons(run: Run) -> Table:

@@ -30,6 +30,7 @@ from costmodel.decision.run import (
     FORMAT,
     AssumptionNote,
     ChargeNote,
+    CommitmentNote,
     Comparison,
     CostRange,
     Counts,
@@ -74,6 +75,7 @@ def recommend(
     result: SearchResult,
     cost_range: CostRange,
     drivers: tuple[Driver, ...],
+    commitments: tuple[CommitmentNote, ...],
     own_rates: OwnRates = NO_OWN_RATES,
 ) -> Run:
     """Write the search's result down as a `Run`."""
@@ -108,6 +110,7 @@ def recommend(
         drills=drills,
         expected_loss=expected_loss,
         recovery=_recovery_note(scenario, best),
+        commitments=commitments,
         designs=designs,
         charges=tuple(_charge_note(charge) for charge in best.bill.charges),
         daily_cost_usd=_daily_cost(best.bill, demand.calendar),

@@ -18,7 +18,7 @@ import msgspec
 
 from costmodel.errors import Fault, RunFileError
 
-FORMAT = "costmodel-run/4"
+FORMAT = "costmodel-run/5"
 
 Month = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])$")]
 Day = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])-01$")]
@@ -310,6 +310,75 @@ class RecoveryNote:
 
 
 @dataclass(frozen=True, slots=True)
+class CommitmentPoint:
+    """What one level of a commitment comes to, as a mean month of its term."""
+
+    level_usd: float
+    """Committed per hour, or per month for a commitment by the month."""
+    monthly_usd: float
+    """The commitment, and what of the use it could cover is billed on demand beside it."""
+    regret_usd: float
+    """Above the best level."""
+    covered_ratio: float
+    """Share of the use, at on-demand prices, that it pays for."""
+    unused_ratio: float
+    """Share of the commitment that pays for nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class GrowthRegret:
+    """What the best level costs too much if traffic grows otherwise."""
+
+    growth_per_month_ratio: float
+    best_level_usd: float
+    """What would then have been the best level."""
+    regret_usd: float
+    """A mean month of the term above that level."""
+
+
+@dataclass(frozen=True, slots=True)
+class CommitmentNote:
+    """What one commitment would save on the recommended candidate's use, at its best level."""
+
+    kind: str
+    """`Compute Savings Plan`, `Standard reserved instance`, ..."""
+    years: int
+    payment: str
+    covers: str
+    """What of the candidate's use it covers: `m7g in eu-west-1`, `all of its kind`."""
+    per: str
+    """`hour` or `month`: what the level is committed for."""
+    count: int | None
+    """Reserved units; None for a commitment of dollars."""
+    unit: str
+    """What is reserved: `m7g.large`; empty for a commitment of dollars."""
+    best: CommitmentPoint
+    on_demand_usd: float
+    """The same use on demand, a mean month of the term."""
+    upfront_usd: float
+    break_even_ratio: float
+    """Rate over the on-demand price: a committed dollar pays if it is used in a larger share of the term."""
+    published: bool
+    """True when every rate is in the price book; False when one is inferred."""
+    basis: str
+    growth_per_month_ratio: float
+    """Growth over the term that the level is the best for."""
+    other_growth: tuple[GrowthRegret, ...]
+    curve: tuple[CommitmentPoint, ...]
+    """From no commitment to twice the best, ascending."""
+
+    @property
+    def saves_usd(self) -> float:
+        """Per month."""
+        return self.on_demand_usd - self.best.monthly_usd
+
+    @property
+    def saving_ratio(self) -> float:
+        """Saved share of what the use costs on demand."""
+        return self.saves_usd / self.on_demand_usd if self.on_demand_usd else 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Counts:
     """How the search went. `considered == rejected + pruned + priced`."""
 
@@ -356,6 +425,8 @@ class Run:
     expected_loss: ExpectedLoss
     recovery: RecoveryNote | None
     """None without a second region."""
+    commitments: tuple[CommitmentNote, ...]
+    """Every commitment that covers part of the recommended candidate, whether the scenario allows it or not."""
     designs: tuple[DesignNote, ...]
     charges: tuple[ChargeNote, ...]
     daily_cost_usd: dict[str, tuple[float, ...]]

@@ -399,12 +399,23 @@ def evaluate(
     recovery: Recovery | None = None,
 ) -> Evaluation:
     """Bill a whole candidate: tiers and allowances are shared between its services and regions."""
-    usages = candidate.usages + platform_usages(scenario, demand, candidate.footprint)
-    usages += recovery.standing.usages if recovery else ()
+    usages = _usages(scenario, demand, candidate, recovery)
     whole = bill(usages, book, free_tier=scenario.account.free_tier, own_rates=own_rates)
     monthly_usd = whole.billed_cost / len(demand.calendar.periods)
     platform = platform_designs(scenario, candidate.footprint)
     return Evaluation(candidate, platform, promise(candidate), whole, monthly_usd, recovery)
+
+
+def whole_usages(scenario: Scenario, demand: Demand, found: Evaluation) -> tuple[Usage, ...]:
+    """Everything that is on the bill of an evaluated candidate."""
+    return _usages(scenario, demand, found.candidate, found.recovery)
+
+
+def _usages(
+    scenario: Scenario, demand: Demand, candidate: Candidate, recovery: Recovery | None
+) -> tuple[Usage, ...]:
+    home = candidate.usages + platform_usages(scenario, demand, candidate.footprint)
+    return home + (recovery.standing.usages if recovery else ())
 
 
 def platform_designs(scenario: Scenario, footprint: Footprint) -> tuple[PlatformDesign, ...]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from costmodel.billing.rates import NO_OWN_RATES, OwnRates
+from costmodel.decision.commitments import commitment_notes
 from costmodel.decision.recommend import recommend
 from costmodel.decision.run import Run
-from costmodel.decision.search import Progress, search, silent
+from costmodel.decision.search import Progress, search, silent, whole_usages
 from costmodel.decision.uncertainty import cost_range_of
 from costmodel.demand.synthesise import synthesise
 from costmodel.pricing.book import PriceBook
@@ -27,4 +28,6 @@ def simulate(
     demand = synthesise(scenario)
     result = search(scenario, demand, book, progress, own_rates)
     cost_range, drivers = cost_range_of(scenario, result.best, book, progress, own_rates)
-    return recommend(scenario, demand, book, result, cost_range, drivers, own_rates)
+    usages = whole_usages(scenario, demand, result.best)
+    commitments = commitment_notes(scenario, usages, book, demand.calendar, own_rates)
+    return recommend(scenario, demand, book, result, cost_range, drivers, commitments, own_rates)
