@@ -200,8 +200,8 @@ def _alternatives(run: Run) -> Table:
         table.add_row(
             _difference(option, run.chosen),
             figure(round(option.api_p99_ms)),
-            dollars(option.monthly_usd),
-            _more(option.monthly_usd, run),
+            dollars(option.effective_monthly_usd),
+            _more(option.effective_monthly_usd, run),
         )
     _say_hidden(table, len(run.alternatives) - SHOWN_ALTERNATIVES)
     return table
@@ -219,8 +219,9 @@ def _difference(option: Option, chosen: Option) -> str:
 
 
 def _more(monthly_usd: Decimal, run: Run) -> str:
-    more = monthly_usd - run.monthly_usd
-    return f"{dollars(more)} ({more / run.monthly_usd:.0%})" if run.monthly_usd else dollars(more)
+    chosen_usd = run.chosen.effective_monthly_usd
+    more = monthly_usd - chosen_usd
+    return f"{dollars(more)} ({more / chosen_usd:.0%})" if chosen_usd else dollars(more)
 
 
 def _rejections(run: Run) -> Table:

@@ -17,7 +17,6 @@ from costmodel.decision.term_use import CommittableUse, TermPattern, committable
 from costmodel.demand.calendar import Calendar, FloatArray
 from costmodel.pricing.book import PriceBook
 from costmodel.pricing.commitment import BUNDLE_SAVING_RATIO, ONE, Commitment, CommitmentKind, CommittedPrice
-from costmodel.pricing.price import PriceQuery
 from costmodel.scenario.estimate import Range
 from costmodel.scenario.model import Scenario
 from costmodel.services._base import Usage
@@ -33,6 +32,12 @@ RESERVED_UNITS = {
 
 Source: Amazon EC2 User Guide, "Reserved Instances" (2023-06); Amazon DynamoDB Developer Guide, "Reserved
 capacity": blocks of 100 (2023-06).
+"""
+
+LEAST_PLAN_USD = 0.001
+"""The smallest Savings Plan, in dollars an hour; levels are whole multiples of it.
+
+Source: AWS Savings Plans API Reference, CreateSavingsPlan, `commitment` (2023-06); AWS takes two digits more.
 """
 
 ALL_IT_CAN = "all it can"
@@ -107,12 +112,12 @@ def scopes(uses: Sequence[CommittableUse]) -> Iterator[Scope]:
     )
     for use in uses:
         for offer in use.offers:
-            members[offer.commitment, _covers(offer)].append((use, offer))
+            members[offer.commitment, covered_by(offer)].append((use, offer))
     for (commitment, covers), covered in members.items():
         yield Scope(commitment, covers, tuple(covered))
 
 
-def _covers(offer: CommittedPrice) -> str:
+def covered_by(offer: CommittedPrice) -> str:
     """What one purchase covers: everything, a family in a region, or one usage type in a region."""
     query, terms = offer.on_demand.query, offer.commitment.terms
     if not terms.same_region:
@@ -135,7 +140,7 @@ def _hourly_note(scope: Scope, patterns: Sequence[TermPattern]) -> CommitmentNot
         terms[0].committed_usd.sum(axis=0),
         mean_ratio(terms[0].on_demand_usd, terms[0].committed_usd),
         [pattern.growth_per_month for pattern in patterns],
-        unit_offer if scope.commitment.kind in RESERVED_UNITS else None,
+        *_unit(unit_offer),
     )
 
 
@@ -148,6 +153,7 @@ def _bundle_note(spend: BundledSpend, patterns: Sequence[TermPattern]) -> Commit
         float(ONE - BUNDLE_SAVING_RATIO),
         [pattern.growth_per_month for pattern in patterns],
         None,
+        "",
     )
 
 
@@ -158,15 +164,15 @@ def _note(
     committable_usd: FloatArray,
     break_even_ratio: float,
     growths_per_month: Sequence[float],
-    unit_offer: CommittedPrice | None,
+    unit_usd: float | None,
+    unit: str,
 ) -> CommitmentNote:
     """One commitment at its best level; the first curve and growth are the expected ones.
 
-    `committable_usd` is what the commitment can pay for in each period, at its rates.
+    `committable_usd` is what the commitment can pay for in each period, at its rates. `unit_usd` is the step in
+    which it is sold, `unit` what it is a step of; empty for dollars.
     """
     commitment, curve = offer.commitment, curves[0]
-    block = RESERVED_UNITS.get(commitment.kind, 1)
-    unit_usd = float(unit_offer.effective_unit_price) * block if unit_offer else None
     best_usd = _best_usd(curve, unit_usd)
     months = commitment.years * MONTHS_PER_YEAR
     rate = offer.rates[0]
@@ -177,8 +183,8 @@ def _note(
         payment=commitment.payment,
         covers=covers,
         per="hour" if curve.periods == commitment.hours else "month",
-        count=round(best_usd / unit_usd) * block if unit_usd else None,
-        unit=_unit_name(unit_offer.on_demand.query) if unit_offer else "",
+        count=round(best_usd / unit_usd) * RESERVED_UNITS[commitment.kind] if unit and unit_usd else None,
+        unit=unit,
         best=_point(curve, committable_usd, best_usd, best_usd, months),
         on_demand_usd=curve.cost_usd(0.0) / months,
         upfront_usd=best_usd * curve.periods * float(rate.upfront / rate.total_over_term),
@@ -201,9 +207,12 @@ def _best_usd(curve: LevelCurve, unit_usd: float | None) -> float:
     return curve.best_count(unit_usd) * unit_usd if unit_usd else curve.best_level_usd
 
 
-def _unit_name(query: PriceQuery) -> str:
-    """`m7g.large` of `BoxUsage:m7g.large`; the usage type where nothing runs."""
-    return query.usage_type.rpartition(":")[2]
+def _unit(offer: CommittedPrice) -> tuple[float, str]:
+    """The step in which a commitment by the hour is sold, in dollars, and what it is a step of."""
+    block = RESERVED_UNITS.get(offer.commitment.kind)
+    if block is None:
+        return LEAST_PLAN_USD, ""
+    return float(offer.effective_unit_price) * block, offer.on_demand.query.usage_type.rpartition(":")[2]
 
 
 def _point(

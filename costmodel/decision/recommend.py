@@ -25,6 +25,7 @@ from costmodel.capacity.availability import (
 from costmodel.capacity.result import Capacity
 from costmodel.decision.candidate import SimulatedDesign
 from costmodel.decision.drills import drill
+from costmodel.decision.plans import Portfolio
 from costmodel.decision.recovery import RESTORATIONS, recovery_variables, regional_limits
 from costmodel.decision.run import (
     FORMAT,
@@ -40,7 +41,9 @@ from costmodel.decision.run import (
     ExpectedLoss,
     Option,
     OwnRatesNote,
+    PlanNote,
     PriceBookNote,
+    PurchaseNote,
     RecoveryNote,
     RejectionNote,
     Requirement,
@@ -110,6 +113,7 @@ def recommend(
         drills=drills,
         expected_loss=expected_loss,
         recovery=_recovery_note(scenario, best),
+        plan=_plan_note(best.portfolio),
         commitments=commitments,
         designs=designs,
         charges=tuple(_charge_note(charge) for charge in best.bill.charges),
@@ -151,6 +155,8 @@ def _headline(scenario: Scenario, result: SearchResult, cost_range: CostRange, o
         f"{dollars(cost_range.p90_usd)}). API calls take {best.promise.api_p95_ms:,.0f} ms at the 95th and "
         f"{best.promise.api_p99_ms:,.0f} ms at the 99th percentile."
     )
+    if best.portfolio.purchases:
+        text += f" {_plan_sentence(best)}"
     if cost_range.holds_ratio < 1:
         text += (
             f" It holds in {cost_range.holds_ratio:.0%} of the draws; in the others {cost_range.breaks_first} "
@@ -165,6 +171,40 @@ def _headline(scenario: Scenario, result: SearchResult, cost_range: CostRange, o
             f"{_dearer(rival, best)}."
         )
     return text
+
+
+def _plan_sentence(best: Evaluation) -> str:
+    """What to buy now, and what the month then costs."""
+    bought = " and ".join(
+        f"{purchase.commitment} of ${purchase.level_usd:,.3f} an hour"
+        if purchase.per == "hour"
+        else f"{purchase.commitment} of {dollars(purchase.level_usd)} a month"
+        for purchase in best.portfolio.now
+    )
+    later = len(best.portfolio.purchases) - len(best.portfolio.now)
+    return (
+        f"With the plans {bought or 'bought later'}{f', and {later} more in later years' if later else ''}, it comes to "
+        f"{dollars(best.effective_monthly_usd)} a month, {dollars(best.portfolio.upfront_usd)} of it all paid at the start."
+    )
+
+
+def _plan_note(portfolio: Portfolio) -> PlanNote | None:
+    if not portfolio.purchases:
+        return None
+    purchases = tuple(
+        PurchaseNote(
+            purchase.commitment.kind,
+            purchase.commitment.years,
+            purchase.commitment.payment,
+            purchase.covers,
+            purchase.starts_year,
+            purchase.per,
+            purchase.level_usd,
+            purchase.upfront_usd,
+        )
+        for purchase in portfolio.purchases
+    )
+    return PlanNote(purchases, portfolio.saves_usd, portfolio.upfront_usd)
 
 
 def _standing_words(scenario: Scenario, best: Evaluation) -> str:
@@ -243,14 +283,15 @@ def _option(evaluation: Evaluation, why: str) -> Option:
         availability_ratio=promise.availability_ratio,
         error_ratio=promise.error_ratio,
         why=why,
+        effective_monthly_usd=evaluation.effective_monthly_usd,
     )
 
 
 def _dearer(rival: Evaluation, best: Evaluation) -> str:
-    more = rival.monthly_usd - best.monthly_usd
-    if best.monthly_usd == 0:
+    more = rival.effective_monthly_usd - best.effective_monthly_usd
+    if best.effective_monthly_usd == 0:
         return f"costs {dollars(more)} a month more"
-    return f"costs {dollars(more)} ({more / best.monthly_usd:.0%}) a month more"
+    return f"costs {dollars(more)} ({more / best.effective_monthly_usd:.0%}) a month more"
 
 
 def _comparisons(scenario: Scenario, result: SearchResult) -> Iterable[Comparison]:
@@ -269,7 +310,7 @@ def _comparisons(scenario: Scenario, result: SearchResult) -> Iterable[Compariso
             else:
                 tier = getattr(best.candidate, role.value)
                 why = "recommended" if best is result.best else _dearer(best, result.best)
-                yield Comparison(role, kind, tier.design.label, best.monthly_usd, why)
+                yield Comparison(role, kind, tier.design.label, best.effective_monthly_usd, why)
 
 
 def _why_none(kind: str, rejections: Sequence[Rejection]) -> str:

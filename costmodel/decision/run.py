@@ -117,6 +117,8 @@ class Option:
     error_ratio: float
     why: str
     """Why it was chosen, or the one reason it lost."""
+    effective_monthly_usd: Decimal
+    """`monthly_usd` less what the allowed plans save: what candidates are compared by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +131,7 @@ class Comparison:
     label: str
     """The kind's best design; empty when none is feasible."""
     monthly_usd: Decimal | None
-    """Mean billed cost per calendar month of the whole best candidate of this kind."""
+    """Mean cost per calendar month of the whole best candidate of this kind, with the allowed plans."""
     why: str
     """`recommended`, by how much it is dearer, or the reason nothing of the kind is feasible."""
 
@@ -379,6 +381,34 @@ class CommitmentNote:
 
 
 @dataclass(frozen=True, slots=True)
+class PurchaseNote:
+    """One plan to buy, as part of the recommendation."""
+
+    kind: str
+    years: int
+    payment: str
+    covers: str
+    starts_year: int
+    """0 for now, 1 for a year after."""
+    per: str
+    """`hour` or `month`: what the level is committed for."""
+    level_usd: float
+    upfront_usd: float
+    """Paid at its start."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlanNote:
+    """What to buy of the plans that the scenario allows; the charges are those without it."""
+
+    purchases: tuple[PurchaseNote, ...]
+    saves_usd: Decimal
+    """A mean month of the run: the saving over the longest term, as a share of what is covered."""
+    upfront_usd: float
+    """Paid at the start."""
+
+
+@dataclass(frozen=True, slots=True)
 class Counts:
     """How the search went. `considered == rejected + pruned + priced`."""
 
@@ -425,6 +455,8 @@ class Run:
     expected_loss: ExpectedLoss
     recovery: RecoveryNote | None
     """None without a second region."""
+    plan: PlanNote | None
+    """None where the scenario allows no plan, or none pays."""
     commitments: tuple[CommitmentNote, ...]
     """Every commitment that covers part of the recommended candidate, whether the scenario allows it or not."""
     designs: tuple[DesignNote, ...]
@@ -514,6 +546,11 @@ def _unequal_sums(run: Run) -> Iterator[Fault]:
         if abs(run.monthly_usd * len(run.months) - billed) > ROUNDING * abs(billed):
             problem = f"must be the charges' billed_cost a month, {_plain(billed / len(run.months))}"
             yield Fault("chosen.monthly_usd", problem, _plain(run.monthly_usd))
+        saved = run.plan.saves_usd if run.plan else Decimal(0)
+        if abs(run.monthly_usd - saved - run.chosen.effective_monthly_usd) > ROUNDING * abs(run.monthly_usd):
+            problem = f"must be monthly_usd less plan.saves_usd, {_plain(run.monthly_usd - saved)}"
+            stated = _plain(run.chosen.effective_monthly_usd)
+            yield Fault("chosen.effective_monthly_usd", problem, stated)
         if run.own_rates is not None:
             for name in ("list_cost", "contracted_cost"):
                 whole = sum((getattr(charge, name) for charge in run.charges), Decimal(0))
@@ -564,8 +601,12 @@ def _amounts(run: Run) -> Iterator[tuple[str, Decimal]]:
         yield "own_rates.contracted_cost", run.own_rates.contracted_cost
         if run.own_rates.currency is not None:
             yield "own_rates.currency.per_usd", run.own_rates.currency.per_usd
+    yield "chosen.effective_monthly_usd", run.chosen.effective_monthly_usd
+    if run.plan is not None:
+        yield "plan.saves_usd", run.plan.saves_usd
     for place, option in enumerate(run.alternatives):
         yield f"alternatives.{place}.monthly_usd", option.monthly_usd
+        yield f"alternatives.{place}.effective_monthly_usd", option.effective_monthly_usd
     for place, row in enumerate(run.comparisons):
         if row.monthly_usd is not None:
             yield f"comparisons.{place}.monthly_usd", row.monthly_usd

@@ -12,7 +12,7 @@ import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from heapq import heappop, heappush
 from itertools import product
@@ -33,6 +33,7 @@ from costmodel.decision.candidate import (
     insides,
 )
 from costmodel.decision.constraints import Promise, joint_limits, promise, single_tier_limits
+from costmodel.decision.plans import NOTHING, Planner, Portfolio
 from costmodel.decision.recovery import Recovery, Stage, Standing
 from costmodel.demand.demand import Demand
 from costmodel.errors import Infeasible, PriceNotFound
@@ -76,6 +77,13 @@ class Evaluation:
     """Mean billed cost per calendar month."""
     recovery: Recovery | None = None
     """What stands ready in a second region, billed whole with the rest; None where it was not asked for."""
+    portfolio: Portfolio = NOTHING
+    """The allowed plans to buy for it; they are not on the bill."""
+
+    @property
+    def effective_monthly_usd(self) -> Decimal:
+        """What it costs a month with the plans: what candidates are compared by."""
+        return self.monthly_usd - self.portfolio.saves_usd
 
     @property
     def strategy(self) -> Strategy:
@@ -151,12 +159,21 @@ def search(
     groups, joint = _keep_feasible(scenario, survivors)
     rejections += joint
     feasible = sum(len(group) for group in groups)
-    pricer = _Pricer(scenario, demand, book, own_rates, tariff, sketches, Stage(scenario, demand))
+    pricer = _Pricer(
+        scenario,
+        demand,
+        book,
+        own_rates,
+        tariff,
+        sketches,
+        Stage(scenario, demand),
+        Planner(scenario, demand.calendar, book, own_rates),
+    )
     winners, over_budget, priced = _cheapest_of_each_kind(pricer, groups, progress)
     rejections += over_budget
     if not winners:
         raise Infeasible(_explain(scenario, simulated, rejections))
-    ranked = sorted(winners, key=lambda evaluation: evaluation.monthly_usd)
+    ranked = sorted(winners, key=lambda evaluation: evaluation.effective_monthly_usd)
     return SearchResult(
         best=_with_options(pricer, ranked[0]),
         rivals=tuple(ranked[1:]),
@@ -295,7 +312,9 @@ def _cheapest_of_each_kind(
             rejections.append(Rejection(" with ".join(best.labels), best.kinds, recovery, len(group)))
             continue
         home = recovery.standing.candidate
-        winner = evaluate(pricer.scenario, pricer.demand, pricer.book, home, pricer.own_rates, recovery)
+        winner = evaluate(
+            pricer.scenario, pricer.demand, pricer.book, home, pricer.own_rates, recovery, pricer.planner
+        )
         over = _over_budget(pricer.scenario, winner, len(group))
         if over is None:
             winners.append(winner)
@@ -346,11 +365,44 @@ class _Pricer:
     tariff: Tariff
     sketches: dict[SimulatedDesign, CostSketch]
     stage: Stage
+    planner: Planner
+    saved: dict[Part, float] = field(default_factory=dict)
+    """What the allowed plans save over the run, by the designs whose use they cover together."""
 
     def cost_usd(self, candidate: Candidate) -> float:
-        """What the whole candidate's bill comes to."""
+        """What the whole candidate's bill comes to, less what the allowed plans save on it."""
         platform = self._platform(candidate.footprint)
-        return self.tariff.cost_usd([*(self.sketches[tier] for tier in candidate.tiers), platform])
+        billed_usd = self.tariff.cost_usd([*(self.sketches[tier] for tier in candidate.tiers), platform])
+        return billed_usd - self._saved_usd(candidate) if self.planner.allowed else billed_usd
+
+    def _saved_usd(self, candidate: Candidate) -> float:
+        """No plan covers use of compute or rendering together with that of another tier."""
+        firewall = platform_usages(self.scenario, self.demand, candidate.footprint)
+        apart: tuple[tuple[Part, tuple[Usage, ...]], ...] = (
+            ((candidate.compute, candidate.rendering), ()),
+            ((candidate.database,), ()),
+            ((candidate.delivery,), firewall),
+        )
+        for part, beside in apart:
+            if part not in self.saved:
+                usages = [usage for tier in part for usage in tier.usages]
+                portfolio = self.planner.portfolio([*usages, *beside])
+                self.saved[part] = float(portfolio.saves_usd) * len(self.demand.calendar.periods)
+        return sum(self.saved[part] for part, _ in apart)
+
+    def _least_usd(self, usages: Iterable[Usage]) -> float:
+        """What usages cost at least, with every plan that covers them at its best in every hour.
+
+        A plan saves no more of a usage than the largest saving on its rate; parts of a bill costed apart, each
+        with the free allowances to itself, never exceed the whole.
+        """
+        by_saving: defaultdict[float, list[Usage]] = defaultdict(list)
+        for usage in usages:
+            by_saving[self.planner.most_saved_ratio(usage)].append(usage)
+        return sum(
+            (1.0 - ratio) * self.tariff.least_usd([self.tariff.sketch(alike)])
+            for ratio, alike in by_saving.items()
+        )
 
     def standing_usd(self, standing: Standing) -> float:
         """What a candidate costs a month with what stands in a second region. Raises PriceNotFound."""
@@ -364,6 +416,16 @@ class _Pricer:
     def _platform(self, footprint: Footprint) -> CostSketch:
         return self.tariff.sketch(platform_usages(self.scenario, self.demand, footprint))
 
+    def _least_of_usd(self, tier: SimulatedDesign) -> float:
+        if self.planner.allowed:
+            return self._least_usd(tier.usages)
+        return self.tariff.least_usd([self.sketches[tier]])
+
+    def _least_of_platform_usd(self, lightest: Footprint) -> float:
+        if self.planner.allowed:
+            return self._least_usd(platform_usages(self.scenario, self.demand, lightest))
+        return self.tariff.least_usd([self._platform(lightest)])
+
     def by_lower_bound(self, group: _Group) -> Iterator[tuple[Candidate, float]]:
         """Members with what they cost at least, cheapest first.
 
@@ -372,13 +434,11 @@ class _Pricer:
         the smallest footprint of any member: platform charges never fall as a footprint grows.
         """
         by_role = [list(dict.fromkeys(column)) for part in group.parts for column in zip(*part, strict=True)]
-        alone = {
-            tier: self.tariff.least_usd([self.sketches[tier]]) for designs in by_role for tier in designs
-        }
+        alone = {tier: self._least_of_usd(tier) for designs in by_role for tier in designs}
         lightest = Footprint.none(self.demand.days)
         for designs in by_role:
             lightest = lightest + Footprint.smallest([tier.footprint for tier in designs])
-        platform_usd = self.tariff.least_usd([self._platform(lightest)])
+        platform_usd = self._least_of_platform_usd(lightest)
 
         def cost_usd(part: Part) -> float:
             return sum(alone[tier] for tier in part)
@@ -397,13 +457,18 @@ def evaluate(
     candidate: Candidate,
     own_rates: OwnRates = NO_OWN_RATES,
     recovery: Recovery | None = None,
+    planner: Planner | None = None,
 ) -> Evaluation:
-    """Bill a whole candidate: tiers and allowances are shared between its services and regions."""
+    """Bill a whole candidate: tiers and allowances are shared between its services and regions.
+
+    With a planner it also gets the best portfolio of the plans that the scenario allows.
+    """
     usages = _usages(scenario, demand, candidate, recovery)
     whole = bill(usages, book, free_tier=scenario.account.free_tier, own_rates=own_rates)
     monthly_usd = whole.billed_cost / len(demand.calendar.periods)
     platform = platform_designs(scenario, candidate.footprint)
-    return Evaluation(candidate, platform, promise(candidate), whole, monthly_usd, recovery)
+    portfolio = planner.portfolio(usages) if planner else NOTHING
+    return Evaluation(candidate, platform, promise(candidate), whole, monthly_usd, recovery, portfolio)
 
 
 def whole_usages(scenario: Scenario, demand: Demand, found: Evaluation) -> tuple[Usage, ...]:
@@ -431,9 +496,10 @@ def platform_usages(scenario: Scenario, demand: Demand, footprint: Footprint) ->
 
 def _over_budget(scenario: Scenario, best: Evaluation, members: int) -> Rejection | None:
     budget = scenario.constraints.monthly_budget_usd
-    if budget is None or best.monthly_usd <= Decimal(repr(budget)):
+    cost_usd = best.effective_monthly_usd
+    if budget is None or cost_usd <= Decimal(repr(budget)):
         return None
-    limit = Limit("monthly budget", float(best.monthly_usd), budget, "USD", "constraints.monthly_budget_usd")
+    limit = Limit("monthly budget", float(cost_usd), budget, "USD", "constraints.monthly_budget_usd")
     return Rejection(" with ".join(best.candidate.labels), best.candidate.kinds, limit, members)
 
 

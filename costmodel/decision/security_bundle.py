@@ -54,6 +54,20 @@ class BundledSpend:
             corners_usd.size,
         )
 
+    def run_saved_usd(self, pattern: TermPattern, level_usd: float) -> float:
+        """What a level saves over the run, if each month of it saved the share that the months of the term do."""
+        committable_usd = self.committable_usd(pattern)
+        waf_usd = self.waf_usd[pattern.months] * pattern.month_factors
+        used_usd = np.minimum(level_usd, committable_usd)
+        gained_usd = float(used_usd.sum()) * (1.0 / RATE - 1.0)
+        credited_usd = float(np.minimum(level_usd * float(BUNDLE_WAF_RATIO), waf_usd).sum())
+        cloudfront_usd = float(committable_usd.sum()) / RATE
+        unused_ratio = float((level_usd - used_usd).sum()) / cloudfront_usd
+        run_usd = float(self.cloudfront_usd.sum()) * (gained_usd / cloudfront_usd - unused_ratio)
+        if waf_usd.any():
+            run_usd += float(self.waf_usd.sum()) * credited_usd / float(waf_usd.sum())
+        return run_usd
+
 
 def bundled_spend(
     usages: Iterable[Usage], book: PriceBook, calendar: Calendar, own_rates: OwnRates, *, free_tier: bool

@@ -22,7 +22,7 @@ from costmodel.billing.rates import OwnRates
 from costmodel.demand.calendar import BillingPeriod, Calendar, FloatArray
 from costmodel.demand.shapes import RETAIL_MONTH_WEIGHTS, month_factors
 from costmodel.pricing.book import PriceBook
-from costmodel.pricing.commitment import Commitment, CommittedPrice, offers
+from costmodel.pricing.commitment import CommittedPrice, offers
 from costmodel.pricing.price import ON_DEMAND
 from costmodel.scenario.model import Scenario, Traffic
 from costmodel.services._base import Usage
@@ -51,24 +51,19 @@ class CommittableUse:
     """Shape (hours of the run,)."""
     on_demand_usd: FloatArray
     """Cost of a unit, by month of the run: shape (months,)."""
+    run_usd: float
+    """Cost of the whole run on demand."""
     paid: tuple[tuple[tuple[Decimal, float], ...], ...]
     """For each month of the run, where each price tier begins and which share of the units is paid in it."""
-
-    def offer(self, commitment: Commitment) -> CommittedPrice | None:
-        """What the use costs under a commitment; None when that does not cover it."""
-        return next((offer for offer in self.offers if offer.commitment == commitment), None)
 
     def committed_usd(self, offer: CommittedPrice) -> FloatArray:
         """Cost of a unit under an offer, upfront part and all, by month of the run: shape (months,)."""
         return np.array(
-            [sum(share * _rate_usd(offer, begin) for begin, share in month) for month in self.paid]
+            [
+                sum(share * float(offer.rate_at(begin).effective_unit_price) for begin, share in month)
+                for month in self.paid
+            ]
         )
-
-
-def _rate_usd(offer: CommittedPrice, tier_begin: Decimal) -> float:
-    """The effective rate of a tier; own tiers that AWS does not have lie within one of AWS's."""
-    rate = next(rate for rate in reversed(offer.rates) if rate.begin <= tier_begin)
-    return float(rate.effective_unit_price)
 
 
 def committable_uses(
@@ -113,11 +108,12 @@ def _use(
     for usage in usages:
         assert usage.hourly_quantity is not None  # committable_uses takes no others
         hourly[months[usage.billing_period]] += usage.hourly_quantity
-    on_demand_usd, paid = [], []
+    on_demand_usd, paid, run_usd = [], [], 0.0
     for period, hours in months.items():
         quantity = float(hourly[hours].sum())
         of_month = [charge for charge in charges if charge.billing_period == period and not charge.x_free]
         cost_usd = float(sum((charge.billed_cost for charge in of_month), Decimal(0)))
+        run_usd += cost_usd
         on_demand_usd.append(cost_usd / quantity if quantity else 0.0)
         paid.append(
             tuple((charge.x_tier_begin, float(charge.consumed_quantity) / quantity) for charge in of_month)
@@ -127,6 +123,7 @@ def _use(
         unit=usages[0].meter.consumed_unit,
         hourly_quantity=hourly,
         on_demand_usd=np.array(on_demand_usd),
+        run_usd=run_usd,
         paid=tuple(paid),
     )
 

@@ -309,6 +309,10 @@ class CommittedPrice:
     saving_up_to_ratio: Decimal | None = None
     """Upper end, where only a range is known; the rate is then its lower end."""
 
+    def rate_at(self, tier_begin: Decimal) -> CommittedRate:
+        """The rate of what comes after a monthly quantity, as where a tier begins."""
+        return next(rate for rate in reversed(self.rates) if rate.begin <= tier_begin)
+
     @property
     def upfront(self) -> Decimal:
         """Fee of the first tier."""

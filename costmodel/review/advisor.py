@@ -279,7 +279,7 @@ class _Comparer:
                     aws="",
                     aws_saving_usd=None,
                     ours="recommended",
-                    our_saving_usd=other.monthly_usd - self.run.monthly_usd,
+                    our_saving_usd=other.monthly_usd - self.run.chosen.effective_monthly_usd,
                     resources=(),
                     reason=f"no check compares kinds of {other.role}; the saving is the difference of whole bills",
                 )
@@ -289,7 +289,7 @@ class _Comparer:
         for other in self.run.comparisons:
             if (other.role, other.kind) == (role.value, kind) and other.monthly_usd is not None:
                 self.cited.add((other.role, other.kind))
-                return other.monthly_usd - self.run.monthly_usd
+                return other.monthly_usd - self.run.chosen.effective_monthly_usd
         return None
 
     def rejection(self, label: str) -> RejectionNote | None:
