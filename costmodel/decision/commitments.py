@@ -16,7 +16,14 @@ from costmodel.decision.security_bundle import BundledSpend, bundled_spend
 from costmodel.decision.term_use import CommittableUse, TermPattern, committable_uses
 from costmodel.demand.calendar import Calendar, FloatArray
 from costmodel.pricing.book import PriceBook
-from costmodel.pricing.commitment import BUNDLE_SAVING_RATIO, ONE, Commitment, CommitmentKind, CommittedPrice
+from costmodel.pricing.commitment import (
+    BUNDLE_SAVING_RATIO,
+    ONE,
+    Commitment,
+    CommitmentKind,
+    CommittedPrice,
+    Offers,
+)
 from costmodel.scenario.estimate import Range
 from costmodel.scenario.model import Scenario
 from costmodel.services._base import Usage
@@ -83,15 +90,15 @@ def commitment_notes(
     The term begins with the run; `TermPattern` says how use goes on beyond it.
     Raises PriceNotFound, UnitMismatch, PriceCacheCorrupt.
     """
-    free_tier = scenario.account.free_tier
-    uses = committable_uses(usages, book, calendar, own_rates, free_tier=free_tier)
+    free_tier, known = scenario.account.free_tier, Offers(book)
+    uses = committable_uses(usages, known, calendar, own_rates, free_tier=free_tier)
 
     @cache
     def patterns(years: int) -> tuple[TermPattern, ...]:
         return tuple(TermPattern.of(scenario, calendar, years, growth) for growth in growths(scenario))
 
     notes = [_hourly_note(scope, patterns(scope.commitment.years)) for scope in scopes(uses)]
-    spend = bundled_spend(usages, book, calendar, own_rates, free_tier=free_tier)
+    spend = bundled_spend(usages, known, calendar, own_rates, free_tier=free_tier)
     if spend is not None:
         notes.append(_bundle_note(spend, patterns(spend.offer.commitment.years)))
     return tuple(notes)

@@ -16,6 +16,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -26,14 +27,13 @@ from costmodel.decision.commitments import ALL_IT_CAN, LEAST_PLAN_USD, covered_b
 from costmodel.decision.security_bundle import WAF_CODE, bundled_spend
 from costmodel.decision.term_use import CommittableUse, TermPattern, committable_uses
 from costmodel.demand.calendar import Calendar, FloatArray
-from costmodel.pricing.book import PriceBook
 from costmodel.pricing.commitment import (
     PLAN_UPFRONT_RATIO,
     Commitment,
     CommitmentKind,
     CommittedPrice,
+    Offers,
     Payment,
-    offers,
 )
 from costmodel.pricing.price import ON_DEMAND
 from costmodel.scenario.model import Plan, Scenario
@@ -138,6 +138,8 @@ class Pool:
     def _portfolios(self) -> Iterator[_Levels]:
         yield {}
         yield self._stacks(lambda covers: True)
+        if len(self.ratios) == 1:
+            return  # the stack of one use is exact
         narrow = self._stacks(lambda covers: covers != ALL_IT_CAN)
         for below in ({}, narrow) if narrow else ({},):
             left_usd, _ = self._applied(below)
@@ -228,16 +230,16 @@ def _in_steps(levels: _Levels) -> _Levels:
     return {key: count * LEAST_PLAN_USD for key, count in steps.items() if count}
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Planner:
     """Chooses among the plans that a scenario allows, for any candidate's usages."""
 
     scenario: Scenario
     calendar: Calendar
-    book: PriceBook
+    known: Offers
     own_rates: OwnRates
 
-    @property
+    @cached_property
     def allowed(self) -> frozenset[Commitment]:
         return frozenset(map(commitment_named, self.scenario.constraints.plans))
 
@@ -246,7 +248,7 @@ class Planner:
         allowed = self.allowed
         if not allowed:
             return NOTHING
-        uses = committable_uses(usages, self.book, self.calendar, self.own_rates, free_tier=self._free_tier)
+        uses = committable_uses(usages, self.known, self.calendar, self.own_rates, free_tier=self._free_tier)
         whole = self._bundle(usages) if self._bundle_allowed else NOTHING
         for kinds in POOLS:
             whole += self._of_pool(frozenset(one for one in allowed if one.kind in kinds), uses)
@@ -259,8 +261,10 @@ class Planner:
             return 0.0
         if query.service_code == WAF_CODE and self._bundle_allowed:
             return 1.0
-        price = self.book.price(query)
-        known = [offer for offer in offers(self.book, price) if offer.commitment in allowed]
+        known = [offer for offer in self.known.of(query) if offer.commitment in allowed]
+        if not known:
+            return 0.0
+        price = self.known.book.price(query)
         contracted = self.own_rates.contracted(price, usage.billing_period)
         ratios = [
             float(offer.rate_at(tier.begin).effective_unit_price / tier.contracted_unit_price)
@@ -270,7 +274,7 @@ class Planner:
         ]
         return max(0.0, 1.0 - min(ratios, default=1.0))
 
-    @property
+    @cached_property
     def _bundle_allowed(self) -> bool:
         return any(one.kind is CommitmentKind.SECURITY_BUNDLE for one in self.allowed)
 
@@ -278,9 +282,13 @@ class Planner:
     def _free_tier(self) -> bool:
         return self.scenario.account.free_tier
 
-    def _pattern(self, years: int) -> TermPattern:
+    @cached_property
+    def _patterns(self) -> dict[int, TermPattern]:
         growth = float(self.scenario.traffic.growth_per_month_ratio)
-        return TermPattern.of(self.scenario, self.calendar, years, growth)
+        return {
+            years: TermPattern.of(self.scenario, self.calendar, years, growth)
+            for years in {one.years for one in self.allowed}
+        }
 
     def _of_pool(self, allowed: frozenset[Commitment], uses: Sequence[CommittableUse]) -> Portfolio:
         covered = [
@@ -290,7 +298,7 @@ class Planner:
         ]
         if not covered:
             return NOTHING
-        pattern = self._pattern(max(offer.commitment.years for _, known in covered for offer in known))
+        pattern = self._patterns[max(offer.commitment.years for _, known in covered for offer in known)]
         pool = _pool(covered, pattern)
         levels = pool.cheapest()
         run_usd = np.array([use.run_usd for use, _ in covered])
@@ -300,11 +308,11 @@ class Planner:
         )
 
     def _bundle(self, usages: Sequence[Usage]) -> Portfolio:
-        spend = bundled_spend(usages, self.book, self.calendar, self.own_rates, free_tier=self._free_tier)
+        spend = bundled_spend(usages, self.known, self.calendar, self.own_rates, free_tier=self._free_tier)
         if spend is None:
             return NOTHING
         commitment = spend.offer.commitment
-        pattern = self._pattern(commitment.years)
+        pattern = self._patterns[commitment.years]
         level_usd = spend.curve(pattern).best_level_usd
         if not level_usd:
             return NOTHING

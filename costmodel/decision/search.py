@@ -38,6 +38,7 @@ from costmodel.decision.recovery import Recovery, Stage, Standing
 from costmodel.demand.demand import Demand
 from costmodel.errors import Infeasible, PriceNotFound
 from costmodel.pricing.book import PriceBook
+from costmodel.pricing.commitment import Offers
 from costmodel.scenario.model import Scenario
 from costmodel.services._base import (
     TIER_ROLES,
@@ -167,7 +168,7 @@ def search(
         tariff,
         sketches,
         Stage(scenario, demand),
-        Planner(scenario, demand.calendar, book, own_rates),
+        Planner(scenario, demand.calendar, Offers(book), own_rates),
     )
     winners, over_budget, priced = _cheapest_of_each_kind(pricer, groups, progress)
     rejections += over_budget
@@ -298,9 +299,11 @@ def _cheapest_of_each_kind(
     for done, group in enumerate(groups):
         progress("costing candidates", done, len(groups))
         best, cost_usd = None, math.inf
-        for candidate, lower_bound_usd in pricer.by_lower_bound(group):
+        for candidate, lower_bound_usd, billed_usd in pricer.by_lower_bound(group):
             if lower_bound_usd > cost_usd * (1 + FLOAT_SLACK):
                 break
+            if billed_usd - pricer.saved_usd(candidate) > cost_usd * (1 + FLOAT_SLACK):
+                continue
             whole_usd = pricer.cost_usd(candidate)
             priced += 1
             if best is None or whole_usd < cost_usd:
@@ -373,22 +376,29 @@ class _Pricer:
         """What the whole candidate's bill comes to, less what the allowed plans save on it."""
         platform = self._platform(candidate.footprint)
         billed_usd = self.tariff.cost_usd([*(self.sketches[tier] for tier in candidate.tiers), platform])
-        return billed_usd - self._saved_usd(candidate) if self.planner.allowed else billed_usd
+        return billed_usd - self.saved_usd(candidate)
 
-    def _saved_usd(self, candidate: Candidate) -> float:
-        """No plan covers use of compute or rendering together with that of another tier."""
-        firewall = platform_usages(self.scenario, self.demand, candidate.footprint)
-        apart: tuple[tuple[Part, tuple[Usage, ...]], ...] = (
-            ((candidate.compute, candidate.rendering), ()),
-            ((candidate.database,), ()),
-            ((candidate.delivery,), firewall),
+    def saved_usd(self, candidate: Candidate) -> float:
+        """What the allowed plans save on a candidate over the run.
+
+        No plan covers use of compute or rendering together with that of another tier; the bundle covers
+        delivery, and the firewall, whose requests depend on nothing else of a candidate.
+        """
+        if not self.planner.allowed:
+            return 0.0
+        parts: tuple[Part, ...] = (
+            (candidate.compute, candidate.rendering),
+            (candidate.database,),
+            (candidate.delivery,),
         )
-        for part, beside in apart:
+        for part in parts:
             if part not in self.saved:
                 usages = [usage for tier in part for usage in tier.usages]
-                portfolio = self.planner.portfolio([*usages, *beside])
+                if candidate.delivery in part:
+                    usages += platform_usages(self.scenario, self.demand, candidate.footprint)
+                portfolio = self.planner.portfolio(usages)
                 self.saved[part] = float(portfolio.saves_usd) * len(self.demand.calendar.periods)
-        return sum(self.saved[part] for part, _ in apart)
+        return sum(self.saved[part] for part in parts)
 
     def _least_usd(self, usages: Iterable[Usage]) -> float:
         """What usages cost at least, with every plan that covers them at its best in every hour.
@@ -416,29 +426,24 @@ class _Pricer:
     def _platform(self, footprint: Footprint) -> CostSketch:
         return self.tariff.sketch(platform_usages(self.scenario, self.demand, footprint))
 
-    def _least_of_usd(self, tier: SimulatedDesign) -> float:
-        if self.planner.allowed:
-            return self._least_usd(tier.usages)
-        return self.tariff.least_usd([self.sketches[tier]])
-
-    def _least_of_platform_usd(self, lightest: Footprint) -> float:
-        if self.planner.allowed:
-            return self._least_usd(platform_usages(self.scenario, self.demand, lightest))
-        return self.tariff.least_usd([self._platform(lightest)])
-
-    def by_lower_bound(self, group: _Group) -> Iterator[tuple[Candidate, float]]:
-        """Members with what they cost at least, cheapest first.
+    def by_lower_bound(self, group: _Group) -> Iterator[tuple[Candidate, float, float]]:
+        """Members with what they cost at least, cheapest first, and what their bill comes to at least without plans.
 
         Each tier is costed alone, with the free allowances all to itself, and agreed steps at their
         cheapest, which it may reach only together with others. The platform is costed at
         the smallest footprint of any member: platform charges never fall as a footprint grows.
         """
         by_role = [list(dict.fromkeys(column)) for part in group.parts for column in zip(*part, strict=True)]
-        alone = {tier: self._least_of_usd(tier) for designs in by_role for tier in designs}
+        billed = {
+            tier: self.tariff.least_usd([self.sketches[tier]]) for designs in by_role for tier in designs
+        }
+        alone = {tier: self._least_usd(tier.usages) for tier in billed} if self.planner.allowed else billed
         lightest = Footprint.none(self.demand.days)
         for designs in by_role:
             lightest = lightest + Footprint.smallest([tier.footprint for tier in designs])
-        platform_usd = self._least_of_platform_usd(lightest)
+        platform = platform_usages(self.scenario, self.demand, lightest)
+        platform_usd = self._least_usd(platform)
+        billed_platform_usd = self.tariff.least_usd([self.tariff.sketch(platform)])
 
         def cost_usd(part: Part) -> float:
             return sum(alone[tier] for tier in part)
@@ -447,7 +452,8 @@ class _Pricer:
         costs = [[cost_usd(part) for part in choices] for choices in parts]
         for places, sum_usd in cheapest_first(costs):
             tiers = [tier for choices, place in zip(parts, places, strict=True) for tier in choices[place]]
-            yield Candidate(*tiers), platform_usd + sum_usd
+            billed_usd = billed_platform_usd + sum(billed[tier] for tier in tiers)
+            yield Candidate(*tiers), platform_usd + sum_usd, billed_usd
 
 
 def evaluate(

@@ -13,14 +13,13 @@ from costmodel.billing.rates import OwnRates
 from costmodel.decision.commitment_levels import LevelCurve
 from costmodel.decision.term_use import TermPattern
 from costmodel.demand.calendar import Calendar, FloatArray
-from costmodel.pricing.book import PriceBook
 from costmodel.pricing.commitment import (
     BUNDLE_SAVING_RATIO,
     BUNDLE_WAF_RATIO,
     ONE,
     CommitmentKind,
     CommittedPrice,
-    offers,
+    Offers,
 )
 from costmodel.pricing.price import ON_DEMAND
 from costmodel.services._base import Usage
@@ -70,7 +69,7 @@ class BundledSpend:
 
 
 def bundled_spend(
-    usages: Iterable[Usage], book: PriceBook, calendar: Calendar, own_rates: OwnRates, *, free_tier: bool
+    usages: Iterable[Usage], known: Offers, calendar: Calendar, own_rates: OwnRates, *, free_tier: bool
 ) -> BundledSpend | None:
     """What of the usages the bundle covers; None where CloudFront costs nothing by use.
 
@@ -84,7 +83,7 @@ def bundled_spend(
             continue
         if query.service_code == WAF_CODE and usage.meter.consumed_unit == "Requests":
             inspected.append(usage)
-        elif offer := _bundle(book, usage):
+        elif offer := _bundle(known, usage):
             bundled.append(usage)
             found = found or offer
     if found is None:
@@ -92,7 +91,7 @@ def bundled_spend(
 
     def monthly_usd(of: Sequence[Usage]) -> FloatArray:
         months = dict.fromkeys(calendar.periods, Decimal(0))
-        for charge in bill(of, book, free_tier=free_tier, own_rates=own_rates).charges:
+        for charge in bill(of, known.book, free_tier=free_tier, own_rates=own_rates).charges:
             months[charge.billing_period] += charge.billed_cost
         return np.array([float(cost_usd) for cost_usd in months.values()])
 
@@ -100,6 +99,8 @@ def bundled_spend(
     return BundledSpend(found, cloudfront_usd, monthly_usd(inspected)) if cloudfront_usd.any() else None
 
 
-def _bundle(book: PriceBook, usage: Usage) -> CommittedPrice | None:
-    known = offers(book, book.price(usage.meter.query))
-    return next((offer for offer in known if offer.commitment.kind is CommitmentKind.SECURITY_BUNDLE), None)
+def _bundle(known: Offers, usage: Usage) -> CommittedPrice | None:
+    covering = known.of(usage.meter.query)
+    return next(
+        (offer for offer in covering if offer.commitment.kind is CommitmentKind.SECURITY_BUNDLE), None
+    )

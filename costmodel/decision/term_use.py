@@ -21,8 +21,7 @@ from costmodel.billing.rate import bill
 from costmodel.billing.rates import OwnRates
 from costmodel.demand.calendar import BillingPeriod, Calendar, FloatArray
 from costmodel.demand.shapes import RETAIL_MONTH_WEIGHTS, month_factors
-from costmodel.pricing.book import PriceBook
-from costmodel.pricing.commitment import CommittedPrice, offers
+from costmodel.pricing.commitment import CommittedPrice, Offers
 from costmodel.pricing.price import ON_DEMAND
 from costmodel.scenario.model import Scenario, Traffic
 from costmodel.services._base import Usage
@@ -67,7 +66,7 @@ class CommittableUse:
 
 
 def committable_uses(
-    usages: Iterable[Usage], book: PriceBook, calendar: Calendar, own_rates: OwnRates, *, free_tier: bool
+    usages: Iterable[Usage], known: Offers, calendar: Calendar, own_rates: OwnRates, *, free_tier: bool
 ) -> tuple[CommittableUse, ...]:
     """What of the usages costs something and is covered by a commitment by the hour, by on-demand price.
 
@@ -79,17 +78,17 @@ def committable_uses(
         if usage.hourly_quantity is not None
         and usage.consumed_quantity
         and usage.meter.query.term == ON_DEMAND
-        and offers(book, book.price(usage.meter.query))
+        and known.of(usage.meter.query)
     ]
     charges: defaultdict[tuple[object, ...], list[Charge]] = defaultdict(list)
-    for charge in bill(billed, book, free_tier=free_tier, own_rates=own_rates).charges:
+    for charge in bill(billed, known.book, free_tier=free_tier, own_rates=own_rates).charges:
         key = (charge.billing_period, charge.resource_name, charge.sku_meter, charge.region_id)
         charges[key].append(charge)
     by_query: defaultdict[object, list[Usage]] = defaultdict(list)
     for usage in billed:
         by_query[usage.meter.query].append(usage)
     uses = (
-        _use(alike, [charge for usage in alike for charge in charges.pop(_key(usage), ())], book, calendar)
+        _use(alike, [charge for usage in alike for charge in charges.pop(_key(usage), ())], known, calendar)
         for alike in by_query.values()
     )
     return tuple(use for use in uses if use.on_demand_usd.any())
@@ -100,7 +99,7 @@ def _key(usage: Usage) -> tuple[object, ...]:
 
 
 def _use(
-    usages: Sequence[Usage], charges: Sequence[Charge], book: PriceBook, calendar: Calendar
+    usages: Sequence[Usage], charges: Sequence[Charge], known: Offers, calendar: Calendar
 ) -> CommittableUse:
     """Usages of one price, as one."""
     months = dict(_hour_slices(calendar))
@@ -119,7 +118,7 @@ def _use(
             tuple((charge.x_tier_begin, float(charge.consumed_quantity) / quantity) for charge in of_month)
         )
     return CommittableUse(
-        offers=offers(book, book.price(usages[0].meter.query)),
+        offers=known.of(usages[0].meter.query),
         unit=usages[0].meter.consumed_unit,
         hourly_quantity=hourly,
         on_demand_usd=np.array(on_demand_usd),

@@ -383,6 +383,20 @@ def offers(book: PriceBook, on_demand: Price) -> tuple[CommittedPrice, ...]:
     return commitments(book, on_demand).offers
 
 
+class Offers:
+    """The offers of one book, each worked out once."""
+
+    def __init__(self, book: PriceBook) -> None:
+        self.book = book
+        self._known: dict[PriceQuery, tuple[CommittedPrice, ...]] = {}
+
+    def of(self, query: PriceQuery) -> tuple[CommittedPrice, ...]:
+        """Every commitment that covers a use. Raises PriceNotFound, AmbiguousPrice, PriceCacheCorrupt."""
+        if query not in self._known:
+            self._known[query] = offers(self.book, self.book.price(query))
+        return self._known[query]
+
+
 def commitments(book: PriceBook, on_demand: Price) -> Commitments:
     """Every commitment that covers an on-demand price, and those that have no rate, with the reason.
 
