@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -47,8 +48,20 @@ LEAST_PLAN_USD = 0.001
 Source: AWS Savings Plans API Reference, CreateSavingsPlan, `commitment` (2023-06); AWS takes two digits more.
 """
 
+MULTI_AZ = "Multi-AZUsage"
+_XLARGE = re.compile(r"(\d*)(?:xlarge|xl)")
+
 ALL_IT_CAN = "all it can"
 """What a commitment covers that knows no family and no region."""
+
+SIZE_UNITS = {"nano": 0.25, "micro": 0.5, "small": 1.0, "medium": 2.0, "large": 4.0}
+XLARGE_UNITS = 8.0
+"""Normalisation factors: a reservation of one size covers as much of another. N xlarge counts N times an xlarge,
+a database with a standby twice.
+
+Source: Amazon EC2 User Guide, "How Reserved Instances are applied" (2023-06); Amazon RDS User Guide, "Reserved DB
+instances" (2023-06).
+"""
 
 CURVE_RATIOS = (0.0, 0.25, 0.5, 0.75, 0.9, 1.0, 1.1, 1.25, 1.5, 2.0)
 """Levels that a curve shows, over the best one; over the mean use where none pays."""
@@ -65,6 +78,20 @@ class Scope:
     covers: str
     members: tuple[tuple[CommittableUse, CommittedPrice], ...]
 
+    @property
+    def smallest(self) -> CommittedPrice:
+        """The offer of the smallest size: what is counted in where sizes are covered together."""
+        return min(
+            (offer for _, offer in self.members), key=lambda offer: (_size(offer), offer.effective_unit_price)
+        )
+
+    def committed_usd(self, use: CommittableUse, offer: CommittedPrice) -> FloatArray:
+        """Cost of a unit of a use, by month of the run: of a reservation so many of the smallest size."""
+        if self.commitment.kind not in RESERVED_UNITS or not self.commitment.terms.size_flexible:
+            return use.committed_usd(offer)
+        smallest = self.smallest
+        return use.committed_usd(smallest) * (_size(offer) / _size(smallest))
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TermCosts:
@@ -74,10 +101,10 @@ class TermCosts:
     committed_usd: FloatArray
 
     @classmethod
-    def of(cls, members: Iterable[tuple[CommittableUse, CommittedPrice]], pattern: TermPattern) -> TermCosts:
+    def of(cls, scope: Scope, pattern: TermPattern) -> TermCosts:
         pairs = [
-            (pattern.cost_usd(use, use.on_demand_usd), pattern.cost_usd(use, use.committed_usd(offer)))
-            for use, offer in members
+            (pattern.cost_usd(use, use.on_demand_usd), pattern.cost_usd(use, scope.committed_usd(use, offer)))
+            for use, offer in scope.members
         ]
         return cls(np.stack([pair[0] for pair in pairs]), np.stack([pair[1] for pair in pairs]))
 
@@ -112,6 +139,20 @@ def growths(scenario: Scenario) -> tuple[float, ...]:
     return (growth, growth - GROWTH_DOUBT_RATIO, growth + GROWTH_DOUBT_RATIO)
 
 
+def _size(offer: CommittedPrice) -> float:
+    """Normalisation factor of what an offer covers; 1 where nothing has sizes."""
+    usage_type = offer.on_demand.query.usage_type
+    if not instance_family(usage_type):
+        return 1.0
+    form, _, instance = usage_type.rpartition(":")
+    size = instance.rpartition(".")[2]
+    copies = 2.0 if form == MULTI_AZ else 1.0
+    if size in SIZE_UNITS:
+        return copies * SIZE_UNITS[size]
+    many = _XLARGE.fullmatch(size)
+    return copies * XLARGE_UNITS * (int(many[1] or 1) if many else 1)
+
+
 def scopes(uses: Sequence[CommittableUse]) -> Iterator[Scope]:
     """Which uses each commitment covers together, in the order of the uses' offers."""
     members: defaultdict[tuple[Commitment, str], list[tuple[CommittableUse, CommittedPrice]]] = defaultdict(
@@ -137,8 +178,8 @@ def covered_by(offer: CommittedPrice) -> str:
 
 
 def _hourly_note(scope: Scope, patterns: Sequence[TermPattern]) -> CommitmentNote:
-    terms = [TermCosts.of(scope.members, pattern) for pattern in patterns]
-    unit_offer = min((offer for _, offer in scope.members), key=lambda offer: offer.effective_unit_price)
+    terms = [TermCosts.of(scope, pattern) for pattern in patterns]
+    unit_offer = scope.smallest
     inferred = [offer for _, offer in scope.members if not offer.published]
     return _note(
         (inferred or [unit_offer])[0],
@@ -219,7 +260,9 @@ def _unit(offer: CommittedPrice) -> tuple[float, str]:
     block = RESERVED_UNITS.get(offer.commitment.kind)
     if block is None:
         return LEAST_PLAN_USD, ""
-    return float(offer.effective_unit_price) * block, offer.on_demand.query.usage_type.rpartition(":")[2]
+    form, _, unit = offer.on_demand.query.usage_type.rpartition(":")
+    standby = " Multi-AZ" if form == MULTI_AZ else ""
+    return float(offer.effective_unit_price) * block, f"{unit}{standby}"
 
 
 def _point(

@@ -46,6 +46,9 @@ KINDS = {
     "database_savings_plan": CommitmentKind.DATABASE_PLAN,
     "security_savings_bundle": CommitmentKind.SECURITY_BUNDLE,
 }
+BUNDLE_DIGITS = 2
+LEVEL_DIGITS = 3
+"""Of a Savings Plan's dollars an hour: those of the smallest plan."""
 STEP_SLACK = 1e-9
 """A level this share below a whole step is that step."""
 POOLS = (
@@ -213,7 +216,7 @@ class Pool:
         for start in range(0, self.years, plan[0].years):
             term_usd = left_usd[rows, start : start + plan[0].years].reshape(len(rows), -1)
             curve = plan_curve(term_usd, term_usd * rates)
-            levels[_Key(*plan, start)] = curve.best_count(LEAST_PLAN_USD) * LEAST_PLAN_USD
+            levels[_Key(*plan, start)] = _dollars(curve.best_count(LEAST_PLAN_USD))
         return levels
 
 
@@ -224,10 +227,15 @@ def _cheapest(ratios: Mapping[tuple[Commitment, str], float], years: int) -> tup
     )
 
 
+def _dollars(steps: int) -> float:
+    """A level as it is written: 0.036, not 36 times the float nearest to 0.001."""
+    return round(steps * LEAST_PLAN_USD, LEVEL_DIGITS)
+
+
 def _in_steps(levels: _Levels) -> _Levels:
     """Levels in whole steps of what is sold, rounded down, without what is then nothing."""
     steps = {key: int(level / LEAST_PLAN_USD + STEP_SLACK) for key, level in levels.items()}
-    return {key: count * LEAST_PLAN_USD for key, count in steps.items() if count}
+    return {key: _dollars(count) for key, count in steps.items() if count}
 
 
 @dataclass(frozen=True, eq=False)
@@ -313,7 +321,7 @@ class Planner:
             return NOTHING
         commitment = spend.offer.commitment
         pattern = self._patterns[commitment.years]
-        level_usd = spend.curve(pattern).best_level_usd
+        level_usd = round(spend.curve(pattern).best_level_usd, BUNDLE_DIGITS)
         if not level_usd:
             return NOTHING
         purchase = Purchase(commitment, ALL_IT_CAN, 0, level_usd, 0.0)

@@ -80,22 +80,16 @@ def committable_uses(
         and usage.meter.query.term == ON_DEMAND
         and known.of(usage.meter.query)
     ]
-    charges: defaultdict[tuple[object, ...], list[Charge]] = defaultdict(list)
+    charges: defaultdict[str, list[Charge]] = defaultdict(list)
     for charge in bill(billed, known.book, free_tier=free_tier, own_rates=own_rates).charges:
-        key = (charge.billing_period, charge.resource_name, charge.sku_meter, charge.region_id)
-        charges[key].append(charge)
-    by_query: defaultdict[object, list[Usage]] = defaultdict(list)
+        if not charge.x_free:
+            charges[charge.sku_price_id.rpartition(" from ")[0]].append(charge)
+    by_price: defaultdict[str, list[Usage]] = defaultdict(list)
     for usage in billed:
-        by_query[usage.meter.query].append(usage)
-    uses = (
-        _use(alike, [charge for usage in alike for charge in charges.pop(_key(usage), ())], known, calendar)
-        for alike in by_query.values()
+        by_price[str(known.book.price(usage.meter.query).query)].append(usage)
+    return tuple(
+        _use(alike, charges[price], known, calendar) for price, alike in by_price.items() if charges[price]
     )
-    return tuple(use for use in uses if use.on_demand_usd.any())
-
-
-def _key(usage: Usage) -> tuple[object, ...]:
-    return (usage.billing_period, usage.resource_name, usage.meter.name, usage.meter.query.region_id)
 
 
 def _use(
@@ -110,7 +104,7 @@ def _use(
     on_demand_usd, paid, run_usd = [], [], 0.0
     for period, hours in months.items():
         quantity = float(hourly[hours].sum())
-        of_month = [charge for charge in charges if charge.billing_period == period and not charge.x_free]
+        of_month = [charge for charge in charges if charge.billing_period == period]
         cost_usd = float(sum((charge.billed_cost for charge in of_month), Decimal(0)))
         run_usd += cost_usd
         on_demand_usd.append(cost_usd / quantity if quantity else 0.0)
