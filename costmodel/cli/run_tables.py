@@ -147,7 +147,7 @@ def _commitments(run: Run) -> Table:
     for note in best.values():
         pays = note.best.level_usd > 0
         table.add_row(
-            f"{note.kind}, {note.years}yr {note.payment}, for {note.covers}",
+            f"{note.kind}, {note.years}yr {note.payment}: {note.covers}",
             commitment_level(note) if pays else "nothing",
             f"{dollars(note.saves_usd)} ({note.saving_ratio:.0%})" if pays else "-",
             f"over {note.break_even_ratio:.0%}",

@@ -6,7 +6,7 @@ is convex and piecewise linear in the level, with corners where an hour's use is
 the corners is best, and no grid is needed. With one rate r on an on-demand price of 1 it is the level
 that a share r of the hours exceeds.
 
-Source: AWS Savings Plans User Guide, "Understanding how Savings Plans apply to your usage" (2023-06):
+Source: AWS Savings Plans User Guide, "Understanding How Savings Plans are Applied to Your Usage" (read 2026-11):
 highest savings percentage first, then the lowest rate; EC2 Instance Savings Plans before Compute ones,
 reservations before both.
 """

@@ -150,7 +150,9 @@ def _size(offer: CommittedPrice) -> float:
     if size in SIZE_UNITS:
         return copies * SIZE_UNITS[size]
     many = _XLARGE.fullmatch(size)
-    return copies * XLARGE_UNITS * (int(many[1] or 1) if many else 1)
+    if many is None:
+        raise ValueError(f"{usage_type} has no normalisation factor")
+    return copies * XLARGE_UNITS * int(many[1] or 1)
 
 
 def scopes(uses: Sequence[CommittableUse]) -> Iterator[Scope]:

@@ -25,7 +25,7 @@ from costmodel.capacity.availability import (
 from costmodel.capacity.result import Capacity
 from costmodel.decision.candidate import SimulatedDesign
 from costmodel.decision.drills import drill
-from costmodel.decision.plans import Portfolio
+from costmodel.decision.plans import Portfolio, Purchase
 from costmodel.decision.recovery import RESTORATIONS, recovery_variables, regional_limits
 from costmodel.decision.run import (
     FORMAT,
@@ -176,16 +176,20 @@ def _headline(scenario: Scenario, result: SearchResult, cost_range: CostRange, o
 def _plan_sentence(best: Evaluation) -> str:
     """What to buy now, and what the month then costs."""
     bought = " and ".join(
-        f"{purchase.commitment} of ${purchase.level_usd:,.3f} an hour"
+        f"{_plan_words(purchase)} of ${purchase.level_usd:,.3f} an hour"
         if purchase.per == "hour"
-        else f"{purchase.commitment} of {dollars(purchase.level_usd)} a month"
+        else f"{_plan_words(purchase)} of {dollars(purchase.level_usd)} a month"
         for purchase in best.portfolio.now
     )
     later = len(best.portfolio.purchases) - len(best.portfolio.now)
     return (
-        f"With the plans {bought or 'bought later'}{f', and {later} more in later years' if later else ''}, it comes to "
-        f"{dollars(best.effective_monthly_usd)} a month, {dollars(best.portfolio.upfront_usd)} of it all paid at the start."
+        f"With {bought or 'plans'}{f' and {later} more bought in later years' if later else ''} it comes to "
+        f"{dollars(best.effective_monthly_usd)} a month, with {dollars(best.portfolio.upfront_usd)} paid at the start."
     )
+
+
+def _plan_words(purchase: Purchase) -> str:
+    return f"a {purchase.commitment.kind} ({purchase.commitment.term})"
 
 
 def _plan_note(portfolio: Portfolio) -> PlanNote | None:
