@@ -149,10 +149,11 @@ EVERYTHING = shop(
     400_000,
     commitments=["on_demand", *PLANS],
     compute=["lambda"],
-    lambda_memory_mb=[512, 1024],
-    database=["aurora_serverless", "dynamodb_provisioned"],
+    lambda_memory_mb=[512],
+    database=["aurora_serverless", "dynamodb_on_demand"],
     read_replicas=[0],
-    dynamodb_target_ratios=[0.7],
+    rendering=["lambda_workers"],
+    delivery=["pay_as_you_go"],
 )
 
 
