@@ -16,6 +16,7 @@ Source: AWS Pricing Calculator, "730 hours in a month" (2026). A simulated month
 calendar month; this constant only converts figures that AWS itself states per average month.
 """
 
+MONTHS_PER_YEAR = 12
 HOURS_PER_YEAR = 8_760
 """Hours over which an upfront fee is spread, for each year of a term.
 

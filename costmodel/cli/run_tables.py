@@ -15,7 +15,7 @@ from rich.text import Text
 from costmodel.billing.charge import converted, dollars
 from costmodel.cli.console import table_of
 from costmodel.cli.own_rates import currency_sentence
-from costmodel.decision.run import Option, OwnRatesNote, RecoveryNote, RejectionNote, Run
+from costmodel.decision.run import CommitmentNote, Option, OwnRatesNote, RecoveryNote, RejectionNote, Run
 from costmodel.units import figure, two_digits
 
 SHOWN_REJECTIONS = 8
@@ -35,6 +35,8 @@ def run_tables(run: Run) -> Iterator[RenderableType]:
     tables = [_bill_by_service(run), _requirements(run), _drills(run)]
     if run.recovery:
         tables.append(_recovery(run.recovery))
+    if run.commitments:
+        tables.append(_commitments(run))
     tables.append(_comparisons(run))
     if run.alternatives:
         tables.append(_alternatives(run))
@@ -131,6 +133,45 @@ def _recovery(note: RecoveryNote) -> Table:
     return table
 
 
+def _commitments(run: Run) -> Table:
+    """The best of each kind of commitment; nothing here is part of the bill above."""
+    numbers = ("Commit", "Saves USD a month", "Pays if used", "Upfront USD")
+    table = table_of(
+        "Commitment",
+        *numbers,
+        "Rate",
+        right=numbers,
+        whole=("Rate",),
+        title="If you committed: each alone, at its best level, beside the bill above",
+    )
+    best: dict[str, CommitmentNote] = {}
+    for note in run.commitments:
+        if note.kind not in best or note.saves_usd > best[note.kind].saves_usd:
+            best[note.kind] = note
+    for note in best.values():
+        pays = note.best.level_usd > 0
+        table.add_row(
+            f"{note.kind}, {note.years}yr {note.payment}: {note.covers}",
+            commitment_level(note) if pays else "nothing",
+            f"{dollars(note.saves_usd)} ({note.saving_ratio:.0%})" if pays else "-",
+            f"over {note.break_even_ratio:.0%}",
+            dollars(note.upfront_usd) if pays else "-",
+            "published" if note.published else "inferred",
+        )
+    return table
+
+
+def commitment_level(note: CommitmentNote) -> str:
+    """`$1.234 an hour`, or `6 x m7g.large`."""
+    if note.count is not None:
+        return f"{note.count} x {note.unit}"
+    return (
+        f"${note.best.level_usd:,.3f} an {note.per}"
+        if note.per == "hour"
+        else f"{dollars(note.best.level_usd)} a month"
+    )
+
+
 def _comparisons(run: Run) -> Table:
     """The best whole stack with each kind of compute, database and delivery; a blank line between roles."""
     table = table_of(
@@ -164,8 +205,8 @@ def _alternatives(run: Run) -> Table:
             _difference(option, run.chosen),
             figure(round(option.api_p99_ms)),
             "unknown" if option.carbon_kg_per_month is None else two_digits(option.carbon_kg_per_month),
-            dollars(option.monthly_usd),
-            _more(option.monthly_usd, run),
+            dollars(option.effective_monthly_usd),
+            _more(option.effective_monthly_usd, run),
         )
     _say_hidden(table, len(run.alternatives) - SHOWN_ALTERNATIVES)
     return table
@@ -183,8 +224,9 @@ def _difference(option: Option, chosen: Option) -> str:
 
 
 def _more(monthly_usd: Decimal, run: Run) -> str:
-    more = monthly_usd - run.monthly_usd
-    return f"{dollars(more)} ({more / run.monthly_usd:.0%})" if run.monthly_usd else dollars(more)
+    chosen_usd = run.chosen.effective_monthly_usd
+    more = monthly_usd - chosen_usd
+    return f"{dollars(more)} ({more / chosen_usd:.0%})" if chosen_usd else dollars(more)
 
 
 def _rejections(run: Run) -> Table:

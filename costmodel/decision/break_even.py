@@ -258,7 +258,7 @@ def _cheapest(found: Shortlist, sides: Sequence[Side]) -> tuple[dict[Side, Best]
     queue: list[tuple[float, int, Group, frozenset[Side]]] = []
     for group in found.groups:
         for part, of_sides in _by_sides(group, sides):
-            _, least_usd = next(pricer.by_lower_bound(part))
+            _, least_usd, _ = next(pricer.by_lower_bound(part))
             queue.append((least_usd / months, len(queue), part, of_sides))
     best: dict[Side, Best] = {}
     fallen = []

@@ -17,10 +17,10 @@ from costmodel.scenario.model import Aim, Scenario
 
 def dearer(rival: Evaluation, best: Evaluation) -> str:
     """By how much a rival costs more: `costs $119.18 (41%) a month more`."""
-    more = rival.monthly_usd - best.monthly_usd
-    if best.monthly_usd == 0:
+    more = rival.effective_monthly_usd - best.effective_monthly_usd
+    if best.effective_monthly_usd == 0:
         return f"costs {dollars(more)} a month more"
-    return f"costs {dollars(more)} ({more / best.monthly_usd:.0%}) a month more"
+    return f"costs {dollars(more)} ({more / best.effective_monthly_usd:.0%}) a month more"
 
 
 WHY_CHOSEN: dict[Aim, str] = {
@@ -52,15 +52,19 @@ class Reasons:
 
         Of one that is cheaper, what speaks against it all the same.
         """
-        part = _dearest_part(rival, self.best) if rival.monthly_usd >= self.best.monthly_usd else ""
+        part = (
+            _dearest_part(rival, self.best)
+            if rival.effective_monthly_usd >= self.best.effective_monthly_usd
+            else ""
+        )
         return f"{self.in_short(rival)}, above all for {part}" if part else self.in_short(rival)
 
     def in_short(self, rival: Evaluation) -> str:
         """The same without the part."""
         best = self.best
-        if rival.monthly_usd >= best.monthly_usd:
+        if rival.effective_monthly_usd >= best.effective_monthly_usd:
             return dearer(rival, best)
-        less_usd = best.monthly_usd - rival.monthly_usd
+        less_usd = best.effective_monthly_usd - rival.effective_monthly_usd
         less = f"costs {dollars(less_usd)} a month less under the middle inputs, but"
         more_carbon_usd = self._carbon_usd(rival) - self._carbon_usd(best)
         if more_carbon_usd > less_usd:

@@ -26,12 +26,14 @@ from costmodel.capacity.result import Capacity
 from costmodel.decision.candidate import SimulatedDesign
 from costmodel.decision.carbon_note import carbon_note, likely_kg
 from costmodel.decision.drills import drill
+from costmodel.decision.plans import Portfolio, Purchase
 from costmodel.decision.reasons import Reasons, why_chosen, why_none
 from costmodel.decision.recovery import RESTORATIONS, recovery_variables, regional_limits
 from costmodel.decision.run import (
     FORMAT,
     AssumptionNote,
     ChargeNote,
+    CommitmentNote,
     Comparison,
     CostRange,
     Counts,
@@ -40,7 +42,9 @@ from costmodel.decision.run import (
     ExpectedLoss,
     Option,
     OwnRatesNote,
+    PlanNote,
     PriceBookNote,
+    PurchaseNote,
     RecoveryNote,
     RejectionNote,
     Requirement,
@@ -75,6 +79,7 @@ def recommend(
     book: PriceBook,
     result: SearchResult,
     doubt: Doubt,
+    commitments: tuple[CommitmentNote, ...],
     own_rates: OwnRates = NO_OWN_RATES,
 ) -> Run:
     """Write the search's result, and how sure it is, down as a `Run`."""
@@ -111,6 +116,8 @@ def recommend(
         drills=drills,
         expected_loss=expected_loss,
         recovery=_recovery_note(scenario, best),
+        plan=_plan_note(best.portfolio),
+        commitments=commitments,
         designs=designs,
         charges=tuple(_charge_note(charge) for charge in best.bill.charges),
         daily_cost_usd=_daily_cost(best.bill, demand.calendar),
@@ -152,6 +159,8 @@ def _headline(scenario: Scenario, result: SearchResult, doubt: Doubt, own_rates:
         f"{dollars(cost_range.p90_usd)}). API calls take {best.promise.api_p95_ms:,.0f} ms at the 95th and "
         f"{best.promise.api_p99_ms:,.0f} ms at the 99th percentile."
     )
+    if best.portfolio.purchases:
+        text += f" {_plan_sentence(best)}"
     if cost_range.holds_ratio < 1:
         text += (
             f" It holds in {cost_range.holds_ratio:.0%} of the draws; in the others {cost_range.breaks_first} "
@@ -173,6 +182,44 @@ def _headline(scenario: Scenario, result: SearchResult, doubt: Doubt, own_rates:
 
 def _and_more(others: int) -> str:
     return f" and {others} more" if others else ""
+
+
+def _plan_sentence(best: Evaluation) -> str:
+    """What to buy now, and what the month then costs."""
+    bought = " and ".join(
+        f"{_plan_words(purchase)} of ${purchase.level_usd:,.3f} an hour"
+        if purchase.per == "hour"
+        else f"{_plan_words(purchase)} of {dollars(purchase.level_usd)} a month"
+        for purchase in best.portfolio.now
+    )
+    later = len(best.portfolio.purchases) - len(best.portfolio.now)
+    return (
+        f"With {bought or 'plans'}{f' and {later} more bought in later years' if later else ''} it comes to "
+        f"{dollars(best.effective_monthly_usd)} a month, with {dollars(best.portfolio.upfront_usd)} paid at the start."
+    )
+
+
+def _plan_words(purchase: Purchase) -> str:
+    return f"a {purchase.commitment.kind} ({purchase.commitment.term})"
+
+
+def _plan_note(portfolio: Portfolio) -> PlanNote | None:
+    if not portfolio.purchases:
+        return None
+    purchases = tuple(
+        PurchaseNote(
+            purchase.commitment.kind,
+            purchase.commitment.years,
+            purchase.commitment.payment,
+            purchase.covers,
+            purchase.starts_year,
+            purchase.per,
+            purchase.level_usd,
+            purchase.upfront_usd,
+        )
+        for purchase in portfolio.purchases
+    )
+    return PlanNote(purchases, portfolio.saves_usd, portfolio.upfront_usd)
 
 
 def _standing_words(scenario: Scenario, best: Evaluation) -> str:
@@ -252,6 +299,7 @@ def _option(evaluation: Evaluation, why: str, months: int) -> Option:
         error_ratio=promise.error_ratio,
         why=why,
         carbon_kg_per_month=likely_kg(evaluation.energy, months),
+        effective_monthly_usd=evaluation.effective_monthly_usd,
     )
 
 
@@ -271,7 +319,7 @@ def _comparisons(scenario: Scenario, result: SearchResult, reasons: Reasons) -> 
             else:
                 tier = getattr(best.candidate, role.value)
                 why = "recommended" if best is result.best else reasons.why_not(best)
-                yield Comparison(role, kind, tier.design.label, best.monthly_usd, why)
+                yield Comparison(role, kind, tier.design.label, best.effective_monthly_usd, why)
 
 
 def _rejection_note(rejection: Rejection) -> RejectionNote:

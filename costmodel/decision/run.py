@@ -125,6 +125,8 @@ class Option:
     """Why it was chosen, or the one reason it lost."""
     carbon_kg_per_month: float | None
     """Likely CO2e of a calendar month; None when a region has no figures."""
+    effective_monthly_usd: Decimal
+    """`monthly_usd` less what the allowed plans save: what candidates are compared by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +139,7 @@ class Comparison:
     label: str
     """The kind's best design; empty when none is feasible."""
     monthly_usd: Decimal | None
-    """Mean billed cost per calendar month of the whole best candidate of this kind."""
+    """Mean cost per calendar month of the whole best candidate of this kind, with the allowed plans."""
     why: str
     """`recommended`, by how much it is dearer, or the reason nothing of the kind is feasible."""
 
@@ -430,6 +432,103 @@ class CarbonNote:
 
 
 @dataclass(frozen=True, slots=True)
+class CommitmentPoint:
+    """What one level of a commitment comes to, as a mean month of its term."""
+
+    level_usd: float
+    """Committed per hour, or per month for a commitment by the month."""
+    monthly_usd: float
+    """The commitment, and what of the use it could cover is billed on demand beside it."""
+    regret_usd: float
+    """Above the best level."""
+    covered_ratio: float
+    """Share of the use, at on-demand prices, that it pays for."""
+    unused_ratio: float
+    """Share of the commitment that pays for nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class GrowthRegret:
+    """What the best level costs too much if traffic grows otherwise."""
+
+    growth_per_month_ratio: float
+    best_level_usd: float
+    """What would then have been the best level."""
+    regret_usd: float
+    """A mean month of the term above that level."""
+
+
+@dataclass(frozen=True, slots=True)
+class CommitmentNote:
+    """What one commitment would save on the recommended candidate's use, at its best level."""
+
+    kind: str
+    """`Compute Savings Plan`, `Standard reserved instance`, ..."""
+    years: int
+    payment: str
+    covers: str
+    """What of the candidate's use it covers: `m7g in eu-west-1`, `all of its kind`."""
+    per: str
+    """`hour` or `month`: what the level is committed for."""
+    count: int | None
+    """Reserved units; None for a commitment of dollars."""
+    unit: str
+    """What is reserved: `m7g.large`; empty for a commitment of dollars."""
+    best: CommitmentPoint
+    on_demand_usd: float
+    """The same use on demand, a mean month of the term."""
+    upfront_usd: float
+    break_even_ratio: float
+    """Rate over the on-demand price: a committed dollar pays if it is used in a larger share of the term."""
+    published: bool
+    """True when every rate is in the price book; False when one is inferred."""
+    basis: str
+    growth_per_month_ratio: float
+    """Growth over the term that the level is the best for."""
+    other_growth: tuple[GrowthRegret, ...]
+    curve: tuple[CommitmentPoint, ...]
+    """From no commitment to twice the best, ascending."""
+
+    @property
+    def saves_usd(self) -> float:
+        """Per month."""
+        return self.on_demand_usd - self.best.monthly_usd
+
+    @property
+    def saving_ratio(self) -> float:
+        """Saved share of what the use costs on demand."""
+        return self.saves_usd / self.on_demand_usd if self.on_demand_usd else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class PurchaseNote:
+    """One plan to buy, as part of the recommendation."""
+
+    kind: str
+    years: int
+    payment: str
+    covers: str
+    starts_year: int
+    """0 for now, 1 for a year after."""
+    per: str
+    """`hour` or `month`: what the level is committed for."""
+    level_usd: float
+    upfront_usd: float
+    """Paid at its start."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlanNote:
+    """What to buy of the plans that the scenario allows; the charges are those without it."""
+
+    purchases: tuple[PurchaseNote, ...]
+    saves_usd: Decimal
+    """A mean month of the run: the saving over the longest term, as a share of what is covered."""
+    upfront_usd: float
+    """Paid at the start."""
+
+
+@dataclass(frozen=True, slots=True)
 class Counts:
     """How the search went. `considered == rejected + pruned + priced`."""
 
@@ -478,6 +577,10 @@ class Run:
     expected_loss: ExpectedLoss
     recovery: RecoveryNote | None
     """None without a second region."""
+    plan: PlanNote | None
+    """None where the scenario allows no plan, or none pays."""
+    commitments: tuple[CommitmentNote, ...]
+    """Every commitment that covers part of the recommended candidate, whether the scenario allows it or not."""
     designs: tuple[DesignNote, ...]
     charges: tuple[ChargeNote, ...]
     daily_cost_usd: dict[str, tuple[float, ...]]
@@ -607,6 +710,11 @@ def _unequal_sums(run: Run) -> Iterator[Fault]:
         if abs(run.monthly_usd * len(run.months) - billed) > ROUNDING * abs(billed):
             problem = f"must be the charges' billed_cost a month, {_plain(billed / len(run.months))}"
             yield Fault("chosen.monthly_usd", problem, _plain(run.monthly_usd))
+        saved = run.plan.saves_usd if run.plan else Decimal(0)
+        if abs(run.monthly_usd - saved - run.chosen.effective_monthly_usd) > ROUNDING * abs(run.monthly_usd):
+            problem = f"must be monthly_usd less plan.saves_usd, {_plain(run.monthly_usd - saved)}"
+            stated = _plain(run.chosen.effective_monthly_usd)
+            yield Fault("chosen.effective_monthly_usd", problem, stated)
         if run.own_rates is not None:
             for name in ("list_cost", "contracted_cost"):
                 whole = sum((getattr(charge, name) for charge in run.charges), Decimal(0))
@@ -657,8 +765,12 @@ def _amounts(run: Run) -> Iterator[tuple[str, Decimal]]:
         yield "own_rates.contracted_cost", run.own_rates.contracted_cost
         if run.own_rates.currency is not None:
             yield "own_rates.currency.per_usd", run.own_rates.currency.per_usd
+    yield "chosen.effective_monthly_usd", run.chosen.effective_monthly_usd
+    if run.plan is not None:
+        yield "plan.saves_usd", run.plan.saves_usd
     for place, option in enumerate(run.alternatives):
         yield f"alternatives.{place}.monthly_usd", option.monthly_usd
+        yield f"alternatives.{place}.effective_monthly_usd", option.effective_monthly_usd
     for place, row in enumerate(run.comparisons):
         if row.monthly_usd is not None:
             yield f"comparisons.{place}.monthly_usd", row.monthly_usd

@@ -38,11 +38,13 @@ from costmodel.decision.candidate import (
 )
 from costmodel.decision.carbon import carbon_usd
 from costmodel.decision.constraints import Promise, joint_limits, promise, single_tier_limits
+from costmodel.decision.plans import NOTHING, Planner, Portfolio
 from costmodel.decision.recovery import Recovery, Stage, Standing
 from costmodel.decision.run import KINDS_OF_A_CANDIDATE
 from costmodel.demand.demand import Demand
 from costmodel.errors import Infeasible, PriceNotFound
 from costmodel.pricing.book import PriceBook
+from costmodel.pricing.commitment import Offers
 from costmodel.scenario.model import Objectives, Scenario
 from costmodel.services._base import (
     TIER_ROLES,
@@ -84,6 +86,13 @@ class Evaluation:
     """What the whole run draws, by role, and by `second region` for what stands there."""
     recovery: Recovery | None = None
     """What stands ready in a second region, billed whole with the rest; None where it was not asked for."""
+    portfolio: Portfolio = NOTHING
+    """The allowed plans to buy for it; they are not on the bill."""
+
+    @property
+    def effective_monthly_usd(self) -> Decimal:
+        """What it costs a month with the plans: what candidates are compared by."""
+        return self.monthly_usd - self.portfolio.saves_usd
 
     @property
     def strategy(self) -> Strategy:
@@ -217,7 +226,16 @@ def shortlist(
     sketches, unpriced = _sketch_alone(scenario, survivors, tariff)
     survivors = {role: [tier for tier in tiers if tier in sketches] for role, tiers in survivors.items()}
     groups, joint = _keep_feasible(scenario, survivors)
-    pricer = Pricer(scenario, demand, book, own_rates, tariff, sketches, Stage(scenario, demand))
+    pricer = Pricer(
+        scenario,
+        demand,
+        book,
+        own_rates,
+        tariff,
+        sketches,
+        Stage(scenario, demand),
+        Planner(scenario, demand.calendar, Offers(book), own_rates),
+    )
     return Shortlist(
         pricer,
         tuple(groups),
@@ -346,7 +364,9 @@ def _cheapest_of_each_kind(
             rejections.append(Rejection(best.kind_words, best.kinds, recovery, len(group)))
             continue
         home = recovery.standing.candidate
-        winner = evaluate(pricer.scenario, pricer.demand, pricer.book, home, pricer.own_rates, recovery)
+        winner = evaluate(
+            pricer.scenario, pricer.demand, pricer.book, home, pricer.own_rates, recovery, pricer.planner
+        )
         over = _over_budget(pricer.scenario, winner, len(group))
         if over is None:
             winners.append(winner)
@@ -400,20 +420,24 @@ class Pricer:
     tariff: Tariff
     sketches: dict[SimulatedDesign, CostSketch]
     stage: Stage
-    alone_usd: dict[SimulatedDesign, float] = field(default_factory=dict)
-    """What each design costs at least, alone, as far as it has been asked for."""
+    planner: Planner
+    alone_usd: dict[SimulatedDesign, tuple[float, float]] = field(default_factory=dict)
+    """What each design costs at least, alone, with and without the allowed plans, as far as it has been asked for."""
+    saved: dict[Part, float] = field(default_factory=dict)
+    """What the allowed plans save over the run, by the designs whose use they cover together."""
 
     def cost_usd(self, candidate: Candidate) -> float:
-        """What the whole candidate's bill and carbon come to."""
+        """What the whole candidate's bill and carbon come to, less what the allowed plans save on it."""
         platform = self._platform(candidate.footprint)
         billed_usd = self.tariff.cost_usd([*(self.sketches[tier] for tier in candidate.tiers), platform])
         carbon_usd = sum(self._carbon_usd(tier.energy) for tier in candidate.tiers)
-        return billed_usd + carbon_usd + self._platform_carbon_usd(candidate.footprint)
+        carbon_usd += self._platform_carbon_usd(candidate.footprint)
+        return billed_usd + carbon_usd - self.saved_usd(candidate)
 
     def weighed_usd(self, evaluation: Evaluation) -> Decimal:
-        """The exact bill of the run and its carbon, a month."""
+        """The exact bill of the run less what plans save, and its carbon, a month."""
         carbon_usd = self._carbon_usd(evaluation.energy) / len(self.demand.calendar.periods)
-        return evaluation.monthly_usd + Decimal(repr(carbon_usd))
+        return evaluation.effective_monthly_usd + Decimal(repr(carbon_usd))
 
     def _carbon_usd(self, energy: Energy) -> float:
         return carbon_usd(energy, self.scenario.objectives.carbon_usd_per_tonne)
@@ -423,6 +447,52 @@ class Pricer:
             return 0.0
         designs = platform_designs(self.scenario, footprint)
         return sum(self._carbon_usd(design.energy(self.demand, footprint)) for design in designs)
+
+    def saved_usd(self, candidate: Candidate) -> float:
+        """What the allowed plans save on a candidate over the run.
+
+        No plan covers use of compute or rendering together with that of another tier; the bundle covers
+        delivery, and the firewall, whose requests depend on nothing else of a candidate.
+        """
+        if not self.planner.allowed:
+            return 0.0
+        parts: tuple[Part, ...] = (
+            (candidate.compute, candidate.rendering),
+            (candidate.database,),
+            (candidate.delivery,),
+        )
+        for part in parts:
+            if part not in self.saved:
+                usages = [usage for tier in part for usage in tier.usages]
+                if candidate.delivery in part:
+                    usages += platform_usages(self.scenario, self.demand, candidate.footprint)
+                portfolio = self.planner.portfolio(usages)
+                self.saved[part] = float(portfolio.saves_usd) * len(self.demand.calendar.periods)
+        return sum(self.saved[part] for part in parts)
+
+    def _least_usd(self, usages: Iterable[Usage]) -> float:
+        """What usages cost at least, with every plan that covers them at its best in every hour.
+
+        A plan saves no more of a usage than the largest saving on its rate; parts of a bill costed apart, each
+        with the free allowances to itself, never exceed the whole.
+        """
+        by_saving: defaultdict[float, list[Usage]] = defaultdict(list)
+        for usage in usages:
+            by_saving[self.planner.most_saved_ratio(usage)].append(usage)
+        return sum(
+            (1.0 - ratio) * self.tariff.least_usd([self.tariff.sketch(alike)])
+            for ratio, alike in by_saving.items()
+        )
+
+    def _alone_usd(self, tier: SimulatedDesign) -> tuple[float, float]:
+        """What a design costs at least, alone: with every allowed plan at its best, and without plans."""
+        known = self.alone_usd.get(tier)
+        if known is None:
+            carbon_usd = self._carbon_usd(tier.energy)
+            billed_usd = self.tariff.least_usd([self.sketches[tier]]) + carbon_usd
+            least_usd = self._least_usd(tier.usages) + carbon_usd if self.planner.allowed else billed_usd
+            known = self.alone_usd[tier] = (least_usd, billed_usd)
+        return known
 
     def standing_usd(self, standing: Standing) -> float:
         """What a candidate costs a month with what stands in a second region. Raises PriceNotFound."""
@@ -436,9 +506,11 @@ class Pricer:
     def cheapest(self, group: Group) -> tuple[Candidate | None, int]:
         """The cheapest member, None of an empty group, and how many members had to be costed."""
         best, cost_usd, costed = None, math.inf, 0
-        for candidate, lower_bound_usd in self.by_lower_bound(group):
+        for candidate, lower_bound_usd, billed_usd in self.by_lower_bound(group):
             if lower_bound_usd > cost_usd * (1 + FLOAT_SLACK):
                 break
+            if billed_usd - self.saved_usd(candidate) > cost_usd * (1 + FLOAT_SLACK):
+                continue
             whole_usd = self.cost_usd(candidate)
             costed += 1
             if best is None or whole_usd < cost_usd:
@@ -448,8 +520,8 @@ class Pricer:
     def _platform(self, footprint: Footprint) -> CostSketch:
         return self.tariff.sketch(platform_usages(self.scenario, self.demand, footprint))
 
-    def by_lower_bound(self, group: Group) -> Iterator[tuple[Candidate, float]]:
-        """Members with what they cost at least, cheapest first.
+    def by_lower_bound(self, group: Group) -> Iterator[tuple[Candidate, float, float]]:
+        """Members with what they cost at least, cheapest first, and what they cost at least without plans.
 
         Each tier is costed alone, with the free allowances all to itself, and agreed steps at their
         cheapest, which it may reach only together with others. The platform is costed at
@@ -457,23 +529,23 @@ class Pricer:
         is never below 0 and adds up over tiers, so each brings its own; that of the platform behaves as its charges.
         """
         by_role = [list(dict.fromkeys(column)) for part in group.parts for column in zip(*part, strict=True)]
-        for tier in {tier for designs in by_role for tier in designs} - self.alone_usd.keys():
-            least_usd = self.tariff.least_usd([self.sketches[tier]])
-            self.alone_usd[tier] = least_usd + self._carbon_usd(tier.energy)
         lightest = Footprint.none(self.demand.days)
         for designs in by_role:
             lightest = lightest + Footprint.smallest([tier.footprint for tier in designs])
-        platform_usd = self.tariff.least_usd([self._platform(lightest)])
-        platform_usd += self._platform_carbon_usd(lightest)
+        platform = platform_usages(self.scenario, self.demand, lightest)
+        platform_carbon_usd = self._platform_carbon_usd(lightest)
+        platform_usd = self._least_usd(platform) + platform_carbon_usd
+        billed_platform_usd = self.tariff.least_usd([self.tariff.sketch(platform)]) + platform_carbon_usd
 
         def cost_usd(part: Part) -> float:
-            return sum(self.alone_usd[tier] for tier in part)
+            return sum(self._alone_usd(tier)[0] for tier in part)
 
         parts = [sorted(choices, key=cost_usd) for choices in group.parts]
         costs = [[cost_usd(part) for part in choices] for choices in parts]
         for places, sum_usd in cheapest_first(costs):
             tiers = [tier for choices, place in zip(parts, places, strict=True) for tier in choices[place]]
-            yield Candidate(*tiers), platform_usd + sum_usd
+            billed_usd = billed_platform_usd + sum(self._alone_usd(tier)[1] for tier in tiers)
+            yield Candidate(*tiers), platform_usd + sum_usd, billed_usd
 
 
 def evaluate(
@@ -483,18 +555,36 @@ def evaluate(
     candidate: Candidate,
     own_rates: OwnRates = NO_OWN_RATES,
     recovery: Recovery | None = None,
+    planner: Planner | None = None,
 ) -> Evaluation:
-    """Bill a whole candidate: tiers and allowances are shared between its services and regions."""
-    usages = candidate.usages + platform_usages(scenario, demand, candidate.footprint)
-    usages += recovery.standing.usages if recovery else ()
+    """Bill a whole candidate: tiers and allowances are shared between its services and regions.
+
+    With a planner it also gets the best portfolio of the plans that the scenario allows.
+    """
+    usages = _usages(scenario, demand, candidate, recovery)
     whole = bill(usages, book, free_tier=scenario.account.free_tier, own_rates=own_rates)
     monthly_usd = whole.billed_cost / len(demand.calendar.periods)
     platform = platform_designs(scenario, candidate.footprint)
+    portfolio = planner.portfolio(usages) if planner else NOTHING
     energies = {tier.design.role.value: tier.energy for tier in candidate.tiers}
     energies |= {design.role.value: design.energy(demand, candidate.footprint) for design in platform}
     if recovery and recovery.strategy is not Strategy.NONE:
         energies["second region"] = recovery.standing.energy
-    return Evaluation(candidate, platform, promise(candidate), whole, monthly_usd, energies, recovery)
+    return Evaluation(
+        candidate, platform, promise(candidate), whole, monthly_usd, energies, recovery, portfolio
+    )
+
+
+def whole_usages(scenario: Scenario, demand: Demand, found: Evaluation) -> tuple[Usage, ...]:
+    """Everything that is on the bill of an evaluated candidate."""
+    return _usages(scenario, demand, found.candidate, found.recovery)
+
+
+def _usages(
+    scenario: Scenario, demand: Demand, candidate: Candidate, recovery: Recovery | None
+) -> tuple[Usage, ...]:
+    home = candidate.usages + platform_usages(scenario, demand, candidate.footprint)
+    return home + (recovery.standing.usages if recovery else ())
 
 
 def platform_designs(scenario: Scenario, footprint: Footprint) -> tuple[PlatformDesign, ...]:
@@ -510,9 +600,10 @@ def platform_usages(scenario: Scenario, demand: Demand, footprint: Footprint) ->
 
 def _over_budget(scenario: Scenario, best: Evaluation, members: int) -> Rejection | None:
     budget = scenario.constraints.monthly_budget_usd
-    if budget is None or best.monthly_usd <= Decimal(repr(budget)):
+    cost_usd = best.effective_monthly_usd
+    if budget is None or cost_usd <= Decimal(repr(budget)):
         return None
-    limit = Limit("monthly budget", float(best.monthly_usd), budget, "USD", "constraints.monthly_budget_usd")
+    limit = Limit("monthly budget", float(cost_usd), budget, "USD", "constraints.monthly_budget_usd")
     return Rejection(best.candidate.kind_words, best.candidate.kinds, limit, members)
 
 

@@ -9,6 +9,8 @@ from decimal import Decimal
 
 from costmodel.billing.rates import NO_OWN_RATES, OwnRates
 from costmodel.decision.candidate import Candidate
+from costmodel.decision.commitments import commitment_notes
+from costmodel.decision.plans import Planner
 from costmodel.decision.recommend import recommend
 from costmodel.decision.recovery import Recovery, Stage
 from costmodel.decision.run import Run
@@ -20,6 +22,7 @@ from costmodel.decision.search import (
     search,
     silent,
     simulate_design,
+    whole_usages,
 )
 from costmodel.decision.trials import Finalist
 from costmodel.decision.uncertainty import Doubt, Runner, doubt, on_threads
@@ -28,6 +31,7 @@ from costmodel.demand.demand import Demand
 from costmodel.demand.synthesise import synthesise
 from costmodel.errors import Infeasible
 from costmodel.pricing.book import PriceBook
+from costmodel.pricing.commitment import Offers
 from costmodel.scenario.model import Scenario
 from costmodel.units import figure
 
@@ -68,10 +72,11 @@ def simulate(
             raise Infeasible(_holds_too_rarely(scenario, found))
     best = finalists[found.choice.place]
     others = dict.fromkeys((result.best, *result.rivals, *finalists))
-    rivals = sorted(others.keys() - {best}, key=lambda evaluation: evaluation.monthly_usd)
-    return recommend(
-        scenario, demand, book, replace(result, best=best, rivals=tuple(rivals)), found, own_rates
-    )
+    rivals = sorted(others.keys() - {best}, key=lambda evaluation: evaluation.effective_monthly_usd)
+    usages = whole_usages(scenario, demand, best)
+    commitments = commitment_notes(scenario, usages, book, demand.calendar, own_rates)
+    result = replace(result, best=best, rivals=tuple(rivals))
+    return recommend(scenario, demand, book, result, found, commitments, own_rates)
 
 
 def _hardier(
@@ -113,9 +118,10 @@ def _at_home(
         return
     standing = Stage(scenario, demand).stand(found, finalist.strategy)
     recovery = Recovery(finalist.strategy, designs, standing, ())
-    evaluation = evaluate(scenario, demand, book, standing.candidate, own_rates, recovery)
+    planner = Planner(scenario, demand.calendar, Offers(book), own_rates)
+    evaluation = evaluate(scenario, demand, book, standing.candidate, own_rates, recovery, planner)
     budget = scenario.constraints.monthly_budget_usd
-    if budget is None or evaluation.monthly_usd <= Decimal(repr(budget)):
+    if budget is None or evaluation.effective_monthly_usd <= Decimal(repr(budget)):
         yield evaluation
 
 

@@ -11,6 +11,7 @@ from costmodel.billing.tariff import CostSketch, Tariff
 from costmodel.decision.candidate import Candidate, SimulatedDesign
 from costmodel.decision.carbon import carbon_usd
 from costmodel.decision.constraints import promise
+from costmodel.decision.plans import NOTHING, Planner, Portfolio
 from costmodel.decision.recovery import Stage, Standing
 from costmodel.decision.search import (
     Evaluation,
@@ -24,6 +25,7 @@ from costmodel.decision.worlds import World
 from costmodel.demand.demand import Demand
 from costmodel.demand.synthesise import synthesise
 from costmodel.pricing.book import PriceBook
+from costmodel.pricing.commitment import Offers
 from costmodel.scenario.model import Scenario
 from costmodel.services._base import Role, Strategy, TierDesign
 
@@ -34,10 +36,12 @@ class Finalist:
 
     designs: tuple[TierDesign, ...]
     strategy: Strategy
+    plans: Portfolio = NOTHING
+    """Bought before anybody knows the world."""
 
     @classmethod
     def of(cls, evaluation: Evaluation) -> Finalist:
-        return cls(evaluation.designs, evaluation.strategy)
+        return cls(evaluation.designs, evaluation.strategy, evaluation.portfolio)
 
     @property
     def label(self) -> str:
@@ -54,7 +58,7 @@ class Trial:
     """What one finalist comes to in one world."""
 
     monthly_usd: float
-    """Mean cost per calendar month, as AWS bills it."""
+    """Mean cost per calendar month: the bill, less what the plans save there."""
     missed_usd: float
     """Margin of the orders that failed calls prevent, a month; 0 where no margin is stated."""
     carbon_usd: float
@@ -76,6 +80,7 @@ def try_in(
     scenario = world.scenario
     demand = synthesise(scenario, seed=world.seed)
     stage = Stage(scenario, demand)
+    planner = Planner(scenario, demand.calendar, Offers(book), own_rates)
     tariff = Tariff(book, free_tier=scenario.account.free_tier, own_rates=own_rates)
 
     @cache
@@ -93,8 +98,9 @@ def try_in(
         beside = (*platform_usages(scenario, demand, candidate.footprint), *standing.usages)
         broken = worst(broken_limits(candidate, scenario.objectives))
         cost_usd = tariff.cost_usd([*map(sketch, candidate.tiers), tariff.sketch(beside)])
+        saved_usd = planner.saves_usd(finalist.plans, (*candidate.usages, *beside))
         return Trial(
-            monthly_usd=cost_usd / len(demand.calendar.periods),
+            monthly_usd=cost_usd / len(demand.calendar.periods) - saved_usd,
             missed_usd=missed_margin_usd(scenario, demand, candidate),
             carbon_usd=_carbon_monthly_usd(scenario, demand, standing),
             api_p99_ms=promise(candidate).api_p99_ms,

@@ -585,7 +585,7 @@ def _side_by_side(run: Run) -> Section:
                 option.delivery,
                 option.rendering,
                 f"{option.api_p99_ms:,.0f}",
-                dollars(option.monthly_usd),
+                dollars(option.effective_monthly_usd),
                 option.why,
             )
             for option in (run.chosen, *run.alternatives[:_SHOWN_ALTERNATIVES])

@@ -12,7 +12,7 @@ import zoneinfo
 from calendar import monthrange
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, get_args
 
 from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
@@ -592,7 +592,28 @@ DatabaseKind = Literal[
 DeliveryKind = Literal["pay_as_you_go", "flat_rate"]
 LoadBalancerKind = Literal["alb", "nlb"]
 RenderingKind = Literal["lambda_workers", "ec2_workers", "spot_workers"]
-Commitment = Literal["on_demand", "reserved_1yr_no_upfront", "reserved_3yr_no_upfront"]
+Purchase = Literal["on_demand", "reserved_1yr_no_upfront", "reserved_3yr_no_upfront"]
+Plan = Literal[
+    "compute_savings_plan_1yr_no_upfront",
+    "compute_savings_plan_1yr_partial_upfront",
+    "compute_savings_plan_1yr_all_upfront",
+    "compute_savings_plan_3yr_no_upfront",
+    "compute_savings_plan_3yr_partial_upfront",
+    "compute_savings_plan_3yr_all_upfront",
+    "instance_savings_plan_1yr_no_upfront",
+    "instance_savings_plan_1yr_partial_upfront",
+    "instance_savings_plan_1yr_all_upfront",
+    "instance_savings_plan_3yr_no_upfront",
+    "instance_savings_plan_3yr_partial_upfront",
+    "instance_savings_plan_3yr_all_upfront",
+    "database_savings_plan_1yr_no_upfront",
+    "security_savings_bundle_1yr_monthly",
+]
+
+
+Commitment = Literal[Purchase, Plan]
+PURCHASES: tuple[Purchase, ...] = get_args(Purchase)
+PLANS: tuple[Plan, ...] = get_args(Plan)
 
 
 class Constraints(Model):
@@ -637,7 +658,7 @@ class Constraints(Model):
     commitments: Annotated[tuple[Commitment, ...], AfterValidator(distinct)] = assumed(
         ("on_demand",), "terms", "no commitment unless allowed"
     )
-    """Purchase terms to consider."""
+    """Purchase terms to consider; plans lie on top of what runs on demand."""
     spot: bool = assumed(False, "on or off", "no interruptible capacity unless allowed")
     """Whether EC2 groups may run on spot instances above an on-demand base."""
     cpu_target_ratios: Annotated[
@@ -693,7 +714,20 @@ class Constraints(Model):
                 "(Amazon EC2 Auto Scaling API Reference, CreateAutoScalingGroup, MaxSize)"
             )
             rules.append(Rule(("max_instances",), problem, self.max_instances))
+        if self.plans and "on_demand" not in self.commitments:
+            problem = "must include on_demand beside a plan, which covers what runs on demand"
+            rules.append(Rule(("commitments",), problem, list(self.commitments)))
         return obeying(self, rules)
+
+    @property
+    def purchases(self) -> tuple[Purchase, ...]:
+        """Of the commitments, the ways to buy an instance."""
+        return tuple(one for one in PURCHASES if one in self.commitments)
+
+    @property
+    def plans(self) -> tuple[Plan, ...]:
+        """Of the commitments, those that cover use of many designs."""
+        return tuple(one for one in PLANS if one in self.commitments)
 
 
 class Account(Model):

@@ -433,7 +433,7 @@ class AuroraCluster(_Cluster):
             self._meter("Instance hours", f"{form}:{size}", "Hours", of_engine=True),
             self.resource_name,
             demand.calendar,
-            np.full(demand.days, float(HOURS_PER_DAY * count)),
+            np.full(demand.calendar.hours, float(count)),
             f"{count} x {HOURS_PER_DAY} hours a day",
         )
         return (*hours, *self.storage_usage(demand, capacity, per_minute(self._missed(demand))))
@@ -555,7 +555,7 @@ class AuroraServerless(_Cluster):
             self._meter("Serverless v2 capacity", f"Aurora:{usage_type}", "ACU-Hours", of_engine=True),
             self.resource_name,
             demand.calendar,
-            demand.calendar.per_day(capacity.servers) / MINUTES_PER_HOUR,
+            demand.calendar.per_hour(capacity.servers) / MINUTES_PER_HOUR,
             f"ACUs of {1 + self.readers} node(s) each minute / 60",
         )
         memory_gib = ACU_GIB * capacity.servers / (1 + self.readers)

@@ -43,7 +43,7 @@ from costmodel.pricing.price import ON_DEMAND, SPOT, PriceQuery
 from costmodel.scenario.events import LoadEvent
 from costmodel.scenario.fields import Rule
 from costmodel.scenario.load import refuse
-from costmodel.scenario.model import Api, Commitment, Constraints, Database, Scenario
+from costmodel.scenario.model import Api, Constraints, Database, Purchase, Scenario
 from costmodel.services._base import (
     LINUX_INSTANCES,
     SENT_RATIO,
@@ -135,11 +135,11 @@ Source: Amazon EC2 User Guide, best practices for Spot (2023-06).
 
 CreditMode = Literal["standard", "unlimited"]
 
-RESERVED_TERMS: dict[Commitment, str] = {
+RESERVED_TERMS: dict[Purchase, str] = {
     "reserved_1yr_no_upfront": "Reserved standard 1yr No Upfront",
     "reserved_3yr_no_upfront": "Reserved standard 3yr No Upfront",
 }
-PURCHASE_LABELS: dict[Commitment, str] = {
+PURCHASE_LABELS: dict[Purchase, str] = {
     "on_demand": "on demand",
     "reserved_1yr_no_upfront": "the first {} reserved for 1 year",
     "reserved_3yr_no_upfront": "the first {} reserved for 3 years",
@@ -192,7 +192,7 @@ class Ec2Fleet:
     min_size: int
     max_size: int
     zones: int
-    purchase: Commitment
+    purchase: Purchase
     vcpu_quota: int
     """Most on-demand vCPUs the account may run in the region."""
     api: Api
@@ -451,7 +451,7 @@ class Ec2Fleet:
         bought = (
             capacity.servers if capacity.spot_servers is None else capacity.servers - capacity.spot_servers
         )
-        on_demand_hours = calendar.per_day(np.maximum(bought - reserved, 0.0)) / MINUTES_PER_HOUR
+        on_demand_hours = calendar.per_hour(np.maximum(bought - reserved, 0.0)) / MINUTES_PER_HOUR
         usages = meter_usage(
             self._meter("Instance hours", "Hours", box_usage),
             self.resource_name,
@@ -656,7 +656,7 @@ def designs(scenario: Scenario, demand: Demand) -> tuple[Ec2Fleet, ...]:
         found += [
             replace(fleet, purchase=purchase)
             for fleet in fleets
-            for purchase in scenario.constraints.commitments
+            for purchase in scenario.constraints.purchases
         ]
     return tuple(dict.fromkeys(_within(fleet, scenario.constraints) for fleet in found))
 

@@ -318,7 +318,7 @@ class LambdaFunction:
             "Lambda-GB-Second",
             "GB-Seconds",
             demand,
-            calendar.per_day(on_demand_ms) / 1000.0 * memory_gb,
+            calendar.per_hour(on_demand_ms) / 1000.0 * memory_gb,
             f"(calls x {call_ms:.3f} ms + cold starts x {init_ms:.3f} ms) x {memory_gb:g} GB",
         )
         if self.snap_start:
@@ -334,7 +334,7 @@ class LambdaFunction:
                 "Lambda-Provisioned-Concurrency",
                 "GB-Seconds",
                 demand,
-                calendar.per_day(provisioned.billed_s) * memory_gb,
+                calendar.per_hour(provisioned.billed_s) * memory_gb,
                 self._provisioned_formula(memory_gb),
             )
             + self._usage(
@@ -342,7 +342,7 @@ class LambdaFunction:
                 "Lambda-Provisioned-GB-Second",
                 "GB-Seconds",
                 demand,
-                calendar.per_day(provisioned_ms) / 1000.0 * memory_gb,
+                calendar.per_hour(provisioned_ms) / 1000.0 * memory_gb,
                 f"calls on provisioned environments x {call_ms:.3f} ms x {memory_gb:g} GB",
             )
         )
@@ -425,7 +425,7 @@ class LambdaFunction:
         usage_type: str,
         unit: str,
         demand: Demand,
-        daily_quantity: FloatArray,
+        quantity: FloatArray,
         formula: str,
         *,
         resource_name: str = "api",
@@ -433,7 +433,7 @@ class LambdaFunction:
         suffix = "-ARM" if self.architecture == "arm64" else ""
         query = PriceQuery(SERVICE_CODE, self.region_id, usage_type + suffix)
         meter = Meter(f"{name} {self.architecture}", SERVICE_NAME, SERVICE_CATEGORY, unit, query)
-        return meter_usage(meter, resource_name, demand.calendar, daily_quantity, formula)
+        return meter_usage(meter, resource_name, demand.calendar, quantity, formula)
 
     def _provisioned_formula(self, memory_gb: float) -> str:
         if self.provisioned_scaling:

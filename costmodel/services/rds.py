@@ -467,7 +467,7 @@ class RdsInstance:
             ON_DEMAND if self.purchase == "on_demand" else RESERVED_TERM,
         )
         meter = Meter("Instance hours", SERVICE_NAME, "Databases", "Hours", query)
-        hours = np.full(demand.days, float(HOURS_PER_DAY * count))
+        hours = np.full(demand.calendar.hours, float(count))
         formula = f"{count} x {HOURS_PER_DAY} hours a day"
         return meter_usage(meter, resource_name, demand.calendar, hours, formula)
 

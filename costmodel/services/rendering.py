@@ -305,7 +305,7 @@ class Ec2Workers:
         Spot Instances, and billing per second (2023-06).
         """
         calendar = demand.calendar
-        hours = calendar.per_day(capacity.servers) / MINUTES_PER_HOUR
+        hours = calendar.per_hour(capacity.servers) / MINUTES_PER_HOUR
         volume_gb_months = calendar.mean_per_day(capacity.servers) * VOLUME_GB * calendar.month_share_per_day
         name, usage_type, term = "Instance hours", f"BoxUsage:{self.worker.name}", ON_DEMAND
         if self.spot:
@@ -519,7 +519,8 @@ class LambdaWorkers:
 
         Source: AWS Lambda pricing (2025-12); AWS Lambda Developer Guide, using Lambda with Amazon SQS (2024).
         """
-        attempts = demand.daily(self._run(demand).started)
+        started = self._run(demand).started
+        attempts = demand.daily(started)
         job_gb_s = self.memory_mb / MB_PER_GB * self._billed_job_s(demand)
         polls = np.full(demand.days, POLLERS * 24.0 * 3600.0 / LONG_POLL_S)
         sent_and_deleted = 2 * demand.daily(capacity.requests)
@@ -530,7 +531,7 @@ class LambdaWorkers:
                 "Lambda-GB-Second",
                 "GB-Seconds",
                 demand,
-                attempts * job_gb_s,
+                demand.calendar.per_hour(started) * job_gb_s,
                 f"rendering jobs x {job_gb_s:.3f} GB-s",
             ),
             *queue_usage(
@@ -615,12 +616,12 @@ class LambdaWorkers:
         return (billed_ms(0.0, job_ms) + cold_ratio * billed_init_ms(0.0, job_ms, init)) / 1000.0
 
     def _usage(
-        self, name: str, usage_type: str, unit: str, demand: Demand, daily_quantity: FloatArray, formula: str
+        self, name: str, usage_type: str, unit: str, demand: Demand, quantity: FloatArray, formula: str
     ) -> tuple[Usage, ...]:
         suffix = "-ARM" if self.architecture == "arm64" else ""
         query = PriceQuery("AWSLambda", self.region_id, usage_type + suffix)
         meter = Meter(f"{name} {self.architecture}", "AWS Lambda", "Compute", unit, query)
-        return meter_usage(meter, self.resource_name, demand.calendar, daily_quantity, formula)
+        return meter_usage(meter, self.resource_name, demand.calendar, quantity, formula)
 
 
 @dataclass(frozen=True, slots=True)

@@ -116,4 +116,7 @@ def test_no_number_of_a_run_is_lost_in_json(run: Run) -> None:
     at_list = tree["own_rates"] is None
     one_region = tree["recovery"] is None
     out_of_the_race = sum(note["regret_usd"] is None for note in tree["finalists"])
-    assert len(empty) == missing_kinds + no_budget + at_list + one_region + out_of_the_race
+    no_plan = tree["plan"] is None
+    in_dollars = sum(note["count"] is None for note in tree["commitments"])
+    expected = missing_kinds + no_budget + at_list + one_region + out_of_the_race + no_plan + in_dollars
+    assert len(empty) == expected
