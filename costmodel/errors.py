@@ -48,6 +48,9 @@
     ├── UnknownInstanceType        no such EC2 instance type, family or database class
     ├── UnitMismatch               a meter and its price count in different units
     ├── Infeasible                 no candidate meets the objectives; exit code 3
+    ├── RunNotRepeatable           a saved run cannot be simulated again by this version
+    ├── GateFault                  a gate that cannot be read; exit code 2
+    ├── GatesFailed                a result is there, but not as the user demands; exit code 4
     └── OutputError                the result cannot be written where it should go
 
 Designs that cannot work are values (`decision.Rejection`), not exceptions: an exception means
@@ -345,6 +348,26 @@ class Infeasible(CostModelError):
     """No candidate meets the objectives and constraints."""
 
     exit_code = 3
+
+
+class RunNotRepeatable(CostModelError):
+    """A saved run cannot be simulated again: this version offers other designs, or what it used is not at hand."""
+
+
+class GateFault(CostModelError):
+    """A gate cannot be read."""
+
+    exit_code = 2
+
+
+class GatesFailed(CostModelError):
+    """A result is there, but not as the user demands."""
+
+    exit_code = 4
+
+    def __init__(self, failures: Sequence[str], judged: int) -> None:
+        listed = "\n".join(f"  - {failure}" for failure in failures)
+        super().__init__(f"{len(failures)} of {judged} gates failed:\n{listed}")
 
 
 class OutputError(CostModelError):
