@@ -49,7 +49,7 @@
     ├── UnitMismatch               a meter and its price count in different units
     ├── Infeasible                 no candidate meets the objectives; exit code 3
     ├── RunNotRepeatable           a saved run cannot be simulated again by this version
-    ├── GateFault                  a gate that cannot be read; exit code 2
+    ├── OptionFault                what an option says cannot be read; exit code 2
     ├── GatesFailed                a result is there, but not as the user demands; exit code 4
     └── OutputError                the result cannot be written where it should go
 
@@ -354,8 +354,8 @@ class RunNotRepeatable(CostModelError):
     """A saved run cannot be simulated again: this version offers other designs, or what it used is not at hand."""
 
 
-class GateFault(CostModelError):
-    """A gate cannot be read."""
+class OptionFault(CostModelError):
+    """What an option says in a form of its own, such as `--vary key=1:9:5`, cannot be read."""
 
     exit_code = 2
 

@@ -12,7 +12,19 @@ from typing import Annotated
 import typer
 
 from costmodel import __version__
-from costmodel.cli import advisor, demo, export, price, prices, report, scenario, simulate, stress
+from costmodel.cli import (
+    advisor,
+    compare,
+    demo,
+    export,
+    price,
+    prices,
+    report,
+    scenario,
+    simulate,
+    stress,
+    sweep,
+)
 from costmodel.errors import CostModelError
 
 INTERRUPTED = 130
@@ -29,6 +41,8 @@ app = typer.Typer(
 )
 app.command("demo")(demo.demo)
 app.command("simulate")(simulate.simulate)
+app.command("compare")(compare.compare)
+app.command("sweep")(sweep.sweep)
 app.command("stress")(stress.stress)
 app.command("price")(price.price)
 app.add_typer(scenario.app, name="scenario")

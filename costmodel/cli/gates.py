@@ -36,7 +36,7 @@ FailIfOption = Annotated[
 def read_gates(
     budget_usd: str | None, expressions: Sequence[str] | None, metrics: Metrics[T]
 ) -> tuple[Gate, ...]:
-    """What the two options ask. Raises GateFault; so read them before long work."""
+    """What the two options ask. Raises OptionFault; so read them before long work."""
     from costmodel.decision.gates import budget_gate, parse_gate
 
     budget = () if budget_usd is None else (budget_gate(budget_usd),)

@@ -18,7 +18,7 @@ from typing import Generic, TypeVar
 from costmodel.billing.charge import EXACT, to_cents
 from costmodel.decision.compare import Contrast
 from costmodel.decision.run import Run
-from costmodel.errors import GateFault, GatesFailed
+from costmodel.errors import OptionFault, GatesFailed
 from costmodel.units import figure
 
 T = TypeVar("T")
@@ -62,27 +62,27 @@ class Gate:
 
 
 def parse_gate(expression: str, metrics: Metrics[T]) -> Gate:
-    """`p90_monthly_usd > 20_000` as a gate. Raises GateFault, which names the nearest metric or what would be valid."""
+    """`p90_monthly_usd > 20_000` as a gate. Raises OptionFault, which names the nearest metric or what would be valid."""
     found = _EXPRESSION.fullmatch(expression)
     if found is None:
-        raise GateFault(f"{_shown(expression)} is no gate: {_FORM}")
+        raise OptionFault(f"{_shown(expression)} is no gate: {_FORM}")
     metric, comparison, number = found["metric"], found["comparison"], found["number"]
     if metric not in metrics:
         near = get_close_matches(metric.lower()[:80], metrics, 1, 0.4)
         hint = f" (did you mean {near[0]}?)" if near else ""
-        raise GateFault(f"there is no metric {_shown(metric)}{hint}; valid: {', '.join(metrics)}")
+        raise OptionFault(f"there is no metric {_shown(metric)}{hint}; valid: {', '.join(metrics)}")
     if comparison not in COMPARISONS:
-        raise GateFault(
+        raise OptionFault(
             f"{_shown(comparison)} is no comparison in {_shown(expression)}; valid: {' '.join(COMPARISONS)}"
         )
     return Gate(metric, comparison, _number(number, expression), f"--fail-if '{expression.strip()}'")
 
 
 def budget_gate(budget_usd: str) -> Gate:
-    """The gate of `--budget`: the mean month may not cost more. Raises GateFault."""
+    """The gate of `--budget`: the mean month may not cost more. Raises OptionFault."""
     limit = _number(budget_usd.strip(), f"--budget {budget_usd}")
     if limit <= 0:
-        raise GateFault(f"a budget is more than 0, not {_shown(budget_usd)}")
+        raise OptionFault(f"a budget is more than 0, not {_shown(budget_usd)}")
     return Gate("monthly_usd", ">", limit, f"--budget {budget_usd.strip()}")
 
 
@@ -90,7 +90,7 @@ def _number(text: str, expression: str) -> Decimal:
     if _NUMBER.fullmatch(text):
         return Decimal(text)
     hint = "; write 5 % as 0.05" if text.endswith("%") else "; digits only, such as 20000, 20_000 or 0.05"
-    raise GateFault(f"{_shown(text)} in {_shown(expression)} is no number{hint}")
+    raise OptionFault(f"{_shown(text)} in {_shown(expression)} is no number{hint}")
 
 
 def _shown(text: str) -> str:
