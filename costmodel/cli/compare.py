@@ -18,13 +18,16 @@ if TYPE_CHECKING:
     from costmodel.decision.run import Run
     from costmodel.pricing.book import PriceBook
 
-RUN_FILE = "A run saved by simulate --save (a name that ends in .json), a scenario file, or an example's name."
+RUN_FILE = (
+    "A run saved by simulate --save (a name that ends in .json), a scenario file, or an example's name."
+)
 
 
 def compare(
     before: Annotated[str, typer.Argument(metavar="A", help=RUN_FILE, show_default=False)],
     after: Annotated[
-        str, typer.Argument(metavar="B", help="What A is compared with, in the same form.", show_default=False)
+        str,
+        typer.Argument(metavar="B", help="What A is compared with, in the same form.", show_default=False),
     ],
     output: Annotated[Format, typer.Option("--format", help="How to print the result.")] = Format.TABLE,
     rates: RatesFileOption = None,
@@ -48,9 +51,9 @@ def compare(
 
     gates = read_gates(budget, fail_if, CONTRAST_METRICS)
     own_rates = read_own_rates(rates)
-    runs = [_run(argument, own_rates, prices) for argument in (before, after)]
+    first, second = (_run(argument, own_rates, prices) for argument in (before, after))
     with progress_bar() as progress:
-        found = split(*runs, lambda run: _prices_of(run, own_rates, prices), progress)
+        found = split(first, second, lambda run: _prices_of(run, own_rates, prices), progress)
     if output is Format.JSON:
         write_json(as_json(found))
     else:

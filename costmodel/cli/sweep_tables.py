@@ -50,7 +50,9 @@ def _verdict(found: Sweep) -> str:
     if len(found.stacks) == 1 and not found.flips:
         return f"{_stack_words(found.stacks[0])} is recommended throughout."
     flips = len(found.flips)
-    return f"the choice flips {flips} time{'s' if flips > 1 else ''}." if flips else "the choice does not flip."
+    return (
+        f"the choice flips {flips} time{'s' if flips > 1 else ''}." if flips else "the choice does not flip."
+    )
 
 
 def _line(found: Sweep) -> Table:
@@ -101,7 +103,9 @@ def _letters(found: Sweep) -> list[str]:
 def _flips(found: Sweep) -> Table:
     along, *beside = found.axes
     at = tuple(f"at {axis.key}" for axis in beside)
-    table = table_of("Between", "and", "Changes", *at, right=("Between", "and"), title=f"Flips along {along.key}")
+    table = table_of(
+        "Between", "and", "Changes", *at, right=("Between", "and"), title=f"Flips along {along.key}"
+    )
     for flip in found.flips:
         ends = (_value_words(flip.before.values[0]), _value_words(flip.after.values[0]))
         table.add_row(*ends, _flip_words(flip), *(_value_words(value) for value in flip.before.values[1:]))

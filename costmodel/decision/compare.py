@@ -229,7 +229,9 @@ def _stations(
     yield _station(Cause.TRAFFIC, _run(stack, visited, demand, book, own_rates), after, visited)
 
     demand = synthesise(goal)
-    yield _station(Cause.CONFIGURATION, _run(_rebuilt(after, goal, demand), goal, demand, book, own_rates), after)
+    yield _station(
+        Cause.CONFIGURATION, _run(_rebuilt(after, goal, demand), goal, demand, book, own_rates), after
+    )
 
 
 def _station(cause: Cause, found: Evaluation, run: Run, visited: Scenario | None = None) -> _Station:
@@ -377,15 +379,15 @@ def _design_changes(before: Iterable[DesignNote], after: Iterable[DesignNote]) -
     old, new = ({note.role: note for note in notes} for notes in (before, after))
     for role in dict.fromkeys((*old, *new)):
         one, other = old.get(role), new.get(role)
-        settings = [note.settings if note else {} for note in (one, other)]
+        here, there = (note.settings if note else {} for note in (one, other))
         moved = tuple(
-            (name, settings[0].get(name), settings[1].get(name))
-            for name in dict.fromkeys((*settings[0], *settings[1]))
-            if settings[0].get(name) != settings[1].get(name)
+            (name, here.get(name), there.get(name))
+            for name in dict.fromkeys((*here, *there))
+            if here.get(name) != there.get(name)
         )
-        labels = [note.label if note else "" for note in (one, other)]
-        if moved or labels[0] != labels[1]:
-            yield DesignChange(role, *labels, moved)
+        first, last = (note.label if note else "" for note in (one, other))
+        if moved or first != last:
+            yield DesignChange(role, first, last, moved)
 
 
 def _price_shifts(before: Run, billed: Bill) -> list[PriceShift]:

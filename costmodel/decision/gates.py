@@ -18,7 +18,7 @@ from typing import Generic, TypeVar
 from costmodel.billing.charge import EXACT, to_cents
 from costmodel.decision.compare import Contrast
 from costmodel.decision.run import Run
-from costmodel.errors import OptionFault, GatesFailed
+from costmodel.errors import GatesFailed, OptionFault
 from costmodel.units import figure
 
 T = TypeVar("T")
@@ -180,9 +180,7 @@ def _of_after(metric: Metric[Run]) -> Metric[Contrast]:
 
 CONTRAST_METRICS: Metrics[Contrast] = {
     "more_usd": Metric("what B costs a month more than A", lambda contrast: contrast.more_usd),
-    "more_ratio": Metric(
-        "the same as a share of A", lambda contrast: contrast.more_ratio, "A costs nothing"
-    ),
+    "more_ratio": Metric("the same as a share of A", lambda contrast: contrast.more_ratio, "A costs nothing"),
 } | {name: _of_after(metric) for name, metric in RUN_METRICS.items()}
 """Of `costmodel compare`."""
 

@@ -12,7 +12,7 @@ from typing import Any
 from costmodel.decision.sweep import Flip, Point, Sweep
 from costmodel.scenario.document import Scalar
 
-_INK, _FAINT, _LINE, _PAPER = "#1c2127", "#59636e", "#d6dbe1", "#ffffff"
+_INK, _FAINT, _RANGE, _LINE, _PAPER = "#1c2127", "#59636e", "#a3adb8", "#d6dbe1", "#ffffff"
 _COLOURS = ("#0072b2", "#d55e00", "#00805d", "#b5548a", "#a87400", "#5b5bd6")
 """Of stacks, or of the values of a second key: told apart by readers who see few colours, as in the report."""
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
@@ -55,7 +55,9 @@ def sweep_chart(found: Sweep, scenario_name: str, file_format: str) -> bytes:
         FigureCanvasAgg(figure)
         _draw(figure.add_subplot(facecolor=_PAPER), found, scenario_name)
         target = io.BytesIO()
-        metadata = dict.fromkeys(("Creator", "Date", "Format", "Type") if file_format == "svg" else ("Software",))
+        metadata = dict.fromkeys(
+            ("Creator", "Date", "Format", "Type") if file_format == "svg" else ("Software",)
+        )
         figure.savefig(target, format=file_format, dpi=_DOTS_PER_INCH, metadata=metadata)
     return target.getvalue()
 
@@ -73,7 +75,7 @@ def _draw(axes: Any, found: Sweep, scenario_name: str) -> None:
     axes.set_ylim(bottom=0)
     _label(axes, found, places)
     axes.set_title(f"{scenario_name}: monthly cost by {along.key}", loc="left", fontsize=13, pad=22)
-    axes.legend(loc="upper left", bbox_to_anchor=(0, -0.14), ncols=2, fontsize=10, borderaxespad=0)
+    axes.legend(loc="upper left", bbox_to_anchor=(0, -0.15), ncols=2, fontsize=10, borderaxespad=0)
 
 
 def _place(found: Sweep, value: Scalar) -> float:
@@ -87,22 +89,19 @@ def _place(found: Sweep, value: Scalar) -> float:
 def _one_line(axes: Any, found: Sweep, places: dict[Scalar, float]) -> None:
     """The cost with its range from P10 to P90; each point in the colour of its stack."""
     feasible = [point for point in found.points if point.answer.chosen]
-    for run in _runs(found.points):
+    for run in _runs(found, found.points):
         at = [places[point.values[0]] for point in run]
-        if found.axes[0].numeric:
-            axes.plot(at, [_usd(point) for point in run], color=_FAINT, linewidth=1.2, zorder=2)
-            low, high = zip(*(_range(point) for point in run), strict=True)
-            axes.fill_between(at, low, high, color=_LINE, linewidth=0, zorder=1)
+        axes.plot(at, [_usd(point) for point in run], color=_FAINT, linewidth=1.2, zorder=2)
     if feasible:
         ranges = [_range(point) for point in feasible]
         axes.vlines(
             [places[point.values[0]] for point in feasible],
             [low for low, _ in ranges],
             [high for _, high in ranges],
-            color=_FAINT,
-            linewidth=1.2,
+            color=_RANGE,
+            linewidth=5,
             label="P10 to P90",
-            zorder=2,
+            zorder=1,
         )
     for rank, stack in enumerate(found.stacks):
         points = [point for point in feasible if point.answer.kinds == stack]
@@ -127,7 +126,13 @@ def _flip_lines(axes: Any, found: Sweep, places: dict[Scalar, float]) -> None:
         style: dict[str, Any] = {"color": _INK, "linewidth": 1, "linestyle": (0, (4, 3))}
         axes.axvline(middle, zorder=1, label=f"{number}: {_flip_words(flip)}" if told else None, **style)
         axes.text(
-            middle, 1.01, str(number), transform=axes.get_xaxis_transform(), ha="center", va="bottom", fontsize=10
+            middle,
+            1.01,
+            str(number),
+            transform=axes.get_xaxis_transform(),
+            ha="center",
+            va="bottom",
+            fontsize=10,
         )
 
 
@@ -136,7 +141,7 @@ def _many_lines(axes: Any, found: Sweep, places: dict[Scalar, float]) -> None:
     beside = found.axes[1]
     for rank, (value, line) in enumerate(zip(beside.values, found.lines, strict=True)):
         colour = _COLOURS[rank % len(_COLOURS)]
-        for part in _runs(line):
+        for part in _runs(found, line):
             axes.plot(
                 [places[point.values[0]] for point in part],
                 [_usd(point) for point in part],
@@ -193,7 +198,8 @@ def _label(axes: Any, found: Sweep, places: dict[Scalar, float]) -> None:
     along = found.axes[0]
     axes.set_xlabel(along.key)
     axes.grid(axis="y")
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda usd, _: f"${usd:,.0f}" if usd >= 10 or not usd else f"${usd:,.2f}"))
+    cents = 0 if axes.get_ylim()[1] >= 10 else 2
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda usd, _: f"${usd:,.{cents}f}"))
     axes.set_ylabel("USD a month")
     if along.numeric:
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _value(value)))
@@ -202,8 +208,10 @@ def _label(axes: Any, found: Sweep, places: dict[Scalar, float]) -> None:
         axes.set_xticks(list(places.values()), [_cut(_value(value)) for value in places])
 
 
-def _runs(line: Sequence[Point]) -> list[list[Point]]:
-    """Neighbours that are feasible, so that no line crosses a gap."""
+def _runs(found: Sweep, line: Sequence[Point]) -> list[list[Point]]:
+    """Neighbours that are feasible, so that no line crosses a gap; none where words are no scale."""
+    if not found.axes[0].numeric:
+        return []
     runs: list[list[Point]] = [[]]
     for point in line:
         if point.answer.chosen:

@@ -182,6 +182,4 @@ def _unknown(path: Sequence[str], part: str, nodes: Sequence[Schema]) -> str:
     if not keys:
         return f"--vary {where}.{part}: {where} has no keys below it"
     near = did_you_mean(part, keys)
-    return (
-        f"--vary {'.'.join((*path, part))}: unknown key{near}; valid keys of {where or 'a scenario'}: {', '.join(keys)}"
-    )
+    return f"--vary {'.'.join((*path, part))}: unknown key{near}; valid keys of {where or 'a scenario'}: {', '.join(keys)}"
