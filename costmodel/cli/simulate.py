@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -84,18 +84,8 @@ def simulate(
     judge_gates(gates, run, RUN_METRICS)
 
 
-def option_of(path: str) -> str:
-    """`account.free_tier` -> `--free-tier`."""
-    return f"--{path.rpartition('.')[2].replace('_', '-')}"
-
-
-def read_scenario(
-    scenario_name: str, overrides: dict[str, object], named: Callable[[str], str] = option_of
-) -> Scenario:
-    """A scenario file or a shipped example, with options in place of what it says.
-
-    `named` says which option gave the value at a path. Raises ScenarioError.
-    """
+def read_scenario(scenario_name: str, overrides: dict[str, object]) -> Scenario:
+    """A scenario file or a shipped example, with options in place of what it says. Raises ScenarioError."""
     from costmodel.scenario.examples import find
     from costmodel.scenario.load import load
     from costmodel.services.registry import scenario_rules
@@ -103,7 +93,7 @@ def read_scenario(
     try:
         return load(find(scenario_name), overrides, scenario_rules)
     except ScenarioError as error:
-        raise _about_options(error, overrides, named) from None
+        raise _about_options(error, overrides) from None
 
 
 def note_trace(scenario: Scenario) -> None:
@@ -139,11 +129,9 @@ def answer(
     return run
 
 
-def _about_options(
-    error: ScenarioError, overrides: Mapping[str, object], named: Callable[[str], str]
-) -> ScenarioError:
+def _about_options(error: ScenarioError, overrides: Mapping[str, object]) -> ScenarioError:
     """The same faults with advice about the options among them; they stand in no file."""
-    options = [named(fault.path) for fault in error.faults if fault.path in overrides]
+    options = [_option_of(fault.path) for fault in error.faults if fault.path in overrides]
     if not options:
         return error
     step = f"Correct {' and '.join(options)}"
@@ -152,6 +140,11 @@ def _about_options(
     else:
         step += ". What options there are: costmodel COMMAND --help"
     return ScenarioError(error.source, error.faults, step)
+
+
+def _option_of(path: str) -> str:
+    """`account.free_tier` -> `--free-tier`."""
+    return f"--{path.rpartition('.')[2].replace('_', '-')}"
 
 
 def show(run: Run, output: Format) -> None:

@@ -22,8 +22,8 @@ from costmodel.cli.console import (
     write_json,
 )
 from costmodel.cli.own_rates import RatesFileOption, read_own_rates
-from costmodel.cli.simulate import option_of, read_scenario
-from costmodel.errors import OptionFault
+from costmodel.cli.simulate import read_scenario
+from costmodel.errors import OptionFault, ScenarioError
 
 if TYPE_CHECKING:
     from costmodel.decision.sweep import Sweep
@@ -135,9 +135,13 @@ def _scenario(
 ) -> Scenario:
     """The scenario at one point. Raises ScenarioError."""
     varied = {axis.key: value for axis, value in zip(axes, values, strict=True)}
-    return read_scenario(
-        name, overrides | varied, lambda key: f"--vary {key}" if key in varied else option_of(key)
-    )
+    try:
+        return read_scenario(name, overrides | varied)
+    except ScenarioError as error:
+        keys = " and ".join(f"--vary {key}" for key in varied)
+        raise ScenarioError(
+            error.source, error.faults, f"Correct {keys}. What each key takes: costmodel scenario schema"
+        ) from None
 
 
 def _draw(found: Sweep, scenario_name: str, file: Path) -> None:

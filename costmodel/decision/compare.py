@@ -343,11 +343,11 @@ def _key_changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterato
 
 
 def _leaves(tree: Any, path: str) -> Iterator[tuple[str, Any]]:
-    """Every value by its key. A range and a list of plain values are one value each."""
+    """Every value by its key. A range and a list of plain values are one value each; an empty list holds none."""
     parts: Iterable[tuple[Any, Any]] = ()
     if isinstance(tree, dict) and tree.keys() != {"low", "mid", "high"}:
         parts = tree.items()
-    elif isinstance(tree, list | tuple) and any(isinstance(item, dict) for item in tree):
+    elif isinstance(tree, list) and all(isinstance(item, dict) for item in tree):
         parts = enumerate(tree)
     else:
         yield path, tree

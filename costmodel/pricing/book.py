@@ -92,6 +92,10 @@ class PriceBook:
         self._answers: dict[PriceQuery, Price] = {}
         self._allowances: tuple[FreeAllowance, ...] | None = None
 
+    def __reduce__(self) -> tuple[type[PriceBook], tuple[Path, Path | None]]:
+        """Another process opens the same folder for itself."""
+        return PriceBook, (self.folder, self._indexes)
+
     @classmethod
     def shipped(cls) -> PriceBook:
         """The snapshot that comes with the package."""

@@ -37,6 +37,10 @@ class Range(float):
         number.most = most
         return number
 
+    def __getnewargs__(self) -> tuple[float, float, float, float, float]:  # type: ignore[override]
+        """What a copy in another process is made of."""
+        return (self.low, self.mid, self.high, self.least, self.most)
+
     @property
     def mid(self) -> float:
         return float(self)

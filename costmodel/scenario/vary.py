@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cache
 from typing import Any
 
 from pydantic import BaseModel
@@ -130,7 +131,7 @@ def _logarithmic(start: Fraction, end: Fraction, count: int) -> list[float]:
 
 def _schemas_at(key: str) -> list[Schema]:
     """What a key takes, in JSON Schema. Raises OptionFault where there is no such key, or it is a group."""
-    whole = Scenario.model_json_schema()
+    whole = _whole_schema()
     found = [whole]
     parts = key.split(".")
     for place, part in enumerate(parts):
@@ -143,6 +144,11 @@ def _schemas_at(key: str) -> list[Schema]:
         kind = f"is a group; add one of {', '.join(keys)}" if keys else "takes a list, which cannot be varied"
         raise OptionFault(f"--vary {key}: {kind}")
     return found
+
+
+@cache
+def _whole_schema() -> Schema:
+    return Scenario.model_json_schema()
 
 
 def _below(node: Schema, part: str) -> Iterator[Schema]:
