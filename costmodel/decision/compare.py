@@ -197,6 +197,7 @@ def compare(before: Run, after: Run, prices_of: PricesOf, progress: Progress = s
 
 
 STATIONS = 4
+AGAIN = "Simulate it again with: costmodel simulate SCENARIO --save RUN.json"
 
 
 class _Station(NamedTuple):
@@ -265,16 +266,19 @@ def _rebuilt(run: Run, scenario: Scenario, demand: Demand) -> _Stack:
     stage = Stage(scenario, demand)
     offered = [design for service in TIER_SERVICES for design in service.designs(scenario, demand)]
     at_home = [(design, stage.at_home(design, strategy)) for design in offered]
+    notes = {note.role: note for note in run.designs}
     found = []
-    for note in run.designs:
-        if note.role in TIER_ROLES:
-            same = [design for design, here in at_home if here is not None and _is_noted(here, note)]
-            if not same:
-                raise RunNotRepeatable(
-                    f"this version offers no {note.role.replace('_', ' ')} like {note.label!r} to {run.scenario_name!r}, "
-                    f"whose run version {run.version} saved. Simulate it again with: costmodel simulate SCENARIO --save RUN.json"
-                )
-            found.append(same[0])
+    for role in TIER_ROLES:
+        words, note = role.replace("_", " "), notes.get(role)
+        if note is None:
+            raise RunNotRepeatable(f"the run of {run.scenario_name!r} names no {words}. {AGAIN}")
+        same = [design for design, here in at_home if here is not None and _is_noted(here, note)]
+        if not same:
+            raise RunNotRepeatable(
+                f"this version offers no {words} like {note.label!r} to {run.scenario_name!r}, whose run version "
+                f"{run.version} saved. {AGAIN}"
+            )
+        found.append(same[0])
     return _Stack(strategy, tuple(found))
 
 
