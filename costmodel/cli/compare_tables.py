@@ -132,7 +132,7 @@ def _value(value: Any) -> str:
         return ", ".join(map(_value, value)) if len(value) <= 8 else short(value)
     if isinstance(value, bool) or not isinstance(value, float | int):
         return str(value).lower() if isinstance(value, bool) else str(value)
-    return f"{value:g}" if abs(value) < 1e4 else f"{value:,.0f}" if value == int(value) else f"{value:,}"
+    return f"{value:g}" if abs(value) < 1e3 else f"{value:,.0f}" if value == int(value) else f"{value:,}"
 
 
 def _designs(found: Contrast) -> Table:

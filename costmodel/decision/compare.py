@@ -262,7 +262,10 @@ class _Stack(NamedTuple):
 
 def _rebuilt(run: Run, scenario: Scenario, demand: Demand) -> _Stack:
     """The designs of a run, found again among those its scenario offers. Raises RunNotRepeatable."""
-    strategy = Strategy(run.recovery.strategy) if run.recovery else Strategy.NONE
+    strategy_name = run.recovery.strategy if run.recovery else Strategy.NONE
+    if strategy_name not in list(Strategy):
+        raise RunNotRepeatable(f"this version knows no recovery strategy {strategy_name[:40]!r}. {AGAIN}")
+    strategy = Strategy(strategy_name)
     stage = Stage(scenario, demand)
     offered = [design for service in TIER_SERVICES for design in service.designs(scenario, demand)]
     at_home = [(design, stage.at_home(design, strategy)) for design in offered]

@@ -273,6 +273,16 @@ def test_a_design_that_is_not_offered_any_more_leaves_the_rest_together() -> Non
     assert "offers no compute like" in found.not_split
 
 
+def test_a_strategy_that_nobody_knows_cannot_be_stood_up(shops: list[Run]) -> None:
+    recovering = shops[-1]
+    assert recovering.recovery is not None
+    unknown = replace(recovering, recovery=replace(recovering.recovery, strategy="prayer"))
+    found = compare(recovering, unknown, at())
+    assert_adds_up(found)
+    assert list(parts(found)) == ["price", "traffic", "model", "not split"]
+    assert "no recovery strategy 'prayer'" in found.not_split
+
+
 def test_a_damaged_scenario_is_named() -> None:
     run = run_of({})
     with pytest.raises(ScenarioError, match=r"the scenario of run B(.|\n)*traffic: is required"):
