@@ -51,6 +51,7 @@
     ├── RunNotRepeatable           a saved run cannot be simulated again by this version
     ├── OptionFault                what an option says cannot be read; exit code 2
     ├── GatesFailed                a result is there, but not as the user demands; exit code 4
+    ├── ClusterFailed              a Dask cluster cannot be used, or was lost
     └── OutputError                the result cannot be written where it should go
 
 Designs that cannot work are values (`decision.Rejection`), not exceptions: an exception means
@@ -342,6 +343,10 @@ class UnknownInstanceType(CostModelError):
 
 class UnitMismatch(CostModelError):
     """A meter counts in one unit and its price in another."""
+
+
+class ClusterFailed(CostModelError):
+    """A Dask cluster cannot be reached, lacks this tool or its version, or lost its workers."""
 
 
 class Infeasible(CostModelError):

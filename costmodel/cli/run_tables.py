@@ -20,6 +20,7 @@ from costmodel.units import figure
 
 SHOWN_REJECTIONS = 8
 SHOWN_ALTERNATIVES = 6
+SHOWN_FINALISTS = 6
 BLANK_LINE_ABOVE = (1, 0, 0, 0)
 
 
@@ -38,6 +39,8 @@ def run_tables(run: Run) -> Iterator[RenderableType]:
         tables.append(_alternatives(run))
     if run.rejections:
         tables.append(_rejections(run))
+    if len(run.finalists) > 1:
+        tables.append(_finalists(run))
     if run.drivers:
         tables.append(_drivers(run))
     for table in tables:
@@ -216,14 +219,45 @@ def _say_hidden(table: Table, rows: int) -> None:
         table.add_row(f"and {rows} more: --format json has all", style="dim")
 
 
-def _drivers(run: Run) -> Table:
+def _finalists(run: Run) -> Table:
+    """Those that were tried longest, the recommendation first."""
+    numbers = ("Mean USD", "P90 USD", "Best in", "Regret USD", "Holds in")
     table = table_of(
-        "Uncertain input", "USD a month at low", "at high",
-        right=("USD a month at low", "at high"),
-        title="What moves the bill most",
-    )  # fmt: skip
+        "Finalist",
+        *numbers,
+        right=numbers,
+        title=f"The finalists in {run.cost_range.draws} draws of inputs and traffic, by the month",
+    )
+    shown = sorted(
+        run.finalists, key=lambda note: (not note.chosen, not note.tied, -note.draws, note.mean_usd)
+    )
+    for note in shown[:SHOWN_FINALISTS]:
+        table.add_row(
+            " · ".join(kind.replace("_", " ") for kind in note.kinds) + (" (tied)" if note.tied else ""),
+            *(dollars(usd) for usd in (note.mean_usd, note.p90_usd)),
+            f"{note.best_ratio:.0%}",
+            "far" if note.regret_usd is None else dollars(note.regret_usd),
+            f"{note.holds_ratio:.0%}",
+        )
+    return table
+
+
+def _drivers(run: Run) -> Table:
+    numbers = ("USD at low", "at high", "Explains", "Worth USD")
+    table = table_of(
+        "Uncertain input",
+        *numbers,
+        right=numbers,
+        title="What moves the bill most, and what it is worth to know it",
+    )
     for driver in run.drivers:
-        table.add_row(driver.path, dollars(driver.low_usd), dollars(driver.high_usd))
+        table.add_row(
+            driver.path,
+            dollars(driver.low_usd),
+            dollars(driver.high_usd),
+            f"{driver.explained_ratio:.0%}",
+            dollars(driver.measuring_usd),
+        )
     return table
 
 

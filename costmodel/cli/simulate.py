@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,6 +20,7 @@ from costmodel.cli.console import (
     write_file,
     write_json,
 )
+from costmodel.cli.distributed import DistributedOption, runner_at
 from costmodel.cli.gates import BudgetOption, FailIfOption, judge_gates, read_gates
 from costmodel.cli.own_rates import RatesFileOption, note_unused, read_own_rates
 from costmodel.errors import ScenarioError
@@ -27,6 +29,16 @@ if TYPE_CHECKING:
     from costmodel.billing.rates import OwnRates
     from costmodel.decision.run import Run
     from costmodel.scenario.model import Scenario
+
+MIN_DRAWS, MAX_DRAWS = 2, 100_000
+
+
+class Preset(StrEnum):
+    """What a recommendation is good for."""
+
+    COST = "cost"
+    BALANCED = "balanced"
+    PERFORMANCE = "performance"
 
 
 def simulate(
@@ -48,6 +60,18 @@ def simulate(
         bool | None,
         typer.Option("--free-tier/--no-free-tier", help="Count AWS's always-free allowances or not."),
     ] = None,
+    preset: Annotated[
+        Preset | None, typer.Option(help="What to make small: cost, the cost of a bad month, or latency.")
+    ] = None,
+    draws: Annotated[
+        int | None,
+        typer.Option(
+            min=MIN_DRAWS,
+            max=MAX_DRAWS,
+            help="Try the finalists in this many draws of inputs and traffic; as many as the choice needs when left out.",
+        ),
+    ] = None,
+    distributed: DistributedOption = None,
     rates: RatesFileOption = None,
     prices: PricesOption = None,
     max_price_age: MaxPriceAgeOption = None,
@@ -63,9 +87,9 @@ def simulate(
     \b
     Metrics of --fail-if:
         monthly_usd, worst_month_usd, mean_monthly_usd, standard_error_usd,
-        p10_monthly_usd, p50_monthly_usd, p90_monthly_usd, budget_breach_ratio,
-        holds_ratio, api_p95_ms, api_p99_ms, availability_ratio, error_ratio,
-        headroom_ratio
+        p10_monthly_usd, p50_monthly_usd, p90_monthly_usd, cvar_monthly_usd,
+        budget_breach_ratio, holds_ratio, api_p95_ms, api_p99_ms,
+        availability_ratio, error_ratio, headroom_ratio
     """  # noqa: D301 - the backspace tells the help not to join the lines after it
     from costmodel.decision.gates import RUN_METRICS
     from costmodel.decision.run import encode
@@ -74,8 +98,17 @@ def simulate(
     if save is not None:
         check_writable(save)
     given = {"seed": seed, "region": region, "months": months, "account.free_tier": free_tier}
+    given["objectives.preset"] = preset.value if preset else None
     overrides: dict[str, object] = {key: value for key, value in given.items() if value is not None}
-    run = answer(scenario, overrides, read_own_rates(rates), prices=prices, max_price_age_days=max_price_age)
+    run = answer(
+        scenario,
+        overrides,
+        read_own_rates(rates),
+        draws=draws,
+        distributed=distributed,
+        prices=prices,
+        max_price_age_days=max_price_age,
+    )
     if save is not None:
         write_file(save, encode(run))
     if run.own_rates is not None:
@@ -110,20 +143,23 @@ def answer(
     overrides: dict[str, object],
     own_rates: OwnRates,
     *,
+    draws: int | None = None,
+    distributed: str | None = None,
     prices: str | None = None,
     max_price_age_days: int | None = None,
 ) -> Run:
     """Load, simulate and recommend, with a progress bar; check the ages of the prices used.
 
-    `prices` names a price book by its date or folder; None is the one in force.
+    `draws` is how many draws of inputs and traffic to take; None is as many as the choice needs. `distributed` is the address of
+    the cluster that they run on; None is this machine. `prices` names a price book by its date or folder; None is the one in force.
     """
     from costmodel.decision.simulate import simulate as run_scenario
 
     scenario = read_scenario(scenario_name, overrides)
     book = open_book(prices)
     note_trace(scenario)
-    with compilation_noted(), progress_bar() as progress:
-        run = run_scenario(scenario, book, progress, own_rates)
+    with runner_at(distributed) as runner, compilation_noted(), progress_bar() as progress:
+        run = run_scenario(scenario, book, progress, own_rates, draws=draws, run=runner)
     used = used_prices(book, (charge.sku_price_id for charge in run.charges))
     check_ages(book, used, max_price_age_days)
     return run

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from itertools import product
 from math import prod
@@ -21,12 +22,13 @@ from costmodel.cli.console import (
     write_file,
     write_json,
 )
+from costmodel.cli.distributed import DistributedOption
 from costmodel.cli.own_rates import RatesFileOption, read_own_rates
 from costmodel.cli.simulate import read_scenario
 from costmodel.errors import OptionFault, ScenarioError
 
 if TYPE_CHECKING:
-    from costmodel.decision.sweep import Sweep
+    from costmodel.decision.sweep import Mapper, Sweep
     from costmodel.scenario.document import Scalar
     from costmodel.scenario.model import Scenario
     from costmodel.scenario.vary import Axis
@@ -63,6 +65,7 @@ def sweep(
     region: Annotated[
         str | None, typer.Option(help="Serve from this region instead of the scenario's.")
     ] = None,
+    distributed: DistributedOption = None,
     rates: RatesFileOption = None,
     prices: PricesOption = None,
 ) -> None:
@@ -91,8 +94,8 @@ def sweep(
     scenarios = [_scenario(scenario, overrides, axes, values) for values in combinations]
     book = open_book(prices)
     answer_one = partial(sweep_point, book=book, own_rates=read_own_rates(rates))
-    with compilation_noted(), progress_bar() as progress:
-        found = run_points(axes, combinations, scenarios, answer_one, progress=progress)
+    with compilation_noted(), progress_bar() as progress, _mapper(distributed) as mapper:
+        found = run_points(axes, combinations, scenarios, answer_one, mapper, progress)
     used = used_prices(book, (price_id for point in found.points for price_id in point.answer.price_ids))
     check_ages(book, used, None)
     if chart is not None:
@@ -142,6 +145,15 @@ def _scenario(
         raise ScenarioError(
             error.source, error.faults, f"Correct {keys}. What each key takes: costmodel scenario schema"
         ) from None
+
+
+def _mapper(address: str | None) -> AbstractContextManager[Mapper]:
+    """The cluster at an address, or one point after the other here: each keeps this machine busy by itself."""
+    if address is None:
+        return nullcontext(map)
+    from costmodel.decision.cluster import cluster_at
+
+    return cluster_at(address)
 
 
 def _draw(found: Sweep, scenario_name: str, file: Path) -> None:

@@ -32,6 +32,7 @@ from costmodel.decision.rebill import rebill
 from costmodel.decision.recovery import Recovery, Stage
 from costmodel.decision.run import ChargeNote, DesignNote, Run
 from costmodel.decision.search import Evaluation, Progress, evaluate, silent, simulate_design, worst
+from costmodel.decision.worlds import draw_world
 from costmodel.demand.demand import Demand
 from costmodel.demand.synthesise import synthesise
 from costmodel.errors import CostModelError, RunNotRepeatable
@@ -267,22 +268,32 @@ def _rebuilt(run: Run, scenario: Scenario, demand: Demand) -> _Stack:
         raise RunNotRepeatable(f"this version knows no recovery strategy {strategy_name[:40]!r}. {AGAIN}")
     strategy = Strategy(strategy_name)
     stage = Stage(scenario, demand)
-    offered = [design for service in TIER_SERVICES for design in service.designs(scenario, demand)]
-    at_home = [(design, stage.at_home(design, strategy)) for design in offered]
     notes = {note.role: note for note in run.designs}
-    found = []
-    for role in TIER_ROLES:
-        words, note = role.replace("_", " "), notes.get(role)
-        if note is None:
-            raise RunNotRepeatable(f"the run of {run.scenario_name!r} names no {words}. {AGAIN}")
-        same = [design for design, here in at_home if here is not None and _is_noted(here, note)]
-        if not same:
-            raise RunNotRepeatable(
-                f"this version offers no {words} like {note.label!r} to {run.scenario_name!r}, whose run version "
-                f"{run.version} saved. {AGAIN}"
-            )
-        found.append(same[0])
-    return _Stack(strategy, tuple(found))
+    found: dict[str, TierDesign] = {}
+    for design in _offered(run, scenario, demand):
+        here, note = stage.at_home(design, strategy), notes.get(design.role)
+        if here is not None and note is not None and _is_noted(here, note):
+            found.setdefault(design.role, design)
+        if len(found) == len(TIER_ROLES):
+            return _Stack(strategy, tuple(found[role] for role in TIER_ROLES))
+    missing = next(role for role in TIER_ROLES if role not in found)
+    like = f" like {notes[missing].label!r}" if missing in notes else " that the run does not name"
+    raise RunNotRepeatable(
+        f"this version offers no {missing.replace('_', ' ')}{like} to {run.scenario_name!r}, whose run version "
+        f"{run.version} saved. {AGAIN}"
+    )
+
+
+def _offered(run: Run, scenario: Scenario, demand: Demand) -> Iterator[TierDesign]:
+    """Designs worth considering for a scenario; then those for its draws, where a run may have had to look further."""
+    for service in TIER_SERVICES:
+        yield from service.designs(scenario, demand)
+    if scenario.objectives.least_hold_ratio:
+        for number in range(run.cost_range.draws):
+            world = draw_world(scenario, number)
+            there = synthesise(world.scenario, seed=world.seed)
+            for service in TIER_SERVICES:
+                yield from (design.under(scenario) for design in service.designs(world.scenario, there))
 
 
 def _is_noted(design: TierDesign, note: DesignNote) -> bool:

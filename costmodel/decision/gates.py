@@ -148,6 +148,9 @@ RUN_METRICS: Metrics[Run] = {
     "p10_monthly_usd": Metric("month that 10 % of the draws stay below", lambda run: run.cost_range.p10_usd),
     "p50_monthly_usd": Metric("month that half of the draws stay below", lambda run: run.cost_range.p50_usd),
     "p90_monthly_usd": Metric("month that 90 % of the draws stay below", lambda run: run.cost_range.p90_usd),
+    "cvar_monthly_usd": Metric(
+        "mean month of the dearest tenth of the draws", lambda run: run.cost_range.cvar_usd
+    ),
     "standard_error_usd": Metric(
         "standard error of mean_monthly_usd", lambda run: run.cost_range.standard_error_usd
     ),

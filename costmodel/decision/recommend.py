@@ -35,7 +35,6 @@ from costmodel.decision.run import (
     Counts,
     CurrencyNote,
     DesignNote,
-    Driver,
     ExpectedLoss,
     Option,
     OwnRatesNote,
@@ -48,11 +47,13 @@ from costmodel.decision.run import (
     TerraformVariableNote,
 )
 from costmodel.decision.search import Evaluation, Rejection, SearchResult
+from costmodel.decision.trials import Finalist
+from costmodel.decision.uncertainty import Doubt
 from costmodel.demand.calendar import Calendar, FloatArray
 from costmodel.demand.demand import Demand
 from costmodel.pricing.book import PriceBook
 from costmodel.scenario.assumptions import assumptions
-from costmodel.scenario.model import Scenario
+from costmodel.scenario.model import Aim, Scenario
 from costmodel.services._base import Design, PlatformDesign, Role, Strategy
 from costmodel.units import BYTES_PER_GB, SECONDS_PER_MINUTE, figure
 from costmodel.version import VERSION
@@ -72,12 +73,11 @@ def recommend(
     demand: Demand,
     book: PriceBook,
     result: SearchResult,
-    cost_range: CostRange,
-    drivers: tuple[Driver, ...],
+    doubt: Doubt,
     own_rates: OwnRates = NO_OWN_RATES,
 ) -> Run:
-    """Write the search's result down as a `Run`."""
-    best = result.best
+    """Write the search's result, and how sure it is, down as a `Run`."""
+    best, cost_range = result.best, doubt.cost_range
     designs = tuple(_tier_note(tier, demand) for tier in best.candidate.tiers) + tuple(
         _platform_note(design) for design in best.platform
     )
@@ -95,15 +95,16 @@ def recommend(
         seed=scenario.seed,
         price_book=PriceBookNote(book.digest, book.oldest_as_of, book.newest_as_of),
         own_rates=_own_rates_note(own_rates, best.bill),
-        headline=_headline(scenario, result, cost_range, own_rates),
+        headline=_headline(scenario, result, doubt, own_rates),
         notes=(*_notes(scenario, demand, best, cost_range), *_price_change_notes(own_rates, best.bill)),
-        chosen=_option(best, "the cheapest candidate that meets every objective"),
-        alternatives=tuple(_option(rival, _dearer(rival, best)) for rival in result.rivals),
-        comparisons=tuple(_comparisons(scenario, result)),
+        chosen=_option(best, WHY_CHOSEN[scenario.objectives.aim]),
+        alternatives=tuple(_option(rival, _why_not(rival, best, doubt)) for rival in result.rivals),
+        comparisons=tuple(_comparisons(scenario, result, doubt)),
         rejections=tuple(_rejection_note(rejection) for rejection in result.rejections),
         counts=Counts(result.considered, result.rejected, result.pruned, result.priced),
         cost_range=cost_range,
-        drivers=drivers,
+        finalists=doubt.finalists,
+        drivers=doubt.drivers,
         requirements=_requirements(scenario, demand, best, cost_range, first_view_ms, expected_loss),
         drills=drills,
         expected_loss=expected_loss,
@@ -137,8 +138,8 @@ def _own_rates_note(own_rates: OwnRates, bill: Bill) -> OwnRatesNote | None:
     )
 
 
-def _headline(scenario: Scenario, result: SearchResult, cost_range: CostRange, own_rates: OwnRates) -> str:
-    best = result.best
+def _headline(scenario: Scenario, result: SearchResult, doubt: Doubt, own_rates: OwnRates) -> str:
+    best, cost_range = result.best, doubt.cost_range
     compute, balancer, database, delivery, rendering = best.candidate.labels
     beside = "" if _renders_nothing(best) else f", {rendering}"
     text = (
@@ -153,15 +154,22 @@ def _headline(scenario: Scenario, result: SearchResult, cost_range: CostRange, o
             f" It holds in {cost_range.holds_ratio:.0%} of the draws; in the others {cost_range.breaks_first} "
             "breaks first, and what it cannot serve is not billed."
         )
+    tied = [note.label for note in doubt.finalists if note.tied]
+    if tied:
+        text += f" The draws cannot tell it from {tied[0]}{_and_more(len(tied) - 1)}: a tie."
     if result.rivals:
         rival = result.rivals[0]
         text += (
             f" The next best combination of kinds, {rival.candidate.compute.design.label} with "
             f"{rival.candidate.database.design.label} and {rival.candidate.delivery.design.label}"
             f"{'' if _renders_nothing(rival) else f', {rival.candidate.rendering.design.label}'}, "
-            f"{_dearer(rival, best)}."
+            f"{_why_not(rival, best, doubt)}."
         )
     return text
+
+
+def _and_more(others: int) -> str:
+    return f" and {others} more" if others else ""
 
 
 def _standing_words(scenario: Scenario, best: Evaluation) -> str:
@@ -250,7 +258,32 @@ def _dearer(rival: Evaluation, best: Evaluation) -> str:
     return f"costs {dollars(more)} ({more / best.monthly_usd:.0%}) a month more"
 
 
-def _comparisons(scenario: Scenario, result: SearchResult) -> Iterable[Comparison]:
+WHY_CHOSEN: dict[Aim, str] = {
+    "expected_cost": "the cheapest candidate on average that meets every objective",
+    "p90_cost": "the cheapest candidate at the 90th percentile that meets every objective",
+    "cvar_cost": "the cheapest candidate in the dearest tenth of draws that meets every objective",
+    "regret": "the candidate that meets every objective and is least wrong where it is most wrong",
+    "latency": "the fastest candidate up to a quarter above the cheapest that meets every objective",
+}
+
+
+def _why_not(rival: Evaluation, best: Evaluation, doubt: Doubt) -> str:
+    """By how much a finalist is dearer than the choice; or what speaks against it all the same."""
+    if rival.monthly_usd >= best.monthly_usd:
+        return _dearer(rival, best)
+    less = f"costs {dollars(best.monthly_usd - rival.monthly_usd)} a month less under the middle inputs, but"
+    note, chosen = doubt.note_of(Finalist.of(rival)), doubt.note_of(Finalist.of(best))
+    if chosen is None or note is None:
+        return f"{less} was not tried in the draws"
+    if note.holds_ratio < chosen.holds_ratio:
+        return f"{less} holds in {note.holds_ratio:.0%} of the draws, not in {chosen.holds_ratio:.0%}"
+    return (
+        f"{less} {dollars(note.mean_usd)} on average and {dollars(note.p90_usd)} at the 90th percentile, against "
+        f"{dollars(chosen.mean_usd)} and {dollars(chosen.p90_usd)}"
+    )
+
+
+def _comparisons(scenario: Scenario, result: SearchResult, doubt: Doubt) -> Iterable[Comparison]:
     evaluations = (result.best, *result.rivals)
     allowed = {
         Role.COMPUTE: scenario.constraints.compute,
@@ -265,7 +298,7 @@ def _comparisons(scenario: Scenario, result: SearchResult) -> Iterable[Compariso
                 yield Comparison(role, kind, "", None, _why_none(kind, result.rejections))
             else:
                 tier = getattr(best.candidate, role.value)
-                why = "recommended" if best is result.best else _dearer(best, result.best)
+                why = "recommended" if best is result.best else _why_not(best, result.best, doubt)
                 yield Comparison(role, kind, tier.design.label, best.monthly_usd, why)
 
 
@@ -636,13 +669,16 @@ def _cost(scenario: Scenario, best: Evaluation, cost_range: CostRange) -> Requir
     return Requirement(
         "cost",
         f"{dollars(best.monthly_usd)} a month{rendering} with the traffic of seed {scenario.seed}; over "
-        f"{cost_range.draws} draws of inputs and traffic the mean is {dollars(cost_range.mean_usd)} and 80 % lie between "
+        f"{cost_range.draws} draws of inputs and traffic the mean is {dollars(cost_range.mean_usd)}, give or take "
+        f"{dollars(cost_range.standard_error_usd)}, and 80 % lie between "
         f"{dollars(cost_range.p10_usd)} and {dollars(cost_range.p90_usd)}. The dearest month is {worst} with "
         f"{dollars(months[worst])}.",
         {
             "monthly_usd": float(best.monthly_usd),
             "rendering_monthly_usd": float(rendering_usd),
             "mean_usd": cost_range.mean_usd,
+            "standard_error_usd": cost_range.standard_error_usd,
+            "cvar_usd": cost_range.cvar_usd,
             "holds_ratio": cost_range.holds_ratio,
             "p10_usd": cost_range.p10_usd,
             "p50_usd": cost_range.p50_usd,

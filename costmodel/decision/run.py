@@ -18,7 +18,7 @@ import msgspec
 
 from costmodel.errors import Fault, RunFileError
 
-FORMAT = "costmodel-run/4"
+FORMAT = "costmodel-run/5"
 
 Month = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])$")]
 Day = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])-01$")]
@@ -219,6 +219,19 @@ class TerraformVariableNote:
 
 
 @dataclass(frozen=True, slots=True)
+class Settling:
+    """Where the figures stood after some of the draws."""
+
+    draws: int
+    mean_usd: float
+    standard_error_usd: float
+    p10_usd: float
+    p90_usd: float
+    finalist: int
+    """Place of the finalist that led, in `finalists`."""
+
+
+@dataclass(frozen=True, slots=True)
 class CostRange:
     """What uncertain inputs and traffic luck do to the recommended candidate's monthly cost."""
 
@@ -229,6 +242,8 @@ class CostRange:
     p10_usd: float
     p50_usd: float
     p90_usd: float
+    cvar_usd: float
+    """Mean of the dearest tenth of the draws."""
     standard_error_usd: float
     """Standard error of the mean over the draws."""
     budget_breach_ratio: float | None
@@ -237,15 +252,57 @@ class CostRange:
     """Share of draws in which the designs, unchanged, meet every objective and limit."""
     breaks_first: str
     """What breaks in most of the other draws; empty when all hold."""
+    breaks: dict[str, float]
+    """Share of draws in which each constraint is the one missed by most."""
+    settling: tuple[Settling, ...]
+    """How the figures came to rest, after each batch of draws."""
+
+
+@dataclass(frozen=True, slots=True)
+class FinalistNote:
+    """What one finalist came to in the draws. Costs are those of a month."""
+
+    label: str
+    kinds: tuple[str, ...]
+    """Of compute, database, delivery and rendering."""
+    draws: int
+    """Draws it was tried in: one that was dearer in all, and by far, is tried no further."""
+    mean_usd: float
+    p10_usd: float
+    p50_usd: float
+    p90_usd: float
+    cvar_usd: float
+    """Mean of the dearest tenth."""
+    missed_usd: float
+    """Mean margin of the orders that failed calls prevent; 0 where the scenario states no margin."""
+    best_ratio: float
+    """Share of draws in which it is the cheapest that holds, what failed calls cost counted in."""
+    regret_usd: float | None
+    """Mean cost above the cheapest that holds in each draw; None for one that was tried no further."""
+    holds_ratio: float
+    """Share of draws in which it meets every objective and limit."""
+    api_p99_ms: float
+    """Mean of the 99th percentile."""
+    chosen: bool
+    tied: bool
+    """It may be better than the choice: the draws cannot tell them apart."""
 
 
 @dataclass(frozen=True, slots=True)
 class Driver:
-    """What one uncertain input does to the monthly cost when it moves alone from low to high."""
+    """What one uncertain input does to the monthly cost and to the choice."""
 
     path: str
     low_usd: float
+    """Of the recommended candidate, when the input moves alone to its low end."""
     high_usd: float
+    explained_ratio: float
+    """Share of the variance of the cost over the draws that the input explains."""
+    measuring_usd: float
+    """What it would be worth a month to know the input before choosing."""
+    low_best: int
+    """Place in `finalists` of the cheapest one that holds when the input moves alone to its low end."""
+    high_best: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -350,6 +407,8 @@ class Run:
     rejections: tuple[RejectionNote, ...]
     counts: Counts
     cost_range: CostRange
+    finalists: tuple[FinalistNote, ...]
+    """What was tried in the draws: the recommended candidate and those it was chosen from."""
     drivers: tuple[Driver, ...]
     requirements: tuple[Requirement, ...]
     drills: tuple[Drill, ...]

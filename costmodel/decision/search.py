@@ -37,7 +37,7 @@ from costmodel.decision.recovery import Recovery, Stage, Standing
 from costmodel.demand.demand import Demand
 from costmodel.errors import Infeasible, PriceNotFound
 from costmodel.pricing.book import PriceBook
-from costmodel.scenario.model import Scenario
+from costmodel.scenario.model import Objectives, Scenario
 from costmodel.services._base import (
     TIER_ROLES,
     Footprint,
@@ -424,6 +424,13 @@ def _over_budget(scenario: Scenario, best: Evaluation, members: int) -> Rejectio
         return None
     limit = Limit("monthly budget", float(best.monthly_usd), budget, "USD", "constraints.monthly_budget_usd")
     return Rejection(" with ".join(best.candidate.labels), best.candidate.kinds, limit, members)
+
+
+def broken_limits(candidate: Candidate, objectives: Objectives) -> Iterator[Limit]:
+    """Objectives and ceilings that a candidate or one of its tiers breaks."""
+    for tier in candidate.tiers:
+        yield from (limit for limit in single_tier_limits(tier, objectives) if limit.broken)
+    yield from (limit for limit in joint_limits(candidate, objectives) if limit.broken)
 
 
 def worst(limits: Iterable[Limit]) -> Limit | None:

@@ -43,8 +43,8 @@ class Answer:
 
 
 AnswerOne = Callable[[Scenario], Answer]
-Mapper = Callable[[AnswerOne, Iterable[Scenario]], Iterable[Answer]]
-"""Applies a function to every scenario and gives the answers in the same order, as `map` does."""
+Mapper = Callable[[AnswerOne, Sequence[Scenario]], Iterable[Answer]]
+"""Applies a function to every scenario and gives the answers in the same order, as `map` and a `Cluster` do."""
 
 
 @dataclass(frozen=True, slots=True)

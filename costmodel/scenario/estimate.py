@@ -37,9 +37,9 @@ class Range(float):
         number.most = most
         return number
 
-    def __getnewargs__(self) -> tuple[float, float, float, float, float]:  # type: ignore[override]
-        """What a copy in another process is made of."""
-        return (self.low, self.mid, self.high, self.least, self.most)
+    def __getnewargs__(self) -> tuple[float, ...]:  # type: ignore[override]
+        """What `__new__` takes: a range stays one in a copy and in another process."""
+        return self.low, self.mid, self.high, self.least, self.most
 
     @property
     def mid(self) -> float:

@@ -124,6 +124,15 @@ class Traffic(Model):
         "2022-12",
     )
     """Pages a visitor looks at each time."""
+    conversion_ratio: Ratio = assumed(
+        0.022,
+        "share of sessions that order",
+        "range over the industry, 1 to 4 in 100 (Contentsquare, quoted 2024)",
+        "2024-12",
+    )
+    """How often a session ends in an order."""
+    margin_per_order_usd: Annotated[float, Estimate(ge=0, le=1e6)] | None = None
+    """What an order leaves before AWS is paid. Failed calls then cost the orders they prevent; nothing when left out."""
     growth_per_month_ratio: Annotated[float, Estimate(ge=-0.9, le=10)] = assumed(
         0.0, "ratio per month", "no growth unless the scenario says so"
     )
@@ -502,8 +511,25 @@ class Security(Model):
     """Encryption keys of your own."""
 
 
+Preset = Literal["cost", "balanced", "performance"]
+Aim = Literal["expected_cost", "p90_cost", "cvar_cost", "regret", "latency"]
+PRESETS: dict[Preset, tuple[Aim, float]] = {
+    "cost": ("expected_cost", 0.0),
+    "balanced": ("p90_cost", 0.9),
+    "performance": ("latency", 0.99),
+}
+"""What each preset minimises, and the least share of draws in which the other objectives must hold."""
+
+
 class Objectives(Model):
-    """What any recommended design must meet. Decisions, so they take no ranges."""
+    """What any recommended design must meet, and what is made small. Decisions, so they take no ranges."""
+
+    preset: Preset = assumed("cost", "preset", "convention of this tool")
+    """`cost`: least expected cost. `balanced`: least cost at the 90th percentile, of what holds in 90 of 100 draws. `performance`: least latency up to a quarter above the least expected cost, of what holds in 99 of 100."""
+    minimise: Aim | None = None
+    """What to make small, over draws of uncertain inputs and traffic; the preset's when left out."""
+    hold_ratio: ExactRatio | None = None
+    """Least share of draws in which a design must meet every objective; the preset's when left out. At 0 it must do so for the middle inputs alone."""
 
     api_p95_ms: Annotated[float, Exact(ge=1, le=900_000)] = assumed(300.0, "ms", "engineering guess")
     """95 of 100 API calls must be answered within this time."""
@@ -538,6 +564,16 @@ class Objectives(Model):
         False, "on or off", "convention of this tool: no design in one region outlives the loss of its region"
     )
     """Whether calls lost to a regional outage count in `error_ratio`. They are reported either way."""
+
+    @property
+    def aim(self) -> Aim:
+        """What is made small."""
+        return self.minimise or PRESETS[self.preset][0]
+
+    @property
+    def least_hold_ratio(self) -> float:
+        """Least share of draws in which a design must meet every objective."""
+        return PRESETS[self.preset][1] if self.hold_ratio is None else self.hold_ratio
 
     @model_validator(mode="after")
     def _check(self) -> Self:

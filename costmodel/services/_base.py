@@ -446,6 +446,7 @@ class Design(Protocol):
 class TierDesign(Design, Protocol):
     """A design that is simulated on the demand."""
 
+    def __hash__(self) -> int: ...
     @property
     def kind(self) -> str:
         """The form as constraints name it: `ec2`, `lambda`, `rds`, `spot_workers`, ..."""

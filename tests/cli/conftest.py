@@ -90,7 +90,7 @@ def no_simulation(small_shop: Simulated, monkeypatch: pytest.MonkeyPatch) -> lis
     """Every simulation answers at once with the small shop's run; what was asked for is kept."""
     asked: list[object] = []
 
-    def answer(scenario: object, *_: object) -> Run:
+    def answer(scenario: object, *_: object, **__: object) -> Run:
         asked.append(scenario)
         return small_shop.run
 

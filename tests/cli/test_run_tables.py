@@ -27,6 +27,7 @@ SECTIONS = [
     "Side by side",
     "Runners-up",
     "Rejected",
+    "The finalists in",
     "What moves the bill most",
 ]
 
@@ -78,7 +79,10 @@ def test_the_recommendation_comes_first_and_whole(
     bottom = next(place for place, line in enumerate(lines) if line.startswith("╰"))
     assert words(" ".join(line.strip("│ ") for line in lines[1:bottom])) == run.headline
     spread = run.cost_range
-    assert f"80 % of 16 draws between {dollars(spread.p10_usd)} and {dollars(spread.p90_usd)}" in run.headline
+    assert (
+        f"80 % of {spread.draws} draws between {dollars(spread.p10_usd)} and {dollars(spread.p90_usd)}"
+        in run.headline
+    )
 
 
 @pytest.mark.parametrize("columns", WIDTHS)
@@ -181,7 +185,7 @@ def test_long_names_and_huge_sums_still_fit(monkeypatch: pytest.MonkeyPatch, cap
         chosen=option,
         alternatives=(replace(option, compute="other"),),
         comparisons=(Comparison("compute", "ec2", long, option.monthly_usd, "costs more"),),
-        drivers=(Driver("traffic.monthly_visitors.europe", 1.0, 98_765_432.1),),
+        drivers=(Driver("traffic.monthly_visitors.europe", 1.0, 98_765_432.1, 0.5, 1.0, 0, 0),),
     )
     text = rendered(big, 80, monkeypatch, capsys)
     assert max(cell_len(line) for line in text.splitlines()) == 80
@@ -218,6 +222,7 @@ def test_an_empty_run_of_no_cost_is_shown(monkeypatch: pytest.MonkeyPatch, capsy
         alternatives=(),
         rejections=(),
         drivers=(),
+        finalists=(),
     )
     text = rendered(free, 80, monkeypatch, capsys)
     assert [line.split() for line in section(text, "Monthly bill by service")[2:]] == [["Total", "$0.00"]]

@@ -11,7 +11,8 @@ from costmodel.decision.candidate import Candidate
 from costmodel.decision.recovery import RESTORATIONS, Stage
 from costmodel.decision.search import SearchResult, evaluate, platform_usages, search, simulate_design
 from costmodel.decision.simulate import simulate
-from costmodel.decision.uncertainty import outcome
+from costmodel.decision.trials import Finalist, try_in
+from costmodel.decision.worlds import World
 from costmodel.demand.synthesise import synthesise
 from costmodel.errors import Infeasible
 from costmodel.pricing.book import PriceBook
@@ -166,7 +167,8 @@ def test_the_range_is_around_the_same_candidate(rto_minutes: float) -> None:
     """Without another input and with the same seed, a draw costs what the recommendation does."""
     scenario = shop(LAMBDA_AND_TABLE, region_rto_minutes=rto_minutes)
     best = searched(scenario).best
-    drawn = outcome(scenario, best, BOOK, seed=scenario.seed)
+    world = World(scenario, scenario.seed, (), cut=False)
+    (drawn,) = try_in(world, [Finalist.of(best)], BOOK)
     assert drawn.monthly_usd == pytest.approx(float(best.monthly_usd), rel=1e-9)
 
 
