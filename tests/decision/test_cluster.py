@@ -31,7 +31,6 @@ from costmodel.scenario.examples import find
 from costmodel.scenario.load import load
 from costmodel.scenario.vary import parse_axis
 from costmodel.shipped import shipped
-from shops.quick import quick_shop
 
 DRAWS = 48
 START_S = 60
@@ -111,8 +110,8 @@ def test_a_cluster_gives_the_same_bytes_even_when_a_worker_is_killed(processes: 
 
 
 def test_a_sweep_on_a_cluster_is_the_same(processes: Processes) -> None:
-    axis = parse_axis("traffic.monthly_visitors.europe=1_000:100_000:4:log")
-    scenarios = [quick_shop({axis.key: visitors}) for visitors in axis.values]
+    axis = parse_axis("traffic.monthly_visitors.europe=1_000:100_000:3:log")
+    scenarios = [load(find("small-shop"), {axis.key: visitors}) for visitors in axis.values]
     combinations = list(product(axis.values))
     answer_one = partial(sweep_point, book=PriceBook.shipped())
     for _ in range(2):

@@ -18,9 +18,12 @@ from costmodel.decision.compare import Cause, Contrast, compare, monthly_costs, 
 from costmodel.decision.rebill import rebill
 from costmodel.decision.run import Run, encode, read_run
 from costmodel.decision.simulate import simulate
+from costmodel.decision.worlds import draw_world
+from costmodel.demand.synthesise import synthesise
 from costmodel.errors import PriceBookNotFound, ScenarioError
 from costmodel.pricing.book import PriceBook
 from costmodel.scenario.rates_file import parse_rates_file
+from costmodel.services import ec2
 from shops.quick import quick_shop
 
 BOOK = PriceBook.shipped()
@@ -271,6 +274,32 @@ def test_a_design_that_is_not_offered_any_more_leaves_the_rest_together() -> Non
     assert list(parts(found)) == ["price", "not split"]
     assert parts(found)["price"] == parts(compare(before, after, at()))["price"] > 0
     assert "offers no compute like" in found.not_split
+
+
+@pytest.mark.parametrize(("hold_ratio", "found_again"), [(0.01, True), (0.0, False)])
+def test_designs_that_only_a_draw_asks_for_are_found_again(hold_ratio: float, found_again: bool) -> None:
+    """A run that has to hold in its draws may recommend what its middle inputs alone would not bring up."""
+    changes: dict[str, object] = {
+        "constraints.compute": ["ec2"],
+        "constraints.instance_families": ["t4g"],
+        "traffic.monthly_visitors": {"europe": {"low": 30_000, "mid": 60_000, "high": 600_000}},
+        "objectives.hold_ratio": hold_ratio,
+    }
+    scenario, run = quick_shop(changes), run_of(changes)
+    at_home = {design.label for design in ec2.SERVICE.designs(scenario, synthesise(scenario))}
+    world = draw_world(scenario, 3)
+    there = ec2.SERVICE.designs(world.scenario, synthesise(world.scenario, seed=world.seed))
+    larger = next(design for design in there if design.label not in at_home)
+    designs = tuple(
+        replace(note, label=larger.label, settings=dict(larger.settings()))
+        if note.role == "compute"
+        else note
+        for note in run.designs
+    )
+    drawn = replace(run, designs=designs)
+    found = compare(drawn, drawn, at())
+    assert_adds_up(found)
+    assert (found.not_split == "") == found_again
 
 
 def test_a_strategy_that_nobody_knows_cannot_be_stood_up(shops: list[Run]) -> None:
