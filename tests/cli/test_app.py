@@ -162,7 +162,7 @@ def test_ctrl_c_in_a_terminal(tmp_path: Path) -> None:
     program = (  # a background job is born with Ctrl-C ignored; a terminal's is not
         "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "import sys, time, costmodel.decision.simulate as line\n"
-        "line.simulate = lambda *_: (print('begun', flush=True), time.sleep(60))\n"
+        "line.simulate = lambda *_, **__: (print('begun', flush=True), time.sleep(60))\n"
         "from costmodel.cli.app import main; main()"
     )
     arguments = ["simulate", "small-shop", "--save", str(tmp_path / "run.json")]

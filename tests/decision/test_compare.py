@@ -283,11 +283,13 @@ def test_designs_that_only_a_draw_asks_for_are_found_again(hold_ratio: float, fo
         "constraints.compute": ["ec2"],
         "constraints.instance_families": ["t4g"],
         "traffic.monthly_visitors": {"europe": {"low": 30_000, "mid": 60_000, "high": 600_000}},
+        "api.cpu_ms_per_call": 60,
         "objectives.hold_ratio": hold_ratio,
     }
     scenario, run = quick_shop(changes), run_of(changes)
     at_home = {design.label for design in ec2.SERVICE.designs(scenario, synthesise(scenario))}
-    world = draw_world(scenario, 3)
+    worlds = [draw_world(scenario, number) for number in range(run.cost_range.draws)]
+    world = max(worlds, key=lambda world: world.scenario.traffic.monthly_visitors["europe"])
     there = ec2.SERVICE.designs(world.scenario, synthesise(world.scenario, seed=world.seed))
     larger = next(design for design in there if design.label not in at_home)
     designs = tuple(
