@@ -341,6 +341,16 @@ class UnknownInstanceType(CostModelError):
         super().__init__(f"no {kind} is called {name!r}; did you mean {', '.join(nearest)}?")
 
 
+class UnknownGrid(CostModelError):
+    """No figures are known for the electricity of a region."""
+
+    def __init__(self, region_id: str) -> None:
+        super().__init__(
+            f"the carbon of {region_id} is unknown: costmodel/decision/carbon.csv has no grid and PUE for it. "
+            "Add both rows with their source, or leave out objectives.carbon_usd_per_tonne."
+        )
+
+
 class UnitMismatch(CostModelError):
     """A meter counts in one unit and its price in another."""
 

@@ -106,6 +106,11 @@ QUANTITY_STEP = Decimal("0.000000001")
 CENT = Decimal("0.01")
 
 
+def two_digits(value: float) -> str:
+    """A number with two significant digits, for estimates: 41, 1,200, 0.53."""
+    return f"{Decimal(f'{value:.2g}'):,f}"
+
+
 def figure(value: float) -> str:
     """A number as a reader expects it: with separators, without exponent, four digits where it is small."""
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{Decimal(f'{value:.4g}'):,f}"

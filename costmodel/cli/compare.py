@@ -10,6 +10,7 @@ import typer
 from costmodel.cli.books import PricesOption, open_book
 from costmodel.cli.console import Format, print_result, progress_bar, write_json
 from costmodel.cli.gates import BudgetOption, FailIfOption, judge_gates, read_gates
+from costmodel.cli.options import format_option
 from costmodel.cli.own_rates import RatesFileOption, read_own_rates
 from costmodel.cli.simulate import answer
 
@@ -29,7 +30,7 @@ def compare(
         str,
         typer.Argument(metavar="B", help="What A is compared with, in the same form.", show_default=False),
     ],
-    output: Annotated[Format, typer.Option("--format", help="How to print the result.")] = Format.TABLE,
+    output: Annotated[Format, format_option("the result")] = Format.TABLE,
     rates: RatesFileOption = None,
     prices: PricesOption = None,
     budget: BudgetOption = None,

@@ -13,11 +13,13 @@ from costmodel.cli.books import (
     PricesOption,
     age_days,
     check_ages,
+    check_places,
     clock_problem,
     open_book,
     warn,
 )
 from costmodel.cli.console import Format, messages, print_result, table_of, write_json
+from costmodel.cli.options import format_option
 from costmodel.cli.prices_diff import diff
 from costmodel.cli.prices_refresh import refresh
 from costmodel.cli.prices_verify import verify
@@ -42,7 +44,7 @@ SHOWN_PRICES = 20
 @app.command("status")
 def status(
     prices: PricesOption = None,
-    output: Annotated[Format, typer.Option("--format", help="How to print the status.")] = Format.TABLE,
+    output: Annotated[Format, format_option("the status")] = Format.TABLE,
 ) -> None:
     """Say which prices are at hand and how old they are.
 
@@ -102,7 +104,7 @@ def show(
     ] = False,
     prices: PricesOption = None,
     max_price_age: MaxPriceAgeOption = None,
-    output: Annotated[Format, typer.Option("--format", help="How to print the prices.")] = Format.TABLE,
+    output: Annotated[Format, format_option("the prices")] = Format.TABLE,
 ) -> None:
     """Show prices with their tiers, units, sources and dates.
 
@@ -113,6 +115,7 @@ def show(
     from costmodel.pricing.price_id import named_price
 
     book = open_book(prices)
+    check_places([book], region, service)
     named = named_price(book, text)
     found = [named] if named else book.search(text, region, service)
     if not found:

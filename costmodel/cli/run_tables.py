@@ -16,7 +16,7 @@ from costmodel.billing.charge import converted, dollars
 from costmodel.cli.console import table_of
 from costmodel.cli.own_rates import currency_sentence
 from costmodel.decision.run import Option, OwnRatesNote, RecoveryNote, RejectionNote, Run
-from costmodel.units import figure
+from costmodel.units import figure, two_digits
 
 SHOWN_REJECTIONS = 8
 SHOWN_ALTERNATIVES = 6
@@ -31,6 +31,7 @@ def run_tables(run: Run) -> Iterator[RenderableType]:
     yield Panel(Text(run.headline), title=title, title_align="left")
     for note in run.notes:
         yield Text(f"Note: {note}")
+    yield Text(f"Carbon: {run.carbon.summary}")
     tables = [_bill_by_service(run), _requirements(run), _drills(run)]
     if run.recovery:
         tables.append(_recovery(run.recovery))
@@ -154,14 +155,15 @@ def _comparisons(run: Run) -> Table:
 
 def _alternatives(run: Run) -> Table:
     table = table_of(
-        "Instead of what is recommended", "p99 ms", "USD a month", "More by",
-        right=("p99 ms", "USD a month", "More by"),
+        "Instead of what is recommended", "p99 ms", "kg CO2e", "USD a month", "More by",
+        right=("p99 ms", "kg CO2e", "USD a month", "More by"),
         title="Runners-up: the cheapest stack of every other combination of kinds",
     )  # fmt: skip
     for option in run.alternatives[:SHOWN_ALTERNATIVES]:
         table.add_row(
             _difference(option, run.chosen),
             figure(round(option.api_p99_ms)),
+            "unknown" if option.carbon_kg_per_month is None else two_digits(option.carbon_kg_per_month),
             dollars(option.monthly_usd),
             _more(option.monthly_usd, run),
         )
@@ -186,10 +188,14 @@ def _more(monthly_usd: Decimal, run: Run) -> str:
 
 
 def _rejections(run: Run) -> Table:
-    """Rejected designs of one kind that break one objective, in one row with the one that came nearest."""
+    """Rejected designs of one kind that break one objective, in one row with the one that came nearest.
+
+    Whole candidates stand together whatever their kinds: there is one of each combination.
+    """
     alike: defaultdict[tuple[object, ...], list[RejectionNote]] = defaultdict(list)
     for rejection in run.rejections:
-        alike[rejection.constraint, rejection.unit, rejection.kinds].append(rejection)
+        kinds = () if rejection.of_candidate else rejection.kinds
+        alike[rejection.constraint, rejection.unit, kinds].append(rejection)
     table = table_of(
         "Breaks", "Nearest miss", "Observed", "Allowed", "Designs",
         right=("Observed", "Allowed", "Designs"),

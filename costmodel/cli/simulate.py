@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -22,8 +20,8 @@ from costmodel.cli.console import (
 )
 from costmodel.cli.distributed import DistributedOption, runner_at
 from costmodel.cli.gates import BudgetOption, FailIfOption, judge_gates, read_gates
+from costmodel.cli.options import format_option, number_for, preset_name, region_code, whole_between
 from costmodel.cli.own_rates import RatesFileOption, note_unused, read_own_rates
-from costmodel.errors import ScenarioError
 
 if TYPE_CHECKING:
     from costmodel.billing.rates import OwnRates
@@ -31,14 +29,6 @@ if TYPE_CHECKING:
     from costmodel.scenario.model import Scenario
 
 MIN_DRAWS, MAX_DRAWS = 2, 100_000
-
-
-class Preset(StrEnum):
-    """What a recommendation is good for."""
-
-    COST = "cost"
-    BALANCED = "balanced"
-    PERFORMANCE = "performance"
 
 
 def simulate(
@@ -50,24 +40,34 @@ def simulate(
             show_default=False,
         ),
     ],
-    output: Annotated[Format, typer.Option("--format", help="How to print the result.")] = Format.TABLE,
-    seed: Annotated[int | None, typer.Option(help="Seed of the traffic's randomness.")] = None,
-    region: Annotated[
-        str | None, typer.Option(help="Serve from this region instead of the scenario's.")
+    output: Annotated[Format, format_option("the result")] = Format.TABLE,
+    seed: Annotated[
+        int | None, typer.Option(parser=number_for("seed"), help="Seed of the traffic's randomness.")
     ] = None,
-    months: Annotated[int | None, typer.Option(help="Simulate this many months.")] = None,
+    region: Annotated[
+        str | None,
+        typer.Option(parser=region_code, help="Serve from this region instead of the scenario's."),
+    ] = None,
+    months: Annotated[
+        int | None, typer.Option(parser=number_for("months"), help="Simulate this many months.")
+    ] = None,
     free_tier: Annotated[
         bool | None,
         typer.Option("--free-tier/--no-free-tier", help="Count AWS's always-free allowances or not."),
     ] = None,
     preset: Annotated[
-        Preset | None, typer.Option(help="What to make small: cost, the cost of a bad month, or latency.")
+        str | None,
+        typer.Option(
+            parser=preset_name,
+            metavar="PRESET",
+            help="What to make small: cost, the cost of a bad month, or latency.",
+        ),
     ] = None,
     draws: Annotated[
         int | None,
         typer.Option(
-            min=MIN_DRAWS,
-            max=MAX_DRAWS,
+            parser=whole_between(MIN_DRAWS, MAX_DRAWS),
+            metavar="DRAWS",
             help="Try the finalists in this many draws of inputs and traffic; as many as the choice needs when left out.",
         ),
     ] = None,
@@ -89,7 +89,7 @@ def simulate(
         monthly_usd, worst_month_usd, mean_monthly_usd, standard_error_usd,
         p10_monthly_usd, p50_monthly_usd, p90_monthly_usd, cvar_monthly_usd,
         budget_breach_ratio, holds_ratio, api_p95_ms, api_p99_ms,
-        availability_ratio, error_ratio, headroom_ratio
+        availability_ratio, error_ratio, headroom_ratio, carbon_kg_per_month
     """  # noqa: D301 - the backspace tells the help not to join the lines after it
     from costmodel.decision.gates import RUN_METRICS
     from costmodel.decision.run import encode
@@ -98,7 +98,7 @@ def simulate(
     if save is not None:
         check_writable(save)
     given = {"seed": seed, "region": region, "months": months, "account.free_tier": free_tier}
-    given["objectives.preset"] = preset.value if preset else None
+    given["objectives.preset"] = preset
     overrides: dict[str, object] = {key: value for key, value in given.items() if value is not None}
     run = answer(
         scenario,
@@ -123,10 +123,7 @@ def read_scenario(scenario_name: str, overrides: dict[str, object]) -> Scenario:
     from costmodel.scenario.load import load
     from costmodel.services.registry import scenario_rules
 
-    try:
-        return load(find(scenario_name), overrides, scenario_rules)
-    except ScenarioError as error:
-        raise _about_options(error, overrides) from None
+    return load(find(scenario_name), overrides, scenario_rules)
 
 
 def note_trace(scenario: Scenario) -> None:
@@ -163,24 +160,6 @@ def answer(
     used = used_prices(book, (charge.sku_price_id for charge in run.charges))
     check_ages(book, used, max_price_age_days)
     return run
-
-
-def _about_options(error: ScenarioError, overrides: Mapping[str, object]) -> ScenarioError:
-    """The same faults with advice about the options among them; they stand in no file."""
-    options = [_option_of(fault.path) for fault in error.faults if fault.path in overrides]
-    if not options:
-        return error
-    step = f"Correct {' and '.join(options)}"
-    if len(options) < len(error.faults):
-        step += ", and what the file has: costmodel scenario check FILE"
-    else:
-        step += ". What options there are: costmodel COMMAND --help"
-    return ScenarioError(error.source, error.faults, step)
-
-
-def _option_of(path: str) -> str:
-    """`account.free_tier` -> `--free-tier`."""
-    return f"--{path.rpartition('.')[2].replace('_', '-')}"
 
 
 def show(run: Run, output: Format) -> None:

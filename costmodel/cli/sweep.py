@@ -23,6 +23,7 @@ from costmodel.cli.console import (
     write_json,
 )
 from costmodel.cli.distributed import DistributedOption
+from costmodel.cli.options import format_option, number_for, region_code
 from costmodel.cli.own_rates import RatesFileOption, read_own_rates
 from costmodel.cli.simulate import read_scenario
 from costmodel.errors import OptionFault, ScenarioError
@@ -57,13 +58,16 @@ def sweep(
             show_default=False,
         ),
     ],
-    output: Annotated[Format, typer.Option("--format", help="How to print the result.")] = Format.TABLE,
+    output: Annotated[Format, format_option("the result")] = Format.TABLE,
     chart: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Also draw the result into this .svg or .png file.")
     ] = None,
-    seed: Annotated[int | None, typer.Option(help="Seed of the traffic's randomness.")] = None,
+    seed: Annotated[
+        int | None, typer.Option(parser=number_for("seed"), help="Seed of the traffic's randomness.")
+    ] = None,
     region: Annotated[
-        str | None, typer.Option(help="Serve from this region instead of the scenario's.")
+        str | None,
+        typer.Option(parser=region_code, help="Serve from this region instead of the scenario's."),
     ] = None,
     distributed: DistributedOption = None,
     rates: RatesFileOption = None,

@@ -8,6 +8,7 @@ from itertools import product
 from math import prod
 from typing import Protocol, runtime_checkable
 
+from costmodel.capacity.energy import Energy
 from costmodel.capacity.result import CapacitySummary
 from costmodel.services._base import TIER_ROLES, Footprint, Role, TierDesign, Usage
 
@@ -19,12 +20,13 @@ OUTSIDE_ROLES = tuple(role for role in TIER_ROLES if role not in INSIDE_ROLES)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SimulatedDesign:
-    """One tier design with what it came to, used and left behind. Made once per demand."""
+    """One tier design with what it came to, used, left behind and drew. Made once per demand."""
 
     design: TierDesign
     capacity: CapacitySummary
     usages: tuple[Usage, ...]
     footprint: Footprint
+    energy: Energy
 
 
 Tiers = Mapping[Role, Sequence[SimulatedDesign]]
@@ -59,6 +61,11 @@ class Candidate:
         compared = (self.compute, self.database, self.delivery, self.rendering)
         compute, database, delivery, rendering = (tier.design.kind for tier in compared)
         return compute, database, delivery, rendering
+
+    @property
+    def kind_words(self) -> str:
+        """The kinds as a reader tells candidates apart by them: `lambda, rds, flat rate, spot workers`."""
+        return ", ".join(kind.replace("_", " ") for kind in self.kinds)
 
     @property
     def labels(self) -> tuple[str, ...]:

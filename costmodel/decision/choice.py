@@ -24,7 +24,8 @@ class Sample:
     """What finalists came to in the draws so far. Arrays have shape (draws, finalists)."""
 
     billed_usd: FloatArray
-    missed_usd: FloatArray
+    beside_usd: FloatArray
+    """What failed calls and carbon cost the shop, as far as the scenario gives them a price."""
     api_p99_ms: FloatArray
     broken: BoolArray
 
@@ -36,12 +37,13 @@ class Sample:
             return np.array([[getattr(trial, figure) for trial in column] for column in trials]).T
 
         broken = np.array([[bool(trial.breaks) for trial in column] for column in trials]).T
-        return cls(table("monthly_usd"), table("missed_usd"), table("api_p99_ms"), broken)
+        beside_usd = table("missed_usd") + table("carbon_usd")
+        return cls(table("monthly_usd"), beside_usd, table("api_p99_ms"), broken)
 
     @property
     def usd(self) -> FloatArray:
-        """What a month costs, with what failed calls lose."""
-        return self.billed_usd + self.missed_usd
+        """What a month costs, the bill and what stands beside it."""
+        return self.billed_usd + self.beside_usd
 
     @property
     def holds_ratio(self) -> FloatArray:
@@ -52,14 +54,14 @@ class Sample:
     def rows(self, chosen: npt.NDArray[np.intp]) -> Sample:
         """The same finalists in some of the draws."""
         return Sample(
-            self.billed_usd[chosen], self.missed_usd[chosen], self.api_p99_ms[chosen], self.broken[chosen]
+            self.billed_usd[chosen], self.beside_usd[chosen], self.api_p99_ms[chosen], self.broken[chosen]
         )
 
     def columns(self, chosen: Sequence[int]) -> Sample:
         """Some of the finalists in the same draws."""
         at = list(chosen)
         return Sample(
-            self.billed_usd[:, at], self.missed_usd[:, at], self.api_p99_ms[:, at], self.broken[:, at]
+            self.billed_usd[:, at], self.beside_usd[:, at], self.api_p99_ms[:, at], self.broken[:, at]
         )
 
 

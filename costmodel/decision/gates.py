@@ -173,6 +173,11 @@ RUN_METRICS: Metrics[Run] = {
         _scalability("headroom_ratio"),
         "the run holds no such figure",
     ),
+    "carbon_kg_per_month": Metric(
+        "likely CO2e of the recommendation in a month",
+        lambda run: run.carbon_kg_per_month,
+        "the region has no carbon figures",
+    ),
 }
 """Of `costmodel simulate`."""
 

@@ -24,6 +24,8 @@ from costmodel.capacity.availability import (
 )
 from costmodel.capacity.result import Capacity
 from costmodel.decision.candidate import SimulatedDesign
+from costmodel.decision.carbon import carbon_usd
+from costmodel.decision.carbon_note import carbon_note, likely_kg
 from costmodel.decision.drills import drill
 from costmodel.decision.recovery import RESTORATIONS, recovery_variables, regional_limits
 from costmodel.decision.run import (
@@ -55,7 +57,7 @@ from costmodel.pricing.book import PriceBook
 from costmodel.scenario.assumptions import assumptions
 from costmodel.scenario.model import Aim, Scenario
 from costmodel.services._base import Design, PlatformDesign, Role, Strategy
-from costmodel.units import BYTES_PER_GB, SECONDS_PER_MINUTE, figure
+from costmodel.units import BYTES_PER_GB, SECONDS_PER_MINUTE
 from costmodel.version import VERSION
 
 
@@ -77,7 +79,7 @@ def recommend(
     own_rates: OwnRates = NO_OWN_RATES,
 ) -> Run:
     """Write the search's result, and how sure it is, down as a `Run`."""
-    best, cost_range = result.best, doubt.cost_range
+    best, cost_range, months = result.best, doubt.cost_range, len(demand.calendar.periods)
     designs = tuple(_tier_note(tier, demand) for tier in best.candidate.tiers) + tuple(
         _platform_note(design) for design in best.platform
     )
@@ -97,8 +99,10 @@ def recommend(
         own_rates=_own_rates_note(own_rates, best.bill),
         headline=_headline(scenario, result, doubt, own_rates),
         notes=(*_notes(scenario, demand, best, cost_range), *_price_change_notes(own_rates, best.bill)),
-        chosen=_option(best, WHY_CHOSEN[scenario.objectives.aim]),
-        alternatives=tuple(_option(rival, _why_not(rival, best, doubt)) for rival in result.rivals),
+        chosen=_option(best, _why_chosen(scenario), months),
+        alternatives=tuple(
+            _option(rival, _why_not(scenario, rival, best, doubt), months) for rival in result.rivals
+        ),
         comparisons=tuple(_comparisons(scenario, result, doubt)),
         rejections=tuple(_rejection_note(rejection) for rejection in result.rejections),
         counts=Counts(result.considered, result.rejected, result.pruned, result.priced),
@@ -119,6 +123,7 @@ def recommend(
             AssumptionNote(known.path, str(known.value), known.unit, known.source, known.as_of)
             for known in assumptions(scenario)
         ),
+        carbon=carbon_note(scenario, result, months),
     )
 
 
@@ -163,7 +168,7 @@ def _headline(scenario: Scenario, result: SearchResult, doubt: Doubt, own_rates:
             f" The next best combination of kinds, {rival.candidate.compute.design.label} with "
             f"{rival.candidate.database.design.label} and {rival.candidate.delivery.design.label}"
             f"{'' if _renders_nothing(rival) else f', {rival.candidate.rendering.design.label}'}, "
-            f"{_why_not(rival, best, doubt)}."
+            f"{_why_not(scenario, rival, best, doubt)}."
         )
     return text
 
@@ -228,7 +233,7 @@ def _price_change_notes(own_rates: OwnRates, bill: Bill) -> Iterable[str]:
             yield f"Supposed, not AWS's price list: {change.label}. It covers no charge of the recommendation."
 
 
-def _option(evaluation: Evaluation, why: str) -> Option:
+def _option(evaluation: Evaluation, why: str, months: int) -> Option:
     compute_kind, database_kind, delivery_kind, rendering_kind = evaluation.candidate.kinds
     compute, balancer, database, delivery, rendering = evaluation.candidate.labels
     promise = evaluation.promise
@@ -248,7 +253,14 @@ def _option(evaluation: Evaluation, why: str) -> Option:
         availability_ratio=promise.availability_ratio,
         error_ratio=promise.error_ratio,
         why=why,
+        carbon_kg_per_month=likely_kg(evaluation.energy, months),
     )
+
+
+def _why_chosen(scenario: Scenario) -> str:
+    price = scenario.objectives.carbon_usd_per_tonne
+    beside = f", its carbon counted at {dollars(price)} a tonne" if price else ""
+    return f"{WHY_CHOSEN[scenario.objectives.aim]}{beside}"
 
 
 def _dearer(rival: Evaluation, best: Evaluation) -> str:
@@ -267,11 +279,15 @@ WHY_CHOSEN: dict[Aim, str] = {
 }
 
 
-def _why_not(rival: Evaluation, best: Evaluation, doubt: Doubt) -> str:
+def _why_not(scenario: Scenario, rival: Evaluation, best: Evaluation, doubt: Doubt) -> str:
     """By how much a finalist is dearer than the choice; or what speaks against it all the same."""
     if rival.monthly_usd >= best.monthly_usd:
         return _dearer(rival, best)
-    less = f"costs {dollars(best.monthly_usd - rival.monthly_usd)} a month less under the middle inputs, but"
+    less_usd = best.monthly_usd - rival.monthly_usd
+    less = f"costs {dollars(less_usd)} a month less under the middle inputs, but"
+    more_carbon_usd = _carbon_monthly_usd(scenario, rival) - _carbon_monthly_usd(scenario, best)
+    if more_carbon_usd > less_usd:
+        return f"{less} its carbon is dearer by {dollars(more_carbon_usd)}"
     note, chosen = doubt.note_of(Finalist.of(rival)), doubt.note_of(Finalist.of(best))
     if chosen is None or note is None:
         return f"{less} was not tried in the draws"
@@ -281,6 +297,10 @@ def _why_not(rival: Evaluation, best: Evaluation, doubt: Doubt) -> str:
         f"{less} {dollars(note.mean_usd)} on average and {dollars(note.p90_usd)} at the 90th percentile, against "
         f"{dollars(chosen.mean_usd)} and {dollars(chosen.p90_usd)}"
     )
+
+
+def _carbon_monthly_usd(scenario: Scenario, evaluation: Evaluation) -> float:
+    return carbon_usd(evaluation.energy, scenario.objectives.carbon_usd_per_tonne) / scenario.months
 
 
 def _comparisons(scenario: Scenario, result: SearchResult, doubt: Doubt) -> Iterable[Comparison]:
@@ -298,21 +318,17 @@ def _comparisons(scenario: Scenario, result: SearchResult, doubt: Doubt) -> Iter
                 yield Comparison(role, kind, "", None, _why_none(kind, result.rejections))
             else:
                 tier = getattr(best.candidate, role.value)
-                why = "recommended" if best is result.best else _why_not(best, result.best, doubt)
+                why = "recommended" if best is result.best else _why_not(scenario, best, result.best, doubt)
                 yield Comparison(role, kind, tier.design.label, best.monthly_usd, why)
 
 
 def _why_none(kind: str, rejections: Sequence[Rejection]) -> str:
-    """The rejection that came nearest to holding."""
+    """The rejection that came nearest to holding; of a whole candidate the reason alone, for the kind is known."""
     about = [rejection for rejection in rejections if kind in rejection.kinds]
     if not about:
         return "no design of this kind fits the load and the constraints"
     nearest = min(about, key=lambda rejection: rejection.excess)
-    limit = nearest.limit
-    return (
-        f"{nearest.subject}: {limit.constraint} is {figure(limit.observed)}, "
-        f"allowed {figure(limit.limit)} {limit.unit}".rstrip()
-    )
+    return nearest.limit.miss if nearest.of_candidate else f"{nearest.subject}: {nearest.limit.miss}"
 
 
 def _rejection_note(rejection: Rejection) -> RejectionNote:

@@ -2,18 +2,20 @@
 
 The strategy is chosen for the cheapest candidate of each combination of kinds, after the search, and billed
 whole with it. Within such a group another candidate could be cheaper together with its strategy (a fleet with a
-smaller standby, say); between groups the comparison is fair, for each carries a strategy of its own.
+smaller standby, say); between groups the comparison is fair, for each carries a strategy of its own. The strategy
+is chosen on money alone, also where carbon has a price.
 Rendering stays in the first region under every strategy: its jobs wait in their queue until it is back.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from costmodel.capacity.availability import REGION_IMPAIRMENT
-from costmodel.capacity.result import Limit
+from costmodel.capacity.energy import Energy, unmeasured
+from costmodel.capacity.result import MISSING_PRICES, Limit
 from costmodel.decision.candidate import Candidate, SimulatedDesign
 from costmodel.decision.run import RecoveryOption
 from costmodel.demand.demand import Demand
@@ -23,6 +25,7 @@ from costmodel.services._base import (
     USAGE_TYPE_CODES,
     Copied,
     Footprint,
+    PlatformDesign,
     Role,
     Share,
     Spread,
@@ -94,6 +97,8 @@ class Standing:
     """What stands at home."""
     usages: tuple[Usage, ...]
     """Everything used beside the candidate and its platform: designs and platform elsewhere, and copies."""
+    energy: Energy
+    """What the same draws."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -109,6 +114,7 @@ class Recovery:
 
 
 AFTER_LOSS = "after the loss of the region"
+COPIES = "copies of the database on their way to and kept in a second region"
 
 MonthlyUsd = Callable[[Standing], float]
 """What a candidate costs a month with what stands elsewhere. Raises PriceNotFound."""
@@ -137,7 +143,7 @@ class Stage:
         """A candidate under a strategy that it can stand under, simulated where it differs."""
         region_id = self.scenario.network.second_region
         if region_id is None or strategy is Strategy.NONE:
-            return Standing(candidate, ())
+            return Standing(candidate, (), Energy())
         home: list[SimulatedDesign] = []
         away: list[SimulatedDesign] = []
         copies: list[Usage] = []
@@ -148,15 +154,20 @@ class Stage:
             if isinstance(tier.design, Copied):
                 copies += tier.design.copied(self.demand, region_id, strategy)
         usages = [usage for tier in away for usage in tier.usages]
-        platform = self._platform(region_id, away, strategy)
-        return Standing(Candidate(*home), (*usages, *platform, *copies))
+        footprint = sum((tier.footprint for tier in away), Footprint.none(self.demand.days))
+        platform = tuple(self._platform(region_id, footprint, strategy))
+        usages += [usage for design in platform for usage in design.usage(self.demand, footprint)]
+        energies = [tier.energy for tier in away]
+        energies += [design.energy(self.demand, footprint) for design in platform]
+        energies += [unmeasured(COPIES)] if copies else []
+        return Standing(Candidate(*home), (*usages, *copies), sum(energies, Energy()))
 
     def choose(self, candidate: Candidate, monthly_usd: MonthlyUsd) -> Recovery | Limit:
         """The cheapest strategy that meets the regional objectives; the limit missed by least when none does."""
         designs = tuple(tier.design for tier in candidate.tiers)
         objectives = self.scenario.objectives
         if objectives.region_rto_minutes is None and objectives.region_rpo_minutes is None:
-            return Recovery(Strategy.NONE, designs, Standing(candidate, ()), ())
+            return Recovery(Strategy.NONE, designs, Standing(candidate, (), Energy()), ())
         options = tuple(self.options(candidate, monthly_usd))
         meeting = [option for option in options if option.more_usd is not None and not option.misses]
         if not meeting:
@@ -166,7 +177,7 @@ class Stage:
 
     def options(self, candidate: Candidate, monthly_usd: MonthlyUsd) -> Iterator[RecoveryOption]:
         """Every strategy for a candidate, with what it costs above none or why it cannot be had."""
-        plain_usd = monthly_usd(Standing(candidate, ()))
+        plain_usd = monthly_usd(Standing(candidate, (), Energy()))
         for strategy in Strategy:
             if not self.can_stand(candidate, strategy):
                 yield self._option(strategy, None, ONE_WRITER)
@@ -199,7 +210,7 @@ class Stage:
     def _nearest(self, options: Iterable[RecoveryOption]) -> Limit:
         """A missing price where a strategy would do but for it; else the limit missed by least of one that can be had."""
         place = self.scenario.network.second_region
-        unpriced = Limit(f"published price of a recovery in {place}", 1, 0, "missing prices")
+        unpriced = Limit(f"published price of a recovery in {place}", 1, 0, MISSING_PRICES)
         options = tuple(options)
         if any(option.unavailable not in ("", ONE_WRITER) and not option.misses for option in options):
             return unpriced
@@ -229,13 +240,15 @@ class Stage:
             design, demand = share.design, self.loads[share.ratio]
             capacity = design.simulate(demand)
             self.simulated[share] = SimulatedDesign(
-                design, capacity.summary(), design.usage(demand, capacity), design.footprint(demand, capacity)
+                design,
+                capacity.summary(),
+                design.usage(demand, capacity),
+                design.footprint(demand, capacity),
+                design.energy(demand, capacity),
             )
         return self.simulated[share]
 
-    def _platform(
-        self, region_id: str, away: Sequence[SimulatedDesign], strategy: Strategy
-    ) -> Iterator[Usage]:
+    def _platform(self, region_id: str, footprint: Footprint, strategy: Strategy) -> Iterator[PlatformDesign]:
         """The platform beside what stands in the second region; dashboards there would show the same again."""
         scenario = self.scenario
         there = scenario.model_copy(
@@ -245,10 +258,9 @@ class Stage:
                 "monitoring": scenario.monitoring.model_copy(update={"dashboards": 0}),
             }
         )
-        footprint = sum((tier.footprint for tier in away), Footprint.none(self.demand.days))
         for service in PLATFORM_SERVICES:
             if service.role in _PLATFORM_ROLES[strategy]:
-                yield from service.design(there, footprint).usage(self.demand, footprint)
+                yield service.design(there, footprint)
 
 
 def _finite(minutes: float) -> float | None:

@@ -16,6 +16,7 @@ from typing import Annotated, Any
 
 import msgspec
 
+from costmodel.decision.conditions import TYPES, Value, fits, may_hold
 from costmodel.errors import Fault, RunFileError
 
 FORMAT = "costmodel-run/5"
@@ -32,6 +33,10 @@ ROUNDING = Decimal("1e-20")
 """Relative error of the mean month, which is rounded to 28 digits."""
 FLOAT_ROUNDING = 1e-9
 """Error of daily costs, which are floats, against the charges they are shares of."""
+
+
+KINDS_OF_A_CANDIDATE = 4
+"""Compute, database, delivery and rendering."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +122,8 @@ class Option:
     error_ratio: float
     why: str
     """Why it was chosen, or the one reason it lost."""
+    carbon_kg_per_month: float | None
+    """Likely CO2e of a calendar month; None when a region has no figures."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +146,7 @@ class RejectionNote:
     """Why a design, or a combination of designs, was not considered further."""
 
     subject: str
+    """The designs by their labels; a whole candidate by its kinds."""
     kinds: tuple[str, ...]
     """Kinds of the designs it is about."""
     constraint: str
@@ -147,6 +155,11 @@ class RejectionNote:
     unit: str
     candidates: int
     """Candidates that fell with it."""
+
+    @property
+    def of_candidate(self) -> bool:
+        """Whether it is about a whole candidate, and not about some of its designs."""
+        return len(self.kinds) == KINDS_OF_A_CANDIDATE
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,7 +289,7 @@ class FinalistNote:
     missed_usd: float
     """Mean margin of the orders that failed calls prevent; 0 where the scenario states no margin."""
     best_ratio: float
-    """Share of draws in which it is the cheapest that holds, what failed calls cost counted in."""
+    """Share of draws in which it is the cheapest that holds, what failed calls and carbon cost counted in."""
     regret_usd: float | None
     """Mean cost above the cheapest that holds in each draw; None for one that was tried no further."""
     holds_ratio: float
@@ -367,6 +380,45 @@ class RecoveryNote:
 
 
 @dataclass(frozen=True, slots=True)
+class Estimated:
+    """A likely value between its ends."""
+
+    low: float
+    likely: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class CarbonPart:
+    """What one part of the recommended candidate emits in a calendar month."""
+
+    name: str
+    """Role of the design, or `second region` for all that stands there."""
+    kwh_per_month: Estimated
+    """At the equipment, before the building's overhead."""
+    operational_kg_per_month: Estimated
+    making_kg_per_month: Estimated
+
+
+@dataclass(frozen=True, slots=True)
+class CarbonNote:
+    """CO2e of the recommended candidate: an estimate from published coefficients."""
+
+    summary: str
+    kg_per_month: Estimated | None
+    """Electricity and making together; None when a region has no figures."""
+    parts: tuple[CarbonPart, ...]
+    usd_per_tonne: float
+    """What the choice took a tonne to be worth; 0 for nothing. No part of any bill."""
+    to_viewers_kwh_per_month: Estimated
+    """Networks between AWS and viewers: outside the boundary and in no total."""
+    not_modelled: tuple[str, ...]
+    unknown_regions: tuple[str, ...]
+    coefficients: tuple[AssumptionNote, ...]
+    """Every figure it was worked out with."""
+
+
+@dataclass(frozen=True, slots=True)
 class Counts:
     """How the search went. `considered == rejected + pruned + priced`."""
 
@@ -425,11 +477,17 @@ class Run:
     """Median and 95th percentile of the first view of a 3D model, by geography."""
     terraform: tuple[TerraformVariableNote, ...]
     assumptions: tuple[AssumptionNote, ...]
+    carbon: CarbonNote
 
     @property
     def monthly_usd(self) -> Decimal:
         """Mean billed cost of the recommended candidate per calendar month."""
         return self.chosen.monthly_usd
+
+    @property
+    def carbon_kg_per_month(self) -> float | None:
+        """Likely emission of the recommended candidate; None when a region has no figures."""
+        return self.chosen.carbon_kg_per_month
 
     @property
     def price_basis(self) -> str:
@@ -461,7 +519,9 @@ def read_run(path: Path) -> Run:
         raise RunFileError(str(path), [Fault("", _sentence(error))], again) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise RunFileError(str(path), [Fault("", f"is not JSON: {_sentence(error)}")], again) from None
-    disagreeing = list(_disagreements(run)) or list(_unequal_sums(run))
+    tree = msgspec.json.decode(content) | {"scenario": None}  # whose keys are not ours, nor its depth
+    unknown = _unknown_keys(tree, msgspec.to_builtins(run), "")
+    disagreeing = [*unknown, *_disagreements(run), *_refused_values(run)] or list(_unequal_sums(run))
     if disagreeing:
         raise RunFileError(str(path), disagreeing, again)
     return run
@@ -472,6 +532,40 @@ class _Head:
     """What is read first: another version's run may differ in everything else."""
 
     format: str
+
+
+def _unknown_keys(tree: Any, read: Any, path: str) -> Iterator[Fault]:
+    """Keys of a file that are not among what was read from it."""
+    if isinstance(tree, dict):
+        for key, value in tree.items():
+            place = f"{path}.{key[:40]}".removeprefix(".")
+            if key in read:
+                yield from _unknown_keys(value, read[key], place)
+            else:
+                yield Fault(place, "unknown key: no saved run has one of that name here")
+    elif isinstance(tree, list):
+        for at, (value, read_value) in enumerate(zip(tree, read, strict=True)):
+            yield from _unknown_keys(value, read_value, f"{path}.{at}")
+
+
+def _refused_values(run: Run) -> Iterator[Fault]:
+    """Values of Terraform attributes that their own type or condition refuses, as far as that can be told here."""
+    values: dict[str, Value] = {
+        f"var.{variable.name}.{attribute.name}": attribute.value
+        for variable in run.terraform
+        for attribute in variable.attributes
+    }
+    values["var.region"] = run.region_id
+    for place, variable in enumerate(run.terraform):
+        for at, attribute in enumerate(variable.attributes):
+            path, shown = f"terraform.{place}.attributes.{at}", str(attribute.value)[:40]
+            if attribute.type not in TYPES:
+                yield Fault(f"{path}.type", f"must be one of {', '.join(TYPES)}", attribute.type[:40])
+            elif not fits(attribute.type, attribute.value):
+                yield Fault(f"{path}.value", f"must be of type {attribute.type}", shown)
+            elif not may_hold(attribute.condition, attribute.value, values):
+                problem = attribute.requirement or "must meet the condition beside it"
+                yield Fault(f"{path}.value", f"{problem}, as {variable.name}.{attribute.name}", shown)
 
 
 def _disagreements(run: Run) -> Iterator[Fault]:

@@ -4,6 +4,9 @@ Candidates are compared within groups of the same kinds (EC2 or Lambda, RDS or D
 the cheapest of every group stands beside the recommendation. Within a group candidates are made and
 costed in order of a lower bound, and the group ends when the next bound exceeds the cheapest so far: all
 others are never made.
+
+With a price for carbon (`objectives.carbon_usd_per_tonne`) cost means the bill and the likely emission at that price,
+in every comparison and bound; the bill itself stays what AWS charges.
 """
 
 from __future__ import annotations
@@ -22,7 +25,8 @@ from costmodel.billing.charge import Bill
 from costmodel.billing.rate import bill
 from costmodel.billing.rates import NO_OWN_RATES, OwnRates
 from costmodel.billing.tariff import CostSketch, Tariff
-from costmodel.capacity.result import Limit
+from costmodel.capacity.energy import Energy
+from costmodel.capacity.result import MISSING_PRICES, Limit
 from costmodel.decision.candidate import (
     OUTSIDE_ROLES,
     Candidate,
@@ -32,8 +36,10 @@ from costmodel.decision.candidate import (
     count_combinations,
     insides,
 )
+from costmodel.decision.carbon import carbon_usd
 from costmodel.decision.constraints import Promise, joint_limits, promise, single_tier_limits
 from costmodel.decision.recovery import Recovery, Stage, Standing
+from costmodel.decision.run import KINDS_OF_A_CANDIDATE
 from costmodel.demand.demand import Demand
 from costmodel.errors import Infeasible, PriceNotFound
 from costmodel.pricing.book import PriceBook
@@ -74,6 +80,8 @@ class Evaluation:
     bill: Bill
     monthly_usd: Decimal
     """Mean billed cost per calendar month."""
+    energies: Mapping[str, Energy]
+    """What the whole run draws, by role, and by `second region` for what stands there."""
     recovery: Recovery | None = None
     """What stands ready in a second region, billed whole with the rest; None where it was not asked for."""
 
@@ -86,17 +94,27 @@ class Evaluation:
         """Tiers as the search found them, before a recovery strategy changed any."""
         return self.recovery.designs if self.recovery else tuple(tier.design for tier in self.candidate.tiers)
 
+    @property
+    def energy(self) -> Energy:
+        return sum(self.energies.values(), Energy())
+
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
     """A design or a combination of designs that cannot be recommended, and the one reason."""
 
     subject: str
+    """The designs by their labels; a whole candidate by its kinds alone, which is what the reason is about."""
     kinds: tuple[str, ...]
     """Kinds of the designs it is about."""
     limit: Limit
     candidates: int
     """How many candidates it is part of."""
+
+    @property
+    def of_candidate(self) -> bool:
+        """Whether it is about a whole candidate, and not about some of its designs."""
+        return len(self.kinds) == KINDS_OF_A_CANDIDATE
 
     @property
     def excess(self) -> float:
@@ -110,7 +128,7 @@ class SearchResult:
 
     best: Evaluation
     rivals: tuple[Evaluation, ...]
-    """The cheapest candidate of every other combination of kinds, cheapest first."""
+    """The cheapest candidate of every other combination of kinds, cheapest first, at the price for carbon if any."""
     rejections: tuple[Rejection, ...]
     considered: int
     rejected: int
@@ -126,6 +144,7 @@ def simulate_design(design: TierDesign, demand: Demand) -> SimulatedDesign:
         replace(capacity.summary(), lost_ratio=demand.lost_ratio),
         design.usage(demand, capacity),
         design.footprint(demand, capacity),
+        design.energy(demand, capacity),
     )
 
 
@@ -139,7 +158,8 @@ def search(
     """Find the candidate that meets the objectives and costs least at own rates, and the cheapest of every other kind.
 
     Raises Infeasible when nothing meets the objectives, PriceNotFound when no design of a tier can
-    be priced in the region, UnitMismatch when an own price counts in another unit than the list's.
+    be priced in the region, UnitMismatch when an own price counts in another unit than the list's, UnknownGrid
+    when carbon has a price and a region no figures.
     """
     simulated = simulate_all(scenario, demand, progress)
     considered = count_combinations(simulated)
@@ -156,7 +176,7 @@ def search(
     rejections += over_budget
     if not winners:
         raise Infeasible(_explain(scenario, simulated, rejections))
-    ranked = sorted(winners, key=lambda evaluation: evaluation.monthly_usd)
+    ranked = sorted(winners, key=pricer.weighed_usd)
     return SearchResult(
         best=_with_options(pricer, ranked[0]),
         rivals=tuple(ranked[1:]),
@@ -212,7 +232,7 @@ def _sketch_alone(
                 sketches[tier] = tariff.sketch(tier.usages)
             except PriceNotFound as error:
                 missing = error
-                limit = Limit(f"published price in {scenario.region}", 1, 0, "missing prices")
+                limit = Limit(f"published price in {scenario.region}", 1, 0, MISSING_PRICES)
                 rejections.append(_reject(tier, limit, tiers))
         if missing is not None and not any(tier in sketches for tier in tiers[role]):
             raise missing
@@ -292,7 +312,7 @@ def _cheapest_of_each_kind(
             continue
         recovery = pricer.stage.choose(best, pricer.standing_usd)
         if isinstance(recovery, Limit):
-            rejections.append(Rejection(" with ".join(best.labels), best.kinds, recovery, len(group)))
+            rejections.append(Rejection(best.kind_words, best.kinds, recovery, len(group)))
             continue
         home = recovery.standing.candidate
         winner = evaluate(pricer.scenario, pricer.demand, pricer.book, home, pricer.own_rates, recovery)
@@ -337,7 +357,10 @@ def _with_options(pricer: _Pricer, best: Evaluation) -> Evaluation:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Pricer:
-    """Costs of whole candidates and bounds on them, in floats; the winners are then billed exactly."""
+    """Costs of whole candidates and bounds on them, in floats; the winners are then billed exactly.
+
+    Cost is the bill and, at a price for carbon, what the likely emission is worth.
+    """
 
     scenario: Scenario
     demand: Demand
@@ -348,9 +371,25 @@ class _Pricer:
     stage: Stage
 
     def cost_usd(self, candidate: Candidate) -> float:
-        """What the whole candidate's bill comes to."""
+        """What the whole candidate's bill and carbon come to."""
         platform = self._platform(candidate.footprint)
-        return self.tariff.cost_usd([*(self.sketches[tier] for tier in candidate.tiers), platform])
+        billed_usd = self.tariff.cost_usd([*(self.sketches[tier] for tier in candidate.tiers), platform])
+        carbon_usd = sum(self._carbon_usd(tier.energy) for tier in candidate.tiers)
+        return billed_usd + carbon_usd + self._platform_carbon_usd(candidate.footprint)
+
+    def weighed_usd(self, evaluation: Evaluation) -> Decimal:
+        """The exact bill of the run and its carbon, a month."""
+        carbon_usd = self._carbon_usd(evaluation.energy) / len(self.demand.calendar.periods)
+        return evaluation.monthly_usd + Decimal(repr(carbon_usd))
+
+    def _carbon_usd(self, energy: Energy) -> float:
+        return carbon_usd(energy, self.scenario.objectives.carbon_usd_per_tonne)
+
+    def _platform_carbon_usd(self, footprint: Footprint) -> float:
+        if not self.scenario.objectives.carbon_usd_per_tonne:
+            return 0.0
+        designs = platform_designs(self.scenario, footprint)
+        return sum(self._carbon_usd(design.energy(self.demand, footprint)) for design in designs)
 
     def standing_usd(self, standing: Standing) -> float:
         """What a candidate costs a month with what stands in a second region. Raises PriceNotFound."""
@@ -369,16 +408,20 @@ class _Pricer:
 
         Each tier is costed alone, with the free allowances all to itself, and agreed steps at their
         cheapest, which it may reach only together with others. The platform is costed at
-        the smallest footprint of any member: platform charges never fall as a footprint grows.
+        the smallest footprint of any member: platform charges never fall as a footprint grows. Carbon
+        is never below 0 and adds up over tiers, so each brings its own; that of the platform behaves as its charges.
         """
         by_role = [list(dict.fromkeys(column)) for part in group.parts for column in zip(*part, strict=True)]
         alone = {
-            tier: self.tariff.least_usd([self.sketches[tier]]) for designs in by_role for tier in designs
+            tier: self.tariff.least_usd([self.sketches[tier]]) + self._carbon_usd(tier.energy)
+            for designs in by_role
+            for tier in designs
         }
         lightest = Footprint.none(self.demand.days)
         for designs in by_role:
             lightest = lightest + Footprint.smallest([tier.footprint for tier in designs])
         platform_usd = self.tariff.least_usd([self._platform(lightest)])
+        platform_usd += self._platform_carbon_usd(lightest)
 
         def cost_usd(part: Part) -> float:
             return sum(alone[tier] for tier in part)
@@ -404,7 +447,11 @@ def evaluate(
     whole = bill(usages, book, free_tier=scenario.account.free_tier, own_rates=own_rates)
     monthly_usd = whole.billed_cost / len(demand.calendar.periods)
     platform = platform_designs(scenario, candidate.footprint)
-    return Evaluation(candidate, platform, promise(candidate), whole, monthly_usd, recovery)
+    energies = {tier.design.role.value: tier.energy for tier in candidate.tiers}
+    energies |= {design.role.value: design.energy(demand, candidate.footprint) for design in platform}
+    if recovery and recovery.strategy is not Strategy.NONE:
+        energies["second region"] = recovery.standing.energy
+    return Evaluation(candidate, platform, promise(candidate), whole, monthly_usd, energies, recovery)
 
 
 def platform_designs(scenario: Scenario, footprint: Footprint) -> tuple[PlatformDesign, ...]:
@@ -423,7 +470,7 @@ def _over_budget(scenario: Scenario, best: Evaluation, members: int) -> Rejectio
     if budget is None or best.monthly_usd <= Decimal(repr(budget)):
         return None
     limit = Limit("monthly budget", float(best.monthly_usd), budget, "USD", "constraints.monthly_budget_usd")
-    return Rejection(" with ".join(best.candidate.labels), best.candidate.kinds, limit, members)
+    return Rejection(best.candidate.kind_words, best.candidate.kinds, limit, members)
 
 
 def broken_limits(candidate: Candidate, objectives: Objectives) -> Iterator[Limit]:

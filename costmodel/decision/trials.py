@@ -9,11 +9,13 @@ from functools import cache
 from costmodel.billing.rates import NO_OWN_RATES, OwnRates
 from costmodel.billing.tariff import CostSketch, Tariff
 from costmodel.decision.candidate import Candidate, SimulatedDesign
+from costmodel.decision.carbon import carbon_usd
 from costmodel.decision.constraints import promise
-from costmodel.decision.recovery import Stage
+from costmodel.decision.recovery import Stage, Standing
 from costmodel.decision.search import (
     Evaluation,
     broken_limits,
+    platform_designs,
     platform_usages,
     simulate_design,
     worst,
@@ -55,9 +57,16 @@ class Trial:
     """Mean cost per calendar month, as AWS bills it."""
     missed_usd: float
     """Margin of the orders that failed calls prevent, a month; 0 where no margin is stated."""
+    carbon_usd: float
+    """What its likely emission of a month is worth to the scenario; 0 where it gives carbon no price."""
     api_p99_ms: float
     breaks: str
     """The constraint missed by most; empty when every objective and limit holds."""
+
+    @property
+    def whole_usd(self) -> float:
+        """The bill and what stands beside it."""
+        return self.monthly_usd + self.missed_usd + self.carbon_usd
 
 
 def try_in(
@@ -87,6 +96,7 @@ def try_in(
         return Trial(
             monthly_usd=cost_usd / len(demand.calendar.periods),
             missed_usd=missed_margin_usd(scenario, demand, candidate),
+            carbon_usd=_carbon_monthly_usd(scenario, demand, standing),
             api_p99_ms=promise(candidate).api_p99_ms,
             breaks=broken.constraint if broken else "",
         )
@@ -106,3 +116,14 @@ def missed_margin_usd(scenario: Scenario, demand: Demand, candidate: Candidate) 
     orders = float(demand.sessions.sum()) * scenario.traffic.conversion_ratio
     months = len(demand.calendar.periods)
     return promise(candidate).error_ratio * orders * margin_usd / months
+
+
+def _carbon_monthly_usd(scenario: Scenario, demand: Demand, standing: Standing) -> float:
+    usd_per_tonne = scenario.objectives.carbon_usd_per_tonne
+    if not usd_per_tonne:
+        return 0.0
+    footprint = standing.candidate.footprint
+    energies = [tier.energy for tier in standing.candidate.tiers]
+    energies += [design.energy(demand, footprint) for design in platform_designs(scenario, footprint)]
+    whole_usd = sum(carbon_usd(energy, usd_per_tonne) for energy in (*energies, standing.energy))
+    return whole_usd / len(demand.calendar.periods)

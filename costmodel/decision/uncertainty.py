@@ -224,7 +224,7 @@ class Study:
                 p50_usd=p50,
                 p90_usd=p90,
                 cvar_usd=float(tail_mean(one.billed_usd)[0]),
-                missed_usd=float(one.missed_usd.mean()),
+                missed_usd=float(np.mean([trial.missed_usd for trial in trials])),
                 best_ratio=0.0 if at is None else float(best[at]),
                 regret_usd=None if at is None else float(regret_usd[at]),
                 holds_ratio=float(one.holds_ratio[0]),
@@ -271,7 +271,7 @@ def _cheapest(trials: Sequence[Trial]) -> int:
     """Place of the cheapest that breaks nothing; of the cheapest of all where all break something."""
     return min(
         range(len(trials)),
-        key=lambda place: (bool(trials[place].breaks), trials[place].monthly_usd + trials[place].missed_usd),
+        key=lambda place: (bool(trials[place].breaks), trials[place].whole_usd),
     )
 
 

@@ -60,6 +60,15 @@ def validate(tree: Mapping[str, Any], source: str, lines: Mapping[Place, int] | 
         raise ScenarioError(source, faults(error, Scenario, lines or {}), _NEXT_STEP) from None
 
 
+def problem_of(key: str, value: object) -> str:
+    """What is wrong with a value of a top-level key whatever else a scenario says; empty when nothing is."""
+    try:
+        validate({key: value}, "scenario")
+    except ScenarioError as error:
+        return next((fault.problem for fault in error.faults if fault.path == key), "")
+    return ""
+
+
 def refuse(rules: Sequence[Rule], source: str, lines: Mapping[Place, int] | None = None) -> None:
     """Raises ScenarioError with every broken rule, if there are any."""
     if rules:

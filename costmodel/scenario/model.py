@@ -560,6 +560,8 @@ class Objectives(Model):
     """Longest time to serve again, from `network.second_region`, after the loss of the region; no objective when left out."""
     region_rpo_minutes: Annotated[float, Exact(ge=0, le=1e6)] | None = None
     """Most work that may be lost with the region; no objective when left out."""
+    carbon_usd_per_tonne: Annotated[float, Exact(ge=0, le=1e6)] | None = None
+    """What a tonne of CO2e is worth in the choice between designs, beside their bill; nothing when left out."""
     count_outages: bool = assumed(
         False, "on or off", "convention of this tool: no design in one region outlives the loss of its region"
     )

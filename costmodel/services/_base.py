@@ -17,6 +17,7 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
+from costmodel.capacity.energy import Energy
 from costmodel.capacity.function_size import LEAST_MEMORY_MB, LONGEST_RUN_S, MOST_MEMORY_MB
 from costmodel.capacity.result import Capacity
 from costmodel.demand.calendar import BillingPeriod, Calendar, FloatArray
@@ -457,6 +458,8 @@ class TierDesign(Design, Protocol):
     def simulate(self, demand: Demand) -> Capacity: ...
     def usage(self, demand: Demand, capacity: Capacity) -> tuple[Usage, ...]: ...
     def footprint(self, demand: Demand, capacity: Capacity) -> Footprint: ...
+    def energy(self, demand: Demand, capacity: Capacity) -> Energy:
+        """What it draws over the run; what has no figure is named in `not_modelled`, never left out in silence."""
 
 
 class Share(NamedTuple):
@@ -487,6 +490,8 @@ class PlatformDesign(Design, Protocol):
     """A design that is metered from the demand and what the tiers leave behind."""
 
     def usage(self, demand: Demand, footprint: Footprint) -> tuple[Usage, ...]: ...
+    def energy(self, demand: Demand, footprint: Footprint) -> Energy:
+        """As of a tier design; never less for a larger footprint."""
 
 
 @dataclass(frozen=True, slots=True)

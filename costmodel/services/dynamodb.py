@@ -25,6 +25,7 @@ from typing import Literal, Self
 import numpy as np
 
 from costmodel.capacity.accelerator import Cluster, Reading, cluster_work, read_through
+from costmodel.capacity.energy import Energy
 from costmodel.capacity.on_demand import (
     WARM_READ_UNITS_PER_S,
     WARM_WRITE_UNITS_PER_S,
@@ -77,6 +78,7 @@ from costmodel.services._dax import (
     smallest_cluster,
     with_cluster,
 )
+from costmodel.services._dynamodb_energy import table_energy
 from costmodel.services._dynamodb_terraform import (
     on_demand_variable,
     provisioned_variables,
@@ -321,6 +323,20 @@ class _Table:
                     f"writes x {self.work.write_item_kb:g} KB to {receiver}{self.split_words}",
                 )
         return tuple(usages)
+
+    def energy(self, demand: Demand, capacity: Capacity) -> Energy:
+        """Requests and storage in every region, and a cluster's nodes: see `table_energy`."""
+        units = call_units(demand.fan_out, self.work)
+        per_call = units.table_writes + self.work.secondary_indexes * units.index_writes
+        answered = float((capacity.requests - capacity.failed_requests).sum())
+        return table_energy(
+            demand,
+            (self.region_id, *self.replica_region_ids),
+            self.cluster,
+            read_units=float(self.reading(demand).units.sum()),
+            write_units=answered * per_call,
+            gb_hours=float(self.billed_gb(demand).sum()) * HOURS_PER_DAY,
+        )
 
     @property
     def serving_region_ids(self) -> tuple[str, ...]:

@@ -19,6 +19,7 @@ from costmodel.capacity.boot import (
     warmup_s,
 )
 from costmodel.capacity.disruptions import Disruption, ZoneLoss, spot_reclaims
+from costmodel.capacity.energy import Energy, fleet, volumes
 from costmodel.capacity.fleet import FleetRun, run_fleet
 from costmodel.capacity.group import CpuCredits, NetworkBudget, ScalingGroup, SpotMix, WarmPool
 from costmodel.capacity.instances import InstanceType, instance_types
@@ -81,15 +82,6 @@ KB_PER_GB = BYTES_PER_GB / BYTES_PER_KB
 BITS_PER_GBIT = 1e9
 VOLUME_GB = 20
 """Root volume, gp3 with its included 3 000 IOPS. Engineering guess: system, application and logs."""
-IO2_METERS = (
-    (32_000, "EBS:VolumeP-IOPS.io2"),
-    (64_000, "EBS:VolumeP-IOPS.io2.tier2"),
-    (256_000, "EBS:VolumeP-IOPS.io2.tier3"),
-)
-"""How far up the provisioned IOPS of one io2 volume each meter goes; the last is the most a volume takes.
-
-Source: Amazon EBS pricing, io2 IOPS tiers (2024-07); Amazon EBS User Guide, io2 Block Express (2024-07).
-"""
 CONNECTIONS_PER_VCPU = 10
 """Pooled database connections: one worker process a vCPU, ten each.
 
@@ -478,12 +470,9 @@ class Ec2Fleet:
                 f"{reserved} reserved instances x every hour of the month, used or not",
             )
         usages += self._spot_usage(demand, capacity)
-        kept = (
-            capacity.servers
-            if capacity.stopped_servers is None
-            else capacity.servers + capacity.stopped_servers
+        volume_gb_months = (
+            calendar.mean_per_day(_kept(capacity)) * self.volume_gb * calendar.month_share_per_day
         )
-        volume_gb_months = calendar.mean_per_day(kept) * self.volume_gb * calendar.month_share_per_day
         return usages + meter_usage(
             self._meter("gp3 volume storage", "GB-Months", "EBS:VolumeUsage.gp3"),
             self.resource_name,
@@ -510,6 +499,13 @@ class Ec2Fleet:
                 "sum over minutes of running spot instances / 60"
                 + (f" / {len(types)} types" if len(types) > 1 else ""),
             )
+        )
+
+    def energy(self, demand: Demand, capacity: Capacity) -> Energy:
+        """Instances and volumes. Spot instances of other types are taken as the group's own."""
+        volume_hours = float(_kept(capacity).sum()) / MINUTES_PER_HOUR
+        return fleet(self.region_id, self.instance, capacity) + volumes(
+            self.region_id, volume_hours * self.volume_gb
         )
 
     def footprint(self, demand: Demand, capacity: Capacity) -> Footprint:
@@ -794,26 +790,6 @@ def _spot_share(scenario: Scenario, own: InstanceType, allowed: Sequence[Instanc
     )
 
 
-def io2_iops(provisioned_iops: int) -> dict[str, int]:
-    """IOPS-months of one io2 volume for one month, by usage type.
-
-    Every volume climbs the tiers on its own: two volumes of 40 000 IOPS cost more than one of 80 000.
-    Raises ValueError for more IOPS than a volume can have, or fewer than none.
-
-    Source: see `IO2_METERS`.
-    """
-    most = IO2_METERS[-1][0]
-    if not 0 <= provisioned_iops <= most:
-        raise ValueError(f"an io2 volume has from 0 to {most:,} IOPS, not {provisioned_iops:,}")
-    billed = {}
-    below = 0
-    for end, usage_type in IO2_METERS:
-        if provisioned_iops > below:
-            billed[usage_type] = min(provisioned_iops, end) - below
-        below = end
-    return billed
-
-
 def family_rules(scenario: Scenario) -> list[Rule]:
     """A broken rule for each allowed instance family that is unknown or has no size we look at."""
     rules = []
@@ -865,6 +841,13 @@ def _gbit_per_request(demand: Demand) -> float:
 def _cpu_s_per_call(api: Api) -> float:
     """CPU-seconds of one m5 vCPU that an API call takes."""
     return api.cpu_ms_per_call / 1000.0
+
+
+def _kept(capacity: Capacity) -> FloatArray:
+    """Instances whose volumes are kept: running ones, and the stopped ones of a warm pool."""
+    return (
+        capacity.servers if capacity.stopped_servers is None else capacity.servers + capacity.stopped_servers
+    )
 
 
 def _database_gb(demand: Demand, database: Database) -> FloatArray:

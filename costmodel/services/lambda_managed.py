@@ -20,6 +20,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from costmodel.capacity.api_work import waiting_ms, work_cpu_s
+from costmodel.capacity.energy import Energy, fleet, unmeasured
 from costmodel.capacity.instances import InstanceType, instance_types
 from costmodel.capacity.managed_instances import (
     CONCURRENCY_PER_VCPU,
@@ -311,6 +312,9 @@ class ManagedFunctions:
             for meter, daily, formula in lines
             for usage in meter_usage(meter, self.resource_name, calendar, daily, formula)
         )
+
+    def energy(self, demand: Demand, capacity: Capacity) -> Energy:
+        return fleet(self.region_id, self.instance, capacity) + unmeasured("volumes of managed instances")
 
     def footprint(self, demand: Demand, capacity: Capacity) -> Footprint:
         """Log lines, calls to other companies through NAT gateways, database bytes, alarms."""

@@ -32,6 +32,15 @@ from costmodel.capacity.concurrency import (
     rendering_concurrency,
 )
 from costmodel.capacity.disruptions import spot_reclaims
+from costmodel.capacity.energy import (
+    Energy,
+    busy_server_hours,
+    gpus,
+    server_hours,
+    servers,
+    unmeasured,
+    volumes,
+)
 from costmodel.capacity.function_size import (
     LEAST_MEMORY_MB,
     LONGEST_RUN_S,
@@ -75,6 +84,7 @@ from costmodel.units import (
 SERVICE_NAME = "Amazon Simple Queue Service"
 SERVICE_CODE = "AWSQueueService"
 
+SECONDS_PER_HOUR = SECONDS_PER_MINUTE * MINUTES_PER_HOUR
 KB_PER_GB = BYTES_PER_GB / BYTES_PER_KB
 MB_PER_GB = BYTES_PER_GB / BYTES_PER_MB
 LATE_RATIO = 0.01
@@ -121,6 +131,9 @@ MOST_INSTANCES = 5_000
 """Largest `max_size` an export accepts without a second look. Engineering guess, to catch slips."""
 
 
+_QUEUE = unmeasured("the queue of rendering jobs")
+
+
 @dataclass(frozen=True, slots=True)
 class Worker:
     """An instance type as a place to render: what it does at once and how fast."""
@@ -135,6 +148,11 @@ class Worker:
     @classmethod
     def of(cls, instance: InstanceType) -> Worker:
         return cls(instance.name, instance.vcpu, instance.memory_gib, instance.compute_units)
+
+    @property
+    def family(self) -> str:
+        """`c7g` of `c7g.large`."""
+        return self.name.rpartition(".")[0]
 
     def speed(self, rendering: Rendering) -> float:
         """Throughput in m5 vCPUs: of its GPUs, unless its CPUs do more."""
@@ -315,6 +333,20 @@ class Ec2Workers:
                 f"and one every {LONG_POLL_S:g} s for each idle slot",
             ),
         )
+
+    def energy(self, demand: Demand, capacity: Capacity) -> Energy:
+        """Workers with their GPUs and volumes; the CPUs of a worker with a GPU are taken to be as busy as it."""
+        hours, busy_hours, worker = server_hours(capacity), busy_server_hours(capacity), self.worker
+        drawn = servers(
+            self.region_id,
+            worker.family,
+            vcpu_hours=hours * worker.vcpu,
+            busy_vcpu_hours=busy_hours * worker.vcpu,
+            memory_gb_per_vcpu=worker.memory_gib / worker.vcpu,
+        )
+        if worker.gpus:
+            drawn += gpus(self.region_id, hours * worker.gpus, busy_hours * worker.gpus)
+        return drawn + volumes(self.region_id, hours * VOLUME_GB) + _QUEUE
 
     def footprint(self, demand: Demand, capacity: Capacity) -> Footprint:
         """What the workers leave to other services.
@@ -509,6 +541,21 @@ class LambdaWorkers:
             ),
         )
 
+    def energy(self, demand: Demand, capacity: Capacity) -> Energy:
+        """Every vCPU that the memory brings, busy for as long as jobs are billed."""
+        share = vcpus(self.memory_mb)
+        hours = float(self._run(demand).started.sum()) * self._billed_job_s(demand) / SECONDS_PER_HOUR
+        return (
+            servers(
+                self.region_id,
+                f"lambda-{self.architecture}",
+                vcpu_hours=hours * share,
+                busy_vcpu_hours=hours * share,
+                memory_gb_per_vcpu=self.memory_mb / MB_PER_GB / share,
+            )
+            + _QUEUE
+        )
+
     def footprint(self, demand: Demand, capacity: Capacity) -> Footprint:
         """What the function leaves to other services; it stands outside the network."""
         attempts = demand.daily(self._run(demand).started)
@@ -626,6 +673,9 @@ class NoRendering:
 
     def usage(self, demand: Demand, capacity: Capacity) -> tuple[Usage, ...]:
         return ()
+
+    def energy(self, demand: Demand, capacity: Capacity) -> Energy:
+        return Energy()
 
     def footprint(self, demand: Demand, capacity: Capacity) -> Footprint:
         return Footprint.none(demand.days)

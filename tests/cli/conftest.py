@@ -12,7 +12,7 @@ from unittest.mock import patch
 import pytest
 
 from aws.cloud import Cloud, small_aws
-from costmodel.cli.app import main
+from costmodel.cli.app import run
 from costmodel.decision.run import Run, read_run
 from shops.clock import TODAY, stop_clock
 
@@ -49,7 +49,7 @@ def run_main(
         redirect_stderr(err),
     ):
         try:
-            main()
+            run()
         except SystemExit as leaving:
             code = leaving.code or 0
     assert isinstance(code, int)

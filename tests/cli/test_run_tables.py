@@ -174,6 +174,21 @@ def test_similar_rejections_are_one_row_with_the_nearest_miss(
     ]
 
 
+def test_whole_candidates_that_break_one_limit_are_one_row(
+    monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    kinds = ("lambda", "aurora", "flat_rate", "no_rendering")
+    notes = tuple(
+        RejectionNote(
+            ", ".join((compute, *kinds[1:])), (compute, *kinds[1:]), "monthly budget", usd, 90.0, "USD", 7
+        )
+        for compute, usd in (("ec2", 200.0), ("lambda", 100.0))
+    )
+    text = rendered(replace(simulated("small-shop"), rejections=notes), 100, monkeypatch, capsys)
+    rows = [words(line) for line in section(text, "Rejected")[2:] if line.strip()]
+    assert rows == ["monthly budget, USD lambda, aurora, flat_rate, no_rendering 100 90 2"]
+
+
 def test_long_names_and_huge_sums_still_fit(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
     run = simulated("small-shop")
     long = "a design with a very long label that goes on and on, zone by zone, class by class"

@@ -154,6 +154,19 @@ def test_a_strategy_without_a_price_falls_with_the_reason() -> None:
     assert "ReplicatedWriteIO" in options["pilot_light"].unavailable
 
 
+def test_a_candidate_that_falls_is_named_by_its_kinds_alone() -> None:
+    constraints = LAMBDA_AND_TABLE | {
+        "database": ["aurora", "dynamodb_on_demand"],
+        "database_families": ["t4g"],
+        "rendering": ["lambda_workers"],
+    }
+    run = simulate(shop(constraints, region_rto_minutes=10), BOOK)
+    (fallen,) = [rejection for rejection in run.rejections if rejection.of_candidate]
+    assert fallen.subject == "lambda, aurora, pay as you go, lambda workers"
+    (aurora,) = [row for row in run.comparisons if row.kind == "aurora"]
+    assert aurora.why == "no published price of a recovery in eu-west-1"
+
+
 def test_a_budget_counts_the_second_region() -> None:
     free = shop(LAMBDA_AND_TABLE, region_rto_minutes=10)
     cost = float(searched(free).best.monthly_usd)

@@ -21,8 +21,9 @@ import pytest
 import typer.main
 
 from aws.cloud import whole_aws
-from costmodel.cli.app import app
+from costmodel.cli.app import INTERRUPTED, app
 from costmodel.decision.run import read_run
+from costmodel.errors import CostModelError, Infeasible
 from shops.clock import stop_clock
 from shops.commands import Done, blocks, run_line, shell_lines
 
@@ -31,6 +32,7 @@ README = (ROOT / "README.md").read_text()
 BLOCKS = blocks(README)
 SHELL_LINES = shell_lines(README)
 COMMANDS = [line for line in SHELL_LINES if line.startswith("costmodel ")]
+WRONG_USAGE = typer.BadParameter.exit_code
 MAKE_TARGETS = {
     "demo": "costmodel demo",
     "test": "python -m pytest",
@@ -213,6 +215,14 @@ def test_the_package_runs_from_the_wheel_alone(wheel: ZipFile, tmp_path: Path) -
 def test_every_command_is_in_the_readme(path: tuple[str, ...]) -> None:
     call = ["costmodel", *path]
     assert any(shlex.split(line)[: len(call)] == call for line in COMMANDS)
+
+
+def test_the_exit_codes_are_those_of_the_command_line() -> None:
+    listed = {
+        int(code): meaning for code, meaning in re.findall(r"^\| (\d+) \| (.*) \|$", README, re.MULTILINE)
+    }
+    assert set(listed) == {0, CostModelError.exit_code, WRONG_USAGE, Infeasible.exit_code, INTERRUPTED}
+    assert listed[INTERRUPTED] == "interrupted"
 
 
 @pytest.mark.parametrize(
