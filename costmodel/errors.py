@@ -52,6 +52,9 @@
     ├── LineUnsound                a line of a saved run's bill does not follow from its prices
     ├── RunOutdated                this version no longer meters what a saved run did
     ├── Infeasible                 no candidate meets the objectives; exit code 3
+    ├── RunNotRepeatable           a saved run cannot be simulated again by this version
+    ├── OptionFault                what an option says cannot be read; exit code 2
+    ├── GatesFailed                a result is there, but not as the user demands; exit code 4
     ├── ClusterFailed              a Dask cluster cannot be used, or was lost
     └── OutputError                the result cannot be written where it should go
 
@@ -380,6 +383,26 @@ class Infeasible(CostModelError):
     """No candidate meets the objectives and constraints."""
 
     exit_code = 3
+
+
+class RunNotRepeatable(CostModelError):
+    """A saved run cannot be simulated again: this version offers other designs, or what it used is not at hand."""
+
+
+class OptionFault(CostModelError):
+    """What an option says in a form of its own, such as `--vary key=1:9:5`, cannot be read."""
+
+    exit_code = 2
+
+
+class GatesFailed(CostModelError):
+    """A result is there, but not as the user demands."""
+
+    exit_code = 4
+
+    def __init__(self, failures: Sequence[str], judged: int) -> None:
+        listed = "\n".join(f"  - {failure}" for failure in failures)
+        super().__init__(f"{len(failures)} of {judged} gates failed:\n{listed}")
 
 
 class OutputError(CostModelError):

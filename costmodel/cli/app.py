@@ -18,6 +18,7 @@ from costmodel import __version__
 from costmodel.cli import (
     advisor,
     break_even,
+    compare,
     demo,
     explain,
     export,
@@ -27,6 +28,7 @@ from costmodel.cli import (
     scenario,
     simulate,
     stress,
+    sweep,
 )
 from costmodel.errors import CostModelError
 
@@ -44,6 +46,8 @@ app = typer.Typer(
 )
 app.command("demo")(demo.demo)
 app.command("simulate")(simulate.simulate)
+app.command("compare")(compare.compare)
+app.command("sweep")(sweep.sweep)
 app.command("stress")(stress.stress)
 app.command("break-even")(break_even.break_even)
 app.command("explain")(explain.explain)

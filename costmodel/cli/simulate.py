@@ -19,6 +19,7 @@ from costmodel.cli.console import (
     write_json,
 )
 from costmodel.cli.distributed import DistributedOption, runner_at
+from costmodel.cli.gates import BudgetOption, FailIfOption, judge_gates, read_gates
 from costmodel.cli.options import format_option, number_for, preset_name, region_code, whole_between
 from costmodel.cli.own_rates import RatesFileOption, note_unused, read_own_rates
 
@@ -75,14 +76,25 @@ def simulate(
     prices: PricesOption = None,
     max_price_age: MaxPriceAgeOption = None,
     save: Annotated[Path | None, typer.Option(help="Also write the whole run to this JSON file.")] = None,
+    budget: BudgetOption = None,
+    fail_if: FailIfOption = None,
 ) -> None:
     """Simulate a scenario and recommend what to run.
 
     Makes its traffic minute by minute, runs it through every allowed architecture, prices what AWS would
     meter, and recommends the cheapest configuration that meets the objectives.
-    """
+
+    \b
+    Metrics of --fail-if:
+        monthly_usd, worst_month_usd, mean_monthly_usd, standard_error_usd,
+        p10_monthly_usd, p50_monthly_usd, p90_monthly_usd, cvar_monthly_usd,
+        budget_breach_ratio, holds_ratio, api_p95_ms, api_p99_ms,
+        availability_ratio, error_ratio, headroom_ratio, carbon_kg_per_month
+    """  # noqa: D301 - the backspace tells the help not to join the lines after it
+    from costmodel.decision.gates import RUN_METRICS
     from costmodel.decision.run import encode
 
+    gates = read_gates(budget, fail_if, RUN_METRICS)
     if save is not None:
         check_writable(save)
     given = {"seed": seed, "region": region, "months": months, "account.free_tier": free_tier}
@@ -102,6 +114,7 @@ def simulate(
     if run.own_rates is not None:
         note_unused(run.own_rates.unused, "matches no charge of the recommendation.")
     show(run, output)
+    judge_gates(gates, run, RUN_METRICS)
 
 
 def read_scenario(scenario_name: str, overrides: dict[str, object]) -> Scenario:

@@ -134,6 +134,11 @@ class Stage:
         """Whether every design of the candidate can do what the strategy asks."""
         return all(self._shares(tier.design, strategy) for tier in candidate.tiers)
 
+    def at_home(self, design: TierDesign, strategy: Strategy) -> TierDesign | None:
+        """What a design becomes in the first region; None when it cannot do what the strategy asks."""
+        shares = self._shares(design, strategy)
+        return shares[0].design if shares else None
+
     def stand(self, candidate: Candidate, strategy: Strategy) -> Standing:
         """A candidate under a strategy that it can stand under, simulated where it differs."""
         region_id = self.scenario.network.second_region

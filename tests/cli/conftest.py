@@ -44,6 +44,7 @@ def run_main(
         patch("costmodel.cli.books.today", lambda: today),
         patch("costmodel.cli.books.STALE_AFTER_DAYS", stale_after_days),
         patch("costmodel.cli.simulate.compilation_noted", nullcontext),
+        patch("costmodel.cli.sweep.compilation_noted", nullcontext),
         redirect_stdout(out),
         redirect_stderr(err),
     ):

@@ -277,7 +277,7 @@ def test_completion_knows_the_commands() -> None:
         text=True,
         check=False,
     )
-    assert (completing.stdout.split(), completing.stderr) == (["simulate", "stress", "scenario"], "")
+    assert (completing.stdout.split(), completing.stderr) == (["simulate", "sweep", "stress", "scenario"], "")
 
 
 def test_completion_can_be_installed(cli: Any) -> None:

@@ -11,6 +11,8 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +23,13 @@ from costmodel.decision import cluster as cluster_module
 from costmodel.decision.cluster import Cluster, cluster_at
 from costmodel.decision.run import Run, encode
 from costmodel.decision.simulate import simulate
+from costmodel.decision.sweep import sweep, sweep_point
 from costmodel.errors import ClusterFailed, PriceBookNotFound, PriceNotFound
 from costmodel.pricing import book as book_module
 from costmodel.pricing.book import PriceBook
 from costmodel.scenario.examples import find
 from costmodel.scenario.load import load
+from costmodel.scenario.vary import parse_axis
 from costmodel.shipped import shipped
 
 DRAWS = 48
@@ -103,6 +107,18 @@ def test_a_cluster_gives_the_same_bytes_even_when_a_worker_is_killed(processes: 
         assert encode(answer(run=killing)) == encode(answer())
         assert len(given) >= DRAWS
         assert processes.workers[0].returncode == -signal.SIGKILL
+
+
+def test_a_sweep_on_a_cluster_is_the_same(processes: Processes) -> None:
+    axis = parse_axis("traffic.monthly_visitors.europe=1_000:100_000:3:log")
+    scenarios = [load(find("small-shop"), {axis.key: visitors}) for visitors in axis.values]
+    combinations = list(product(axis.values))
+    answer_one = partial(sweep_point, book=PriceBook.shipped())
+    for _ in range(2):
+        processes.add_worker()
+    with ready(processes, 2) as cluster:
+        there = sweep([axis], combinations, scenarios, answer_one, cluster)
+    assert there == sweep([axis], combinations, scenarios, answer_one)
 
 
 @contextmanager
