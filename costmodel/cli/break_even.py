@@ -89,12 +89,13 @@ def _check_picture(chart: Path) -> None:
 
 
 def _draw(found: tuple[BreakEven, ...], chart: Path) -> None:
-    from costmodel.export.charts import break_even_chart
+    from costmodel.export.break_even_chart import break_even_chart
+    from costmodel.export.pictures import kind_of
 
     if not found:
         messages().print(f"nothing to draw: {chart} is not written")
         return
-    write_file(chart, break_even_chart(found, "svg" if chart.suffix.lower() == ".svg" else "png"))
+    write_file(chart, break_even_chart(found, kind_of(chart)))
     messages().print(f"wrote {chart}", soft_wrap=True)
 
 
