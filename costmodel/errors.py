@@ -16,6 +16,8 @@
     │   ├── PriceFileNotFound      AWS publishes no such price list: unknown service, region or date
     │   ├── OlderPriceFile         AWS offers an older edition than the one at hand
     │   ├── DownloadFailed         a price list file cannot be fetched
+    │   │   └── FileUnavailable    the server is there, but does not give this one file whole
+    │   │       └── FileTooLarge   more bytes come, or are unpacked, than any price list has
     │   ├── PriceBookNotFound      no price book of that date or in that folder
     │   ├── OlderPrices            prices to be cached are older than those at hand
     │   ├── PriceBookUnsound       a bill made with the price book may be wrong
@@ -176,6 +178,10 @@ class DownloadFailed(PriceError):
 
 class FileUnavailable(DownloadFailed):
     """The server is there, but does not give this one file whole; it may give others."""
+
+
+class FileTooLarge(FileUnavailable):
+    """More bytes come, or are unpacked, than any price list has. Nothing of it is kept."""
 
 
 class PriceBookNotFound(PriceError):

@@ -18,7 +18,6 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from io import TextIOWrapper
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
@@ -37,7 +36,7 @@ from costmodel.errors import (
 )
 from costmodel.pricing.aws_errors import AGAIN, aws_errors
 from costmodel.pricing.bulk import opened
-from costmodel.pricing.bulk_csv import METADATA
+from costmodel.pricing.bulk_csv import METADATA, lines_of
 from costmodel.pricing.bulk_json import WINDOW_BYTES, Window
 from costmodel.pricing.conversion import UNITS
 from costmodel.pricing.need import PriceNeed
@@ -399,24 +398,23 @@ def _read_csv(path: Path, stream: BinaryIO, keeping: _Keeping) -> dict[str, str]
     def fault(problem: str) -> PriceFileCorrupt:
         return PriceFileCorrupt(path, f"row {rows.line_num}", problem)
 
-    with TextIOWrapper(stream, encoding="utf-8", newline="") as lines:
-        rows = csv.reader(lines, strict=True)
-        try:
-            head = dict(_metadata(rows, fault))
-            columns = next(rows, [])
-            missing = [name for name in CSV_COLUMNS if name not in columns]
-            if missing:
-                raise fault(f"no column {', '.join(missing)}")
-            for row in rows:
-                if len(row) != len(columns):
-                    raise fault(f"{len(row)} columns, the header has {len(columns)}")
-                cells = dict(zip(columns, row, strict=True))
-                years = f"{cells['LeaseContractLength']}{cells['LeaseContractLengthUnit']}"
-                plan = _plan(cells["Product Family"], years, cells["PurchaseOption"], fault)
-                if plan is not None:
-                    keeping.add(plan, _csv_rate(cells))
-        except (csv.Error, UnicodeDecodeError) as error:
-            raise fault(str(error)) from error
+    rows = csv.reader(lines_of(stream), strict=True)
+    try:
+        head = dict(_metadata(rows, fault))
+        columns = next(rows, [])
+        missing = [name for name in CSV_COLUMNS if name not in columns]
+        if missing:
+            raise fault(f"no column {', '.join(missing)}")
+        for row in rows:
+            if len(row) != len(columns):
+                raise fault(f"{len(row)} columns, the header has {len(columns)}")
+            cells = dict(zip(columns, row, strict=True))
+            years = f"{cells['LeaseContractLength']}{cells['LeaseContractLengthUnit']}"
+            plan = _plan(cells["Product Family"], years, cells["PurchaseOption"], fault)
+            if plan is not None:
+                keeping.add(plan, _csv_rate(cells))
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise fault(str(error)) from error
     return head
 
 
