@@ -81,15 +81,6 @@ KB_PER_GB = BYTES_PER_GB / BYTES_PER_KB
 BITS_PER_GBIT = 1e9
 VOLUME_GB = 20
 """Root volume, gp3 with its included 3 000 IOPS. Engineering guess: system, application and logs."""
-IO2_METERS = (
-    (32_000, "EBS:VolumeP-IOPS.io2"),
-    (64_000, "EBS:VolumeP-IOPS.io2.tier2"),
-    (256_000, "EBS:VolumeP-IOPS.io2.tier3"),
-)
-"""How far up the provisioned IOPS of one io2 volume each meter goes; the last is the most a volume takes.
-
-Source: Amazon EBS pricing, io2 IOPS tiers (2024-07); Amazon EBS User Guide, io2 Block Express (2024-07).
-"""
 CONNECTIONS_PER_VCPU = 10
 """Pooled database connections: one worker process a vCPU, ten each.
 
@@ -792,26 +783,6 @@ def _spot_share(scenario: Scenario, own: InstanceType, allowed: Sequence[Instanc
     return SpotShare(
         (own, *others[: SPOT_TYPES - 1]), float(scenario.account.spot_reclaimed_ratio), scenario.seed
     )
-
-
-def io2_iops(provisioned_iops: int) -> dict[str, int]:
-    """IOPS-months of one io2 volume for one month, by usage type.
-
-    Every volume climbs the tiers on its own: two volumes of 40 000 IOPS cost more than one of 80 000.
-    Raises ValueError for more IOPS than a volume can have, or fewer than none.
-
-    Source: see `IO2_METERS`.
-    """
-    most = IO2_METERS[-1][0]
-    if not 0 <= provisioned_iops <= most:
-        raise ValueError(f"an io2 volume has from 0 to {most:,} IOPS, not {provisioned_iops:,}")
-    billed = {}
-    below = 0
-    for end, usage_type in IO2_METERS:
-        if provisioned_iops > below:
-            billed[usage_type] = min(provisioned_iops, end) - below
-        below = end
-    return billed
 
 
 def family_rules(scenario: Scenario) -> list[Rule]:
