@@ -94,6 +94,9 @@ def _tables(outcome: Refreshed, before: str) -> Iterator[RenderableType]:
         yield f"AWS no longer lists {name}: a bill that needs it is refused from now on."
     if len(gone) > SHOWN_GONE:
         yield f"{len(gone) - SHOWN_GONE:,} more are no longer listed: print them all with --format json."
+    if outcome.unstated:
+        named = ", ".join(f"{of.allowance_id} ({of.as_of})" for of in outcome.unstated)
+        yield f"AWS's answers state nothing of these free allowances; bills go on taking them off as of: {named}."
     book = outcome.book
     step = f" See what moved with: costmodel prices diff {before}" if moved else ""
     yield (
@@ -111,6 +114,7 @@ def _plain(outcome: Refreshed) -> dict[str, Any]:
         "book_date": outcome.book.manifest.book_date,
         "folder": str(outcome.book.folder),
         "files": [asdict(file) for file in outcome.files],
+        "unstated_allowances": [asdict(of) for of in outcome.unstated],
         "failures": [
             {"subject": failure.subject, "problem": str(failure.error), "unasked": failure.unasked}
             for failure in outcome.failures

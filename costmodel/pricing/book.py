@@ -130,7 +130,7 @@ class PriceBook:
         """What the book holds, service by service."""
         by_service: dict[str, list[PriceFile]] = defaultdict(list)
         for file in self.manifest.files:
-            if file.service_code:
+            if file.kind in PRICE_KINDS:
                 by_service[file.service_code].append(file)
         return tuple(_coverage(code, files) for code, files in sorted(by_service.items()))
 

@@ -24,6 +24,7 @@ from costmodel.pricing.need import Place, PriceNeed
 from costmodel.pricing.offer import FLAT_RATE, RESERVED, Dimension, Edition, OfferedProduct, Term
 from costmodel.pricing.price import ON_DEMAND, FreeAllowance, Price, PriceQuery, PriceTier
 from costmodel.pricing.snapshot import CURRENCY, decimal, ladder
+from costmodel.pricing.stated_free import Form, StatedFree
 from costmodel.units import FOCUS_UNITS
 
 UNITS = {"Month": "Mo", "Request": "Requests"}
@@ -65,6 +66,7 @@ class _Reading:
     usage_types: dict[str, PriceQuery] = field(default_factory=dict)
     """Query by SKU of every needed product."""
     grants: list[tuple[OfferedProduct, Dimension]] = field(default_factory=list)
+    stated: set[StatedFree] = field(default_factory=set)
     known: dict[tuple[str, str], Mapping[PriceQuery, Price]] = field(default_factory=dict)
     """Prices of the book by service and place."""
 
@@ -77,15 +79,25 @@ class _Reading:
         return self.known[place].get(query)
 
 
-def prices_of(
+@dataclass(frozen=True, slots=True)
+class Converted:
+    """What AWS's products say."""
+
+    prices: tuple[Price, ...]
+    """In the order of their queries."""
+    stated: frozenset[StatedFree]
+    """Free allowances that were stated along with them."""
+
+
+def converted(
     products: Iterable[OfferedProduct], needs: Iterable[PriceNeed], region_id: str, book: PriceBook
-) -> list[Price]:
+) -> Converted:
     """The prices that these products state for what is needed in a region, at the edge and everywhere.
 
     `book` is the price book at hand: free allowances and units must be the ones it has, prices not many
     times those it has, and a price it knows keeps its description. Products nobody needs are left out, and so are placeholders of 0
     beside a real price. Always-free products are compared with the book's allowances; one that no
-    allowance covers is an offer for new accounts, which is not modelled. In the order of the queries.
+    allowance covers is an offer for new accounts, which is not modelled.
 
     Raises PriceListFault: NothingOffered, NoOnDemandTerm, ConflictingPrices, BrokenTiers,
     UnusableUnit, OtherCurrency, PlaceholderPrice, ImplausiblePrice, AllowanceChanged.
@@ -97,7 +109,8 @@ def prices_of(
         if need not in reading.answered:
             raise NothingOffered(_named(need, region_id), "AWS lists no such product")
     _check_grants(reading)
-    return [_chosen(reading, query) for query in sorted(reading.candidates)]
+    prices = tuple(_chosen(reading, query) for query in sorted(reading.candidates))
+    return Converted(prices, frozenset(reading.stated))
 
 
 def _read(reading: _Reading, offered: OfferedProduct) -> None:
@@ -168,7 +181,7 @@ def _price(
         query=query,
         description=before.description if before else dimensions[0].description,
         pricing_unit=_unit(need, query, dimensions, before),
-        tiers=_tiers(query, dimensions, reading.book.allowances),
+        tiers=_tiers(reading, query, dimensions, offered.edition),
         source=_source(offered.edition),
         as_of=offered.edition.as_of,
         sku_id=offered.product.sku,
@@ -193,7 +206,7 @@ def _unit(need: PriceNeed, query: PriceQuery, dimensions: Sequence[Dimension], b
 
 
 def _tiers(
-    query: PriceQuery, dimensions: Sequence[Dimension], allowances: Iterable[FreeAllowance]
+    reading: _Reading, query: PriceQuery, dimensions: Sequence[Dimension], edition: Edition
 ) -> tuple[PriceTier, ...]:
     """The ladder, ascending from 0. A leading free step must be an allowance of the book; it is left out."""
     try:
@@ -208,7 +221,8 @@ def _tiers(
             begin, quantity, _, _ = steps.pop(0)
             if decimal(begin):
                 raise ValueError(f"what is free starts at {begin}")
-            _check_allowance(query, quantity, allowances)
+            allowance = _check_allowance(query, quantity, reading.book.allowances)
+            reading.stated.add(_stated(allowance, query, Form.STEP, edition))
             if steps[0][0] == quantity:
                 steps[0] = ("0", *steps[0][1:])
         return ladder(steps)
@@ -298,6 +312,7 @@ def _check_grants(reading: _Reading) -> None:
             for allowance in reading.book.allowances:
                 if allowance.covers(query):
                     _check_allowance(query, dimension.end_range, (allowance,))
+                    reading.stated.add(_stated(allowance, query, Form.PRODUCT, offered.edition))
 
 
 def _granted_on(reading: _Reading, offered: OfferedProduct, dimension: Dimension) -> list[PriceQuery]:
@@ -313,8 +328,14 @@ def _granted_on(reading: _Reading, offered: OfferedProduct, dimension: Dimension
     ]
 
 
-def _check_allowance(query: PriceQuery, free: str, allowances: Iterable[FreeAllowance]) -> None:
-    """Raises AllowanceChanged unless an allowance of the book grants exactly the quantity that is free."""
+def _stated(allowance: FreeAllowance, query: PriceQuery, form: Form, edition: Edition) -> StatedFree:
+    quantity = f"{allowance.quantity:f}"
+    source = _source(edition)
+    return StatedFree(allowance.allowance_id, query.usage_type, form, quantity, source, edition.as_of)
+
+
+def _check_allowance(query: PriceQuery, free: str, allowances: Iterable[FreeAllowance]) -> FreeAllowance:
+    """The allowance of the book that grants exactly the quantity that is free. Raises AllowanceChanged."""
     granted = next((allowance for allowance in allowances if allowance.covers(query)), None)
     if granted is None:
         raise AllowanceChanged(f"{query}", f"up to {free} are free now, which the price book does not know")
@@ -323,6 +344,7 @@ def _check_allowance(query: PriceQuery, free: str, allowances: Iterable[FreeAllo
             f"{query}",
             f"up to {free} are free now, {granted.quantity:f} were before ({granted.allowance_id})",
         )
+    return granted
 
 
 def _named(need: PriceNeed, region_id: str) -> str:

@@ -40,7 +40,7 @@ from costmodel.pricing.aws_client import open_client
 from costmodel.pricing.aws_errors import aws_errors
 from costmodel.pricing.book import PriceBook
 from costmodel.pricing.bulk import read_offer
-from costmodel.pricing.conversion import LARGEST_CHANGE_FACTOR, check_plausible, prices_of
+from costmodel.pricing.conversion import LARGEST_CHANGE_FACTOR, Converted, check_plausible, converted
 from costmodel.pricing.difference import what_is_charged
 from costmodel.pricing.download import download
 from costmodel.pricing.need import Place, PriceNeed, wanted
@@ -64,6 +64,7 @@ from costmodel.pricing.savings_plans import (
 from costmodel.pricing.shelf import Shelf
 from costmodel.pricing.snapshot import (
     PRICE_COLUMNS,
+    PRICE_KINDS,
     PRICES,
     RESERVED,
     SAVINGS,
@@ -74,6 +75,13 @@ from costmodel.pricing.snapshot import (
     price_rows,
 )
 from costmodel.pricing.spot import spot_history, spot_part
+from costmodel.pricing.stated_free import (
+    Unstated,
+    held_statements,
+    refuse_vanished,
+    statements_part,
+    unstated,
+)
 
 WITHDRAWN_RATIO = 0.1
 """Share of a file's prices that may be gone from AWS's list before the answer is distrusted.
@@ -159,6 +167,8 @@ class Refreshed:
     book: PriceBook
     files: tuple[FileChange, ...]
     failures: tuple[Failure, ...]
+    unstated: tuple[Unstated, ...]
+    """Free allowances that bills go on taking off, though AWS's answers said nothing of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +184,28 @@ class _Job:
     @property
     def subject(self) -> str:
         return f"{self.service_code} {self.region_id}"
+
+
+@dataclass(slots=True)
+class _Told:
+    """What AWS has said so far in this refresh."""
+
+    prices: dict[PriceQuery, Price] = field(default_factory=dict)
+    """List prices; Savings Plans rates and spot prices are compared with them."""
+    stated: set[str] = field(default_factory=set)
+    """Ids of the free allowances that were stated."""
+    unstated: dict[str, Unstated] = field(default_factory=dict)
+    """Allowances that an answer said nothing of, by id."""
+
+    def note(self, answer: Converted, base: PriceBook) -> None:
+        self.prices |= {price.query: price for price in answer.prices}
+        self.stated |= {of.allowance_id for of in answer.stated}
+        for allowance in unstated(base.allowances, answer.prices, answer.stated):
+            self.unstated[allowance.allowance_id] = allowance
+
+    @property
+    def never_stated(self) -> tuple[Unstated, ...]:
+        return tuple(self.unstated[name] for name in sorted(self.unstated.keys() - self.stated))
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,12 +241,12 @@ class Refresh:
             jobs = self._jobs(tuple(dict.fromkeys(region_ids or base.regions())), service_codes)
             parts: list[Part] = []
             failures: list[Failure] = []
-            told: dict[PriceQuery, Price] = {}
+            told = _Told()
             for questions in self._rounds(jobs, base, told):
                 self._ask(questions, parts, failures)
             if not parts:
                 raise _no_refresh(failures)
-            return self._shelve(base, parts, failures)
+            return self._shelve(base, parts, failures, told)
 
     def _ask(self, questions: Sequence[_Question], parts: list[Part], failures: list[Failure]) -> None:
         """Ask one after another, until an error that the next ones would meet as well."""
@@ -263,12 +295,10 @@ class Refresh:
             for job in _jobs_of(service_code, by_service[service_code], region_ids)
         ]
 
-    def _rounds(
-        self, jobs: Sequence[_Job], base: PriceBook, told: dict[PriceQuery, Price]
-    ) -> Iterator[list[_Question]]:
+    def _rounds(self, jobs: Sequence[_Job], base: PriceBook, told: _Told) -> Iterator[list[_Question]]:
         """List prices first, then Savings Plans, then spot prices: what stops one does not stop the next.
 
-        The list prices are noted in `told`; the others are compared with them.
+        The list prices are noted in `told`.
         """
         yield [_Question(job.subject, partial(self._list_prices, job, base, told)) for job in jobs]
         asked = {(job.service_code, job.region_id) for job in jobs}
@@ -296,19 +326,34 @@ class Refresh:
                 if job.service_code == EC2
             ]
 
-    def _list_prices(self, job: _Job, base: PriceBook, told: dict[PriceQuery, Price]) -> list[Part]:
+    def _list_prices(self, job: _Job, base: PriceBook, told: _Told) -> list[Part]:
         if self.source is Source.API:
             products = list(fetch(job.needs, job.region_id))
         else:
             products = self._products_of_file(job)
-        prices = prices_of(products, job.needs, job.region_id, base)
+        answer = converted(products, job.needs, job.region_id, base)
         held = list(_held(job, base))
-        _refuse_withdrawal(prices, held)
-        _refuse_older(prices, held, _latest_day(self.now))
-        told.update({price.query: price for price in prices})
+        _refuse_withdrawal(answer.prices, held)
+        _refuse_older(answer.prices, held, _latest_day(self.now))
+        free = held_statements(base, job.service_code, job.region_id)
+        refuse_vanished(answer.stated, answer.prices, free, self.source)
+        told.note(answer, base)
         # The oldest: one product of an older edition makes the whole answer an older one.
         edition = min((offered.edition.version for offered in products), default="")
-        return self._parts([*prices, *_beyond_needs(job, held)], edition)
+        parts = self._parts([*answer.prices, *_beyond_needs(job, held)], edition)
+        if answer.stated or free:
+            parts.append(self._statements(job, answer, edition))
+        return parts
+
+    def _statements(self, job: _Job, answer: Converted, edition: str) -> Part:
+        return statements_part(
+            answer.stated,
+            job.service_code,
+            job.region_id,
+            origin=self.source.value,
+            retrieved_at=self._retrieved_at,
+            edition=edition,
+        )
 
     def _products_of_file(self, job: _Job) -> list[OfferedProduct]:
         if self.source is Source.BULK or job.whole_list:
@@ -357,7 +402,7 @@ class Refresh:
         region_id: str,
         needs: Sequence[PriceNeed],
         base: PriceBook,
-        told: Mapping[PriceQuery, Price],
+        told: _Told,
     ) -> tuple[Part, ...]:
         with closing(open_client("savingsplans", HOME_REGION)) as client:
             rates = offering_rates(client, region_id, needs, f"{self.now.astimezone(UTC):%Y-%m-%d}")
@@ -369,16 +414,14 @@ class Refresh:
         region_id: str,
         needs: Sequence[PriceNeed],
         base: PriceBook,
-        told: Mapping[PriceQuery, Price],
+        told: _Told,
     ) -> tuple[Part, ...]:
         location = self.index.savings_plan_file(plan, region_id)
         with self._fetched(location, f"{plan} {region_id}") as path:
             rates = read_plan_file(path, region_id, needs)
         return self._plan_parts(rates, region_id, base, told)
 
-    def _plan_parts(
-        self, rates: PlanRates, region_id: str, base: PriceBook, told: Mapping[PriceQuery, Price]
-    ) -> tuple[Part, ...]:
+    def _plan_parts(self, rates: PlanRates, region_id: str, base: PriceBook, told: _Told) -> tuple[Part, ...]:
         parts = savings_parts(rates, origin=self.source.value, retrieved_at=self._retrieved_at)
         replaced = {part.path for part in parts}
         held = [
@@ -391,10 +434,10 @@ class Refresh:
         for price in rates.prices:
             if price.query in before:
                 check_plausible(price, before[price.query], LARGEST_CHANGE_FACTOR, "before")
-        _check_against_on_demand(rates.prices, PLAN_SHARES, base, region_id, told)
+        _check_against_on_demand(rates.prices, PLAN_SHARES, base, region_id, told.prices)
         return parts
 
-    def _spot(self, region_id: str, base: PriceBook, told: Mapping[PriceQuery, Price]) -> list[Part]:
+    def _spot(self, region_id: str, base: PriceBook, told: _Told) -> list[Part]:
         usage_types = {price.query.usage_type for price in base.prices(region_id, EC2, (PRICES,))}
         types = sorted(name.removeprefix("BoxUsage:") for name in usage_types if name.startswith("BoxUsage:"))
         end = self.now.replace(minute=0, second=0, microsecond=0)
@@ -407,14 +450,16 @@ class Refresh:
             if file.path == part.path
         ]
         _refuse_withdrawal(_in_any_zone(prices), held)
-        _check_against_on_demand(prices, SPOT_SHARES, base, region_id, told)
+        _check_against_on_demand(prices, SPOT_SHARES, base, region_id, told.prices)
         return [part]
 
     @property
     def _retrieved_at(self) -> str:
         return f"{self.now.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
 
-    def _shelve(self, base: PriceBook, parts: Sequence[Part], failures: list[Failure]) -> Refreshed:
+    def _shelve(
+        self, base: PriceBook, parts: Sequence[Part], failures: list[Failure], told: _Told
+    ) -> Refreshed:
         """Add the parts; those that would go back in time stay out, and are named."""
         try:
             book = self.shelf.add(parts)
@@ -424,7 +469,8 @@ class Refresh:
                 raise
             failures.append(Failure("older prices", error))
             book = self.shelf.add(parts)
-        return Refreshed(book, tuple(_change(part, base, book) for part in parts), tuple(failures))
+        changes = tuple(_change(part, base, book) for part in parts if part.kind in PRICE_KINDS)
+        return Refreshed(book, changes, tuple(failures), told.never_stated)
 
 
 def _check_regions(region_ids: Iterable[str]) -> None:
@@ -487,7 +533,7 @@ def _latest_day(now: datetime) -> str:
 
 def _refuse_future(subject: str, parts: Sequence[Part], now: datetime) -> None:
     """Raises ClockSkewed for prices or an edition of a day that has not come anywhere on Earth."""
-    dates = [row[PRICE_COLUMNS.index("as_of")] for part in parts for row in part.rows]
+    dates = [row[part.columns.index("as_of")] for part in parts for row in part.rows]
     dates += [f"{of[:4]}-{of[4:6]}-{of[6:8]}" for of in (part.edition for part in parts) if of]
     newest = max(dates, default="")
     if newest > _latest_day(now):

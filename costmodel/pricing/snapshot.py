@@ -5,6 +5,7 @@
     <service>/<region>.reserved.csv        reserved terms, read only when asked for
     <service>/<region>.savings.csv         Savings Plans rates, likewise
     <service>/<region>.spot.csv            spot price history, likewise
+    <service>/<region>.free.csv            free allowances that AWS's own list stated, likewise
     free_tier.csv                          always-free allowances
     plan_allowances.csv, spot_savings.csv, savings_plans.csv
 
@@ -44,6 +45,8 @@ SAVINGS = "savings"
 SPOT = "spot"
 PRICE_KINDS = (PRICES, RESERVED, SAVINGS, SPOT)
 """Kinds of file whose rows are prices."""
+FREE = "free"
+"""Kind of the files of what AWS stated to be free (`stated_free`)."""
 ALLOWANCES = "allowances"
 DISCOUNTS = "discounts"
 
@@ -72,6 +75,7 @@ ALLOWANCE_COLUMNS = (
     "as_of",
     "note",
 )
+STATED_FREE_COLUMNS = ("allowance", "usage_type", "form", "quantity", "source", "as_of")
 PLAN_ALLOWANCE_COLUMNS = ("plan", "allowance", "unit", "quantity", "source", "as_of")
 SPOT_SAVING_COLUMNS = (
     "region_id",
@@ -97,7 +101,7 @@ class PriceFile:
     path: str
     """Relative to the price folder, with `/`."""
     kind: str
-    """`prices`, `reserved`, `savings`, `spot`, `allowances` or `discounts`."""
+    """`prices`, `reserved`, `savings`, `spot`, `free`, `allowances` or `discounts`."""
     service_code: str
     """Empty for a file that spans services."""
     region_id: str

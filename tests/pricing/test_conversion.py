@@ -24,7 +24,7 @@ from costmodel.errors import (
     UnusableUnit,
 )
 from costmodel.pricing.book import PriceBook
-from costmodel.pricing.conversion import prices_of
+from costmodel.pricing.conversion import converted
 from costmodel.pricing.listing import read_listing
 from costmodel.pricing.need import Distinction, Place, PriceNeed
 from costmodel.pricing.offer import OfferedProduct
@@ -105,7 +105,7 @@ def offered(*documents: dict[str, Any]) -> list[OfferedProduct]:
 
 
 def prices(need: PriceNeed, *documents: dict[str, Any], region_id: str = REGION) -> list[Price]:
-    return prices_of(offered(*documents), (need,), region_id, BOOK)
+    return list(converted(offered(*documents), (need,), region_id, BOOK).prices)
 
 
 def ladder(price: Price) -> list[tuple[str, str, str]]:
@@ -129,7 +129,7 @@ def test_a_new_price_is_described_in_aws_words() -> None:
 
 def test_the_published_example() -> None:
     (text,) = published_example("GetProducts")["output"]["PriceList"]
-    (price,) = prices_of([read_listing(text)], (STORAGE,), "ca-central-1", BOOK)
+    (price,) = converted([read_listing(text)], (STORAGE,), "ca-central-1", BOOK).prices
     assert price.query == PriceQuery("AmazonEC2", "ca-central-1", "EBS:VolumeUsage.piops")
     assert ladder(price) == [("0", "None", "0.138")]
     assert (price.pricing_unit, price.as_of) == ("GB-Mo", "2017-09-01")
@@ -539,12 +539,12 @@ def test_every_price_of_the_snapshot_among_decoys() -> None:
     """Straight from products to prices, without the Query API's filters; see test_query_api for those."""
     region_id = "eu-west-1"
     every = wire_products(BOOK, NEEDS, seed=2)
-    found = prices_of(
+    found = converted(
         offered(*(product for of_service in every.values() for product in of_service)),
         NEEDS,
         region_id,
         BOOK,
-    )
+    ).prices
     here = {
         price.query: (ladder(price), price.pricing_unit, price.currency)
         for price in BOOK.prices()

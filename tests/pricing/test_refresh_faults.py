@@ -26,10 +26,12 @@ from costmodel.errors import OlderPrices, PriceError, RefreshIncomplete
 from costmodel.pricing.book import PriceBook
 from costmodel.pricing.download import Patience
 from costmodel.pricing.origin import Source
+from costmodel.pricing.price import GLOBAL
 from costmodel.pricing.price_files import PublicIndex
 from costmodel.pricing.refresh import Failure, Refresh, Refreshed
 from costmodel.pricing.shelf import Shelf
-from costmodel.pricing.snapshot import PRICE_KINDS, SAVINGS, SPOT, PriceFile
+from costmodel.pricing.snapshot import FREE, PRICE_KINDS, SAVINGS, SPOT, PriceFile
+from costmodel.pricing.stated_free import held_statements
 from shops.shelves import contents
 
 ROUNDS = {Source.API: 300, Source.BULK: 450, Source.LIST: 250}
@@ -103,6 +105,24 @@ def check_named(error: PriceError) -> None:
     told = str(error).splitlines()
     for line in told[1:] if isinstance(error, RefreshIncomplete) else [" ".join(told)]:
         assert NEXT_STEP.search(line), f"no next step: {line}"
+
+
+def stated_steps(book: PriceBook, file: PriceFile) -> set[tuple[str, str, str]]:
+    """What a book says that AWS stated to be free: allowance, usage type and quantity."""
+    held = held_statements(book, file.service_code, file.region_id)
+    assert held is not None
+    return {(of.allowance_id, of.usage_type, of.quantity) for of in held[1]}
+
+
+def free_steps(truth: Truth, file: PriceFile) -> set[tuple[str, str, str]]:
+    """What AWS states to be free in the list of a service and place: here, first steps at 0."""
+    return {
+        (of.allowance_id, price.query.usage_type, f"{of.quantity:f}")
+        for price in truth.stated
+        for of in truth.allowances
+        if (price.query.service_code, price.query.region_id) == (file.service_code, file.region_id)
+        if of.covers(price.query) and (of.per_region or file.region_id == GLOBAL)
+    }
 
 
 @dataclass
@@ -201,13 +221,15 @@ class Drill:
         stayed = _stayed(outcome.failures)
         listed = {change.path for change in outcome.files}
         for file in book.manifest.files:
-            if file.kind not in PRICE_KINDS or file.service_code not in services:
+            if file.kind not in (*PRICE_KINDS, FREE) or file.service_code not in services:
                 check_stayed(base, book, file.path)
             elif file.path in stayed or subject(file, self.source) in stayed:
                 assert file.path not in listed
                 check_stayed(base, book, file.path)
             elif file.kind == SPOT and self.source is Source.BULK:
                 check_stayed(base, book, file.path)
+            elif file.kind == FREE:
+                assert stated_steps(book, file) == free_steps(wire.truth, file)
             else:
                 assert file.path in listed
                 missing = {query for query in true[file.path] if str(query) in gone}

@@ -372,6 +372,17 @@ def _(scene: Scene) -> None:
     scene.relist()
 
 
+@kind("free allowance gone", of.AllowanceChanged, services=("AmazonRoute53",), refreshed=True)
+def _(scene: Scene) -> None:
+    """The first step at 0 is no longer listed, and what is charged begins at 0."""
+    product = scene.product(begins_free)
+    free, charged, *_ = rates_of(product)
+    (term,) = product["terms"][ON_DEMAND].values()
+    del term["priceDimensions"][free["rateCode"]]
+    charged["beginRange"] = "0"
+    scene.relist()
+
+
 @kind("malformed product", of.MalformedListing, of.PriceFileCorrupt)
 def _(scene: Scene) -> None:
     product = scene.product(is_charged)
