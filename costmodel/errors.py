@@ -29,6 +29,7 @@
     │   │   ├── MalformedListing   an answer is no price list product, or of an unknown format
     │   │   ├── NothingOffered     AWS lists nothing for something that is needed
     │   │   ├── NoOnDemandTerm     a needed product has no on-demand term
+    │   │   ├── NotInForce         a needed product has no price yet that is in force
     │   │   ├── ConflictingPrices  several products answer one query with different prices
     │   │   ├── BrokenTiers        tiers overlap, leave a gap or end
     │   │   ├── UnusableUnit       a price counts in a unit that is unknown or not the one before
@@ -261,8 +262,16 @@ class NoOnDemandTerm(PriceListFault):
     """A needed product cannot be bought on demand."""
 
 
+class NotInForce(PriceListFault):
+    """Every price listed for a needed product begins after today."""
+
+    NEXT_STEP = (
+        "The prices at hand stay as they are. Check the clock of this machine, then try again on that day."
+    )
+
+
 class ConflictingPrices(PriceListFault):
-    """Several products answer one query, and their prices differ."""
+    """Several products, or several terms of one, answer one query, and their prices differ."""
 
 
 class BrokenTiers(PriceListFault):

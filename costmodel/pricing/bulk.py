@@ -160,6 +160,8 @@ def _offered(path: Path, edition: Edition, records: list[Record]) -> OfferedProd
             if term.sku != product.sku:
                 raise PriceFileCorrupt(path, place, f"{kind} term {key} is of SKU {term.sku}")
             of_kind = terms.setdefault(kind, {})
+            if key in of_kind and of_kind[key].effective_date != term.effective_date:
+                raise PriceFileCorrupt(path, place, f"rates of {kind} term {key} begin on different days")
             of_kind[key] = _joined(of_kind[key], term) if key in of_kind else term
     return OfferedProduct(product, {kind: tuple(of.values()) for kind, of in terms.items()}, edition)
 

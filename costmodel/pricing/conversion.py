@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from decimal import Decimal
 
 from costmodel.errors import (
@@ -12,8 +14,10 @@ from costmodel.errors import (
     BrokenTiers,
     ConflictingPrices,
     ImplausiblePrice,
+    MalformedListing,
     NoOnDemandTerm,
     NothingOffered,
+    NotInForce,
     OtherCurrency,
     PlaceholderPrice,
     UnusableUnit,
@@ -21,7 +25,15 @@ from costmodel.errors import (
 from costmodel.pricing.book import PriceBook
 from costmodel.pricing.difference import unit_price_moves
 from costmodel.pricing.need import Place, PriceNeed
-from costmodel.pricing.offer import FLAT_RATE, RESERVED, Dimension, Edition, OfferedProduct, Term
+from costmodel.pricing.offer import (
+    FLAT_RATE,
+    ORDINARY_TERM,
+    RESERVED,
+    Dimension,
+    Edition,
+    OfferedProduct,
+    Term,
+)
 from costmodel.pricing.price import ON_DEMAND, FreeAllowance, Price, PriceQuery, PriceTier
 from costmodel.pricing.snapshot import CURRENCY, decimal, ladder
 from costmodel.pricing.stated_free import Form, StatedFree
@@ -43,6 +55,7 @@ FEE = ("fee", "upfront")
 ONE_OFFERING_CLASS = frozenset({"AmazonRDS"})
 """Services that sell reservations of one class only, so that their terms are named without it."""
 GRANT_PREFIX = "Global-"
+_DATE = re.compile(r"\d{4}-\d\d-\d\d(T\d\d:\d\d:\d\d(\.\d+)?Z)?")
 LARGEST_CHANGE_FACTOR = Decimal(5)
 """A price that is more than so many times above or below the one before is taken for a mistake.
 
@@ -59,6 +72,8 @@ class _Reading:
     needs: Sequence[PriceNeed]
     region_id: str
     book: PriceBook
+    now: str
+    """ISO 8601 in UTC, to the second."""
     candidates: dict[PriceQuery, list[Price]] = field(default_factory=lambda: defaultdict(list))
     free: set[PriceQuery] = field(default_factory=set)
     """Queries that AWS may charge nothing for."""
@@ -66,6 +81,8 @@ class _Reading:
     usage_types: dict[str, PriceQuery] = field(default_factory=dict)
     """Query by SKU of every needed product."""
     grants: list[tuple[OfferedProduct, Dimension]] = field(default_factory=list)
+    charging_others: list[tuple[OfferedProduct, Term]] = field(default_factory=list)
+    """On-demand terms that name other products, and not for nothing."""
     stated: set[StatedFree] = field(default_factory=set)
     known: dict[tuple[str, str], Mapping[PriceQuery, Price]] = field(default_factory=dict)
     """Prices of the book by service and place."""
@@ -90,24 +107,30 @@ class Converted:
 
 
 def converted(
-    products: Iterable[OfferedProduct], needs: Iterable[PriceNeed], region_id: str, book: PriceBook
+    products: Iterable[OfferedProduct],
+    needs: Iterable[PriceNeed],
+    region_id: str,
+    book: PriceBook,
+    now: datetime,
 ) -> Converted:
     """The prices that these products state for what is needed in a region, at the edge and everywhere.
 
     `book` is the price book at hand: free allowances and units must be the ones it has, prices not many
     times those it has, and a price it knows keeps its description. Products nobody needs are left out, and so are placeholders of 0
     beside a real price. Always-free products are compared with the book's allowances; one that no
-    allowance covers is an offer for new accounts, which is not modelled.
+    allowance covers is an offer for new accounts, which is not modelled. Of several prices of one product
+    the one that began last holds; one that begins after `now` does not hold yet.
 
-    Raises PriceListFault: NothingOffered, NoOnDemandTerm, ConflictingPrices, BrokenTiers,
-    UnusableUnit, OtherCurrency, PlaceholderPrice, ImplausiblePrice, AllowanceChanged.
+    Raises PriceListFault: NothingOffered, NoOnDemandTerm, NotInForce, ConflictingPrices, BrokenTiers,
+    UnusableUnit, OtherCurrency, PlaceholderPrice, ImplausiblePrice, AllowanceChanged, MalformedListing.
     """
-    reading = _Reading(tuple(needs), region_id, book)
+    reading = _Reading(tuple(needs), region_id, book, f"{now.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}")
     for offered in products:
         _read(reading, offered)
     for need in reading.needs:
         if need not in reading.answered:
             raise NothingOffered(_named(need, region_id), "AWS lists no such product")
+    _refuse_charges_on_others(reading)
     _check_grants(reading)
     prices = tuple(_chosen(reading, query) for query in sorted(reading.candidates))
     return Converted(prices, frozenset(reading.stated))
@@ -122,6 +145,9 @@ def _read(reading: _Reading, offered: OfferedProduct) -> None:
         if term.is_grant
         for dimension in term.price_dimensions.values()
     ]
+    reading.charging_others += [
+        (offered, term) for term in on_demand if term.names_others and not term.is_grant
+    ]
     for need in reading.needs:
         if need.service_code != offered.edition.service_code:
             continue
@@ -130,10 +156,11 @@ def _read(reading: _Reading, offered: OfferedProduct) -> None:
             continue
         reading.answered.add(need)
         reading.usage_types[offered.product.sku] = query
-        prices = list(_prices(reading, need, query, offered))
-        if ON_DEMAND in need.terms and not any(price.query.term == ON_DEMAND for price in prices):
+        if ON_DEMAND in need.terms and not any(
+            term.price_dimensions and not term.is_grant for term in on_demand
+        ):
             raise NoOnDemandTerm(f"{query}", f"product {offered.product.sku} has no on-demand term")
-        for price in prices:
+        for price in _prices(reading, need, query, offered):
             reading.candidates[price.query].append(price)
             if need.free:
                 reading.free.add(price.query)
@@ -143,20 +170,73 @@ def _prices(
     reading: _Reading, need: PriceNeed, query: PriceQuery, offered: OfferedProduct
 ) -> Iterator[Price]:
     for kind in need.terms:
+        by_name: dict[PriceQuery, list[Term]] = defaultdict(list)
         for term in offered.terms.get(kind, ()):
-            if kind == ON_DEMAND and term.is_grant:
-                continue
-            named = replace(query, term=_term_name(kind, term, query))
-            dimensions = tuple(term.price_dimensions.values())
-            fees = tuple(of for of in dimensions if kind == RESERVED and of.unit == FEE_UNIT)
-            rates = tuple(of for of in dimensions if of not in fees)
-            if fees and term.term_attributes.get("PurchaseOption") == NO_FEE:
-                raise UnusableUnit(f"{named}", f"counts in {FEE_UNIT!r}, as a fee does, and has none")
-            if rates:
-                yield _price(reading, need, named, rates, offered)
-            if fees:
-                attributes = tuple(sorted((*named.attributes, FEE)))
-                yield _price(reading, need, replace(named, attributes=attributes), fees, offered)
+            if not (kind == ON_DEMAND and term.is_grant):
+                by_name[replace(query, term=_term_name(kind, term, query))].append(term)
+        for named, terms in by_name.items():
+            holding = _holding(reading, named, terms)
+            if holding is not None:
+                yield from _prices_of_term(reading, need, named, holding, offered)
+
+
+def _prices_of_term(
+    reading: _Reading, need: PriceNeed, query: PriceQuery, term: Term, offered: OfferedProduct
+) -> Iterator[Price]:
+    """The rate of a term, and its one-off fee."""
+    dimensions = tuple(term.price_dimensions.values())
+    reserved = query.term.startswith(RESERVED)
+    fees = tuple(of for of in dimensions if reserved and of.unit == FEE_UNIT)
+    rates = tuple(of for of in dimensions if of not in fees)
+    if fees and term.term_attributes.get("PurchaseOption") == NO_FEE:
+        raise UnusableUnit(f"{query}", f"counts in {FEE_UNIT!r}, as a fee does, and has none")
+    if rates:
+        yield _price(reading, need, query, rates, offered)
+    if fees:
+        attributes = tuple(sorted((*query.attributes, FEE)))
+        yield _price(reading, need, replace(query, attributes=attributes), fees, offered)
+
+
+def _holding(reading: _Reading, query: PriceQuery, terms: Sequence[Term]) -> Term | None:
+    """The term that is in force: of those that have begun, the one that began last.
+
+    None for something new whose first price is still to come. Raises NotInForce where the book has a price
+    of it; ConflictingPrices for terms that began together at different prices, or of which one does not say
+    when.
+    """
+    begun = [(_begins(query, term), term) for term in terms]
+    current = [(begin, term) for begin, term in begun if begin <= reading.now]
+    if not current:
+        if reading.before(query) is None:
+            return None
+        raise NotInForce(f"{query}", f"its price is in force from {min(begin for begin, _ in begun)} on")
+    last = max(begin for begin, _ in current)
+    latest = [term for begin, term in current if begin in ("", last)]
+    if len({_charged(term) for term in latest}) > 1:
+        codes = " and ".join(sorted(term.offer_term_code for term in latest))
+        raise ConflictingPrices(f"{query}", f"its terms {codes} are both in force, at different prices")
+    return min(latest, key=lambda term: (term.offer_term_code != ORDINARY_TERM, term.offer_term_code))
+
+
+def _begins(query: PriceQuery, term: Term) -> str:
+    """When a term begins to be in force, so that texts compare like times; empty where it does not say."""
+    date = term.effective_date
+    if date and not _DATE.fullmatch(date):
+        raise MalformedListing(f"{query}", f"in force from {date!r}, which is no time in UTC")
+    return f"{date[:10]}T{date[11:19] or '00:00:00'}Z" if date else ""
+
+
+def _charged(term: Term) -> frozenset[tuple[str, str, str, frozenset[tuple[str, str]]]]:
+    """What a term charges, whatever its rates are called."""
+    return frozenset(
+        (
+            of.unit,
+            _plain(of.begin_range),
+            _plain(of.end_range),
+            frozenset((currency, _plain(usd)) for currency, usd in of.price_per_unit.items()),
+        )
+        for of in term.price_dimensions.values()
+    )
 
 
 def _term_name(kind: str, term: Term, query: PriceQuery) -> str:
@@ -313,6 +393,15 @@ def _check_grants(reading: _Reading) -> None:
                 if allowance.covers(query):
                     _check_allowance(query, dimension.end_range, (allowance,))
                     reading.stated.add(_stated(allowance, query, Form.PRODUCT, offered.edition))
+
+
+def _refuse_charges_on_others(reading: _Reading) -> None:
+    """Raises ConflictingPrices where a needed product has a second price, by a term that names other products."""
+    for offered, term in reading.charging_others:
+        named = {sku for of in term.price_dimensions.values() for sku in of.applies_to}
+        for sku in sorted({offered.product.sku, *named} & reading.usage_types.keys()):
+            what = f"term {term.offer_term_code} of product {offered.product.sku} charges for it as well"
+            raise ConflictingPrices(f"{reading.usage_types[sku]}", what)
 
 
 def _granted_on(reading: _Reading, offered: OfferedProduct, dimension: Dimension) -> list[PriceQuery]:

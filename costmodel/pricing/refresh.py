@@ -331,7 +331,7 @@ class Refresh:
             products = list(fetch(job.needs, job.region_id))
         else:
             products = self._products_of_file(job)
-        answer = converted(products, job.needs, job.region_id, base)
+        answer = converted(products, job.needs, job.region_id, base, self.now)
         held = list(_held(job, base))
         _refuse_withdrawal(answer.prices, held)
         _refuse_older(answer.prices, held, _latest_day(self.now))
@@ -418,7 +418,7 @@ class Refresh:
     ) -> tuple[Part, ...]:
         location = self.index.savings_plan_file(plan, region_id)
         with self._fetched(location, f"{plan} {region_id}") as path:
-            rates = read_plan_file(path, region_id, needs)
+            rates = read_plan_file(path, region_id, needs, self.now)
         return self._plan_parts(rates, region_id, base, told)
 
     def _plan_parts(self, rates: PlanRates, region_id: str, base: PriceBook, told: _Told) -> tuple[Part, ...]:

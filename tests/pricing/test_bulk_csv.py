@@ -190,3 +190,9 @@ def test_a_compressed_file_cut_within_its_last_row_is_refused(tmp_path: Path) ->
     packed = gzip.compress(SAMPLE.removesuffix("\n").encode())
     with pytest.raises(PriceFileCorrupt, match="row 9: the last row is cut short"):
         read_offer(written(tmp_path, packed), everything)
+
+
+def test_rates_of_one_term_begin_together(tmp_path: Path) -> None:
+    text = SAMPLE.replace('"Upfront Fee","2025-09-12"', '"Upfront Fee","2025-09-13"')
+    with pytest.raises(PriceFileCorrupt, match=r"rates of Reserved term 22\.38N begin on different days"):
+        list(read_offer(written(tmp_path, text), everything))
