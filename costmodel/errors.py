@@ -59,6 +59,7 @@ that the run as a whole has no answer.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -246,8 +247,9 @@ class PriceListFault(PriceError):
         "and costmodel needs an update."
     )
 
-    def __init__(self, subject: str, problem: str) -> None:
-        super().__init__(f"{subject}: {problem}. {self.NEXT_STEP}")
+    def __init__(self, subject: str, problem: str, next_step: str = "") -> None:
+        self.subject, self.problem = subject, problem
+        super().__init__(f"{subject}: {problem}. {next_step or self.NEXT_STEP}")
 
 
 class MalformedListing(PriceListFault):
@@ -291,7 +293,25 @@ class PlaceholderPrice(PriceListFault):
 
 
 class ImplausiblePrice(PriceListFault):
-    """A price is so many times above or below the one at hand that it is a mistake rather than a change."""
+    """A price is so many times above or below one that is known that it is a mistake rather than a change."""
+
+    LISTED = 10
+    """As many prices are named in one message."""
+
+    def __init__(self, subject: str, problem: str, others: Sequence[str] = ()) -> None:
+        names = (subject, *others)[: self.LISTED]
+        options = " ".join(f"--accept-moved {shlex.quote(name)}" for name in names)
+        also = f"; so it is with {len(others)} more" if others else ""
+        super().__init__(
+            subject,
+            f"{problem}{also}",
+            "The prices at hand stay as they are. Try again later; if AWS did change its price so far, accept it: "
+            f"costmodel prices refresh {options}",
+        )
+
+    def together_with(self, others: Sequence[ImplausiblePrice]) -> ImplausiblePrice:
+        """One error for all of them."""
+        return ImplausiblePrice(self.subject, self.problem, [other.subject for other in others])
 
 
 class AllowanceChanged(PriceListFault):

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from decimal import Decimal
+from pathlib import Path
 
 from costmodel.errors import (
     AllowanceChanged,
@@ -23,7 +23,6 @@ from costmodel.errors import (
     UnusableUnit,
 )
 from costmodel.pricing.book import PriceBook
-from costmodel.pricing.difference import unit_price_moves
 from costmodel.pricing.need import Place, PriceNeed
 from costmodel.pricing.offer import (
     FLAT_RATE,
@@ -34,6 +33,7 @@ from costmodel.pricing.offer import (
     OfferedProduct,
     Term,
 )
+from costmodel.pricing.plausible import Moved, moved_far
 from costmodel.pricing.price import ON_DEMAND, FreeAllowance, Price, PriceQuery, PriceTier
 from costmodel.pricing.snapshot import CURRENCY, decimal, ladder
 from costmodel.pricing.stated_free import Form, StatedFree
@@ -56,13 +56,20 @@ ONE_OFFERING_CLASS = frozenset({"AmazonRDS"})
 """Services that sell reservations of one class only, so that their terms are named without it."""
 GRANT_PREFIX = "Global-"
 _DATE = re.compile(r"\d{4}-\d\d-\d\d(T\d\d:\d\d:\d\d(\.\d+)?Z)?")
-LARGEST_CHANGE_FACTOR = Decimal(5)
-"""A price that is more than so many times above or below the one before is taken for a mistake.
 
-Source: engineering choice. The largest change of a list price that the snapshot's sources record is the
-halving of DynamoDB on-demand requests (AWS announcement, 2024-11-14); a misplaced decimal point is a
-factor of 10.
-"""
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What an answer is held against."""
+
+    book: PriceBook
+    """The prices at hand."""
+    snapshot: PriceBook
+    """The prices that shipped."""
+    now: datetime
+    """With a time zone."""
+    accepted: frozenset[str] = frozenset()
+    """Names or SKUs of prices that may be far from those known."""
 
 
 @dataclass(slots=True)
@@ -71,9 +78,7 @@ class _Reading:
 
     needs: Sequence[PriceNeed]
     region_id: str
-    book: PriceBook
-    now: str
-    """ISO 8601 in UTC, to the second."""
+    known: Known
     candidates: dict[PriceQuery, list[Price]] = field(default_factory=lambda: defaultdict(list))
     free: set[PriceQuery] = field(default_factory=set)
     """Queries that AWS may charge nothing for."""
@@ -84,16 +89,29 @@ class _Reading:
     charging_others: list[tuple[OfferedProduct, Term]] = field(default_factory=list)
     """On-demand terms that name other products, and not for nothing."""
     stated: set[StatedFree] = field(default_factory=set)
-    known: dict[tuple[str, str], Mapping[PriceQuery, Price]] = field(default_factory=dict)
-    """Prices of the book by service and place."""
+    moved: list[Moved] = field(default_factory=list)
+    _by_place: dict[tuple[Path, str, str], Mapping[PriceQuery, Price]] = field(default_factory=dict)
+    """Prices by book, service and place."""
 
     def before(self, query: PriceQuery) -> Price | None:
         """The book's price of the same query."""
-        place = query.service_code, query.region_id
-        if place not in self.known:
-            prices = self.book.prices(query.region_id, query.service_code)
-            self.known[place] = {price.query: price for price in prices}
-        return self.known[place].get(query)
+        return self._price_in(self.known.book, query)
+
+    def first(self, query: PriceQuery) -> Price | None:
+        """The snapshot's price of the same query."""
+        return self._price_in(self.known.snapshot, query)
+
+    @property
+    def now(self) -> str:
+        """ISO 8601 in UTC, to the second."""
+        return f"{self.known.now.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+    def _price_in(self, book: PriceBook, query: PriceQuery) -> Price | None:
+        place = book.folder, query.service_code, query.region_id
+        if place not in self._by_place:
+            prices = book.prices(query.region_id, query.service_code)
+            self._by_place[place] = {price.query: price for price in prices}
+        return self._by_place[place].get(query)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,27 +122,25 @@ class Converted:
     """In the order of their queries."""
     stated: frozenset[StatedFree]
     """Free allowances that were stated along with them."""
+    moved: tuple[Moved, ...]
+    """Prices that are far from those known: accepted by the user, or to be told."""
 
 
 def converted(
-    products: Iterable[OfferedProduct],
-    needs: Iterable[PriceNeed],
-    region_id: str,
-    book: PriceBook,
-    now: datetime,
+    products: Iterable[OfferedProduct], needs: Iterable[PriceNeed], region_id: str, known: Known
 ) -> Converted:
     """The prices that these products state for what is needed in a region, at the edge and everywhere.
 
-    `book` is the price book at hand: free allowances and units must be the ones it has, prices not many
-    times those it has, and a price it knows keeps its description. Products nobody needs are left out, and so are placeholders of 0
+    Free allowances and units must be the ones the book has, prices not many times those that the book or
+    the snapshot has, unless they were accepted; and a price the book knows keeps its description. Products nobody needs are left out, and so are placeholders of 0
     beside a real price. Always-free products are compared with the book's allowances; one that no
     allowance covers is an offer for new accounts, which is not modelled. Of several prices of one product
-    the one that began last holds; one that begins after `now` does not hold yet.
+    the one that began last holds; one that begins after now does not hold yet.
 
     Raises PriceListFault: NothingOffered, NoOnDemandTerm, NotInForce, ConflictingPrices, BrokenTiers,
     UnusableUnit, OtherCurrency, PlaceholderPrice, ImplausiblePrice, AllowanceChanged, MalformedListing.
     """
-    reading = _Reading(tuple(needs), region_id, book, f"{now.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}")
+    reading = _Reading(tuple(needs), region_id, known)
     for offered in products:
         _read(reading, offered)
     for need in reading.needs:
@@ -132,8 +148,7 @@ def converted(
             raise NothingOffered(_named(need, region_id), "AWS lists no such product")
     _refuse_charges_on_others(reading)
     _check_grants(reading)
-    prices = tuple(_chosen(reading, query) for query in sorted(reading.candidates))
-    return Converted(prices, frozenset(reading.stated))
+    return Converted(tuple(_all_chosen(reading)), frozenset(reading.stated), tuple(reading.moved))
 
 
 def _read(reading: _Reading, offered: OfferedProduct) -> None:
@@ -185,6 +200,8 @@ def _prices_of_term(
 ) -> Iterator[Price]:
     """The rate of a term, and its one-off fee."""
     dimensions = tuple(term.price_dimensions.values())
+    if not dimensions:
+        raise BrokenTiers(f"{query}", f"its term {term.offer_term_code} has no tier at all")
     reserved = query.term.startswith(RESERVED)
     fees = tuple(of for of in dimensions if reserved and of.unit == FEE_UNIT)
     rates = tuple(of for of in dimensions if of not in fees)
@@ -301,7 +318,7 @@ def _tiers(
             begin, quantity, _, _ = steps.pop(0)
             if decimal(begin):
                 raise ValueError(f"what is free starts at {begin}")
-            allowance = _check_allowance(query, quantity, reading.book.allowances)
+            allowance = _check_allowance(query, quantity, reading.known.book.allowances)
             reading.stated.add(_stated(allowance, query, Form.STEP, edition))
             if steps[0][0] == quantity:
                 steps[0] = ("0", *steps[0][1:])
@@ -323,6 +340,20 @@ def _plain(text: str) -> str:
         return f"{decimal(text).normalize():f}"
     except ValueError:
         return text
+
+
+def _all_chosen(reading: _Reading) -> list[Price]:
+    """The price of every query. What moved too far is refused together, so that it can be accepted together."""
+    chosen, refused = [], []
+    for query in sorted(reading.candidates):
+        try:
+            chosen.append(_chosen(reading, query))
+        except ImplausiblePrice as error:
+            refused.append(error)
+    if refused:
+        first, *others = refused
+        raise first.together_with(others)
+    return chosen
 
 
 def _chosen(reading: _Reading, query: PriceQuery) -> Price:
@@ -358,23 +389,8 @@ def _check_tiers(reading: _Reading, price: Price) -> None:
     for tier in price.tiers:
         if not tier.list_unit_price and _is_charged(price):
             raise PlaceholderPrice(f"{price.query}", f"the price listed from {tier.begin:f} on is 0")
-    before = reading.before(price.query)
-    if before:
-        check_plausible(price, before, LARGEST_CHANGE_FACTOR, "before")
-
-
-def check_plausible(price: Price, known: Price, factor: Decimal, what: str) -> None:
-    """Raises ImplausiblePrice for a price more than `factor` times above or below a known one at any quantity.
-
-    `what` says what the known one is. A price of 0 is not compared.
-    """
-    for step in unit_price_moves(known.tiers, price.tiers):
-        if step.before and step.after and not 1 / factor <= step.after / step.before <= factor:
-            raise ImplausiblePrice(
-                f"{price.query}",
-                f"{step.after:f} per {price.pricing_unit} from {step.begin:f} on, {step.before:f} {what}: "
-                f"more than {factor:f} times apart",
-            )
+    before, first = reading.before(price.query), reading.first(price.query)
+    reading.moved += moved_far(price, before, first, reading.known.accepted)
 
 
 def _is_charged(price: Price) -> bool:
@@ -389,7 +405,7 @@ def _check_grants(reading: _Reading) -> None:
     """Compare every always-free product with the allowance of the book on the products it is granted on."""
     for offered, dimension in reading.grants:
         for query in _granted_on(reading, offered, dimension):
-            for allowance in reading.book.allowances:
+            for allowance in reading.known.book.allowances:
                 if allowance.covers(query):
                     _check_allowance(query, dimension.end_range, (allowance,))
                     reading.stated.add(_stated(allowance, query, Form.PRODUCT, offered.edition))

@@ -117,6 +117,11 @@ class Product(msgspec.Struct, frozen=True, rename="camel"):
         return self.attributes.get("usagetype", "")
 
 
+def day_of_version(version: str) -> str:
+    """The day of a version of 14 digits: YYYY-MM-DD."""
+    return f"{version[:4]}-{version[4:6]}-{version[6:8]}"
+
+
 @dataclass(frozen=True, slots=True)
 class Edition:
     """Which issue of a service's price list something comes from."""
@@ -131,6 +136,11 @@ class Edition:
     def as_of(self) -> str:
         """Date of publication: YYYY-MM-DD."""
         return self.publication_date[:10]
+
+    @property
+    def day(self) -> str:
+        """The later of publication and version: YYYY-MM-DD."""
+        return max(self.as_of, day_of_version(self.version))
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,7 +41,7 @@ def shelf(tmp_path: Path) -> Shelf:
 
 def refresh(shelf: Shelf, source: Source, **asked: Any) -> Refreshed:
     quick = PublicIndex(Patience(tries_without_progress=2, first_wait_s=0.0))
-    return Refresh(shelf, NEEDS, source, NOW, lambda *_: None, quick).run(**asked)
+    return Refresh(shelf, NEEDS, source, NOW, lambda *_: None, index=quick).run(**asked)
 
 
 def same_prices(shelf: Shelf, book: PriceBook) -> None:

@@ -39,7 +39,7 @@ def shelf(tmp_path: Path) -> Shelf:
 
 def refresh(shelf: Shelf, service_code: str, source: Source = Source.API, now: datetime = NOW) -> Refreshed:
     quick = PublicIndex(Patience(tries_without_progress=2, first_wait_s=0.0))
-    return Refresh(shelf, NEEDS, source, now, lambda *_: None, quick).run((), [service_code])
+    return Refresh(shelf, NEEDS, source, now, lambda *_: None, index=quick).run((), [service_code])
 
 
 def spot_hours(instance_type: str) -> PriceQuery:

@@ -75,7 +75,7 @@ def refresh(
 ) -> Refreshed:
     quick = PublicIndex(Patience(tries_without_progress=3, first_wait_s=0.0, read_timeout_s=timeout_s))
     with patch("costmodel.pricing.aws_client.READ_TIMEOUT_S", timeout_s):
-        return Refresh(Shelf(folder), NEEDS, source, now, lambda *_: None, quick).run((), services)
+        return Refresh(Shelf(folder), NEEDS, source, now, lambda *_: None, index=quick).run((), services)
 
 
 def shelved(cache: Path) -> Mapping[Path, str]:

@@ -41,7 +41,7 @@ def shelf(tmp_path: Path) -> Shelf:
 
 def refresh(shelf: Shelf, service_code: str, source: Source = Source.API, needs=NEEDS) -> Refreshed:
     quick = PublicIndex(Patience(tries_without_progress=2, first_wait_s=0.0))
-    return Refresh(shelf, needs, source, NOW, lambda *_: None, quick).run((), [service_code])
+    return Refresh(shelf, needs, source, NOW, lambda *_: None, index=quick).run((), [service_code])
 
 
 def without_step(cloud: Cloud) -> None:
