@@ -4,7 +4,7 @@ Beside the place of a file stand `<name>.part`, what has arrived of a file that 
 `<name>.etag`, which file is in place. Nothing is ever read from a part but to go on with it. Two
 processes must not fetch to the same place at once: whoever calls holds the lock.
 
-Source: RFC 9110, sections 8.8.3 (ETag), 13.1.2 (If-None-Match), 13.1.5 (If-Range), 14 (ranges), 15.3.7.3
+Source: RFC 9110, sections 6.6.1 (Date), 8.8.3 (ETag), 13.1.2 (If-None-Match), 13.1.5 (If-Range), 14 (ranges), 15.3.7.3
 (combining parts) and 10.2.3 (Retry-After).
 """
 
@@ -19,12 +19,14 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
-from costmodel.errors import DownloadFailed, FileTooLarge, FileUnavailable, PriceFileNotFound
+from costmodel.errors import ClockSkewed, DownloadFailed, FileTooLarge, FileUnavailable, PriceFileNotFound
 from costmodel.pricing.unpacking import LARGEST_FILE_BYTES, unpacked
 
 if TYPE_CHECKING:
@@ -35,6 +37,12 @@ Progress = Callable[[int, int | None], None]
 
 CHUNK_BYTES = 64 * 1024
 MOST_REDIRECTS = 3
+MOST_SKEW = timedelta(hours=1)
+"""Two clocks that are further apart are not both right.
+
+Source: engineering choice. AWS takes signed questions for 5 minutes (AWS General Reference, Signature
+Version 4, 2023); a file may come by way of a cache that does not say for how long it has kept it.
+"""
 
 PASSING_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504})
 """Answers that may differ in a moment."""
@@ -98,8 +106,8 @@ def download(
 
     Raises PriceFileNotFound where the server has no such file; FileTooLarge for one of more than
     `most_bytes`, unpacked; DownloadFailed without a network, name, certificate, proxy or room on the
-    disk, when the server keeps failing, or when nothing tells whether the file came whole. The file in
-    place stays as it was then, and what has arrived is kept to go on from, where the server gave it a
+    disk, when the server keeps failing, or when nothing tells whether the file came whole; ClockSkewed
+    where the server's clock and this machine's are far apart. The file in place stays as it was then, and what has arrived is kept to go on from, where the server gave it a
     strong ETag.
     """
     try:
@@ -163,6 +171,7 @@ class _Download:
         with self._answer(self._headers(part)) as answer:
             self.answered = True
             status = answer.status
+            self._check_clock(answer)
             if status == 304:
                 return Fetched(self.path, changed=False)
             if status == 416 and not _ends_here(answer, part):
@@ -181,6 +190,18 @@ class _Download:
         self._check_content(part)
         self._move_into_place(part)
         return Fetched(self.path, changed=True)
+
+    def _check_clock(self, answer: BaseHTTPResponse) -> None:
+        stated = _said_at(answer)
+        now = datetime.now(UTC)
+        if stated is not None and abs(now - stated) > MOST_SKEW:
+            host = urlsplit(self.url).hostname
+            raise ClockSkewed(
+                "price list file",
+                f"this machine's clock is off, or that of {host}: they say {now:%Y-%m-%d %H:%M} and "
+                f"{stated:%Y-%m-%d %H:%M} UTC",
+                "Set the clock, then try again.",
+            )
 
     def _headers(self, part: _Part) -> dict[str, str]:
         if part.done:
@@ -408,6 +429,16 @@ def _ends_here(answer: BaseHTTPResponse, part: _Part) -> bool:
     found = _NO_RANGE.fullmatch(answer.headers.get("Content-Range", ""))
     same = answer.headers.get("ETag", part.etag) == part.etag
     return same and part.total is None and found is not None and int(found[1]) == part.done > 0
+
+
+def _said_at(answer: BaseHTTPResponse) -> datetime | None:
+    """The time by the server's clock; a cache adds how long ago it heard it (RFC 9111, 5.1)."""
+    try:
+        said = parsedate_to_datetime(answer.headers.get("Date", ""))
+        kept = timedelta(seconds=int(answer.headers.get("Age", "0")))
+        return (said if said.tzinfo else said.replace(tzinfo=UTC)) + kept
+    except (ValueError, OverflowError):
+        return None
 
 
 def _is_packed(answer: BaseHTTPResponse) -> bool:

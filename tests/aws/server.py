@@ -333,8 +333,10 @@ class _Handler(BaseHTTPRequestHandler):
         if fault.flip_byte is not None and content:
             at = fault.flip_byte % len(content)
             content = content[:at] + bytes([content[at] ^ 0xFF]) + content[at + 1 :]
-        self.send_response(fault.status or status)
-        for name, value in (dict(headers) | dict(fault.headers)).items():
+        named = dict(headers) | dict(fault.headers)
+        begin = self.send_response_only if "Date" in named else self.send_response
+        begin(fault.status or status)
+        for name, value in named.items():
             if value:
                 self.send_header(name, value)
         if fault.framing == "length":

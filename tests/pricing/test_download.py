@@ -12,6 +12,8 @@ import ssl
 import subprocess
 import zlib
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +22,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from aws.server import AwsServer, Fault, FaultHook, Seen, in_turn
-from costmodel.errors import DownloadFailed, FileTooLarge, FileUnavailable, PriceFileNotFound
+from costmodel.errors import ClockSkewed, DownloadFailed, FileTooLarge, FileUnavailable, PriceFileNotFound
 from costmodel.pricing import download as module
 from costmodel.pricing.download import Fetched, Patience, download
 from costmodel.pricing.unpacking import PIECE_BYTES, unpacked
@@ -470,6 +472,40 @@ def test_a_folder_that_cannot_be_written_is_named(aws: AwsServer, tmp_path: Path
     (tmp_path / "prices").write_text("a file stands here")
     with pytest.raises(DownloadFailed, match="cannot write"):
         fetch(aws, tmp_path / "prices" / "index.json")
+
+
+def dated(hours: float, age: str = "") -> Fault:
+    """An answer by a clock that is so many hours ahead, kept in a cache for so many seconds."""
+    return Fault(
+        headers=(("Date", format_datetime(datetime.now(UTC) + timedelta(hours=hours))), ("Age", age))
+    )
+
+
+@pytest.mark.parametrize("hours", [-30, -1.1, 1.1, 24 * 400])
+def test_a_clock_that_is_off_is_named_at_once(aws: AwsServer, place: Path, hours: float) -> None:
+    aws.fault = lambda _: dated(hours)
+    told = r"this machine's clock is off, or that of 127\.0\.0\.1: they say .* UTC\. Set the clock"
+    with pytest.raises(ClockSkewed, match=told):
+        fetch(aws, place)
+    assert len(aws.seen) == 1
+    assert not place.exists()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        dated(-0.9),
+        dated(0.9),
+        dated(-30, age="108000"),
+        dated(-30.5, age="108000"),
+        Fault(headers=(("Date", "yesterday"),)),
+        Fault(headers=(("Date", "Wed, 21 Oct 2026 07:28:00 GMT"), ("Age", "long"))),
+        Fault(headers=(("Date", ""),)),
+    ],
+)
+def test_a_clock_that_is_right_a_cache_or_no_date_is_fine(aws: AwsServer, place: Path, answer: Fault) -> None:
+    aws.fault = lambda _: answer
+    assert fetch(aws, place).changed
 
 
 faults = st.one_of(

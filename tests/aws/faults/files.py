@@ -7,6 +7,8 @@ import gzip
 import io
 import json
 import re
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 
 from aws.cloud import REGION, SERVICES
 from aws.faults.scene import ALWAYS, BULK, FILES, HTML, INDEX, REGIONAL, Scene, kind
@@ -65,6 +67,14 @@ def _(scene: Scene) -> None:
 @kind("no gzip", of.FileUnavailable, exact=True, sources=FILES)
 def _(scene: Scene) -> None:
     scene.on_wire(scene.fetched, Fault(body=scene.content(scene.file)), scene.now_and_then)
+
+
+@kind("the server's clock is off", of.ClockSkewed, sources=FILES)
+def _(scene: Scene) -> None:
+    """Or this machine's: one of them."""
+    off = timedelta(days=scene.random.choice((-400, -2, 2, 4_000)))
+    date = format_datetime(datetime.now(UTC) + off)
+    scene.on_wire(scene.fetched, Fault(headers=(("Date", date),)), ALWAYS)
 
 
 @kind("gzip in several members", exact=True, sources=FILES)
