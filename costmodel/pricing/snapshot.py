@@ -117,10 +117,14 @@ class PriceFile:
     edition: str
     """Version of AWS's price list, a UTC time in 14 digits; empty for the snapshot."""
 
-    @property
-    def confirmed_on(self) -> str:
-        """The last day on which all of these prices were known to be AWS's: YYYY-MM-DD."""
-        return max(self.oldest_as_of, self.retrieved_at[:10])
+    def confirmed_on(self, source: str, as_of: str) -> str:
+        """The last day on which a row of this file was known to be AWS's, from where it comes and its date.
+
+        A row that AWS's list did not tell was left as it was: it is of no edition, or of an older one.
+        """
+        edition = source.rpartition(" ")[2]
+        left = bool(self.edition) and not (edition.isdigit() and edition >= self.edition)
+        return as_of if left else max(as_of, self.retrieved_at[:10])
 
 
 @dataclass(frozen=True, slots=True)

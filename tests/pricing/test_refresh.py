@@ -82,3 +82,6 @@ def test_a_price_that_no_need_covers_keeps_its_own_date(aws: Cloud, shelf: Shelf
     assert book.confirmed_on(kept) == kept.as_of == "2025-12-02"
     asked = book.price(PriceQuery("AWSLambda", REGION, "Lambda-GB-Second"))
     assert book.confirmed_on(asked) == "2026-11-24"
+    (functions,) = [of for of in book.coverage() if of.service_code == "AWSLambda"]
+    assert functions.kept_rows >= 1
+    assert functions.confirmed_on == "2025-12-02"

@@ -463,8 +463,12 @@ def _reserved(scene: Scene) -> Document:
 
 @kind("reserved term lost", of.PricesWithdrawn, withdrawn=True, **EC2)
 def _(scene: Scene) -> None:
+    """Of a product, and of the placeholder at 0 beside it."""
     product = scene.product(lambda one: RESERVED in one["terms"])
-    product["terms"][RESERVED].pop(scene.random.choice(sorted(product["terms"][RESERVED])))
+    code = scene.random.choice(sorted(product["terms"][RESERVED])).partition(".")[2]
+    for one in scene.listing:
+        if one["product"]["attributes"] == product["product"]["attributes"]:
+            one["terms"].get(RESERVED, {}).pop(f"{one['product']['sku']}.{code}", None)
     scene.relist()
 
 
