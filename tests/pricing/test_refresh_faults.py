@@ -1,7 +1,8 @@
-"""A thousand faults, one to a refresh: AWS's true prices, or a named error and not a byte changed.
+"""A thousand refreshes, each under one fault: AWS's true prices, or a named error and not a byte changed.
 
 Each refresh is the real one, with unmodified boto3 and real downloads against the small AWS on loopback.
-The faults are drawn at random with fixed seeds; `aws/faults/` says what they are and what may come of them.
+The faults are of some 140 kinds, each drawn several times over the thousand rounds with fixed seeds, at another
+place, in another service or with another value; `aws/faults/` says what they are and what may come of them.
 """
 
 from __future__ import annotations
@@ -291,3 +292,7 @@ def test_under_any_fault_prices_are_true_or_stay_as_they_were(
     outcomes = Counter(outcome for (_, outcome), count in seen.items() for _ in range(count))
     assert outcomes["exact"] > ROUNDS[source] // 10
     assert outcomes["refused"] > ROUNDS[source] // 2
+
+
+def test_there_are_as_many_kinds_of_fault_as_it_says() -> None:
+    assert len({kind.name for kind in KINDS}) >= 140
