@@ -1,9 +1,6 @@
 """What a candidate keeps ready in a second region, what that costs, and the cheapest that meets the objectives.
 
-The strategy is chosen for the cheapest candidate of each combination of kinds, after the search, and billed
-whole with it. Within such a group another candidate could be cheaper together with its strategy (a fleet with a
-smaller standby, say); between groups the comparison is fair, for each carries a strategy of its own.
-Rendering stays in the first region under every strategy: its jobs wait in their queue until it is back.
+The search bills every candidate that may win whole with each strategy that meets the objectives. Rendering stays in the first region under every strategy: its jobs wait in their queue until it is back.
 """
 
 from __future__ import annotations
@@ -14,13 +11,14 @@ from dataclasses import dataclass, field
 
 from costmodel.capacity.availability import REGION_IMPAIRMENT
 from costmodel.capacity.result import Limit
-from costmodel.decision.candidate import Candidate, SimulatedDesign
+from costmodel.decision.candidate import Candidate, SimulatedDesign, stand_in
 from costmodel.decision.run import RecoveryOption
 from costmodel.demand.demand import Demand
 from costmodel.errors import PriceNotFound
 from costmodel.scenario.model import Objectives, Scenario
 from costmodel.services._base import (
     USAGE_TYPE_CODES,
+    Bounded,
     Copied,
     Footprint,
     Role,
@@ -97,6 +95,20 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Stood:
+    """One tier under one strategy."""
+
+    home: SimulatedDesign
+    away: tuple[SimulatedDesign, ...]
+    copies: tuple[Usage, ...]
+
+    @property
+    def usages(self) -> tuple[Usage, ...]:
+        elsewhere = tuple(usage for tier in self.away for usage in tier.usages)
+        return (*self.home.usages, *elsewhere, *self.copies)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Recovery:
     """The chosen strategy of a candidate."""
 
@@ -122,29 +134,49 @@ class Stage:
     demand: Demand
     loads: dict[float, Demand] = field(default_factory=dict)
     """The demand by the share of it that is left."""
-    simulated: dict[Share, SimulatedDesign] = field(default_factory=dict)
+    simulated: dict[tuple[Share, bool], SimulatedDesign] = field(default_factory=dict)
+    """Shares of designs, and whether what they come to at least is enough."""
+    tiers: dict[tuple[SimulatedDesign, Strategy], Stood | None] = field(default_factory=dict)
 
     def can_stand(self, candidate: Candidate, strategy: Strategy) -> bool:
         """Whether every design of the candidate can do what the strategy asks."""
         return all(self._shares(tier.design, strategy) for tier in candidate.tiers)
 
+    def strategies(self) -> tuple[Strategy, ...]:
+        """Those that meet the regional objectives; without any objective, none is needed."""
+        objectives = self.scenario.objectives
+        if objectives.region_rto_minutes is None and objectives.region_rpo_minutes is None:
+            return (Strategy.NONE,)
+        return tuple(
+            strategy
+            for strategy in Strategy
+            if not any(limit.broken for limit in regional_limits(strategy, objectives))
+        )
+
+    def stood(self, tier: SimulatedDesign, strategy: Strategy) -> Stood | None:
+        """A tier under a strategy, None where it cannot stand; what a bound becomes is a bound."""
+        if (tier, strategy) not in self.tiers:
+            shares = self._shares(tier.design, strategy)
+            self.tiers[tier, strategy] = self._stood(tier, strategy, shares) if shares else None
+        return self.tiers[tier, strategy]
+
+    def _stood(self, tier: SimulatedDesign, strategy: Strategy, shares: Sequence[Share]) -> Stood:
+        region_id = self.scenario.network.second_region
+        home, *away = (self._taking(tier, share) for share in shares)
+        copies: tuple[Usage, ...] = ()
+        if region_id is not None and strategy is not Strategy.NONE and isinstance(tier.design, Copied):
+            copies = tier.design.copied(self.demand, region_id, strategy)
+        return Stood(home, tuple(away), copies)
+
     def stand(self, candidate: Candidate, strategy: Strategy) -> Standing:
         """A candidate under a strategy that it can stand under, simulated where it differs."""
-        region_id = self.scenario.network.second_region
-        if region_id is None or strategy is Strategy.NONE:
-            return Standing(candidate, ())
-        home: list[SimulatedDesign] = []
-        away: list[SimulatedDesign] = []
-        copies: list[Usage] = []
-        for tier in candidate.tiers:
-            here, *there = (self._simulated(tier, share) for share in self._shares(tier.design, strategy))
-            home.append(here)
-            away += there
-            if isinstance(tier.design, Copied):
-                copies += tier.design.copied(self.demand, region_id, strategy)
+        stood = [found for tier in candidate.tiers if (found := self.stood(tier, strategy)) is not None]
+        away = [tier for found in stood for tier in found.away]
         usages = [usage for tier in away for usage in tier.usages]
-        platform = self._platform(region_id, away, strategy)
-        return Standing(Candidate(*home), (*usages, *platform, *copies))
+        copies = [usage for found in stood for usage in found.copies]
+        footprint = sum((tier.footprint for tier in away), Footprint.none(self.demand.days))
+        home = Candidate(*(found.home for found in stood))
+        return Standing(home, (*usages, *self.platform_usages(footprint, strategy), *copies))
 
     def choose(self, candidate: Candidate, monthly_usd: MonthlyUsd) -> Recovery | Limit:
         """The cheapest strategy that meets the regional objectives; the limit missed by least when none does."""
@@ -215,23 +247,25 @@ class Stage:
             return (Share(design, 1.0),)
         return design.spread(region_id, strategy)
 
-    def _simulated(self, tier: SimulatedDesign, share: Share) -> SimulatedDesign:
+    def _taking(self, tier: SimulatedDesign, share: Share) -> SimulatedDesign:
+        """A tier's design as it comes to be under a share of the demand."""
         if share == (tier.design, 1.0):
             return tier
-        if share not in self.simulated:
+        known = (share, tier.at_least)
+        if known not in self.simulated:
             if share.ratio not in self.loads:
                 self.loads[share.ratio] = self.demand.scaled(share.ratio)
-            design, demand = share.design, self.loads[share.ratio]
-            capacity = design.simulate(demand)
-            self.simulated[share] = SimulatedDesign(
-                design, capacity.summary(), design.usage(demand, capacity), design.footprint(demand, capacity)
-            )
-        return self.simulated[share]
+            self.simulated[known] = _run(share.design, self.loads[share.ratio], at_least=tier.at_least)
+        return self.simulated[known]
 
-    def _platform(
-        self, region_id: str, away: Sequence[SimulatedDesign], strategy: Strategy
-    ) -> Iterator[Usage]:
-        """The platform beside what stands in the second region; dashboards there would show the same again."""
+    def platform_usages(self, footprint: Footprint, strategy: Strategy) -> Iterator[Usage]:
+        """The platform in the second region beside what leaves this footprint there.
+
+        Dashboards there would show the same again.
+        """
+        region_id = self.scenario.network.second_region
+        if region_id is None or not _PLATFORM_ROLES[strategy]:
+            return
         scenario = self.scenario
         there = scenario.model_copy(
             update={
@@ -240,10 +274,19 @@ class Stage:
                 "monitoring": scenario.monitoring.model_copy(update={"dashboards": 0}),
             }
         )
-        footprint = sum((tier.footprint for tier in away), Footprint.none(self.demand.days))
         for service in PLATFORM_SERVICES:
             if service.role in _PLATFORM_ROLES[strategy]:
                 yield from service.design(there, footprint).usage(self.demand, footprint)
+
+
+def _run(design: TierDesign, demand: Demand, *, at_least: bool) -> SimulatedDesign:
+    """A design under a demand: simulated, or what it comes to at least whatever it answers."""
+    if at_least and isinstance(design, Bounded):
+        return stand_in(design, design.least(demand, 0.0))
+    capacity = design.simulate(demand)
+    return SimulatedDesign(
+        design, capacity.summary(), design.usage(demand, capacity), design.footprint(demand, capacity)
+    )
 
 
 def _finite(minutes: float) -> float | None:

@@ -1,60 +1,50 @@
-"""The search: simulate each design once, drop what breaks an objective, cost until the rest is proven dearer.
+"""The search: simulate designs and cost candidates until the rest is proven dearer.
 
 Candidates are compared within groups of the same kinds (EC2 or Lambda, RDS or DynamoDB, ...), so that
-the cheapest of every group stands beside the recommendation. Within a group candidates are made and
-costed in order of a lower bound, and the group ends when the next bound exceeds the cheapest so far: all
-others are never made.
+the cheapest of every group stands beside the recommendation. Designs that bound what they come to wait, and
+are simulated by their bound, a few at first and twice as many each time, while any could still win a group
+or be on the front. `hunt` has the argument that nothing is missed.
 """
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from heapq import heappop, heappush
-from itertools import product
-from math import prod
 
 from costmodel.billing.charge import Bill
 from costmodel.billing.rate import bill
 from costmodel.billing.rates import NO_OWN_RATES, OwnRates
-from costmodel.billing.tariff import CostSketch, Tariff
+from costmodel.billing.tariff import Tariff
 from costmodel.capacity.result import Limit
 from costmodel.decision.candidate import (
+    INSIDE_ROLES,
     OUTSIDE_ROLES,
     Candidate,
-    Inside,
     SimulatedDesign,
-    Tiers,
     count_combinations,
-    insides,
+    stand_in,
 )
-from costmodel.decision.constraints import Promise, joint_limits, promise, single_tier_limits
-from costmodel.decision.recovery import Recovery, Stage, Standing
+from costmodel.decision.constraints import Promise, promise
+from costmodel.decision.front import Member
+from costmodel.decision.hunt import Hunt, Kinds, Rejection
+from costmodel.decision.pricer import Pricer, platform_designs, platform_usages
+from costmodel.decision.recovery import Recovery, Stage
 from costmodel.demand.demand import Demand
-from costmodel.errors import Infeasible, PriceNotFound
+from costmodel.errors import Infeasible
 from costmodel.pricing.book import PriceBook
 from costmodel.scenario.model import Scenario
-from costmodel.services._base import (
-    TIER_ROLES,
-    Footprint,
-    PlatformDesign,
-    Role,
-    Strategy,
-    TierDesign,
-    Usage,
-)
-from costmodel.services.registry import PLATFORM_SERVICES, TIER_SERVICES
+from costmodel.services._base import TIER_ROLES, Bounded, PlatformDesign, Role, Strategy, TierDesign
+from costmodel.services.registry import TIER_SERVICES
 from costmodel.units import figure
 
 THREADS = 2
 """Designs simulated side by side. The compiled kernels and array operations run outside the interpreter lock."""
 
-FLOAT_SLACK = 1e-9
-"""Relative error that a float cost may have against the exact bill."""
+FIRST_RUNS = 8
+"""Runs of each kind that are simulated first of those that wait; enough for bests that spare most others."""
 
 Progress = Callable[[str, int, int], None]
 """Told what is going on, how many steps are done and how many there are."""
@@ -87,23 +77,6 @@ class Evaluation:
         return self.recovery.designs if self.recovery else tuple(tier.design for tier in self.candidate.tiers)
 
 
-@dataclass(frozen=True, slots=True)
-class Rejection:
-    """A design or a combination of designs that cannot be recommended, and the one reason."""
-
-    subject: str
-    kinds: tuple[str, ...]
-    """Kinds of the designs it is about."""
-    limit: Limit
-    candidates: int
-    """How many candidates it is part of."""
-
-    @property
-    def excess(self) -> float:
-        """Observed over allowed: how badly the limit is missed."""
-        return _excess(self.limit)
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class SearchResult:
     """What the search found. `considered == rejected + pruned + priced`."""
@@ -111,22 +84,33 @@ class SearchResult:
     best: Evaluation
     rivals: tuple[Evaluation, ...]
     """The cheapest candidate of every other combination of kinds, cheapest first."""
+    front: tuple[Member, ...]
+    """Candidates that no other one matches in every coordinate and betters in one, cheapest first."""
     rejections: tuple[Rejection, ...]
     considered: int
     rejected: int
+    """Proven to break a limit or an objective, alone, together, or as the cheapest of their kinds does."""
     pruned: int
+    """Proven not to be needed without being costed whole; many were not even simulated."""
     priced: int
+    designs: int
+    simulated: int
+    """Of `designs`."""
 
 
 def simulate_design(design: TierDesign, demand: Demand) -> SimulatedDesign:
     """Run one tier design over the demand and meter it."""
-    capacity = design.simulate(demand)
-    return SimulatedDesign(
-        design,
-        replace(capacity.summary(), lost_ratio=demand.lost_ratio),
-        design.usage(demand, capacity),
-        design.footprint(demand, capacity),
-    )
+    return simulate_alike([design], demand)[0]
+
+
+def simulate_alike(designs: Sequence[TierDesign], demand: Demand) -> list[SimulatedDesign]:
+    """Run the first of designs that run alike over the demand, and meter each."""
+    capacity = designs[0].simulate(demand)
+    summary = replace(capacity.summary(), lost_ratio=demand.lost_ratio)
+    return [
+        SimulatedDesign(design, summary, design.usage(demand, capacity), design.footprint(demand, capacity))
+        for design in designs
+    ]
 
 
 def search(
@@ -141,253 +125,143 @@ def search(
     Raises Infeasible when nothing meets the objectives, PriceNotFound when no design of a tier can
     be priced in the region, UnitMismatch when an own price counts in another unit than the list's.
     """
-    simulated = simulate_all(scenario, demand, progress)
-    considered = count_combinations(simulated)
-    survivors, rejections = _keep_sound(scenario, simulated)
+    designs = list_designs(scenario, demand)
     tariff = Tariff(book, free_tier=scenario.account.free_tier, own_rates=own_rates)
-    sketches, unpriced = _sketch_alone(scenario, survivors, tariff)
-    rejections += unpriced
-    survivors = {role: [tier for tier in tiers if tier in sketches] for role, tiers in survivors.items()}
-    groups, joint = _keep_feasible(scenario, survivors)
-    rejections += joint
-    feasible = sum(len(group) for group in groups)
-    pricer = _Pricer(scenario, demand, book, own_rates, tariff, sketches, Stage(scenario, demand))
-    winners, over_budget, priced = _cheapest_of_each_kind(pricer, groups, progress)
-    rejections += over_budget
+    pricer = Pricer(scenario, demand, tariff, Stage(scenario, demand))
+    hunt = Hunt(scenario, pricer, designs)
+    simulated = _run(hunt, demand, progress)
+    for role, error in hunt.unpriced.items():
+        if not hunt.sound[role]:
+            raise error
+    winners, fallen = _bill_winners(hunt, book, own_rates)
+    rejections = [*hunt.rejections, *hunt.joint_rejections(), *fallen]
     if not winners:
-        raise Infeasible(_explain(scenario, simulated, rejections))
-    ranked = sorted(winners, key=lambda evaluation: evaluation.monthly_usd)
+        raise Infeasible(_explain(scenario, designs, rejections))
+    considered = count_combinations(designs)
+    alive = sum(hunt.count_alive(kinds) for kinds in winners)
+    priced = sum(Candidate(*tiers).kinds in winners for tiers in {tiers for tiers, _ in pricer.wholes})
+    ranked = sorted(winners.values(), key=lambda evaluation: evaluation.monthly_usd)
     return SearchResult(
         best=_with_options(pricer, ranked[0]),
         rivals=tuple(ranked[1:]),
+        front=tuple(hunt.front.in_order()),
         rejections=tuple(
             sorted(rejections, key=lambda rejection: (-rejection.candidates, rejection.subject))
         ),
         considered=considered,
-        rejected=considered - feasible,
-        pruned=feasible - priced,
+        rejected=considered - alive,
+        pruned=alive - priced,
         priced=priced,
+        designs=sum(map(len, designs.values())),
+        simulated=simulated,
     )
+
+
+def list_designs(scenario: Scenario, demand: Demand) -> dict[Role, list[TierDesign]]:
+    """Every design that the scenario allows, by role."""
+    designs: dict[Role, list[TierDesign]] = {role: [] for role in TIER_ROLES}
+    for service in TIER_SERVICES:
+        for design in service.designs(scenario, demand):
+            designs[design.role].append(design)
+    return designs
 
 
 def simulate_all(
     scenario: Scenario, demand: Demand, progress: Progress = silent
 ) -> dict[Role, list[SimulatedDesign]]:
-    """Simulate every design worth considering, once."""
-    designs = [design for service in TIER_SERVICES for design in service.designs(scenario, demand)]
-    simulated: dict[Role, list[SimulatedDesign]] = {role: [] for role in TIER_ROLES}
+    """Simulate every design that the scenario allows, once, whatever it is bound to come to."""
+    designs = list_designs(scenario, demand)
     with ThreadPoolExecutor(THREADS) as pool:
-        runs = pool.map(lambda design: simulate_design(design, demand), designs)
-        for done, tier in enumerate(runs):
-            progress("simulating designs", done + 1, len(designs))
-            simulated[tier.design.role].append(tier)
+        return {
+            role: _simulate([[design] for design in listed], demand, pool, progress)
+            for role, listed in designs.items()
+        }
+
+
+def _run(hunt: Hunt, demand: Demand, progress: Progress) -> int:
+    """Simulate what has no bound, then what waits for as long as it may matter; how many designs that came to."""
+    served_ratio = 1 - hunt.scenario.objectives.error_ratio
+    certain: dict[Role, list[TierDesign]] = {}
+    for role, listed in hunt.designs.items():
+        certain[role] = [design for design in listed if not isinstance(design, Bounded)]
+        for design in listed:
+            if isinstance(design, Bounded):
+                hunt.wait(stand_in(design, design.least(demand, served_ratio)))
+    with ThreadPoolExecutor(THREADS) as pool:
+        simulated = 0
+        for role in (*OUTSIDE_ROLES, *INSIDE_ROLES):
+            new = _simulate([[design] for design in certain[role]], demand, pool, progress)
+            hunt.take(role, new)
+            simulated += len(new)
+        most = FIRST_RUNS
+        hunt.let_go()
+        while due := hunt.due():
+            role = due[0].design.role
+            runs = _alike(due, most)
+            new = _simulate(runs, demand, pool, progress)
+            ran = {id(design) for run in runs for design in run}
+            hunt.waiting[role] = [tier for tier in hunt.waiting[role] if id(tier.design) not in ran]
+            hunt.take(role, new)
+            hunt.let_go()
+            simulated += len(new)
+            most *= 2
     return simulated
 
 
-def _keep_sound(
-    scenario: Scenario, simulated: Tiers
-) -> tuple[dict[Role, list[SimulatedDesign]], list[Rejection]]:
-    sound: dict[Role, list[SimulatedDesign]] = {role: [] for role in simulated}
-    rejections = []
-    for role, tiers in simulated.items():
-        for tier in tiers:
-            broken = worst(single_tier_limits(tier, scenario.objectives))
-            if broken is None:
-                sound[role].append(tier)
-            else:
-                rejections.append(_reject(tier, broken, simulated))
-    return sound, rejections
+def _alike(due: Sequence[SimulatedDesign], most: int) -> list[list[TierDesign]]:
+    """The first runs of each kind, each with every design that runs alike."""
+    runs: defaultdict[str, dict[Hashable, list[TierDesign]]] = defaultdict(dict)
+    for tier in due:
+        of_kind = runs[tier.design.kind]
+        run_as = tier.design.runs_as
+        if run_as in of_kind or len(of_kind) < most:
+            of_kind.setdefault(run_as, []).append(tier.design)
+    return [run for of_kind in runs.values() for run in of_kind.values()]
 
 
-def _sketch_alone(
-    scenario: Scenario, tiers: Tiers, tariff: Tariff
-) -> tuple[dict[SimulatedDesign, CostSketch], list[Rejection]]:
-    """The usage of each design, compiled for costing; designs without a published price fall."""
-    sketches: dict[SimulatedDesign, CostSketch] = {}
-    rejections = []
-    for role, designs in tiers.items():
-        missing: PriceNotFound | None = None
-        for tier in designs:
-            try:
-                sketches[tier] = tariff.sketch(tier.usages)
-            except PriceNotFound as error:
-                missing = error
-                limit = Limit(f"published price in {scenario.region}", 1, 0, "missing prices")
-                rejections.append(_reject(tier, limit, tiers))
-        if missing is not None and not any(tier in sketches for tier in tiers[role]):
-            raise missing
-    return sketches, rejections
-
-
-Part = tuple[SimulatedDesign, ...]
-"""Designs chosen together: those that an API call passes, or one of another role."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Group:
-    """Candidates of the same kinds: every choice of one item from each of its lists of parts."""
-
-    parts: tuple[Sequence[Part], ...]
-
-    def __len__(self) -> int:
-        return prod(len(choices) for choices in self.parts)
-
-
-def _keep_feasible(scenario: Scenario, tiers: Tiers) -> tuple[list[_Group], list[Rejection]]:
-    """Candidates that meet the objectives as a whole, by kinds. Only what a call passes enters those."""
-    outside = [tiers[role] for role in OUTSIDE_ROLES]
-    beside = prod(len(designs) for designs in outside)
-    if not beside:
-        return [], []
-    feasible: defaultdict[tuple[str, str], list[Inside]] = defaultdict(list)
-    fallen: dict[tuple[SimulatedDesign, SimulatedDesign], tuple[Limit, int]] = {}
-    others = [designs[0] for designs in outside]
-    for inside in insides(tiers):
-        compute, _, database = inside
-        broken = worst(joint_limits(Candidate(*inside, *others), scenario.objectives))
-        if broken is None:
-            feasible[compute.design.kind, database.design.kind].append(inside)
-        else:
-            count = fallen.get((compute, database), (broken, 0))[1]
-            fallen[compute, database] = (broken, count + beside)
-    rejections = [
-        Rejection(
-            f"{compute.design.label} with {database.design.label}",
-            (compute.design.kind, database.design.kind),
-            limit,
-            count,
-        )
-        for (compute, database), (limit, count) in fallen.items()
-    ]
-    kinds_outside = list(product(*(_by_kind(designs).values() for designs in outside)))
-    return [
-        _Group((of_kinds, *kinds)) for of_kinds in feasible.values() for kinds in kinds_outside
-    ], rejections
-
-
-def _by_kind(designs: Iterable[SimulatedDesign]) -> Mapping[str, list[Part]]:
-    found: defaultdict[str, list[Part]] = defaultdict(list)
-    for tier in designs:
-        found[tier.design.kind].append((tier,))
+def _simulate(
+    runs: Sequence[Sequence[TierDesign]], demand: Demand, pool: Executor, progress: Progress
+) -> list[SimulatedDesign]:
+    found = []
+    for done, tiers in enumerate(pool.map(lambda run: simulate_alike(run, demand), runs)):
+        progress("simulating designs", done + 1, len(runs))
+        found += tiers
     return found
 
 
-def _cheapest_of_each_kind(
-    pricer: _Pricer, groups: Sequence[_Group], progress: Progress
-) -> tuple[list[Evaluation], list[Rejection], int]:
-    winners: list[Evaluation] = []
-    rejections: list[Rejection] = []
-    priced = 0
-    for done, group in enumerate(groups):
-        progress("costing candidates", done, len(groups))
-        best, cost_usd = None, math.inf
-        for candidate, lower_bound_usd in pricer.by_lower_bound(group):
-            if lower_bound_usd > cost_usd * (1 + FLOAT_SLACK):
-                break
-            whole_usd = pricer.cost_usd(candidate)
-            priced += 1
-            if best is None or whole_usd < cost_usd:
-                best, cost_usd = candidate, whole_usd
-        if best is None:
+def _bill_winners(
+    hunt: Hunt, book: PriceBook, own_rates: OwnRates
+) -> tuple[dict[Kinds, Evaluation], list[Rejection]]:
+    """The winner of each combination of kinds, billed exactly; or why all of them fall."""
+    pricer = hunt.pricer
+    winners: dict[Kinds, Evaluation] = {}
+    fallen: list[Rejection] = []
+    for kinds in hunt.all_kinds():
+        members = hunt.count_alive(kinds)
+        winner = hunt.winners.get(kinds) or (hunt.cheapest_plain(kinds) if members else None)
+        if winner is None:
             continue
+        best = winner.candidate
         recovery = pricer.stage.choose(best, pricer.standing_usd)
         if isinstance(recovery, Limit):
-            rejections.append(Rejection(" with ".join(best.labels), best.kinds, recovery, len(group)))
+            fallen.append(Rejection(" with ".join(best.labels), kinds, recovery, members))
             continue
         home = recovery.standing.candidate
-        winner = evaluate(pricer.scenario, pricer.demand, pricer.book, home, pricer.own_rates, recovery)
-        over = _over_budget(pricer.scenario, winner, len(group))
+        found = evaluate(pricer.scenario, pricer.demand, book, home, own_rates, recovery)
+        over = _over_budget(pricer.scenario, found, members)
         if over is None:
-            winners.append(winner)
+            winners[kinds] = found
         else:
-            rejections.append(over)
-    progress("costing candidates", len(groups), len(groups))
-    return winners, rejections, priced
+            fallen.append(over)
+    return winners, fallen
 
 
-def cheapest_first(costs: Sequence[Sequence[float]]) -> Iterator[tuple[tuple[int, ...], float]]:
-    """Every choice of one place from each list, with the sum of its costs, cheapest first.
-
-    The lists are sorted. Only as many choices are made as are asked for: after each the ones a step
-    dearer follow, a step being taken no further left than the last one, so that none comes twice.
-    """
-    if not all(costs):
-        return
-    start = (0,) * len(costs)
-    heap = [(sum(column[0] for column in costs), start)]
-    while heap:
-        cost, place = heappop(heap)
-        yield place, cost
-        moved = max((at for at, step in enumerate(place) if step), default=0)
-        for at in range(moved, len(costs)):
-            if place[at] + 1 < len(costs[at]):
-                dearer = (*place[:at], place[at] + 1, *place[at + 1 :])
-                heappush(
-                    heap, (sum(column[step] for column, step in zip(costs, dearer, strict=True)), dearer)
-                )
-
-
-def _with_options(pricer: _Pricer, best: Evaluation) -> Evaluation:
+def _with_options(pricer: Pricer, best: Evaluation) -> Evaluation:
     """The best with every recovery strategy beside its own, where the choice needed none of them."""
     if pricer.scenario.network.second_region is None or best.recovery is None or best.recovery.options:
         return best
     options = tuple(pricer.stage.options(best.candidate, pricer.standing_usd))
     return replace(best, recovery=replace(best.recovery, options=options))
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Pricer:
-    """Costs of whole candidates and bounds on them, in floats; the winners are then billed exactly."""
-
-    scenario: Scenario
-    demand: Demand
-    book: PriceBook
-    own_rates: OwnRates
-    tariff: Tariff
-    sketches: dict[SimulatedDesign, CostSketch]
-    stage: Stage
-
-    def cost_usd(self, candidate: Candidate) -> float:
-        """What the whole candidate's bill comes to."""
-        platform = self._platform(candidate.footprint)
-        return self.tariff.cost_usd([*(self.sketches[tier] for tier in candidate.tiers), platform])
-
-    def standing_usd(self, standing: Standing) -> float:
-        """What a candidate costs a month with what stands in a second region. Raises PriceNotFound."""
-        tiers = (
-            self.sketches.get(tier) or self.tariff.sketch(tier.usages) for tier in standing.candidate.tiers
-        )
-        platform = self._platform(standing.candidate.footprint)
-        whole_usd = self.tariff.cost_usd([*tiers, platform, self.tariff.sketch(standing.usages)])
-        return whole_usd / len(self.demand.calendar.periods)
-
-    def _platform(self, footprint: Footprint) -> CostSketch:
-        return self.tariff.sketch(platform_usages(self.scenario, self.demand, footprint))
-
-    def by_lower_bound(self, group: _Group) -> Iterator[tuple[Candidate, float]]:
-        """Members with what they cost at least, cheapest first.
-
-        Each tier is costed alone, with the free allowances all to itself, and agreed steps at their
-        cheapest, which it may reach only together with others. The platform is costed at
-        the smallest footprint of any member: platform charges never fall as a footprint grows.
-        """
-        by_role = [list(dict.fromkeys(column)) for part in group.parts for column in zip(*part, strict=True)]
-        alone = {
-            tier: self.tariff.least_usd([self.sketches[tier]]) for designs in by_role for tier in designs
-        }
-        lightest = Footprint.none(self.demand.days)
-        for designs in by_role:
-            lightest = lightest + Footprint.smallest([tier.footprint for tier in designs])
-        platform_usd = self.tariff.least_usd([self._platform(lightest)])
-
-        def cost_usd(part: Part) -> float:
-            return sum(alone[tier] for tier in part)
-
-        parts = [sorted(choices, key=cost_usd) for choices in group.parts]
-        costs = [[cost_usd(part) for part in choices] for choices in parts]
-        for places, sum_usd in cheapest_first(costs):
-            tiers = [tier for choices, place in zip(parts, places, strict=True) for tier in choices[place]]
-            yield Candidate(*tiers), platform_usd + sum_usd
 
 
 def evaluate(
@@ -407,17 +281,6 @@ def evaluate(
     return Evaluation(candidate, platform, promise(candidate), whole, monthly_usd, recovery)
 
 
-def platform_designs(scenario: Scenario, footprint: Footprint) -> tuple[PlatformDesign, ...]:
-    """The platform that stands beside tiers with this footprint."""
-    return tuple(service.design(scenario, footprint) for service in PLATFORM_SERVICES)
-
-
-def platform_usages(scenario: Scenario, demand: Demand, footprint: Footprint) -> tuple[Usage, ...]:
-    """What the platform services of a candidate use."""
-    designs = platform_designs(scenario, footprint)
-    return tuple(usage for design in designs for usage in design.usage(demand, footprint))
-
-
 def _over_budget(scenario: Scenario, best: Evaluation, members: int) -> Rejection | None:
     budget = scenario.constraints.monthly_budget_usd
     if budget is None or best.monthly_usd <= Decimal(repr(budget)):
@@ -426,29 +289,11 @@ def _over_budget(scenario: Scenario, best: Evaluation, members: int) -> Rejectio
     return Rejection(" with ".join(best.candidate.labels), best.candidate.kinds, limit, members)
 
 
-def worst(limits: Iterable[Limit]) -> Limit | None:
-    """The broken limit that is missed by the largest factor; None when all hold."""
-    broken = [limit for limit in limits if limit.broken]
-    if not broken:
-        return None
-    return max(broken, key=_excess)
-
-
-def _excess(limit: Limit) -> float:
-    return limit.observed / limit.limit if limit.limit > 0 else float("inf")
-
-
-def _reject(tier: SimulatedDesign, limit: Limit, tiers: Tiers) -> Rejection:
-    return Rejection(tier.design.label, (tier.design.kind,), limit, _containing(tier, tiers))
-
-
-def _containing(tier: SimulatedDesign, tiers: Tiers) -> int:
-    return count_combinations({**tiers, tier.design.role: [tier]})
-
-
-def _explain(scenario: Scenario, simulated: Tiers, rejections: Sequence[Rejection]) -> str:
+def _explain(
+    scenario: Scenario, designs: Mapping[Role, Sequence[TierDesign]], rejections: Sequence[Rejection]
+) -> str:
     """Which objective cannot be met, by how much the nearest misses, and what to relax."""
-    empty = [role.value.replace("_", " ") for role, tiers in simulated.items() if not tiers]
+    empty = [role.value.replace("_", " ") for role, listed in designs.items() if not listed]
     if empty:
         return (
             f"no {' and no '.join(empty)} design fits the constraints of {scenario.name!r}. "

@@ -19,17 +19,16 @@ import numpy as np
 from costmodel.billing.rates import NO_OWN_RATES, OwnRates
 from costmodel.billing.tariff import Tariff
 from costmodel.decision.candidate import Candidate
-from costmodel.decision.constraints import joint_limits, single_tier_limits
+from costmodel.decision.constraints import joint_limits, single_tier_limits, worst
+from costmodel.decision.pricer import platform_usages
 from costmodel.decision.recovery import Stage
 from costmodel.decision.run import CostRange, Driver
 from costmodel.decision.search import (
     THREADS,
     Evaluation,
     Progress,
-    platform_usages,
     silent,
     simulate_design,
-    worst,
 )
 from costmodel.demand.synthesise import synthesise
 from costmodel.errors import ScenarioError

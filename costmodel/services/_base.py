@@ -9,7 +9,7 @@ is metered from the demand and the summed footprint of the tiers beside it.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from decimal import ROUND_HALF_UP, Decimal
 from enum import StrEnum
@@ -18,7 +18,7 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 import numpy as np
 
 from costmodel.capacity.function_size import LEAST_MEMORY_MB, LONGEST_RUN_S, MOST_MEMORY_MB
-from costmodel.capacity.result import Capacity
+from costmodel.capacity.result import Capacity, Latency
 from costmodel.demand.calendar import BillingPeriod, Calendar, FloatArray
 from costmodel.demand.demand import Demand
 from costmodel.pricing.need import PriceNeed
@@ -480,6 +480,30 @@ class Copied(Protocol):
 
     def copied(self, demand: Demand, other_region_id: str, strategy: Strategy) -> tuple[Usage, ...]:
         """What the copies use, beside the designs of `Spread`: kept bytes and bytes on their way."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Least:
+    """What a tier design comes to at least, found without simulating it."""
+
+    usages: tuple[Usage, ...]
+    """Cost no more than its true usage at any prices, over every billing period."""
+    footprint: Footprint
+    """Nowhere larger than its true one, summed over every billing period."""
+    latency: Latency
+    """Nowhere slower than its true one."""
+
+
+@runtime_checkable
+class Bounded(Protocol):
+    """A tier design that bounds what it comes to. The search simulates it only while its bound may win."""
+
+    @property
+    def runs_as(self) -> Hashable:
+        """Designs that are equal here run alike: the `Capacity` of one is that of the others."""
+
+    def least(self, demand: Demand, served_ratio: float) -> Least:
+        """The bound, as long as the design answers this share of its requests."""
 
 
 class PlatformDesign(Design, Protocol):

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -22,9 +23,16 @@ from costmodel.capacity.disruptions import Disruption, ZoneLoss, spot_reclaims
 from costmodel.capacity.fleet import FleetRun, run_fleet
 from costmodel.capacity.group import CpuCredits, NetworkBudget, ScalingGroup, SpotMix, WarmPool
 from costmodel.capacity.instances import InstanceType, instance_types
+from costmodel.capacity.least_fleet import least_instances, work_begun_in_time
 from costmodel.capacity.overload import Patience
-from costmodel.capacity.queueing import queue_or_backlog, response_latency, wait_variability
+from costmodel.capacity.queueing import (
+    queue_or_backlog,
+    response_latency,
+    unqueued_latency,
+    wait_variability,
+)
 from costmodel.capacity.result import Capacity, Limit
+from costmodel.capacity.rising_load import RisingLoad
 from costmodel.capacity.scaling import (
     MOST_SCHEDULED_ACTIONS,
     PredictiveScaling,
@@ -37,7 +45,6 @@ from costmodel.demand.calendar import Calendar, FloatArray
 from costmodel.demand.demand import Demand, read_only
 from costmodel.demand.events import event_shape
 from costmodel.errors import UnknownInstanceType
-from costmodel.pricing.need import PriceNeed
 from costmodel.pricing.price import ON_DEMAND, SPOT, PriceQuery
 from costmodel.scenario.events import LoadEvent
 from costmodel.scenario.fields import Rule
@@ -47,6 +54,7 @@ from costmodel.services._base import (
     LINUX_INSTANCES,
     SENT_RATIO,
     Footprint,
+    Least,
     Meter,
     Reliability,
     Role,
@@ -64,6 +72,7 @@ from costmodel.services._base import (
     meter_usage,
     one_of,
 )
+from costmodel.services._ebs import BLOCK_STORAGE
 from costmodel.units import (
     BITS_PER_BYTE,
     BYTES_PER_GB,
@@ -81,15 +90,6 @@ KB_PER_GB = BYTES_PER_GB / BYTES_PER_KB
 BITS_PER_GBIT = 1e9
 VOLUME_GB = 20
 """Root volume, gp3 with its included 3 000 IOPS. Engineering guess: system, application and logs."""
-IO2_METERS = (
-    (32_000, "EBS:VolumeP-IOPS.io2"),
-    (64_000, "EBS:VolumeP-IOPS.io2.tier2"),
-    (256_000, "EBS:VolumeP-IOPS.io2.tier3"),
-)
-"""How far up the provisioned IOPS of one io2 volume each meter goes; the last is the most a volume takes.
-
-Source: Amazon EBS pricing, io2 IOPS tiers (2024-07); Amazon EBS User Guide, io2 Block Express (2024-07).
-"""
 CONNECTIONS_PER_VCPU = 10
 """Pooled database connections: one worker process a vCPU, ten each.
 
@@ -104,25 +104,13 @@ Source: Amazon EC2 Auto Scaling User Guide, target tracking (2023-06).
 """
 MOST_INSTANCES = 5_000
 """Largest `max_size` an export accepts without a second look. Engineering guess, to catch slips."""
-LEAST_TARGET_RATIO = 0.5
-"""Target by which a size is judged worth considering; engineering guess."""
 HEADROOM_FACTOR = 1.5
 """`max_size` over what the busiest minute needs: room for growth and for losing one zone of three.
 
 Source: AWS Well-Architected REL11-BP05, static stability: three zones need 1.5 times the capacity (2026-05).
 """
-SIZES = ("large", "xlarge", "2xlarge", "4xlarge")
-BURSTABLE_SIZES = ("medium", *SIZES)
-SIZES_PER_FAMILY = 2
-MOST_INSTANCES_AT_PEAK = 30
-"""Above this a larger size is looked at instead: volumes and monitoring are paid per instance. Engineering guess."""
-REACTION_MINUTES = 7
-"""From a step in load until new instances help: 3 points, 1 minute of lag, launch and boot.
-
-Source: Amazon EC2 Auto Scaling User Guide, target tracking (2023-06), and `capacity.boot`, added up.
-"""
-SMOOTHED_MINUTES = 5
-"""Over which load is averaged before it is asked whether it outruns a group. Engineering guess."""
+LEAST_MEMORY_GIB = 4.0
+"""Smallest type that is considered: the system and one worker process for each of two vCPUs. Engineering guess."""
 FORECAST_ERROR_RATIO = -0.1
 """How far forecasts are off, on top of what days differ by: a tenth too low. Engineering guess, on the safe side."""
 FORECAST_BUFFER_MINUTES = 5
@@ -454,12 +442,25 @@ class Ec2Fleet:
         User Guide, warm pools (2023-06).
         """
         calendar = demand.calendar
-        reserved = 0 if self.purchase == "on_demand" else self.min_size
-        box_usage = f"BoxUsage:{self.instance.name}"
-        bought = (
-            capacity.servers if capacity.spot_servers is None else capacity.servers - capacity.spot_servers
+        spot = capacity.spot_servers
+        bought = capacity.servers if spot is None else capacity.servers - spot
+        stopped = capacity.stopped_servers
+        kept = capacity.servers if stopped is None else capacity.servers + stopped
+        on_demand_hours = calendar.per_day(np.maximum(bought - self._reserved, 0.0)) / MINUTES_PER_HOUR
+        return self._metered(
+            calendar, on_demand_hours, self._spot_usage(demand, capacity), calendar.mean_per_day(kept)
         )
-        on_demand_hours = calendar.per_day(np.maximum(bought - reserved, 0.0)) / MINUTES_PER_HOUR
+
+    def _metered(
+        self,
+        calendar: Calendar,
+        on_demand_hours: FloatArray,
+        spot_usages: tuple[Usage, ...],
+        kept_instances: FloatArray,
+    ) -> tuple[Usage, ...]:
+        """On-demand instance-hours and mean instances with a volume, each of shape (days,), as usage."""
+        reserved = self._reserved
+        box_usage = f"BoxUsage:{self.instance.name}"
         usages = meter_usage(
             self._meter("Instance hours", "Hours", box_usage),
             self.resource_name,
@@ -477,21 +478,22 @@ class Ec2Fleet:
                 np.full(calendar.days, float(reserved * HOURS_PER_DAY)),
                 f"{reserved} reserved instances x every hour of the month, used or not",
             )
-        usages += self._spot_usage(demand, capacity)
-        kept = (
-            capacity.servers
-            if capacity.stopped_servers is None
-            else capacity.servers + capacity.stopped_servers
+        return (
+            usages
+            + spot_usages
+            + meter_usage(
+                self._meter("gp3 volume storage", "GB-Months", "EBS:VolumeUsage.gp3"),
+                self.resource_name,
+                calendar,
+                kept_instances * self.volume_gb * calendar.month_share_per_day,
+                f"mean {'running and stopped' if self.warm_pool else 'running'} instances"
+                f" x {self.volume_gb} GB x share of the month",
+            )
         )
-        volume_gb_months = calendar.mean_per_day(kept) * self.volume_gb * calendar.month_share_per_day
-        return usages + meter_usage(
-            self._meter("gp3 volume storage", "GB-Months", "EBS:VolumeUsage.gp3"),
-            self.resource_name,
-            calendar,
-            volume_gb_months,
-            f"mean {'running and stopped' if self.warm_pool else 'running'} instances"
-            f" x {self.volume_gb} GB x share of the month",
-        )
+
+    @property
+    def _reserved(self) -> int:
+        return 0 if self.purchase == "on_demand" else self.min_size
 
     def _spot_usage(self, demand: Demand, capacity: Capacity) -> tuple[Usage, ...]:
         """Spot instance-hours, an equal share of each type. Without a spot price the design falls."""
@@ -518,18 +520,42 @@ class Ec2Fleet:
         Log lines reach CloudWatch through NAT or an interface endpoint; the network decides. Requests
         and responses cost no transfer: an ALB does not charge between zones, CloudFront is free.
         """
-        calls = demand.daily(demand.api_requests)
-        log_gb = calls * self.api.log_kb_per_call / KB_PER_GB
-        external_gb = calls * self.api.external_kb_per_call / KB_PER_GB
-        return replace(
-            Footprint.none(demand.days),
-            monitored_instance_hours=demand.daily(capacity.servers) / MINUTES_PER_HOUR,
-            log_gb=log_gb,
-            outside_gb=external_gb,
-            internet_egress_gb=external_gb * SENT_RATIO,
-            database_gb=_database_gb(demand, self.database),
-            alarms=TRACKING_ALARMS,
-            private_subnets=True,
+        return self._leaves(demand, demand.daily(capacity.servers) / MINUTES_PER_HOUR)
+
+    def _leaves(self, demand: Demand, instance_hours: FloatArray) -> Footprint:
+        return replace(_of_calls(demand, self.api, self.database), monitored_instance_hours=instance_hours)
+
+    @property
+    def runs_as(self) -> Ec2Fleet:
+        """The same group on demand, of a type that is told apart only by what it can do."""
+        alike = replace(self.instance, name="", memory_gib=0.0, ebs_baseline_mbps=0.0, ebs_baseline_iops=0.0)
+        alike = replace(alike, architecture="x86_64", speed_source="", capacity_source="")
+        return replace(self, region_id="", purchase="on_demand", instance=alike)
+
+    def least(self, demand: Demand, served_ratio: float) -> Least:
+        """What the group uses as long as `served_ratio` of its calls is answered, and what a call takes that
+        never waits. `least_instances` has the proof; a group that loses spot instances may be smaller for a
+        while and costs its volumes at least.
+        """
+        calendar = demand.calendar
+        patience = Patience.of(self.api)
+        cpu_s = _cpu_s_per_call(self.api)
+        running = least_instances(
+            _early_calls(demand, patience) * cpu_s,
+            self.instance.compute_units * SECONDS_PER_MINUTE,
+            0 if self.spot else self.min_size,
+            self.max_size,
+            patience,
+            (1.0 - served_ratio) * float(demand.api_requests.sum()) * cpu_s,
+            [slice(days.start * HOURS_PER_DAY, days.stop * HOURS_PER_DAY) for _, days in calendar.day_slices],
+        )
+        hours = calendar.hours_to_days(running)
+        bought = np.zeros(calendar.days) if self.spot else hours - self._reserved * HOURS_PER_DAY
+        service_ms = self.api.cpu_ms_per_call / self.instance.relative_vcpu_speed
+        return Least(
+            self._metered(calendar, bought, (), hours / HOURS_PER_DAY),
+            self._leaves(demand, hours),
+            unqueued_latency(demand.api_requests, service_ms, fixed_ms=self.api.wait_ms_per_call),
         )
 
     def _run(self, demand: Demand, disruptions: Sequence[Disruption]) -> FleetRun:
@@ -621,48 +647,64 @@ class Ec2Fleet:
 
 
 def designs(scenario: Scenario, demand: Demand) -> tuple[Ec2Fleet, ...]:
-    """Groups worth comparing: allowed families x two sizes x CPU targets x purchases, and a few of each more.
+    """Groups to compare: types of the allowed families x CPU targets x purchases, and a few of each type more.
 
     `min_size` is one instance a zone. `max_size` holds the busiest minute at the target with
-    `HEADROOM_FACTOR` to spare. Each family also gets one group that never falls below what the
+    `HEADROOM_FACTOR` to spare. Each type also gets one group that never falls below what the
     busiest minute needs, for load that rises faster than instances boot; and, where they can win, groups
     that track requests, forecast, raise their minimum for announced events, keep a warm pool, spend
-    standard CPU credits or run on spot.
+    standard CPU credits or run on spot. They are many, and `Ec2Fleet.least` spares the search most of them.
 
     Raises ScenarioError when a family is unknown or has no size that is looked at.
     """
     if "ec2" not in scenario.constraints.compute:
         return ()
-    work = work_cpu_s(demand, scenario.api)
-    peak_vcpus = float(work.max()) / SECONDS_PER_MINUTE
-    zones = scenario.network.availability_zones
-    families = _sizes_by_family(scenario)
-    targets = scenario.constraints.cpu_target_ratios
-    found: list[Ec2Fleet] = []
-    for sizes in families:
-        chosen = _worthwhile(sizes, peak_vcpus)
-        fleets = [
-            _fleet(scenario, instance, target, zones, _needed(instance, target, peak_vcpus))
-            for instance in chosen
-            for target in targets
-        ]
-        fleets += [
-            replace(fleet, credit_mode="standard") for fleet in fleets if _may_borrow(fleet, peak_vcpus)
-        ]
-        held = _needed(chosen[0], max(targets), peak_vcpus)
-        if held > zones:
-            fleets.append(_fleet(scenario, chosen[0], max(targets), held, held))
-        plain = fleets[targets.index(max(targets))]
-        fleets += _faster(plain, scenario, demand, work)
-        if scenario.constraints.spot and plain.max_size > zones and not plain.instance.burstable:
-            spot = _spot_share(scenario, plain.instance, [one for family in families for one in family])
-            fleets += [replace(fleet, spot=spot) for fleet in fleets[: len(targets)]]
-        found += [
-            replace(fleet, purchase=purchase)
-            for fleet in fleets
-            for purchase in scenario.constraints.commitments
-        ]
+    load = RisingLoad(work_cpu_s(demand, scenario.api))
+    families = [_within_reach(sizes, scenario, load) for sizes in _sizes_by_family(scenario)]
+    types = [instance for sizes in families for instance in sizes]
+    found = [
+        replace(fleet, purchase=purchase)
+        for instance in types
+        for fleet in _groups(scenario, demand, instance, types, load)
+        for purchase in scenario.constraints.commitments
+    ]
     return tuple(dict.fromkeys(_within(fleet, scenario.constraints) for fleet in found))
+
+
+def _groups(
+    scenario: Scenario,
+    demand: Demand,
+    instance: InstanceType,
+    types: Sequence[InstanceType],
+    load: RisingLoad,
+) -> Iterator[Ec2Fleet]:
+    """Every group of one type, bought on demand."""
+    zones = scenario.network.availability_zones
+    targets = scenario.constraints.cpu_target_ratios
+    tracking = [
+        _fleet(scenario, instance, target, zones, _needed(instance, target, load.peak_vcpus))
+        for target in targets
+    ]
+    yield from tracking
+    for fleet in tracking:
+        if _may_borrow(fleet, load.peak_vcpus):
+            yield replace(fleet, credit_mode="standard")
+    plain = tracking[targets.index(max(targets))]
+    held = _needed(instance, plain.target_ratio, load.peak_vcpus)
+    if held > zones:
+        yield _fleet(scenario, instance, plain.target_ratio, held, held)
+    yield from _faster(plain, scenario, demand, load)
+    if scenario.constraints.spot and plain.max_size > zones and not instance.burstable:
+        spot = _spot_share(scenario, instance, types)
+        for fleet in tracking:
+            yield replace(fleet, spot=spot)
+
+
+def _within_reach(sizes: list[InstanceType], scenario: Scenario, load: RisingLoad) -> list[InstanceType]:
+    """Sizes of which `MOST_INSTANCES` hold the busiest minute; the largest where none do."""
+    least_target = min(scenario.constraints.cpu_target_ratios)
+    most = MOST_INSTANCES / HEADROOM_FACTOR
+    return [one for one in sizes if _needed(one, least_target, load.peak_vcpus) <= most] or sizes[-1:]
 
 
 def _within(fleet: Ec2Fleet, constraints: Constraints) -> Ec2Fleet:
@@ -714,30 +756,19 @@ def _may_borrow(fleet: Ec2Fleet, peak_vcpus: float) -> bool:
     return baseline is not None and peak_vcpus > fleet.min_size * fleet.instance.compute_units * baseline
 
 
-def _faster(plain: Ec2Fleet, scenario: Scenario, demand: Demand, work: FloatArray) -> Iterator[Ec2Fleet]:
+def _faster(plain: Ec2Fleet, scenario: Scenario, demand: Demand, load: RisingLoad) -> Iterator[Ec2Fleet]:
     """The same group with what helps it against load that rises faster than it grows."""
     if plain.max_size == plain.min_size:
         return
     instance_cpu_s = plain.instance.compute_units * SECONDS_PER_MINUTE
-    if _outruns(work, plain.min_size * instance_cpu_s, plain.target_ratio):
+    if load.outruns(plain.min_size * instance_cpu_s, plain.target_ratio):
         requests = plain.target_ratio * instance_cpu_s / _cpu_s_per_call(plain.api)
         yield replace(plain, target_requests_per_minute=max(1, round(requests)))
         yield replace(plain, forecasts=True)
-    if scheduled := _raised_for_events(plain, scenario, demand, work):
+    if scheduled := _raised_for_events(plain, scenario, demand, load.work_cpu_s):
         yield replace(plain, scheduled=scheduled)
     if plain.api.bootstrap_s >= SLOW_BOOTSTRAP_S:
         yield replace(plain, warm_pool=True)
-
-
-def _outruns(work: FloatArray, least_cpu_s: float, target_ratio: float) -> bool:
-    """Whether load rises within `REACTION_MINUTES` above all that instances held at the target can do.
-
-    `least_cpu_s` is what the smallest group does in a minute.
-    """
-    until = np.concatenate([[0.0], np.cumsum(work)])
-    mean = (until[SMOOTHED_MINUTES:] - until[:-SMOOTHED_MINUTES]) / SMOOTHED_MINUTES
-    before, after = mean[:-REACTION_MINUTES], mean[REACTION_MINUTES:]
-    return bool((after > np.maximum(before / target_ratio, least_cpu_s)).any())
 
 
 def _raised_for_events(
@@ -794,26 +825,6 @@ def _spot_share(scenario: Scenario, own: InstanceType, allowed: Sequence[Instanc
     )
 
 
-def io2_iops(provisioned_iops: int) -> dict[str, int]:
-    """IOPS-months of one io2 volume for one month, by usage type.
-
-    Every volume climbs the tiers on its own: two volumes of 40 000 IOPS cost more than one of 80 000.
-    Raises ValueError for more IOPS than a volume can have, or fewer than none.
-
-    Source: see `IO2_METERS`.
-    """
-    most = IO2_METERS[-1][0]
-    if not 0 <= provisioned_iops <= most:
-        raise ValueError(f"an io2 volume has from 0 to {most:,} IOPS, not {provisioned_iops:,}")
-    billed = {}
-    below = 0
-    for end, usage_type in IO2_METERS:
-        if provisioned_iops > below:
-            billed[usage_type] = min(provisioned_iops, end) - below
-        below = end
-    return billed
-
-
 def family_rules(scenario: Scenario) -> list[Rule]:
     """A broken rule for each allowed instance family that is unknown or has no size we look at."""
     rules = []
@@ -821,7 +832,7 @@ def family_rules(scenario: Scenario) -> list[Rule]:
         place = ("constraints", "instance_families", index)
         try:
             if not _sizes_of(family):
-                problem = f"must be a family with one of the sizes {', '.join(SIZES)}"
+                problem = f"must be a family with a size of {LEAST_MEMORY_GIB:g} GiB or more"
                 rules.append(Rule(place, problem, family))
         except UnknownInstanceType as error:
             rules.append(Rule(place, str(error), family))
@@ -835,21 +846,7 @@ def _sizes_by_family(scenario: Scenario) -> list[list[InstanceType]]:
 
 
 def _sizes_of(family: str) -> list[InstanceType]:
-    return [
-        instance
-        for instance in instance_types([family])
-        if instance.size in (BURSTABLE_SIZES if instance.burstable else SIZES)
-    ]
-
-
-def _worthwhile(sizes: list[InstanceType], peak_vcpus: float) -> list[InstanceType]:
-    """The two smallest sizes that hold the busiest minute with a manageable number of instances."""
-    manageable = [
-        instance
-        for instance in sizes
-        if _needed(instance, LEAST_TARGET_RATIO, peak_vcpus) <= MOST_INSTANCES_AT_PEAK
-    ]
-    return manageable[:SIZES_PER_FAMILY] if len(manageable) > 1 else sizes[-SIZES_PER_FAMILY:]
+    return [instance for instance in instance_types([family]) if instance.memory_gib >= LEAST_MEMORY_GIB]
 
 
 def _needed(instance: InstanceType, target_ratio: float, peak_vcpus: float) -> int:
@@ -867,29 +864,29 @@ def _cpu_s_per_call(api: Api) -> float:
     return api.cpu_ms_per_call / 1000.0
 
 
-def _database_gb(demand: Demand, database: Database) -> FloatArray:
-    """Bytes between the instances and the database, shape (days,)."""
+@lru_cache(maxsize=4)
+def _of_calls(demand: Demand, api: Api, database: Database) -> Footprint:
+    """What calls leave to other services on whichever instances: log lines, bytes to companies and the database."""
+    calls = demand.daily(demand.api_requests)
+    external_gb = calls * api.external_kb_per_call / KB_PER_GB
     read_kb = demand.daily(demand.reads) * database.read_item_kb
     write_kb = demand.daily(demand.writes) * database.write_item_kb
-    return (read_kb + write_kb) / KB_PER_GB
+    return replace(
+        Footprint.none(demand.days),
+        log_gb=calls * api.log_kb_per_call / KB_PER_GB,
+        outside_gb=external_gb,
+        internet_egress_gb=external_gb * SENT_RATIO,
+        database_gb=(read_kb + write_kb) / KB_PER_GB,
+        alarms=TRACKING_ALARMS,
+        private_subnets=True,
+    )
 
 
-PRICES = (
-    LINUX_INSTANCES,
-    PriceNeed(
-        SERVICE_CODE,
-        (
-            r"EBS:VolumeUsage\.(gp2|gp3|io2|piops|sc1|st1)",
-            r"EBS:VolumeP-IOPS\.(gp3|piops|io2|io2\.tier[23])",
-            r"EBS:VolumeP-Throughput\.gp3",
-            r"EBS:SnapshotUsage",
-        ),
-        containing="EBS:",
-    ),
-)
-"""Instances; block storage.
+@lru_cache(maxsize=4)
+def _early_calls(demand: Demand, patience: Patience) -> FloatArray:
+    return read_only(work_begun_in_time(demand.api_requests, patience))
 
-Source: infracost, internal/resources/aws (2026-05); AWS lists the bands of io2 IOPS as products of their own.
-"""
+
+PRICES = (LINUX_INSTANCES, BLOCK_STORAGE)
 
 SERVICE = TierService(SERVICE_NAME, SERVICE_CODE, Role.COMPUTE, designs, PRICES)

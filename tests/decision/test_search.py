@@ -15,7 +15,8 @@ from costmodel.billing.rates import NO_OWN_RATES, OwnRates
 from costmodel.billing.tariff import Tariff
 from costmodel.decision.candidate import Candidate, combine, count_combinations
 from costmodel.decision.constraints import joint_limits, promise, single_tier_limits
-from costmodel.decision.search import Evaluation, cheapest_first, evaluate, search, simulate_all
+from costmodel.decision.hunt import cheapest_first
+from costmodel.decision.search import Evaluation, evaluate, search, simulate_all
 from costmodel.demand.demand import Demand
 from costmodel.demand.synthesise import synthesise
 from costmodel.errors import Infeasible
