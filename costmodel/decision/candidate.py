@@ -7,7 +7,6 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from math import prod
-from typing import Protocol, runtime_checkable
 
 from costmodel.capacity.result import CapacitySummary
 from costmodel.services._base import TIER_ROLES, Footprint, Least, Role, TierDesign, Usage
@@ -49,14 +48,6 @@ def stand_in(design: TierDesign, least: Least) -> SimulatedDesign:
 
 Tiers = Mapping[Role, Sequence[SimulatedDesign]]
 """Designs to choose from, by the role they play."""
-
-
-@runtime_checkable
-class Serving(Protocol):
-    """A design in front of another one, which works with one kind only."""
-
-    @property
-    def serves(self) -> str: ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -131,5 +122,5 @@ def designs_of(tiers: Tiers) -> dict[Role, list[TierDesign]]:
 
 
 def fits(compute_kind: str, balancer: TierDesign) -> bool:
-    """A load balancer has targets of one kind: instances or functions."""
-    return not isinstance(balancer, Serving) or balancer.serves == compute_kind
+    """A load balancer that serves one kind of targets, instances or functions, goes with that kind only."""
+    return bool(getattr(balancer, "serves", compute_kind) == compute_kind)

@@ -240,7 +240,8 @@ class Hunt:
         wanted = points[:, 0] <= self._most_usd
         wanted &= ~self.front.beaten(points)
         for at in sorted(np.flatnonzero(wanted), key=lambda at: tuple(points[at])):
-            self._offer([[inside[at]], *outside], kinds, strategy)
+            if not self.front.beats(tuple(points[at])):
+                self._offer([[inside[at]], *outside], kinds, strategy)
 
     def _offer(self, parts: Sequence[Sequence[Part]], kinds: Kinds, strategy: Strategy) -> None:
         """Offer the front the choices around one inside part, cheapest first, until it wants none."""

@@ -35,6 +35,8 @@ class _Part:
 
     stood: Stood
     sketch: CostSketch
+    least_usd: float
+    """Alone, over the whole run."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,7 +64,7 @@ class Pricer:
     def alone_usd(self, tier: SimulatedDesign, strategy: Strategy) -> float:
         """What a tier costs a month at least; infinite where it cannot stand or be billed under the strategy."""
         part = self._part(tier, strategy)
-        return math.inf if part is None else self.tariff.least_usd([part.sketch]) / self._months
+        return math.inf if part is None else part.least_usd / self._months
 
     def platform_usd(self, groups: Iterable[Collection[SimulatedDesign]], strategy: Strategy) -> float:
         """What the platform costs a month at least beside any choice of one tier from each group."""
@@ -113,9 +115,10 @@ class Pricer:
         if stood is None:
             return None
         try:
-            return _Part(stood, self.tariff.sketch(stood.usages))
+            sketch = self.tariff.sketch(stood.usages)
         except PriceNotFound:
             return None
+        return _Part(stood, sketch, self.tariff.least_usd([sketch]))
 
     def _platform(
         self, home: Footprint, away: Footprint, strategy: Strategy

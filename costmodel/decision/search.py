@@ -93,9 +93,8 @@ class SearchResult:
     pruned: int
     """Proven not to be needed without being costed whole; many were not even simulated."""
     priced: int
-    designs: int
-    simulated: int
-    """Of `designs`."""
+    never_simulated: tuple[TierDesign, ...]
+    """Designs whose bound was enough."""
 
 
 def simulate_design(design: TierDesign, demand: Demand) -> SimulatedDesign:
@@ -129,7 +128,7 @@ def search(
     tariff = Tariff(book, free_tier=scenario.account.free_tier, own_rates=own_rates)
     pricer = Pricer(scenario, demand, tariff, Stage(scenario, demand))
     hunt = Hunt(scenario, pricer, designs)
-    simulated = _run(hunt, demand, progress)
+    never_simulated = _run(hunt, demand, progress)
     for role, error in hunt.unpriced.items():
         if not hunt.sound[role]:
             raise error
@@ -152,8 +151,7 @@ def search(
         rejected=considered - alive,
         pruned=alive - priced,
         priced=priced,
-        designs=sum(map(len, designs.values())),
-        simulated=simulated,
+        never_simulated=never_simulated,
     )
 
 
@@ -178,8 +176,8 @@ def simulate_all(
         }
 
 
-def _run(hunt: Hunt, demand: Demand, progress: Progress) -> int:
-    """Simulate what has no bound, then what waits for as long as it may matter; how many designs that came to."""
+def _run(hunt: Hunt, demand: Demand, progress: Progress) -> tuple[TierDesign, ...]:
+    """Simulate what has no bound, then what waits for as long as it may matter; what it never comes to is returned."""
     served_ratio = 1 - hunt.scenario.objectives.error_ratio
     certain: dict[Role, list[TierDesign]] = {}
     for role, listed in hunt.designs.items():
@@ -187,25 +185,22 @@ def _run(hunt: Hunt, demand: Demand, progress: Progress) -> int:
         for design in listed:
             if isinstance(design, Bounded):
                 hunt.wait(stand_in(design, design.least(demand, served_ratio)))
+    spared = {id(tier.design): tier.design for waiting in hunt.waiting.values() for tier in waiting}
     with ThreadPoolExecutor(THREADS) as pool:
-        simulated = 0
         for role in (*OUTSIDE_ROLES, *INSIDE_ROLES):
-            new = _simulate([[design] for design in certain[role]], demand, pool, progress)
-            hunt.take(role, new)
-            simulated += len(new)
+            hunt.take(role, _simulate([[design] for design in certain[role]], demand, pool, progress))
         most = FIRST_RUNS
         hunt.let_go()
         while due := hunt.due():
             role = due[0].design.role
             runs = _alike(due, most)
-            new = _simulate(runs, demand, pool, progress)
-            ran = {id(design) for run in runs for design in run}
-            hunt.waiting[role] = [tier for tier in hunt.waiting[role] if id(tier.design) not in ran]
-            hunt.take(role, new)
+            for design in (design for run in runs for design in run):
+                del spared[id(design)]
+            hunt.waiting[role] = [tier for tier in hunt.waiting[role] if id(tier.design) in spared]
+            hunt.take(role, _simulate(runs, demand, pool, progress))
             hunt.let_go()
-            simulated += len(new)
             most *= 2
-    return simulated
+    return tuple(spared.values())
 
 
 def _alike(due: Sequence[SimulatedDesign], most: int) -> list[list[TierDesign]]:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from costmodel.billing.rates import NO_OWN_RATES, OwnRates
 from costmodel.billing.tariff import Tariff
-from costmodel.decision.candidate import Candidate, combine, count_combinations
+from costmodel.decision.candidate import Candidate, combine, count_combinations, designs_of
 from costmodel.decision.constraints import joint_limits, promise, single_tier_limits
 from costmodel.decision.hunt import cheapest_first
 from costmodel.decision.search import Evaluation, evaluate, search, simulate_all
@@ -212,18 +212,18 @@ def test_a_tier_alone_never_costs_more_than_its_part_of_the_whole() -> None:
         together = tariff.cost_usd([tariff.sketch(tier.usages) for tier in candidate.tiers])
         assert alone <= together * (1 + 1e-9) + 1e-9
         checked += 1
-    assert checked == count_combinations(tiers) > 20
+    assert checked == count_combinations(designs_of(tiers)) > 20
 
 
 def test_combinations_are_counted_without_making_them() -> None:
     simulated = simulate_all(shop(), synthesise(shop()))
-    assert count_combinations(simulated) == sum(1 for _ in combine(simulated))
+    assert count_combinations(designs_of(simulated)) == sum(1 for _ in combine(simulated))
     fitting = sum(
         balancer.design.serves == compute.design.kind  # type: ignore[attr-defined]
         for compute, balancer in product(simulated[Role.COMPUTE], simulated[Role.LOAD_BALANCER])
     )
     others = prod(len(simulated[role]) for role in (Role.DATABASE, Role.DELIVERY, Role.RENDERING))
-    assert count_combinations(simulated) == fitting * others
+    assert count_combinations(designs_of(simulated)) == fitting * others
 
 
 def test_what_a_candidate_promises_is_the_composition_of_its_tiers() -> None:

@@ -17,14 +17,12 @@ from costmodel.pricing.price import PriceQuery
 from costmodel.pricing.snapshot import SPOT_SAVING_COLUMNS, SPOT_SAVINGS
 from costmodel.pricing.spot import spot_price
 from costmodel.scenario.model import Scenario
+from costmodel.services._ebs import IO2_METERS, io2_iops
 from costmodel.services.ec2 import (
-    BURSTABLE_SIZES,
-    IO2_METERS,
     SERVICE,
     Ec2Fleet,
     NewMinimum,
     SpotShare,
-    io2_iops,
 )
 
 MINUTES = 30 * 1440

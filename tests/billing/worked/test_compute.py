@@ -16,7 +16,8 @@ from costmodel.capacity.provisioned_concurrency import provisioned_billed_s
 from costmodel.demand.demand import Demand
 from costmodel.services import lambda_
 from costmodel.services._base import Usage
-from costmodel.services.ec2 import Ec2Fleet, SpotShare, io2_iops
+from costmodel.services._ebs import io2_iops
+from costmodel.services.ec2 import Ec2Fleet, SpotShare
 from costmodel.services.lambda_ import LambdaFunction
 from shops.calls import MINUTES_OF_NOVEMBER, demand_of_calls, scenario_of_calls
 from shops.till import billed, billed_cents, cents, priced
