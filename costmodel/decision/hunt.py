@@ -252,7 +252,7 @@ class Hunt:
             if least_usd > self._most_usd or self.front.beats((least_usd, *least)):
                 break
             usd = round(self.pricer.whole_usd(candidate, strategy), 2)
-            if usd <= self._most_usd:
+            if usd < math.inf and usd <= self._most_usd:
                 self.front.offer(Member((usd, *coordinates(candidate.tiers)), candidate, strategy))
 
     @property
