@@ -86,7 +86,7 @@ class Hunt:
         self.scenario = scenario
         self.pricer = pricer
         self.designs = designs
-        self._rejected: set[int] = set()
+        self.rejected: set[int] = set()
         """Designs, by `id`."""
         self.sound: dict[Role, list[SimulatedDesign]] = {role: [] for role in TIER_ROLES}
         self.waiting: dict[Role, list[SimulatedDesign]] = {role: [] for role in TIER_ROLES}
@@ -105,6 +105,12 @@ class Hunt:
         """Let a design wait that was not simulated."""
         if self._has_price(stand_in):
             self.waiting[stand_in.design.role].append(stand_in)
+
+    def near(self, role: Role, closer: Iterable[SimulatedDesign]) -> None:
+        """Let designs that wait do so with what bounds them closely; what breaks a limit even so falls."""
+        by_design = {id(tier.design): tier for tier in closer}
+        nearer = (by_design.get(id(tier.design), tier) for tier in self.waiting[role])
+        self.waiting[role] = [tier for tier in nearer if id(tier.design) not in by_design or self._is_sound(tier)]
 
     def take(self, role: Role, simulated: Iterable[SimulatedDesign]) -> None:
         """Take up designs of one role that were simulated, and look at every candidate that they make possible."""
@@ -156,7 +162,7 @@ class Hunt:
 
     def _open(self, role: Role) -> list[TierDesign]:
         """Designs that no rejection is about, simulated or not."""
-        return [design for design in self.designs[role] if id(design) not in self._rejected]
+        return [design for design in self.designs[role] if id(design) not in self.rejected]
 
     def all_kinds(self) -> Iterator[Kinds]:
         """Every combination of kinds of designs that no rejection is about."""
@@ -192,7 +198,7 @@ class Hunt:
     def _reject(self, design: TierDesign, limit: Limit) -> None:
         containing = count_combinations({**self.designs, design.role: [design]})
         self.rejections.append(Rejection(design.label, (design.kind,), limit, containing))
-        self._rejected.add(id(design))
+        self.rejected.add(id(design))
 
     def _feasible(self, combined: Iterable[Inside]) -> Iterator[Inside]:
         """Those that meet the objectives together. Only what a call passes enters these."""

@@ -18,7 +18,7 @@ from costmodel.billing.charge import Bill
 from costmodel.billing.rate import bill
 from costmodel.billing.rates import NO_OWN_RATES, OwnRates
 from costmodel.billing.tariff import Tariff
-from costmodel.capacity.result import Limit
+from costmodel.capacity.result import Capacity, Limit
 from costmodel.decision.candidate import (
     INSIDE_ROLES,
     OUTSIDE_ROLES,
@@ -104,10 +104,25 @@ def simulate_design(design: TierDesign, demand: Demand) -> SimulatedDesign:
 
 def simulate_alike(designs: Sequence[TierDesign], demand: Demand) -> list[SimulatedDesign]:
     """Run the first of designs that run alike over the demand, and meter each."""
-    capacity = designs[0].simulate(demand)
+    return _meter(designs, demand, designs[0].simulate(demand), at_least=False)
+
+
+def _run_unqueued(designs: Sequence[TierDesign], demand: Demand) -> list[SimulatedDesign]:
+    """The same without queues: what each costs, and a latency that it does not fall below."""
+    first = designs[0]
+    if not isinstance(first, Bounded):
+        raise TypeError(f"{first.label} has no bound")
+    return _meter(designs, demand, first.unqueued(demand), at_least=True)
+
+
+def _meter(
+    designs: Sequence[TierDesign], demand: Demand, capacity: Capacity, *, at_least: bool
+) -> list[SimulatedDesign]:
     summary = replace(capacity.summary(), lost_ratio=demand.lost_ratio)
     return [
-        SimulatedDesign(design, summary, design.usage(demand, capacity), design.footprint(demand, capacity))
+        SimulatedDesign(
+            design, summary, design.usage(demand, capacity), design.footprint(demand, capacity), at_least
+        )
         for design in designs
     ]
 
@@ -171,7 +186,7 @@ def simulate_all(
     designs = list_designs(scenario, demand)
     with ThreadPoolExecutor(THREADS) as pool:
         return {
-            role: _simulate([[design] for design in listed], demand, pool, progress)
+            role: _simulate(simulate_alike, [[design] for design in listed], demand, pool, progress)
             for role, listed in designs.items()
         }
 
@@ -186,39 +201,52 @@ def _run(hunt: Hunt, demand: Demand, progress: Progress) -> tuple[TierDesign, ..
             if isinstance(design, Bounded):
                 hunt.wait(stand_in(design, design.least(demand, served_ratio)))
     spared = {id(tier.design): tier.design for waiting in hunt.waiting.values() for tier in waiting}
+    runs_as = {known: design.runs_as() for known, design in spared.items() if isinstance(design, Bounded)}
+    near: set[int] = set()
     with ThreadPoolExecutor(THREADS) as pool:
         for role in (*OUTSIDE_ROLES, *INSIDE_ROLES):
-            hunt.take(role, _simulate([[design] for design in certain[role]], demand, pool, progress))
+            single = [[design] for design in certain[role]]
+            hunt.take(role, _simulate(simulate_alike, single, demand, pool, progress))
         most = FIRST_RUNS
         hunt.let_go()
         while due := hunt.due():
             role = due[0].design.role
-            runs = _alike(due, most)
-            for design in (design for run in runs for design in run):
-                del spared[id(design)]
-            hunt.waiting[role] = [tier for tier in hunt.waiting[role] if id(tier.design) in spared]
-            hunt.take(role, _simulate(runs, demand, pool, progress))
+            runs = _alike(due, runs_as, most)
+            far = [run for run in runs if id(run[0]) not in near]
+            if far:
+                near |= {id(design) for run in far for design in run}
+                hunt.near(role, _simulate(_run_unqueued, far, demand, pool, progress))
+            else:
+                for design in (design for run in runs for design in run):
+                    del spared[id(design)]
+                hunt.waiting[role] = [tier for tier in hunt.waiting[role] if id(tier.design) in spared]
+                hunt.take(role, _simulate(simulate_alike, runs, demand, pool, progress))
+                most *= 2
             hunt.let_go()
-            most *= 2
-    return tuple(spared.values())
+    return tuple(design for known, design in spared.items() if known not in hunt.rejected)
 
 
-def _alike(due: Sequence[SimulatedDesign], most: int) -> list[list[TierDesign]]:
-    """The first runs of each kind, each with every design that runs alike."""
+def _alike(
+    due: Sequence[SimulatedDesign], runs_as: Mapping[int, Hashable], most: int
+) -> list[list[TierDesign]]:
+    """The first runs of each kind, each with every design that runs alike. `runs_as` goes by `id` of a design."""
     runs: defaultdict[str, dict[Hashable, list[TierDesign]]] = defaultdict(dict)
     for tier in due:
-        of_kind = runs[tier.design.kind]
-        run_as = tier.design.runs_as
+        of_kind, run_as = runs[tier.design.kind], runs_as[id(tier.design)]
         if run_as in of_kind or len(of_kind) < most:
             of_kind.setdefault(run_as, []).append(tier.design)
     return [run for of_kind in runs.values() for run in of_kind.values()]
 
 
 def _simulate(
-    runs: Sequence[Sequence[TierDesign]], demand: Demand, pool: Executor, progress: Progress
+    simulated: Callable[[Sequence[TierDesign], Demand], list[SimulatedDesign]],
+    runs: Sequence[Sequence[TierDesign]],
+    demand: Demand,
+    pool: Executor,
+    progress: Progress,
 ) -> list[SimulatedDesign]:
     found = []
-    for done, tiers in enumerate(pool.map(lambda run: simulate_alike(run, demand), runs)):
+    for done, tiers in enumerate(pool.map(lambda run: simulated(run, demand), runs)):
         progress("simulating designs", done + 1, len(runs))
         found += tiers
     return found

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Literal
 
 import numpy as np
@@ -31,7 +31,7 @@ from costmodel.capacity.queueing import (
     unqueued_latency,
     wait_variability,
 )
-from costmodel.capacity.result import Capacity, Limit
+from costmodel.capacity.result import Capacity, Latency, Limit
 from costmodel.capacity.rising_load import RisingLoad
 from costmodel.capacity.scaling import (
     MOST_SCHEDULED_ACTIONS,
@@ -383,25 +383,31 @@ class Ec2Fleet:
         on top of the spot reclaims that the design's seed draws.
         """
         run = self._run(demand, disruptions)
-        requests = demand.api_requests
-        failed = read_only(requests * run.failed_ratio)
         vcpus = run.serving * self.instance.vcpu
-        service_ms = self.api.cpu_ms_per_call / self.instance.relative_vcpu_speed
-        load, delay_ms = queue_or_backlog(vcpus, run.utilisation, service_ms, run.backlog_delay_ms)
+        load, delay_ms = queue_or_backlog(vcpus, run.utilisation, self._service_ms, run.backlog_delay_ms)
+        answered = demand.api_requests - demand.api_requests * run.failed_ratio
         latency = response_latency(
-            np.where(run.serving > 0, requests - failed, 0.0),
+            np.where(run.serving > 0, answered, 0.0),
             vcpus,
             load,
-            service_ms,
+            self._service_ms,
             fixed_ms=self.api.wait_ms_per_call,
             backlog_delay_ms=delay_ms,
             variability=wait_variability(demand.arrival_scv, float(self.api.cpu_scv)),
         )
+        return self._capacity(demand, run, latency)
+
+    def unqueued(self, demand: Demand) -> Capacity:
+        """The same run without its queues, which take most of the time: a latency without any wait."""
+        return self._capacity(demand, self._run(demand, ()), self._unqueued_latency(demand))
+
+    def _capacity(self, demand: Demand, run: FleetRun, latency: Latency) -> Capacity:
+        requests = demand.api_requests
         return Capacity(
             servers=run.running,
             utilisation=run.utilisation,
             requests=requests,
-            failed_requests=failed,
+            failed_requests=read_only(requests * run.failed_ratio),
             latency=latency,
             saturation_requests_per_s=self.max_size * self._sustained_requests_per_s(demand),
             remedy="a higher maximum of instances or a larger type",
@@ -411,6 +417,13 @@ class Ec2Fleet:
             spot_servers=run.spot_running if self.spot else None,
             stopped_servers=run.stopped if self.warm_pool else None,
         )
+
+    @property
+    def _service_ms(self) -> float:
+        return self.api.cpu_ms_per_call / self.instance.relative_vcpu_speed
+
+    def _unqueued_latency(self, demand: Demand) -> Latency:
+        return unqueued_latency(demand.api_requests, self._service_ms, fixed_ms=self.api.wait_ms_per_call)
 
     def without_zone(self, demand: Demand, loss: ZoneLoss) -> Capacity:
         """The same run with a zone lost in it."""
@@ -525,12 +538,9 @@ class Ec2Fleet:
     def _leaves(self, demand: Demand, instance_hours: FloatArray) -> Footprint:
         return replace(_of_calls(demand, self.api, self.database), monitored_instance_hours=instance_hours)
 
-    @property
     def runs_as(self) -> Ec2Fleet:
         """The same group on demand, of a type that is told apart only by what it can do."""
-        alike = replace(self.instance, name="", memory_gib=0.0, ebs_baseline_mbps=0.0, ebs_baseline_iops=0.0)
-        alike = replace(alike, architecture="x86_64", speed_source="", capacity_source="")
-        return replace(self, region_id="", purchase="on_demand", instance=alike)
+        return replace(self, region_id="", purchase="on_demand", instance=_able(self.instance))
 
     def least(self, demand: Demand, served_ratio: float) -> Least:
         """What the group uses as long as `served_ratio` of its calls is answered, and what a call takes that
@@ -551,11 +561,10 @@ class Ec2Fleet:
         )
         hours = calendar.hours_to_days(running)
         bought = np.zeros(calendar.days) if self.spot else hours - self._reserved * HOURS_PER_DAY
-        service_ms = self.api.cpu_ms_per_call / self.instance.relative_vcpu_speed
         return Least(
             self._metered(calendar, bought, (), hours / HOURS_PER_DAY),
             self._leaves(demand, hours),
-            unqueued_latency(demand.api_requests, service_ms, fixed_ms=self.api.wait_ms_per_call),
+            self._unqueued_latency(demand),
         )
 
     def _run(self, demand: Demand, disruptions: Sequence[Disruption]) -> FleetRun:
@@ -862,6 +871,21 @@ def _gbit_per_request(demand: Demand) -> float:
 def _cpu_s_per_call(api: Api) -> float:
     """CPU-seconds of one m5 vCPU that an API call takes."""
     return api.cpu_ms_per_call / 1000.0
+
+
+@cache
+def _able(instance: InstanceType) -> InstanceType:
+    """What a type can do, without what else tells it from others."""
+    return replace(
+        instance,
+        name="",
+        memory_gib=0.0,
+        architecture="x86_64",
+        ebs_baseline_mbps=0.0,
+        ebs_baseline_iops=0.0,
+        speed_source="",
+        capacity_source="",
+    )
 
 
 @lru_cache(maxsize=4)
