@@ -242,12 +242,12 @@ def grouped_latency(
     return _latency_of(mixture, service_time_ms, fixed_ms)
 
 
-def unqueued_latency(requests: FloatArray, service_time_ms: float, *, fixed_ms: float = 0.0) -> Latency:
+def unqueued_latency(requests: float, service_time_ms: float, *, fixed_ms: float = 0.0) -> Latency:
     """What `response_latency` does not fall below, however many servers there are: nobody waits.
 
     `NO_LATENCY` without requests, as there.
     """
-    if not requests.any():
+    if not requests > 0.0:
         return NO_LATENCY
     p50, p95, p99 = (-math.log1p(-share) * (1.0 - _CLOSE) for share in (0.50, 0.95, 0.99))
     return Latency(

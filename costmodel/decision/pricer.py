@@ -59,7 +59,8 @@ class Pricer:
 
     def check_prices(self, tier: SimulatedDesign) -> None:
         """Raises PriceNotFound when the tier cannot be billed at home."""
-        self.tariff.sketch(tier.usages)
+        sketch = self.tariff.sketch(tier.usages)
+        self.parts[tier, Strategy.NONE] = self._part_of(Stood(tier, (), ()), sketch)
 
     def alone_usd(self, tier: SimulatedDesign, strategy: Strategy) -> float:
         """What a tier costs a month at least; infinite where it cannot stand or be billed under the strategy."""
@@ -74,7 +75,8 @@ class Pricer:
             if not stood:
                 return math.inf
             home += Footprint.smallest([found.home.footprint for found in stood])
-            away += Footprint.smallest([_away(found, self.demand.days) for found in stood])
+            if all(found.away for found in stood):
+                away += Footprint.smallest([_away(found, self.demand.days) for found in stood])
         sketches = self._platform(home, away, strategy)
         return math.inf if sketches is None else self.tariff.least_usd(sketches) / self._months
 
@@ -118,6 +120,9 @@ class Pricer:
             sketch = self.tariff.sketch(stood.usages)
         except PriceNotFound:
             return None
+        return self._part_of(stood, sketch)
+
+    def _part_of(self, stood: Stood, sketch: CostSketch) -> _Part:
         return _Part(stood, sketch, self.tariff.least_usd([sketch]))
 
     def _platform(

@@ -423,7 +423,7 @@ class Ec2Fleet:
         return self.api.cpu_ms_per_call / self.instance.relative_vcpu_speed
 
     def _unqueued_latency(self, demand: Demand) -> Latency:
-        return unqueued_latency(demand.api_requests, self._service_ms, fixed_ms=self.api.wait_ms_per_call)
+        return unqueued_latency(demand.total_api_requests, self._service_ms, fixed_ms=self.api.wait_ms_per_call)
 
     def without_zone(self, demand: Demand, loss: ZoneLoss) -> Capacity:
         """The same run with a zone lost in it."""
@@ -454,15 +454,8 @@ class Ec2Fleet:
         Source: Amazon EC2 User Guide, concepts, billing per second (2023-06); Amazon EC2 Auto Scaling
         User Guide, warm pools (2023-06).
         """
-        calendar = demand.calendar
-        spot = capacity.spot_servers
-        bought = capacity.servers if spot is None else capacity.servers - spot
-        stopped = capacity.stopped_servers
-        kept = capacity.servers if stopped is None else capacity.servers + stopped
-        on_demand_hours = calendar.per_day(np.maximum(bought - self._reserved, 0.0)) / MINUTES_PER_HOUR
-        return self._metered(
-            calendar, on_demand_hours, self._spot_usage(demand, capacity), calendar.mean_per_day(kept)
-        )
+        on_demand_hours, kept = _daily_instances(demand, capacity, self._reserved)
+        return self._metered(demand.calendar, on_demand_hours, self._spot_usage(demand, capacity), kept)
 
     def _metered(
         self,
@@ -556,7 +549,7 @@ class Ec2Fleet:
             0 if self.spot else self.min_size,
             self.max_size,
             patience,
-            (1.0 - served_ratio) * float(demand.api_requests.sum()) * cpu_s,
+            (1.0 - served_ratio) * demand.total_api_requests * cpu_s,
             [slice(days.start * HOURS_PER_DAY, days.stop * HOURS_PER_DAY) for _, days in calendar.day_slices],
         )
         hours = calendar.hours_to_days(running)
@@ -871,6 +864,16 @@ def _gbit_per_request(demand: Demand) -> float:
 def _cpu_s_per_call(api: Api) -> float:
     """CPU-seconds of one m5 vCPU that an API call takes."""
     return api.cpu_ms_per_call / 1000.0
+
+
+@lru_cache(maxsize=4)
+def _daily_instances(demand: Demand, capacity: Capacity, reserved: int) -> tuple[FloatArray, FloatArray]:
+    """Instance-hours on demand, and instances with a volume on average, shape (days,) each."""
+    calendar, spot, stopped = demand.calendar, capacity.spot_servers, capacity.stopped_servers
+    bought = capacity.servers if spot is None else capacity.servers - spot
+    kept = capacity.servers if stopped is None else capacity.servers + stopped
+    on_demand_hours = calendar.per_day(np.maximum(bought - reserved, 0.0)) / MINUTES_PER_HOUR
+    return on_demand_hours, calendar.mean_per_day(kept)
 
 
 @cache
