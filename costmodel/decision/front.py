@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+import numpy.typing as npt
 
 from costmodel.capacity.availability import lost_minutes_per_month, series
 from costmodel.decision.candidate import INSIDE_ROLES, Candidate, SimulatedDesign
@@ -87,12 +88,13 @@ class Front:
             for member in self.members
         )
 
-    def beaten(self, points: FloatArray) -> np.ndarray:
+    def beaten(self, points: FloatArray) -> npt.NDArray[np.bool_]:
         """`beats` for each row of `points`, shape (points, coordinates)."""
         if not self.members:
             return np.zeros(len(points), dtype=bool)
         ours = np.array([member.point for member in self.members])
-        return np.asarray((ours[None] <= points[:, None]).all(axis=2).any(axis=1))
+        no_worse: npt.NDArray[np.bool_] = ours[None] <= points[:, None]
+        return np.asarray(no_worse.all(axis=2).any(axis=1))
 
     def offer(self, member: Member) -> None:
         """Take a candidate up unless it is beaten, and let go of those it beats."""

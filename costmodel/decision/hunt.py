@@ -110,7 +110,9 @@ class Hunt:
         """Let designs that wait do so with what bounds them closely; what breaks a limit even so falls."""
         by_design = {id(tier.design): tier for tier in closer}
         nearer = (by_design.get(id(tier.design), tier) for tier in self.waiting[role])
-        self.waiting[role] = [tier for tier in nearer if id(tier.design) not in by_design or self._is_sound(tier)]
+        self.waiting[role] = [
+            tier for tier in nearer if id(tier.design) not in by_design or self._is_sound(tier)
+        ]
 
     def take(self, role: Role, simulated: Iterable[SimulatedDesign]) -> None:
         """Take up designs of one role that were simulated, and look at every candidate that they make possible."""
@@ -245,7 +247,7 @@ class Hunt:
         )
         wanted = points[:, 0] <= self._most_usd
         wanted &= ~self.front.beaten(points)
-        for at in sorted(np.flatnonzero(wanted), key=lambda at: tuple(points[at])):
+        for at in sorted(np.flatnonzero(wanted).tolist(), key=lambda at: tuple(points[at])):
             if not self.front.beats(tuple(points[at])):
                 self._offer([[inside[at]], *outside], kinds, strategy)
 

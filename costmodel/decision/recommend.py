@@ -24,7 +24,10 @@ from costmodel.capacity.availability import (
 )
 from costmodel.capacity.result import Capacity
 from costmodel.decision.candidate import SimulatedDesign
+from costmodel.decision.constraints import promise
 from costmodel.decision.drills import drill
+from costmodel.decision.front import Member
+from costmodel.decision.hunt import Rejection
 from costmodel.decision.recovery import RESTORATIONS, recovery_variables, regional_limits
 from costmodel.decision.run import (
     FORMAT,
@@ -37,6 +40,7 @@ from costmodel.decision.run import (
     DesignNote,
     Driver,
     ExpectedLoss,
+    FrontNote,
     Option,
     OwnRatesNote,
     PriceBookNote,
@@ -47,7 +51,7 @@ from costmodel.decision.run import (
     TerraformAttributeNote,
     TerraformVariableNote,
 )
-from costmodel.decision.search import Evaluation, Rejection, SearchResult
+from costmodel.decision.search import Evaluation, SearchResult
 from costmodel.demand.calendar import Calendar, FloatArray
 from costmodel.demand.demand import Demand
 from costmodel.pricing.book import PriceBook
@@ -118,6 +122,25 @@ def recommend(
             AssumptionNote(known.path, str(known.value), known.unit, known.source, known.as_of)
             for known in assumptions(scenario)
         ),
+        front=tuple(_front_note(member) for member in result.front),
+    )
+
+
+def _front_note(member: Member) -> FrontNote:
+    compute, balancer, database, delivery, rendering = member.candidate.labels
+    promised = promise(member.candidate)
+    return FrontNote(
+        kinds=member.candidate.kinds,
+        compute=compute,
+        load_balancer=balancer,
+        database=database,
+        delivery=delivery,
+        rendering=rendering,
+        strategy=member.strategy.value,
+        monthly_usd=Decimal(repr(member.point[0])),
+        api_p95_ms=promised.api_p95_ms,
+        api_p99_ms=promised.api_p99_ms,
+        availability_ratio=promised.availability_ratio,
     )
 
 

@@ -18,7 +18,7 @@ import msgspec
 
 from costmodel.errors import Fault, RunFileError
 
-FORMAT = "costmodel-run/4"
+FORMAT = "costmodel-run/5"
 
 Month = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])$")]
 Day = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])-01$")]
@@ -310,13 +310,37 @@ class RecoveryNote:
 
 
 @dataclass(frozen=True, slots=True)
+class FrontNote:
+    """A candidate that no other one matches in cost, latency and availability and betters in one of them.
+
+    Latency and availability are those without a recovery strategy; the cost is with it.
+    """
+
+    kinds: tuple[str, ...]
+    """Of compute, database, delivery and rendering."""
+    compute: str
+    load_balancer: str
+    database: str
+    delivery: str
+    rendering: str
+    strategy: str
+    """What stands ready in a second region."""
+    monthly_usd: Decimal
+    """Mean cost per calendar month, to the cent."""
+    api_p95_ms: float
+    api_p99_ms: float
+    availability_ratio: float
+
+
+@dataclass(frozen=True, slots=True)
 class Counts:
     """How the search went. `considered == rejected + pruned + priced`."""
 
     considered: int
     rejected: int
+    """Proven to break a limit or an objective."""
     pruned: int
-    """Proven dearer than another candidate of the same kinds without being billed whole."""
+    """Proven dearer than another candidate of the same kinds without being billed whole, many without being simulated."""
     priced: int
 
 
@@ -366,6 +390,8 @@ class Run:
     """Median and 95th percentile of the first view of a 3D model, by geography."""
     terraform: tuple[TerraformVariableNote, ...]
     assumptions: tuple[AssumptionNote, ...]
+    front: tuple[FrontNote, ...]
+    """Every candidate worth choosing by cost, latency and availability, cheapest first."""
 
     @property
     def monthly_usd(self) -> Decimal:
@@ -498,6 +524,8 @@ def _amounts(run: Run) -> Iterator[tuple[str, Decimal]]:
     for place, row in enumerate(run.comparisons):
         if row.monthly_usd is not None:
             yield f"comparisons.{place}.monthly_usd", row.monthly_usd
+    for place, member in enumerate(run.front):
+        yield f"front.{place}.monthly_usd", member.monthly_usd
     for place, charge in enumerate(run.charges):
         for field in fields(charge):
             value = getattr(charge, field.name)

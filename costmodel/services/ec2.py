@@ -423,7 +423,9 @@ class Ec2Fleet:
         return self.api.cpu_ms_per_call / self.instance.relative_vcpu_speed
 
     def _unqueued_latency(self, demand: Demand) -> Latency:
-        return unqueued_latency(demand.total_api_requests, self._service_ms, fixed_ms=self.api.wait_ms_per_call)
+        return unqueued_latency(
+            demand.total_api_requests, self._service_ms, fixed_ms=self.api.wait_ms_per_call
+        )
 
     def without_zone(self, demand: Demand, loss: ZoneLoss) -> Capacity:
         """The same run with a zone lost in it."""

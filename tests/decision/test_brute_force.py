@@ -200,7 +200,9 @@ def brute_force(given: Problem, result: SearchResult | None) -> Truth:
     budget_usd = given.scenario.constraints.monthly_budget_usd or math.inf
     for candidate in combine(tiers):
         names = {id(tier.design) for tier in candidate.tiers}
-        inside = {id(tier.design) for tier in (candidate.compute, candidate.load_balancer, candidate.database)}
+        inside = {
+            id(tier.design) for tier in (candidate.compute, candidate.load_balancer, candidate.database)
+        }
         together = worst(joint_limits(candidate, objectives)) is not None
         known_to_break = names & (broken - (spared - unpriced)) or (together and not inside & spared)
         alive[candidate.kinds] += not known_to_break

@@ -122,7 +122,9 @@ def test_the_search_finds_what_billing_every_candidate_finds(scenario: Scenario)
         cheapest[kinds] = min(cheapest.get(kinds, evaluation.monthly_usd), evaluation.monthly_usd)
     assert {e.candidate.kinds: e.monthly_usd for e in (found.best, *found.rivals)} == cheapest
     assert found.considered == found.rejected + found.pruned + found.priced
-    assert found.considered - found.rejected == len(evaluations) >= 20
+    assert found.considered - found.rejected >= len(evaluations) >= 20
+    if not found.never_simulated:
+        assert found.considered - found.rejected == len(evaluations)
 
 
 def test_an_objective_for_first_views_decides_about_formats() -> None:
