@@ -93,8 +93,8 @@ class Front:
         if not self.members:
             return np.zeros(len(points), dtype=bool)
         ours = np.array([member.point for member in self.members])
-        no_worse: npt.NDArray[np.bool_] = ours[None] <= points[:, None]
-        return np.asarray(no_worse.all(axis=2).any(axis=1))
+        matched = np.all(np.less_equal(ours[None], points[:, None]), axis=2)
+        return np.asarray(np.any(matched, axis=1))
 
     def offer(self, member: Member) -> None:
         """Take a candidate up unless it is beaten, and let go of those it beats."""
