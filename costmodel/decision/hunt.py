@@ -125,8 +125,9 @@ class Hunt:
         else:
             fresh = self.feasible
         for kinds, parts in _groups(fresh, arrived):
-            for strategy in self.strategies:
+            for strategy in self._strategies(kinds):
                 self._cheapen(kinds, parts, strategy)
+            for strategy in self.strategies:
                 self._stand_out(kinds, parts, strategy)
 
     def let_go(self) -> None:
@@ -286,6 +287,13 @@ class Hunt:
     def _least_usd(self, tier: SimulatedDesign) -> float:
         return min(self.pricer.alone_usd(tier, strategy) for strategy in self.strategies)
 
+    def _strategies(self, kinds: Kinds) -> tuple[Strategy, ...]:
+        """Strategies to compare these kinds under. Where they can stand under none of those that meet the objectives,
+        they are compared without any, so that the one that comes nearest can be named.
+        """
+        able = (strategy for strategy in self.strategies if self._floor_usd(kinds, strategy) < math.inf)
+        return tuple(able) or (Strategy.NONE,)
+
     def _floor_usd(self, kinds: Kinds, strategy: Strategy) -> float:
         """The platform beside any candidate of these kinds. Designs that come in later are those that wait now."""
         if (kinds, strategy) not in self._floors:
@@ -326,6 +334,8 @@ class Hunt:
             """What a design may cost at least and still win somewhere."""
             most = -math.inf
             for kinds in self._possible_kinds(role, kind):
+                if strategy not in self._strategies(kinds):
+                    continue
                 best = self.winners.get(kinds)
                 beside_usd = self._beside_usd(kinds, others, strategy)
                 if beside_usd < math.inf:
@@ -335,7 +345,7 @@ class Hunt:
 
         return lambda tier: any(
             self.pricer.alone_usd(tier, strategy) <= most_usd(tier.design.kind, strategy) + FLOAT_SLACK
-            for strategy in self.strategies
+            for strategy in dict.fromkeys((*self.strategies, Strategy.NONE))
         )
 
     def _may_stand_out(self, role: Role) -> Callable[[SimulatedDesign], bool]:

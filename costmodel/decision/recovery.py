@@ -18,7 +18,6 @@ from costmodel.errors import PriceNotFound
 from costmodel.scenario.model import Objectives, Scenario
 from costmodel.services._base import (
     USAGE_TYPE_CODES,
-    Bounded,
     Copied,
     Footprint,
     Role,
@@ -29,6 +28,7 @@ from costmodel.services._base import (
     TierDesign,
     Usage,
     also,
+    is_bounded,
     one_of,
 )
 from costmodel.services.registry import PLATFORM_SERVICES
@@ -281,7 +281,7 @@ class Stage:
 
 def _run(design: TierDesign, demand: Demand, *, at_least: bool) -> SimulatedDesign:
     """A design under a demand: simulated, or what it comes to at least whatever it answers."""
-    if at_least and isinstance(design, Bounded):
+    if at_least and is_bounded(design):
         return stand_in(design, design.least(demand, 0.0))
     capacity = design.simulate(demand)
     return SimulatedDesign(

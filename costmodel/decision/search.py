@@ -36,7 +36,7 @@ from costmodel.demand.demand import Demand
 from costmodel.errors import Infeasible
 from costmodel.pricing.book import PriceBook
 from costmodel.scenario.model import Scenario
-from costmodel.services._base import TIER_ROLES, Bounded, PlatformDesign, Role, Strategy, TierDesign
+from costmodel.services._base import TIER_ROLES, PlatformDesign, Role, Strategy, TierDesign, is_bounded
 from costmodel.services.registry import TIER_SERVICES
 from costmodel.units import figure
 
@@ -110,8 +110,7 @@ def simulate_alike(designs: Sequence[TierDesign], demand: Demand) -> list[Simula
 def _run_unqueued(designs: Sequence[TierDesign], demand: Demand) -> list[SimulatedDesign]:
     """The same without queues: what each costs, and a latency that it does not fall below."""
     first = designs[0]
-    if not isinstance(first, Bounded):
-        raise TypeError(f"{first.label} has no bound")
+    assert is_bounded(first), "what waits has a bound"
     return _meter(designs, demand, first.unqueued(demand), at_least=True)
 
 
@@ -196,12 +195,12 @@ def _run(hunt: Hunt, demand: Demand, progress: Progress) -> tuple[TierDesign, ..
     served_ratio = 1 - hunt.scenario.objectives.error_ratio
     certain: dict[Role, list[TierDesign]] = {}
     for role, listed in hunt.designs.items():
-        certain[role] = [design for design in listed if not isinstance(design, Bounded)]
+        certain[role] = [design for design in listed if not is_bounded(design)]
         for design in listed:
-            if isinstance(design, Bounded):
+            if is_bounded(design):
                 hunt.wait(stand_in(design, design.least(demand, served_ratio)))
     spared = {id(tier.design): tier.design for waiting in hunt.waiting.values() for tier in waiting}
-    runs_as = {known: design.runs_as() for known, design in spared.items() if isinstance(design, Bounded)}
+    runs_as = {known: design.runs_as() for known, design in spared.items() if is_bounded(design)}
     near: set[int] = set()
     with ThreadPoolExecutor(THREADS) as pool:
         for role in (*OUTSIDE_ROLES, *INSIDE_ROLES):

@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, S
 from dataclasses import dataclass, fields, replace
 from decimal import ROUND_HALF_UP, Decimal
 from enum import StrEnum
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, TypeGuard, runtime_checkable
 
 import numpy as np
 
@@ -494,8 +494,7 @@ class Least:
     """Nowhere slower than its true one."""
 
 
-@runtime_checkable
-class Bounded(Protocol):
+class Bounded(TierDesign, Protocol):
     """A tier design that bounds what it comes to, roughly at once and closely with less than a simulation.
 
     The search goes on from one to the next only while the bound may win.
@@ -509,6 +508,11 @@ class Bounded(Protocol):
 
     def unqueued(self, demand: Demand) -> Capacity:
         """What `simulate` comes to, but for a latency that may be too low, in much less time."""
+
+
+def is_bounded(design: TierDesign) -> TypeGuard[Bounded]:
+    """Whether a design bounds what it comes to."""
+    return hasattr(design, "least")
 
 
 class PlatformDesign(Design, Protocol):
