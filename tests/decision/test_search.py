@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from costmodel.billing.rates import NO_OWN_RATES, OwnRates
 from costmodel.billing.tariff import Tariff
+from costmodel.decision import search as searching
 from costmodel.decision.candidate import Candidate, combine, count_combinations, designs_of
 from costmodel.decision.constraints import joint_limits, promise, single_tier_limits
 from costmodel.decision.hunt import cheapest_first
@@ -24,7 +25,7 @@ from costmodel.pricing.book import PriceBook
 from costmodel.scenario.load import validate
 from costmodel.scenario.model import Scenario
 from costmodel.scenario.rates_file import parse_rates_file
-from costmodel.services._base import Role
+from costmodel.services._base import TIER_ROLES, Role
 
 BOOK = PriceBook.shipped()
 
@@ -336,3 +337,58 @@ def test_a_slow_database_fills_the_workers_that_wait_for_it() -> None:
     assert [(limit.constraint, limit.observed, limit.limit) for limit in broken] == [
         ("calls waiting for the database", 41.0, 40.0)
     ]
+
+
+def test_a_design_never_simulated_counts_as_pruned() -> None:
+    scenario = shop(400_000, constraints={"compute": ["ec2"], "database": ["dynamodb_on_demand"]})
+    found = search(scenario, synthesise(scenario), BOOK)
+    assert len(found.never_simulated) > 50
+    assert found.pruned > found.priced
+    assert found.considered == found.rejected + found.pruned + found.priced
+    spared = {design.label for design in found.never_simulated}
+    assert not spared & {rejection.subject for rejection in found.rejections}
+
+
+@pytest.mark.parametrize(
+    ("parts", "words"),
+    [
+        # Cheaper than anything and faster than anything: each alone is out of reach, and both are named.
+        (
+            {
+                "objectives": {"api_p95_ms": 30, "api_p99_ms": 40},
+                "constraints": {"monthly_budget_usd": 60, "database": ["rds"]},
+            },
+            ["API latency", "objectives.api_p9"],
+        ),
+        # Nothing available enough stands in one zone, and what stands in two is above the budget.
+        (
+            {
+                "objectives": {"rpo_minutes": 0, "rto_minutes": 5},
+                "constraints": {"monthly_budget_usd": 40, "database": ["rds", "aurora"]},
+            },
+            ["recovery", "monthly budget", "constraints.monthly_budget_usd"],
+        ),
+    ],
+    ids=["cheap and fast", "cheap and available"],
+)
+def test_contradictory_objectives_are_all_named_with_what_to_relax(
+    parts: dict[str, object], words: list[str]
+) -> None:
+    scenario = shop(**parts)
+    with pytest.raises(Infeasible) as caught:
+        search(scenario, synthesise(scenario), BOOK)
+    assert caught.value.exit_code == 3
+    text = str(caught.value)
+    assert "Relax one of these" in text
+    for word in words:
+        assert word in text, text
+
+
+def test_an_empty_space_says_which_part_is_empty(monkeypatch: pytest.MonkeyPatch) -> None:
+    scenario = shop()
+    monkeypatch.setattr(searching, "list_designs", lambda scenario, demand: {role: [] for role in TIER_ROLES})
+    with pytest.raises(
+        Infeasible, match=r"no compute and no load balancer .*design fits the constraints"
+    ) as caught:
+        search(scenario, synthesise(scenario), BOOK)
+    assert caught.value.exit_code == 3
