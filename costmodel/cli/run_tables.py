@@ -37,7 +37,8 @@ def run_tables(run: Run) -> Iterator[RenderableType]:
     tables.append(_comparisons(run))
     if run.alternatives:
         tables.append(_alternatives(run))
-    tables.append(_front(run))
+    if run.front:
+        tables.append(_front(run))
     if run.rejections:
         tables.append(_rejections(run))
     if run.drivers:
