@@ -23,7 +23,7 @@ from costmodel.capacity.disruptions import Disruption, ZoneLoss, spot_reclaims
 from costmodel.capacity.fleet import FleetRun, run_fleet
 from costmodel.capacity.group import CpuCredits, NetworkBudget, ScalingGroup, SpotMix, WarmPool
 from costmodel.capacity.instances import InstanceType, instance_types
-from costmodel.capacity.least_fleet import least_instances, work_begun_in_time
+from costmodel.capacity.least_fleet import least_instances
 from costmodel.capacity.overload import Patience
 from costmodel.capacity.queueing import (
     queue_or_backlog,
@@ -52,7 +52,6 @@ from costmodel.scenario.load import refuse
 from costmodel.scenario.model import Api, Commitment, Constraints, Database, Scenario
 from costmodel.services._base import (
     LINUX_INSTANCES,
-    SENT_RATIO,
     Footprint,
     Least,
     Meter,
@@ -73,10 +72,8 @@ from costmodel.services._base import (
     one_of,
 )
 from costmodel.services._ebs import BLOCK_STORAGE
+from costmodel.services._instance_calls import cpu_s_per_call, early_calls, gbit_per_request, left_by_calls
 from costmodel.units import (
-    BITS_PER_BYTE,
-    BYTES_PER_GB,
-    BYTES_PER_KB,
     HOURS_PER_DAY,
     MINUTES_PER_HOUR,
     SECONDS_PER_MINUTE,
@@ -86,8 +83,6 @@ SERVICE_NAME = "Amazon Elastic Compute Cloud"
 SERVICE_CODE = "AmazonEC2"
 SERVICE_CATEGORY = "Compute"
 
-KB_PER_GB = BYTES_PER_GB / BYTES_PER_KB
-BITS_PER_GBIT = 1e9
 VOLUME_GB = 20
 """Root volume, gp3 with its included 3 000 IOPS. Engineering guess: system, application and logs."""
 CONNECTIONS_PER_VCPU = 10
@@ -97,11 +92,6 @@ Source: node-postgres documentation, `Pool` default `max` of 10 (2024); HikariCP
 """
 DETECTION_S = 60.0
 """Two failed health checks, 30 s apart. Source: ALB User Guide, target group health checks (2023-06)."""
-TRACKING_ALARMS = 2
-"""Target tracking keeps one high and one low alarm.
-
-Source: Amazon EC2 Auto Scaling User Guide, target tracking (2023-06).
-"""
 MOST_INSTANCES = 5_000
 """Largest `max_size` an export accepts without a second look. Engineering guess, to catch slips."""
 HEADROOM_FACTOR = 1.5
@@ -531,7 +521,9 @@ class Ec2Fleet:
         return self._leaves(demand, demand.daily(capacity.servers) / MINUTES_PER_HOUR)
 
     def _leaves(self, demand: Demand, instance_hours: FloatArray) -> Footprint:
-        return replace(_of_calls(demand, self.api, self.database), monitored_instance_hours=instance_hours)
+        return replace(
+            left_by_calls(demand, self.api, self.database), monitored_instance_hours=instance_hours
+        )
 
     def runs_as(self) -> Ec2Fleet:
         """The same group on demand, of a type that is told apart only by what it can do."""
@@ -544,9 +536,9 @@ class Ec2Fleet:
         """
         calendar = demand.calendar
         patience = Patience.of(self.api)
-        cpu_s = _cpu_s_per_call(self.api)
+        cpu_s = cpu_s_per_call(self.api)
         running = least_instances(
-            _early_calls(demand, patience) * cpu_s,
+            early_calls(demand, patience) * cpu_s,
             self.instance.compute_units * SECONDS_PER_MINUTE,
             0 if self.spot else self.min_size,
             self.max_size,
@@ -611,17 +603,17 @@ class Ec2Fleet:
         budget = NetworkBudget(
             self.instance.network_baseline_gbps,
             max(self.instance.network_baseline_gbps, self.instance.network_burst_gbps),
-            _gbit_per_request(demand) / _cpu_s_per_call(self.api),
+            gbit_per_request(demand) / cpu_s_per_call(self.api),
         )
         most_gbps = self.instance.compute_units * budget.gbit_per_cpu_s
         return budget if most_gbps > budget.baseline_gbps else None
 
     def _sustained_requests_per_s(self, demand: Demand) -> float:
         """API calls one instance answers for good: without bursts and credits."""
-        cpu = self.instance.compute_units / _cpu_s_per_call(self.api)
+        cpu = self.instance.compute_units / cpu_s_per_call(self.api)
         if self.credit_mode == "standard" and self.instance.cpu_baseline_ratio is not None:
             cpu *= self.instance.cpu_baseline_ratio
-        gbit = _gbit_per_request(demand)
+        gbit = gbit_per_request(demand)
         return min(cpu, self.instance.network_baseline_gbps / gbit) if gbit > 0 else cpu
 
     def _limits(self, demand: Demand, run: FleetRun) -> tuple[Limit, ...]:
@@ -766,7 +758,7 @@ def _faster(plain: Ec2Fleet, scenario: Scenario, demand: Demand, load: RisingLoa
         return
     instance_cpu_s = plain.instance.compute_units * SECONDS_PER_MINUTE
     if load.outruns(plain.min_size * instance_cpu_s, plain.target_ratio):
-        requests = plain.target_ratio * instance_cpu_s / _cpu_s_per_call(plain.api)
+        requests = plain.target_ratio * instance_cpu_s / cpu_s_per_call(plain.api)
         yield replace(plain, target_requests_per_minute=max(1, round(requests)))
         yield replace(plain, forecasts=True)
     if scheduled := _raised_for_events(plain, scenario, demand, load.work_cpu_s):
@@ -858,16 +850,6 @@ def _needed(instance: InstanceType, target_ratio: float, peak_vcpus: float) -> i
     return max(1, math.ceil(peak_vcpus / (instance.compute_units * target_ratio)))
 
 
-def _gbit_per_request(demand: Demand) -> float:
-    """What an instance sends for one API call."""
-    return demand.fan_out.api_response_bytes * BITS_PER_BYTE / BITS_PER_GBIT
-
-
-def _cpu_s_per_call(api: Api) -> float:
-    """CPU-seconds of one m5 vCPU that an API call takes."""
-    return api.cpu_ms_per_call / 1000.0
-
-
 @lru_cache(maxsize=4)
 def _daily_instances(demand: Demand, capacity: Capacity, reserved: int) -> tuple[FloatArray, FloatArray]:
     """Instance-hours on demand, and instances with a volume on average, shape (days,) each."""
@@ -891,29 +873,6 @@ def _able(instance: InstanceType) -> InstanceType:
         speed_source="",
         capacity_source="",
     )
-
-
-@lru_cache(maxsize=4)
-def _of_calls(demand: Demand, api: Api, database: Database) -> Footprint:
-    """What calls leave to other services on whichever instances: log lines, bytes to companies and the database."""
-    calls = demand.daily(demand.api_requests)
-    external_gb = calls * api.external_kb_per_call / KB_PER_GB
-    read_kb = demand.daily(demand.reads) * database.read_item_kb
-    write_kb = demand.daily(demand.writes) * database.write_item_kb
-    return replace(
-        Footprint.none(demand.days),
-        log_gb=calls * api.log_kb_per_call / KB_PER_GB,
-        outside_gb=external_gb,
-        internet_egress_gb=external_gb * SENT_RATIO,
-        database_gb=(read_kb + write_kb) / KB_PER_GB,
-        alarms=TRACKING_ALARMS,
-        private_subnets=True,
-    )
-
-
-@lru_cache(maxsize=4)
-def _early_calls(demand: Demand, patience: Patience) -> FloatArray:
-    return read_only(work_begun_in_time(demand.api_requests, patience))
 
 
 PRICES = (LINUX_INSTANCES, BLOCK_STORAGE)

@@ -32,7 +32,7 @@ from costmodel.scenario.rates_file import parse_rates_file
 from costmodel.services._base import TIER_ROLES, Footprint, Role, TierDesign, Usage
 
 BOOK = PriceBook.shipped()
-SIMULATE = searching.simulate_alike
+SIMULATE, EVERY_DESIGN = searching.simulate_alike, searching.list_designs
 PROBLEMS = 500
 BATCH = 50
 
@@ -164,7 +164,7 @@ def problem(seed: int) -> Problem:
         api={"retries": luck.choice([0, 0, 2]), "cpu_ms_per_call": luck.choice([5, 20])},
     )
     demand = demand_of(traffic)
-    every = searching.list_designs(scenario, demand)
+    every = EVERY_DESIGN(scenario, demand)
     designs = {
         role: listed
         if len(listed) <= MOST_DESIGNS[role]
