@@ -12,7 +12,7 @@ $(VENV)/.run: pyproject.toml constraints.txt
 	touch $@
 
 $(VENV)/.dev: $(VENV)/.run
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev,parquet]'
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev,distributed,parquet]'
 	touch $@
 
 demo: $(VENV)/.run  ## Simulate the steady furniture shop and show the full result.

@@ -47,7 +47,15 @@
     │       └── ApiFailed          any other failure on AWS's side
     ├── UnknownInstanceType        no such EC2 instance type, family or database class
     ├── UnitMismatch               a meter and its price count in different units
+    ├── LineNotFound               a saved run's bill has no such line
+    ├── AmbiguousLine              several lines of a saved run's bill are meant
+    ├── LineUnsound                a line of a saved run's bill does not follow from its prices
+    ├── RunOutdated                this version no longer meters what a saved run did
     ├── Infeasible                 no candidate meets the objectives; exit code 3
+    ├── RunNotRepeatable           a saved run cannot be simulated again by this version
+    ├── OptionFault                what an option says cannot be read; exit code 2
+    ├── GatesFailed                a result is there, but not as the user demands; exit code 4
+    ├── ClusterFailed              a Dask cluster cannot be used, or was lost
     └── OutputError                the result cannot be written where it should go
 
 Designs that cannot work are values (`decision.Rejection`), not exceptions: an exception means
@@ -345,14 +353,64 @@ class UnknownInstanceType(CostModelError):
         super().__init__(f"no {kind} is called {name!r}; did you mean {', '.join(nearest)}?")
 
 
+class UnknownGrid(CostModelError):
+    """No figures are known for the electricity of a region."""
+
+    def __init__(self, region_id: str) -> None:
+        super().__init__(
+            f"the carbon of {region_id} is unknown: costmodel/decision/carbon.csv has no grid and PUE for it. "
+            "Add both rows with their source, or leave out objectives.carbon_usd_per_tonne."
+        )
+
+
 class UnitMismatch(CostModelError):
     """A meter counts in one unit and its price in another."""
+
+
+class ClusterFailed(CostModelError):
+    """A Dask cluster cannot be reached, lacks this tool or its version, or lost its workers."""
+
+
+class LineNotFound(CostModelError):
+    """A saved run's bill has no such line."""
+
+
+class AmbiguousLine(CostModelError):
+    """Several lines of a saved run's bill are meant."""
+
+
+class LineUnsound(CostModelError):
+    """A line of a saved run's bill does not follow from its quantities and the prices of its price book."""
+
+
+class RunOutdated(CostModelError):
+    """This version no longer meters what a saved run did."""
 
 
 class Infeasible(CostModelError):
     """No candidate meets the objectives and constraints."""
 
     exit_code = 3
+
+
+class RunNotRepeatable(CostModelError):
+    """A saved run cannot be simulated again: this version offers other designs, or what it used is not at hand."""
+
+
+class OptionFault(CostModelError):
+    """What an option says in a form of its own, such as `--vary key=1:9:5`, cannot be read."""
+
+    exit_code = 2
+
+
+class GatesFailed(CostModelError):
+    """A result is there, but not as the user demands."""
+
+    exit_code = 4
+
+    def __init__(self, failures: Sequence[str], judged: int) -> None:
+        listed = "\n".join(f"  - {failure}" for failure in failures)
+        super().__init__(f"{len(failures)} of {judged} gates failed:\n{listed}")
 
 
 class OutputError(CostModelError):

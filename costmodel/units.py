@@ -16,6 +16,7 @@ Source: AWS Pricing Calculator, "730 hours in a month" (2026). A simulated month
 calendar month; this constant only converts figures that AWS itself states per average month.
 """
 
+MONTHS_PER_YEAR = 12
 HOURS_PER_YEAR = 8_760
 """Hours over which an upfront fee is spread, for each year of a term.
 
@@ -104,6 +105,11 @@ QUANTITY_STEP = Decimal("0.000000001")
 """Finest step kept of a billed quantity that is not counted one by one."""
 
 CENT = Decimal("0.01")
+
+
+def two_digits(value: float) -> str:
+    """A number with two significant digits, for estimates: 41, 1,200, 0.53."""
+    return f"{Decimal(f'{value:.2g}'):,f}"
 
 
 def figure(value: float) -> str:

@@ -107,7 +107,7 @@ def to_cents(amount_usd: Decimal) -> Decimal:
 def dollars(amount: Decimal | float) -> str:
     """An amount in US dollars, rounded half up to the cent: `$1,234.50`."""
     rounded = to_cents(Decimal(amount))
-    return f"-${-rounded:,.2f}" if rounded < 0 else f"${rounded:,.2f}"
+    return f"{'-' if rounded < 0 else ''}${rounded.copy_abs():,.2f}"
 
 
 def converted(amount_usd: Decimal, per_usd: Decimal) -> str:

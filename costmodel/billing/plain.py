@@ -14,9 +14,11 @@ from costmodel.billing.charge import EXACT, Bill, Charge
 from costmodel.billing.rate import Prices, bill
 from costmodel.billing.rates import NO_OWN_RATES, OwnRates
 from costmodel.demand.calendar import BillingPeriod
-from costmodel.errors import AmbiguousPrice, Fault, PriceNotFound, UsageFileError
+from costmodel.errors import AmbiguousPrice, PriceNotFound, UsageFileError
 from costmodel.pricing.price import ON_DEMAND, FreeAllowance, Price, PriceQuery, PriceTier
-from costmodel.scenario.usage_file import OwnRate, UsageFile, UsageLine
+from costmodel.scenario.faults import rule_faults
+from costmodel.scenario.fields import Rule
+from costmodel.scenario.usage_file import FIND_PRICES, OwnRate, Rows, UsageFile, UsageLine
 from costmodel.services._base import Meter, Usage
 from costmodel.units import FOCUS_UNITS
 
@@ -127,35 +129,11 @@ def price_usage(
     """
     free_tier = file.free_tier if free_tier is None else free_tier
     period = BillingPeriod.parse(file.period)
-    prices = _PricesWithOwn(file.rates, book)
-    faults = [
-        Fault(
-            f"rates.{place}.unit",
-            f"is not a known unit; known are {', '.join(sorted(FOCUS_UNITS))}",
-            rate.unit,
-        )
-        for place, rate in enumerate(file.rates)
-        if _pricing_unit(rate.unit) is None
-    ]
-    faults += _contradictions(file.rates, book)
-    priced = []
-    for place, line in enumerate(file.usage):
-        path = f"usage.{place}"
-        try:
-            price = prices.price(prices.query(line))
-        except (PriceNotFound, AmbiguousPrice) as error:
-            faults.append(Fault(path, str(error)))
-            continue
-        unit = FOCUS_UNITS.get(price.pricing_unit, "")
-        if line.unit not in (None, unit, price.pricing_unit):
-            faults.append(
-                Fault(
-                    f"{path}.unit", f"must be {_either(unit, price.pricing_unit)}, as the price is", line.unit
-                )
-            )
-        priced.append((path, line, price))
-    if faults:
-        raise UsageFileError(source, faults, "Find what AWS prices with: costmodel prices show TEXT")
+    prices = _PricesWithOwn(file.rows.rates, book)
+    found, broken = _look_up(file.rows, prices)
+    if broken:
+        raise UsageFileError(source, rule_faults(broken, {}), FIND_PRICES)
+    priced = [(f"usage.{place}", file.usage[place], price) for place, price in found.items()]
     whole = bill(
         [_usage(path, line, price, period) for path, line, price in priced],
         prices,
@@ -175,23 +153,46 @@ def price_usage(
     )
 
 
+def price_rules(rows: Rows, book: Prices) -> list[Rule]:
+    """What keeps rows from being priced: a price missing or ambiguous, a unit unknown or not the price's."""
+    return _look_up(rows, _PricesWithOwn(rows.rates, book))[1]
+
+
+def _look_up(rows: Rows, prices: _PricesWithOwn) -> tuple[dict[int, Price], list[Rule]]:
+    """The price of each line by its place, and what is wrong with the others and with own rates."""
+    found: dict[int, Price] = {}
+    broken = [*_unknown_units(rows.rates), *_contradictions(rows.rates, prices.book)]
+    for place, line in rows.usage.items():
+        try:
+            found[place] = prices.price(prices.query(line))
+        except (PriceNotFound, AmbiguousPrice) as error:
+            broken.append(Rule(("usage", place), str(error), None))
+            continue
+        pricing_unit = found[place].pricing_unit
+        unit = FOCUS_UNITS.get(pricing_unit, "")
+        if line.unit not in (None, unit, pricing_unit):
+            problem = f"must be {_either(unit, pricing_unit)}, as the price is"
+            broken.append(Rule(("usage", place, "unit"), problem, line.unit))
+    return found, broken
+
+
 class _PricesWithOwn:
     """A price book in which own rates stand in for list prices."""
 
-    def __init__(self, rates: tuple[OwnRate, ...], book: Prices) -> None:
-        self._book = book
+    def __init__(self, rates: Mapping[int, OwnRate], book: Prices) -> None:
+        self.book = book
         self._own = {
-            _query(rate, OWN_RATE): _own_price(rate, f"rates.{place}") for place, rate in enumerate(rates)
+            _query(rate, OWN_RATE): _own_price(rate, f"rates.{place}") for place, rate in rates.items()
         }
         self._used: set[PriceQuery] = set()
 
     @property
     def allowances(self) -> tuple[FreeAllowance, ...]:
-        return self._book.allowances
+        return self.book.allowances
 
     def query(self, line: UsageLine) -> PriceQuery:
         """What to ask for a line: its own rate where there is one, else the list price."""
-        if line.term is None:
+        if line.term is None and self._own:
             for attributes in (line.attributes, {}):
                 own = _query(line.model_copy(update={"attributes": attributes}), OWN_RATE)
                 if own in self._own:
@@ -201,7 +202,7 @@ class _PricesWithOwn:
     def price(self, query: PriceQuery) -> Price:
         own = self._own.get(query)
         if own is None:
-            return self._book.price(query)
+            return self.book.price(query)
         self._used.add(query)
         return own
 
@@ -209,9 +210,16 @@ class _PricesWithOwn:
         return tuple(price.source for query, price in self._own.items() if query not in self._used)
 
 
-def _contradictions(rates: tuple[OwnRate, ...], book: Prices) -> Iterator[Fault]:
+def _unknown_units(rates: Mapping[int, OwnRate]) -> Iterator[Rule]:
+    for place, rate in rates.items():
+        if _pricing_unit(rate.unit) is None:
+            known = ", ".join(sorted(FOCUS_UNITS))
+            yield Rule(("rates", place, "unit"), f"is not a known unit; known are {known}", rate.unit)
+
+
+def _contradictions(rates: Mapping[int, OwnRate], book: Prices) -> Iterator[Rule]:
     """Own rates in another unit than the list price of the same meter, where there is one."""
-    for place, rate in enumerate(rates):
+    for place, rate in rates.items():
         try:
             listed = book.price(_query(rate, ON_DEMAND))
         except (PriceNotFound, AmbiguousPrice):
@@ -219,7 +227,7 @@ def _contradictions(rates: tuple[OwnRate, ...], book: Prices) -> Iterator[Fault]
         unit = FOCUS_UNITS[listed.pricing_unit]
         if _pricing_unit(rate.unit) and rate.unit not in (unit, listed.pricing_unit):
             expected = _either(unit, listed.pricing_unit)
-            yield Fault(f"rates.{place}.unit", f"must be {expected}, as AWS counts this meter", rate.unit)
+            yield Rule(("rates", place, "unit"), f"must be {expected}, as AWS counts this meter", rate.unit)
 
 
 def _either(unit: str, pricing_unit: str) -> str:

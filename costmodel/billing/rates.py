@@ -131,11 +131,11 @@ def _in_scope(part: Discount | PriceListChange, query: PriceQuery) -> bool:
         part.service == query.service_code
         and part.region in (None, query.region_id)
         and part.usage_type in (None, query.usage_type)
-        and part.family in (None, _family(query.usage_type))
+        and part.family in (None, instance_family(query.usage_type))
     )
 
 
-def _family(usage_type: str) -> str:
+def instance_family(usage_type: str) -> str:
     """The instance family in a usage type, such as m7g; empty where there is none."""
     found = _INSTANCE_FAMILY.search(usage_type)
     return found[1] if found else ""

@@ -12,10 +12,9 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from costmodel.units import HOURS_PER_MONTH, HOURS_PER_YEAR, MINUTES_PER_HOUR
+from costmodel.units import HOURS_PER_MONTH, HOURS_PER_YEAR, MINUTES_PER_HOUR, MONTHS_PER_YEAR
 
 MINUTES_PER_MONTH = HOURS_PER_MONTH * MINUTES_PER_HOUR
-MONTHS_PER_YEAR = 12
 
 COMMON_CAUSE_RATIO = 0.1
 """Share of failures that take copies together: independence is false in practice.

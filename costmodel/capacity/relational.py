@@ -21,7 +21,7 @@ from costmodel.capacity.queueing import (
     response_latency,
     wait_variability,
 )
-from costmodel.capacity.result import NO_LATENCY, Latency
+from costmodel.capacity.result import NO_LATENCY, Capacity, Latency
 from costmodel.capacity.volumes import IoPath
 from costmodel.demand.calendar import FloatArray
 from costmodel.demand.demand import Demand, FanOut, read_only
@@ -29,6 +29,7 @@ from costmodel.scenario.model import Database
 from costmodel.units import (
     BYTES_PER_GB,
     MINUTES_PER_DAY,
+    MINUTES_PER_HOUR,
     SECONDS_PER_MINUTE,
 )
 
@@ -148,6 +149,16 @@ def node_loads(
 def speed_of(instance: InstanceType, engine: str) -> float:
     """Throughput of one vCPU for queries, an m5 vCPU being 1, after the engine's own maintenance."""
     return instance.relative_vcpu_speed * (1.0 - MAINTENANCE_CPU_RATIO[engine])
+
+
+def busy_vcpu_hours(
+    loads: tuple[NodeLoad, NodeLoad | None], readers: int, work: Database, capacity: Capacity, speed: float
+) -> float:
+    """CPU time of the answered calls on the writer and on all readers, in hours of a vCPU of this speed."""
+    writer, reader = loads
+    cpu_ms = writer.cpu_ms(work) + (readers * reader.cpu_ms(work) if reader else 0.0)
+    answered = float((capacity.requests - capacity.failed_requests).sum())
+    return answered * cpu_ms / 1000.0 / speed / (SECONDS_PER_MINUTE * MINUTES_PER_HOUR)
 
 
 def miss_ratio(stored_gb: FloatArray, memory_gib: FloatArray | float, work: Database) -> FloatArray:

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from costmodel.demand.calendar import FloatArray
-from costmodel.units import SECONDS_PER_MINUTE
+from costmodel.units import SECONDS_PER_MINUTE, figure
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +24,9 @@ class Latency:
 
 
 NO_LATENCY = Latency(0.0, 0.0, 0.0, 0.0)
+
+MISSING_PRICES = "missing prices"
+"""Unit of the limit on what has no published price: none may be missing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,15 @@ class Limit:
     def way_out(self) -> str:
         """What to raise: the remedy and the key, as far as there are any."""
         return "; or ".join(way for way in (self.remedy, self.key) if way) or "nothing: it is fixed"
+
+    @property
+    def miss(self) -> str:
+        """How it is broken, in words: `recovery time is 60, allowed 15 minutes`."""
+        if self.unit == MISSING_PRICES:
+            return f"no {self.constraint}"
+        return (
+            f"{self.constraint} is {figure(self.observed)}, allowed {figure(self.limit)} {self.unit}".rstrip()
+        )
 
     @property
     def broken(self) -> bool:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from costmodel.cli.console import Format, print_result, write_json
+from costmodel.cli.options import format_option
 
 app = typer.Typer(help="Set a saved run beside AWS Trusted Advisor.", no_args_is_help=True)
 
@@ -31,7 +32,7 @@ def compare(
             help="Findings saved with the AWS command line, of either API; docs/advisor.md says how.",
         ),
     ],
-    output: Annotated[Format, typer.Option("--format", help="How to print the result.")] = Format.TABLE,
+    output: Annotated[Format, format_option("the result")] = Format.TABLE,
 ) -> None:
     """Say where AWS and a run agree and where they do not.
 

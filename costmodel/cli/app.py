@@ -5,14 +5,31 @@ Heavy libraries are imported inside the command that needs them, so that `--help
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Annotated
 
 import typer
 
 from costmodel import __version__
-from costmodel.cli import advisor, demo, export, price, prices, report, scenario, simulate, stress
+from costmodel.cli import (
+    advisor,
+    break_even,
+    compare,
+    demo,
+    explain,
+    export,
+    price,
+    prices,
+    report,
+    scenario,
+    simulate,
+    stress,
+    sweep,
+)
 from costmodel.errors import CostModelError
 
 INTERRUPTED = 130
@@ -29,7 +46,11 @@ app = typer.Typer(
 )
 app.command("demo")(demo.demo)
 app.command("simulate")(simulate.simulate)
+app.command("compare")(compare.compare)
+app.command("sweep")(sweep.sweep)
 app.command("stress")(stress.stress)
+app.command("break-even")(break_even.break_even)
+app.command("explain")(explain.explain)
 app.command("price")(price.price)
 app.add_typer(scenario.app, name="scenario")
 app.add_typer(prices.app, name="prices")
@@ -65,7 +86,26 @@ def root(
 
 
 def main() -> None:
-    """Run the command line. Every error becomes one clear message and the design's exit codes."""
+    """Run the command line and leave. After Ctrl-C at once: Python would wait for what still runs in threads, and
+    another Ctrl-C then would end it with a traceback or by the signal.
+    """
+    try:
+        run()
+    except (SystemExit, KeyboardInterrupt) as leaving:
+        if isinstance(leaving, SystemExit) and leaving.code != INTERRUPTED:
+            raise
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(OSError, ValueError):
+                stream.flush()
+        os._exit(INTERRUPTED)
+
+
+def run() -> None:
+    """Run the command line. Every error becomes one clear message and the design's exit codes.
+
+    Raises SystemExit.
+    """
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     flags = Flags()
@@ -79,12 +119,22 @@ def main() -> None:
         sys.stderr.write("Interrupted.\n")
         sys.exit(INTERRUPTED)
     except Exception as error:
+        if _interrupted(error):
+            sys.stderr.write("Interrupted.\n")
+            sys.exit(INTERRUPTED)
         if flags.debug:
             import traceback
 
             traceback.print_exc()
         sys.stderr.write(f"Error: {_message(error)}\n")
         sys.exit(error.exit_code if isinstance(error, CostModelError) else 1)
+
+
+def _interrupted(error: BaseException | None) -> bool:
+    """Whether Ctrl-C is behind an error: Python 3.11 wraps what is raised while a class is made."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__cause__
+    return error is not None
 
 
 def _message(error: Exception) -> str:

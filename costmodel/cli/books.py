@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from costmodel.cli.console import messages
+from costmodel.cli.options import count, one_of
 
 if TYPE_CHECKING:
     from costmodel.pricing.book import PriceBook
@@ -35,7 +36,7 @@ MaxPriceAgeOption = Annotated[
     typer.Option(
         "--max-price-age",
         metavar="DAYS",
-        min=0,
+        parser=count,
         help=f"Fail when a price used was last confirmed longer ago; without this, {STALE_AFTER_DAYS} days warn.",
         show_default=False,
     ),
@@ -54,6 +55,15 @@ def open_book(which: str | None) -> PriceBook:
     from costmodel.pricing.shelf import Shelf
 
     return Shelf().open(which)
+
+
+def check_places(books: Iterable[PriceBook], region: str | None, service: str | None) -> None:
+    """Raise BadParameter when none of the books has that region, or nothing of that service."""
+    held = [service_held for book in books for service_held in book.coverage()]
+    if region is not None:
+        one_of(region, sorted({place for of in held for place in of.region_ids}), "--region")
+    if service is not None:
+        one_of(service, sorted({of.service_code for of in held}), "--service")
 
 
 def used_prices(book: PriceBook, price_ids: Iterable[str]) -> list[Price]:

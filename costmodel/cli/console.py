@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -156,28 +157,68 @@ def check_writable(path: Path) -> None:
 def write_files(folder: Path, contents: Mapping[str, bytes]) -> None:
     """Write files by name into a folder: all of them beside their targets first, then moved into place.
 
-    Raises OutputError when the folder cannot be made or written; then no target has changed, and no folder
-    that was made for them stays behind empty.
+    Raises OutputError when the folder cannot be made or written, or a file cannot be moved; then every
+    target is as it was, and no folder that was made for them stays behind empty.
     """
     targets = {folder / name: content for name, content in contents.items()}
     for target in targets:
         check_writable(target)
     beside = {target: target.with_name(f".{target.name}.{os.getpid()}") for target in targets}
     made = [place for place in (folder, *folder.parents) if not place.exists()]
-    target = folder
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        with _about(folder):
+            folder.mkdir(parents=True, exist_ok=True)
         for target, content in targets.items():
-            beside[target].write_bytes(content)
-        for target, temporary in beside.items():
-            temporary.replace(target)
+            with _about(target):
+                beside[target].write_bytes(content)
+        _move_into_place(beside)
+    finally:
+        _remove(beside.values())
+        _remove_empty(made)
+
+
+@contextmanager
+def _about(target: Path) -> Iterator[None]:
+    """An error of the system, as an OutputError about a path."""
+    try:
+        yield
     except OSError as error:
         raise OutputError(target, error.strerror or str(error)) from None
-    finally:
-        for temporary in beside.values():
-            with suppress(OSError):
-                temporary.unlink(missing_ok=True)
-        _remove_empty(made)
+
+
+def _move_into_place(beside: Mapping[Path, Path]) -> None:
+    """Move each file to its target. When one cannot be moved, the targets of the others get back what they held."""
+    earlier = list(beside)[:-1]  # once the last is in place nothing can fail
+    old = {target: target.with_name(f"{beside[target].name}.old") for target in earlier if target.exists()}
+    try:
+        for target, kept in old.items():
+            with _about(target):
+                _keep(target, kept)
+        for target, temporary in beside.items():
+            with _about(target):
+                temporary.replace(target)
+    except BaseException:
+        for target in (target for target in earlier if not beside[target].exists()):
+            with _about(target):
+                old[target].replace(target) if target in old else target.unlink()
+        _remove(old.values())
+        raise
+    _remove(old.values())
+
+
+def _keep(file: Path, other: Path) -> None:
+    """Give a file a second name, or where the file system has no such thing a copy."""
+    try:
+        os.link(file, other, follow_symlinks=False)
+    except (OSError, NotImplementedError):
+        shutil.copy2(file, other, follow_symlinks=False)
+
+
+def _remove(files: Iterable[Path]) -> None:
+    """Remove those of the files that are there."""
+    for file in files:
+        with suppress(OSError):
+            file.unlink(missing_ok=True)
 
 
 def _remove_empty(folders: Iterable[Path]) -> None:

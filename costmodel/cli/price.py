@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,6 +11,8 @@ import typer
 
 from costmodel.cli.books import MaxPriceAgeOption, PricesOption, check_ages, open_book, used_prices
 from costmodel.cli.console import Format, print_result, table_of, write_json
+from costmodel.cli.gates import BudgetOption, FailIfOption, judge_gates, read_gates
+from costmodel.cli.options import format_option
 from costmodel.cli.own_rates import RatesFileOption, currency_sentence, note_unused, read_own_rates
 
 if TYPE_CHECKING:
@@ -34,7 +37,9 @@ def price(
     rates: RatesFileOption = None,
     prices: PricesOption = None,
     max_price_age: MaxPriceAgeOption = None,
-    output: Annotated[Format, typer.Option("--format", help="How to print the result.")] = Format.TABLE,
+    output: Annotated[Format, format_option("the result")] = Format.TABLE,
+    budget: BudgetOption = None,
+    fail_if: FailIfOption = None,
 ) -> None:
     """Price plain quantities, line by line.
 
@@ -51,14 +56,18 @@ def price(
             tiers: [{from: 0, price: 0.08}]
 
     Find services, meters and regions with: costmodel prices show TEXT
+    The metric of --fail-if is monthly_usd, the billed cost of the period.
     """  # noqa: D301 - the backspace tells the help not to join the lines after it
     import json
 
-    from costmodel.billing.plain import price_usage
+    from costmodel.billing.plain import price_rules, price_usage
+    from costmodel.decision.gates import BILL_METRICS
     from costmodel.scenario.usage_file import load_usage_file
 
-    file = load_usage_file(usage_file)
-    book = open_book(prices)
+    gates = read_gates(budget, fail_if, BILL_METRICS)
+    opened = cache(open_book)  # not before the file can be read
+    file = load_usage_file(usage_file, lambda rows: price_rules(rows, opened(prices)))
+    book = opened(prices)
     priced = price_usage(
         file,
         book,
@@ -76,6 +85,7 @@ def price(
         print_result(_table(priced), _prices_sentence(book, used))
         if priced.own_rates.currency:
             print_result(currency_sentence(priced.own_rates.currency))
+    judge_gates(gates, priced.billed_cost, BILL_METRICS)
 
 
 def _prices_sentence(book: PriceBook, used: Sequence[Price]) -> str:

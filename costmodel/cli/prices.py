@@ -13,11 +13,13 @@ from costmodel.cli.books import (
     PricesOption,
     age_days,
     check_ages,
+    check_places,
     clock_problem,
     open_book,
     warn,
 )
 from costmodel.cli.console import Format, messages, print_result, table_of, write_json
+from costmodel.cli.options import format_option
 from costmodel.cli.prices_diff import diff
 from costmodel.cli.prices_refresh import refresh
 from costmodel.cli.prices_verify import verify
@@ -42,7 +44,7 @@ SHOWN_PRICES = 20
 @app.command("status")
 def status(
     prices: PricesOption = None,
-    output: Annotated[Format, typer.Option("--format", help="How to print the status.")] = Format.TABLE,
+    output: Annotated[Format, format_option("the status")] = Format.TABLE,
 ) -> None:
     """Say which prices are at hand and how old they are.
 
@@ -102,7 +104,7 @@ def show(
     ] = False,
     prices: PricesOption = None,
     max_price_age: MaxPriceAgeOption = None,
-    output: Annotated[Format, typer.Option("--format", help="How to print the prices.")] = Format.TABLE,
+    output: Annotated[Format, format_option("the prices")] = Format.TABLE,
 ) -> None:
     """Show prices with their tiers, units, sources and dates.
 
@@ -113,6 +115,7 @@ def show(
     from costmodel.pricing.price_id import named_price
 
     book = open_book(prices)
+    check_places([book], region, service)
     named = named_price(book, text)
     found = [named] if named else book.search(text, region, service)
     if not found:
@@ -126,7 +129,7 @@ def show(
     if output is Format.JSON:
         _print_json(
             [
-                _plain(book, price) | (_plain_commitments(book, price) if commitments else {})
+                plain_price(book, price) | (_plain_commitments(book, price) if commitments else {})
                 for price in found
             ]
         )
@@ -134,7 +137,7 @@ def show(
     shown = found[:SHOWN_PRICES]
     print_result(*(_with_commitments(book, shown) if commitments else _tables(shown)))
     if len(found) == 1:
-        print_result(*_explanation(book, found[0]))
+        print_result(*explanation(book, found[0]))
     if len(found) > SHOWN_PRICES:
         messages().print(
             f"{len(found) - SHOWN_PRICES} more: narrow it with --region, --service or a longer text"
@@ -176,7 +179,8 @@ def _status(book: PriceBook, choice: Choice, copies: Iterable[Copy]) -> dict[str
     }
 
 
-def _plain(book: PriceBook, price: Price) -> dict[str, Any]:
+def plain_price(book: PriceBook, price: Price) -> dict[str, Any]:
+    """A price of a book as JSON values, with its source, its dates and what of it is free."""
     file, allowance = book.file_of(price), _allowance(book, price)
     return {
         "name": str(price.query),
@@ -302,7 +306,7 @@ def _with_commitments(book: PriceBook, prices: Sequence[Price]) -> Iterator[Rend
             yield from commitment_tables(commitments(book, price))
 
 
-def _explanation(book: PriceBook, price: Price) -> Iterator[RenderableType]:
+def explanation(book: PriceBook, price: Price) -> Iterator[RenderableType]:
     """Where one price comes from, and what of it is free."""
     file, allowance = book.file_of(price), _allowance(book, price)
     codes = [f"{tier.rate_code} from {tier.begin:,}" for tier in price.tiers if tier.rate_code]

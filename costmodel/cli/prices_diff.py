@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from costmodel.cli.books import check_places
 from costmodel.cli.console import Format, print_result, table_of, write_json
+from costmodel.cli.options import format_option
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -35,7 +37,7 @@ def diff(
     ] = None,
     region: Annotated[str | None, typer.Option(help="Only this region.")] = None,
     service: Annotated[str | None, typer.Option(help="Only this service code, such as AmazonEC2.")] = None,
-    output: Annotated[Format, typer.Option("--format", help="How to print the difference.")] = Format.TABLE,
+    output: Annotated[Format, format_option("the difference")] = Format.TABLE,
 ) -> None:
     """Show what differs between two price books.
 
@@ -47,6 +49,7 @@ def diff(
 
     shelf = Shelf()
     books = shelf.open(before), shelf.open(after)
+    check_places(books, region, service)
     run = read_run(run_file) if run_file else None
     found = difference(*books, region, service)
     if output is Format.JSON:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from costmodel.cli.console import Format, messages, print_result, table_of, write_json
+from costmodel.cli.options import format_option, member_of, one_of
 from costmodel.pricing.origin import Source
 
 if TYPE_CHECKING:
@@ -20,23 +21,43 @@ if TYPE_CHECKING:
 SHOWN_GONE = 10
 
 
+def _service_code(text: str) -> str:
+    """A service that something is billed by. Raises BadParameter."""
+    from costmodel.services.registry import PRICE_NEEDS
+
+    return one_of(text, sorted({need.service_code for need in PRICE_NEEDS}))
+
+
+def _region_code(text: str) -> str:
+    """A region whose price list can be read. Raises BadParameter."""
+    from costmodel.pricing.places import REGION_PREFIXES
+
+    return one_of(text, sorted(REGION_PREFIXES))
+
+
 def refresh(
     service: Annotated[
         list[str] | None,
-        typer.Option(help="Only this service code, such as AmazonEC2; may be given several times."),
+        typer.Option(
+            parser=_service_code,
+            help="Only this service code, such as AmazonEC2; may be given several times.",
+        ),
     ] = None,
     region: Annotated[
         list[str] | None,
-        typer.Option(help="Only this region, such as eu-central-1; may be given several times."),
+        typer.Option(
+            parser=_region_code, help="Only this region, such as eu-central-1; may be given several times."
+        ),
     ] = None,
     source: Annotated[
         Source,
         typer.Option(
+            parser=member_of(Source),
             help="api asks GetProducts and list asks ListPriceLists, both with your AWS credentials; "
-            "bulk reads AWS's public price list files, which are large."
+            "bulk reads AWS's public price list files, which are large.",
         ),
     ] = Source.API,
-    output: Annotated[Format, typer.Option("--format", help="How to print the outcome.")] = Format.TABLE,
+    output: Annotated[Format, format_option("the outcome")] = Format.TABLE,
 ) -> None:
     """Fetch today's prices from AWS into a new book.
 

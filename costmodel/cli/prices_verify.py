@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-import typer
-
 from costmodel.cli import books
 from costmodel.cli.books import PricesOption
 from costmodel.cli.console import Format, print_result, table_of, write_json
+from costmodel.cli.options import format_option
 
 SHOWN_FINDINGS = 40
 
 
 def verify(
     prices: PricesOption = None,
-    output: Annotated[Format, typer.Option("--format", help="How to print the findings.")] = Format.TABLE,
+    output: Annotated[Format, format_option("the findings")] = Format.TABLE,
 ) -> None:
     """Check whether a price book can be trusted.
 

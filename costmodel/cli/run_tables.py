@@ -15,11 +15,20 @@ from rich.text import Text
 from costmodel.billing.charge import converted, dollars
 from costmodel.cli.console import table_of
 from costmodel.cli.own_rates import currency_sentence
-from costmodel.decision.run import FrontNote, Option, OwnRatesNote, RecoveryNote, RejectionNote, Run
-from costmodel.units import figure
+from costmodel.decision.run import (
+    CommitmentNote,
+    FrontNote,
+    Option,
+    OwnRatesNote,
+    RecoveryNote,
+    RejectionNote,
+    Run,
+)
+from costmodel.units import figure, two_digits
 
 SHOWN_REJECTIONS = 8
 SHOWN_ALTERNATIVES = 6
+SHOWN_FINALISTS = 6
 SHOWN_FRONT = 8
 BLANK_LINE_ABOVE = (1, 0, 0, 0)
 
@@ -31,9 +40,12 @@ def run_tables(run: Run) -> Iterator[RenderableType]:
     yield Panel(Text(run.headline), title=title, title_align="left")
     for note in run.notes:
         yield Text(f"Note: {note}")
+    yield Text(f"Carbon: {run.carbon.summary}")
     tables = [_bill_by_service(run), _requirements(run), _drills(run)]
     if run.recovery:
         tables.append(_recovery(run.recovery))
+    if run.commitments:
+        tables.append(_commitments(run))
     tables.append(_comparisons(run))
     if run.alternatives:
         tables.append(_alternatives(run))
@@ -41,8 +53,10 @@ def run_tables(run: Run) -> Iterator[RenderableType]:
         tables.append(_front(run))
     if run.rejections:
         tables.append(_rejections(run))
+    if len(run.finalists) > 1:
+        tables.append(_finalists(run))
     if run.drivers:
-        tables.append(_drivers(run))
+        tables.append(drivers_table(run))
     for table in tables:
         yield Padding(table, BLANK_LINE_ABOVE)
     yield Padding(_footer(run), BLANK_LINE_ABOVE)
@@ -130,6 +144,45 @@ def _recovery(note: RecoveryNote) -> Table:
     return table
 
 
+def _commitments(run: Run) -> Table:
+    """The best of each kind of commitment; nothing here is part of the bill above."""
+    numbers = ("Commit", "Saves USD a month", "Pays if used", "Upfront USD")
+    table = table_of(
+        "Commitment",
+        *numbers,
+        "Rate",
+        right=numbers,
+        whole=("Rate",),
+        title="If you committed: each alone, at its best level, beside the bill above",
+    )
+    best: dict[str, CommitmentNote] = {}
+    for note in run.commitments:
+        if note.kind not in best or note.saves_usd > best[note.kind].saves_usd:
+            best[note.kind] = note
+    for note in best.values():
+        pays = note.best.level_usd > 0
+        table.add_row(
+            f"{note.kind}, {note.years}yr {note.payment}: {note.covers}",
+            commitment_level(note) if pays else "nothing",
+            f"{dollars(note.saves_usd)} ({note.saving_ratio:.0%})" if pays else "-",
+            f"over {note.break_even_ratio:.0%}",
+            dollars(note.upfront_usd) if pays else "-",
+            "published" if note.published else "inferred",
+        )
+    return table
+
+
+def commitment_level(note: CommitmentNote) -> str:
+    """`$1.234 an hour`, or `6 x m7g.large`."""
+    if note.count is not None:
+        return f"{note.count} x {note.unit}"
+    return (
+        f"${note.best.level_usd:,.3f} an {note.per}"
+        if note.per == "hour"
+        else f"{dollars(note.best.level_usd)} a month"
+    )
+
+
 def _comparisons(run: Run) -> Table:
     """The best whole stack with each kind of compute, database and delivery; a blank line between roles."""
     table = table_of(
@@ -154,16 +207,17 @@ def _comparisons(run: Run) -> Table:
 
 def _alternatives(run: Run) -> Table:
     table = table_of(
-        "Instead of what is recommended", "p99 ms", "USD a month", "More by",
-        right=("p99 ms", "USD a month", "More by"),
+        "Instead of what is recommended", "p99 ms", "kg CO2e", "USD a month", "More by",
+        right=("p99 ms", "kg CO2e", "USD a month", "More by"),
         title="Runners-up: the cheapest stack of every other combination of kinds",
     )  # fmt: skip
     for option in run.alternatives[:SHOWN_ALTERNATIVES]:
         table.add_row(
             _difference(option, run.chosen) or option.load_balancer,
             figure(round(option.api_p99_ms)),
-            dollars(option.monthly_usd),
-            _more(option.monthly_usd, run),
+            "unknown" if option.carbon_kg_per_month is None else two_digits(option.carbon_kg_per_month),
+            dollars(option.effective_monthly_usd),
+            _more(option.effective_monthly_usd, run),
         )
     _say_hidden(table, len(run.alternatives) - SHOWN_ALTERNATIVES)
     return table
@@ -200,15 +254,20 @@ def _difference(option: Option | FrontNote, chosen: Option) -> str:
 
 
 def _more(monthly_usd: Decimal, run: Run) -> str:
-    more = monthly_usd - run.monthly_usd
-    return f"{dollars(more)} ({more / run.monthly_usd:.0%})" if run.monthly_usd else dollars(more)
+    chosen_usd = run.chosen.effective_monthly_usd
+    more = monthly_usd - chosen_usd
+    return f"{dollars(more)} ({more / chosen_usd:.0%})" if chosen_usd else dollars(more)
 
 
 def _rejections(run: Run) -> Table:
-    """Rejected designs of one kind that break one objective, in one row with the one that came nearest."""
+    """Rejected designs of one kind that break one objective, in one row with the one that came nearest.
+
+    Whole candidates stand together whatever their kinds: there is one of each combination.
+    """
     alike: defaultdict[tuple[object, ...], list[RejectionNote]] = defaultdict(list)
     for rejection in run.rejections:
-        alike[rejection.constraint, rejection.unit, rejection.kinds].append(rejection)
+        kinds = () if rejection.of_candidate else rejection.kinds
+        alike[rejection.constraint, rejection.unit, kinds].append(rejection)
     table = table_of(
         "Breaks", "Nearest miss", "Observed", "Allowed", "Designs",
         right=("Observed", "Allowed", "Designs"),
@@ -216,7 +275,7 @@ def _rejections(run: Run) -> Table:
     )  # fmt: skip
     groups = sorted(alike.values(), key=lambda group: -sum(rejection.candidates for rejection in group))
     for group in groups[:SHOWN_REJECTIONS]:
-        nearest = min(group, key=_excess)
+        nearest = min(group, key=lambda rejection: rejection.excess)
         table.add_row(
             f"{nearest.constraint}, {nearest.unit}",
             nearest.subject,
@@ -228,24 +287,51 @@ def _rejections(run: Run) -> Table:
     return table
 
 
-def _excess(rejection: RejectionNote) -> tuple[float, float]:
-    ratio = rejection.observed / rejection.limit if rejection.limit > 0 else float("inf")
-    return ratio, rejection.observed
-
-
 def _say_hidden(table: Table, rows: int) -> None:
     if rows > 0:
         table.add_row(f"and {rows} more: --format json has all", style="dim")
 
 
-def _drivers(run: Run) -> Table:
+def _finalists(run: Run) -> Table:
+    """Those that were tried longest, the recommendation first."""
+    numbers = ("Mean USD", "P90 USD", "Best in", "Regret USD", "Holds in")
     table = table_of(
-        "Uncertain input", "USD a month at low", "at high",
-        right=("USD a month at low", "at high"),
-        title="What moves the bill most",
-    )  # fmt: skip
+        "Finalist",
+        *numbers,
+        right=numbers,
+        title=f"The finalists in {run.cost_range.draws} draws of inputs and traffic, by the month",
+    )
+    shown = sorted(
+        run.finalists, key=lambda note: (not note.chosen, not note.tied, -note.draws, note.mean_usd)
+    )
+    for note in shown[:SHOWN_FINALISTS]:
+        table.add_row(
+            " · ".join(kind.replace("_", " ") for kind in note.kinds) + (" (tied)" if note.tied else ""),
+            *(dollars(usd) for usd in (note.mean_usd, note.p90_usd)),
+            f"{note.best_ratio:.0%}",
+            "far" if note.regret_usd is None else dollars(note.regret_usd),
+            f"{note.holds_ratio:.0%}",
+        )
+    return table
+
+
+def drivers_table(run: Run) -> Table:
+    """Uncertain inputs: the monthly cost at both of their ends, how much they explain, what they are worth to know."""
+    numbers = ("USD at low", "at high", "Explains", "Worth USD")
+    table = table_of(
+        "Uncertain input",
+        *numbers,
+        right=numbers,
+        title="What moves the bill most, and what it is worth to know it",
+    )
     for driver in run.drivers:
-        table.add_row(driver.path, dollars(driver.low_usd), dollars(driver.high_usd))
+        table.add_row(
+            driver.path,
+            dollars(driver.low_usd),
+            dollars(driver.high_usd),
+            f"{driver.explained_ratio:.0%}",
+            dollars(driver.measuring_usd),
+        )
     return table
 
 

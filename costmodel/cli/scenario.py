@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from costmodel.cli.console import Format, print_result, table_of, write_json
+from costmodel.cli.options import format_option
 from costmodel.cli.simulate import note_trace
 
 app = typer.Typer(help="Check scenarios, list examples, print the schema.", no_args_is_help=True)
@@ -51,7 +52,7 @@ def schema() -> None:
 
 @app.command("list")
 def list_examples(
-    output: Annotated[Format, typer.Option("--format", help="How to print the list.")] = Format.TABLE,
+    output: Annotated[Format, format_option("the list")] = Format.TABLE,
 ) -> None:
     """List the examples that ship with the tool.
 
@@ -74,7 +75,7 @@ def list_examples(
 
 @app.command("events")
 def list_events(
-    output: Annotated[Format, typer.Option("--format", help="How to print the list.")] = Format.TABLE,
+    output: Annotated[Format, format_option("the list")] = Format.TABLE,
 ) -> None:
     """List the events that a scenario can include.
 

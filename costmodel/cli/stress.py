@@ -8,6 +8,7 @@ import typer
 
 from costmodel.cli.books import PricesOption, check_ages, open_book, used_prices
 from costmodel.cli.console import Format, print_result, progress_bar, table_of, write_json
+from costmodel.cli.options import format_option, number_for, region_code
 from costmodel.cli.own_rates import RatesFileOption, read_own_rates
 from costmodel.cli.simulate import note_trace, read_scenario
 
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 
     from costmodel.decision.stress import Finding, Stress
     from costmodel.scenario.model import Scenario
+
+
+HOLDS = "holds"
 
 
 def stress(
@@ -27,10 +31,13 @@ def stress(
             show_default=False,
         ),
     ],
-    output: Annotated[Format, typer.Option("--format", help="How to print the result.")] = Format.TABLE,
-    seed: Annotated[int | None, typer.Option(help="Seed of the traffic's randomness.")] = None,
+    output: Annotated[Format, format_option("the result")] = Format.TABLE,
+    seed: Annotated[
+        int | None, typer.Option(parser=number_for("seed"), help="Seed of the traffic's randomness.")
+    ] = None,
     region: Annotated[
-        str | None, typer.Option(help="Serve from this region instead of the scenario's.")
+        str | None,
+        typer.Option(parser=region_code, help="Serve from this region instead of the scenario's."),
     ] = None,
     rates: RatesFileOption = None,
     prices: PricesOption = None,
@@ -68,7 +75,9 @@ def _headline(scenario: Scenario, of: Stress) -> str:
     weakest = of.weakest
     stack = " with ".join(of.candidate.labels)
     if weakest.first is None:
-        return f"{scenario.name}: {stack} holds at {weakest.held_factor:,.0f} times the load."
+        return (
+            f"{scenario.name}: {stack} holds. Nothing breaks up to {weakest.held_factor:,.0f} times the load."
+        )
     first = weakest.first
     return (
         f"{scenario.name}: {stack} breaks at {first.factor:.2f} times the load, with {first.peak.api_calls_per_s:,.1f} "
@@ -85,7 +94,7 @@ def _findings(of: Stress) -> Table:
     )  # fmt: skip
     for finding in of.findings:
         if finding.first is None:
-            table.add_row(_words(finding.part), _holds(finding), "", "nothing found", "")
+            table.add_row(_words(finding.part), HOLDS, "", _unbroken(finding), "")
             continue
         first = finding.first
         table.add_row(
@@ -106,9 +115,9 @@ def _rivals(found: tuple[Stress, ...]) -> Table:
     )  # fmt: skip
     for of in found:
         weakest = of.weakest
-        stack = ", ".join(kind.replace("_", " ") for kind in of.candidate.kinds)
+        stack = of.candidate.kind_words
         if weakest.first is None:
-            table.add_row(stack, _holds(weakest), "", "nothing found")
+            table.add_row(stack, HOLDS, "", _unbroken(weakest))
             continue
         first = weakest.first
         table.add_row(
@@ -120,8 +129,12 @@ def _rivals(found: tuple[Stress, ...]) -> Table:
     return table
 
 
-def _holds(finding: Finding) -> str:
-    return f"> {finding.held_factor:,.0f} x"
+def _unbroken(finding: Finding) -> str:
+    """How far was looked in vain. Tiers together are held against the objectives they share alone."""
+    from costmodel.decision.stress import TOGETHER
+
+    what = "no shared objective" if finding.part == TOGETHER else "nothing"
+    return f"{what}, up to {finding.held_factor:,.0f} times the load"
 
 
 def _sentence(finding: Finding) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import product
 from math import prod
 
+from costmodel.capacity.energy import Energy
 from costmodel.capacity.result import CapacitySummary
 from costmodel.services._base import TIER_ROLES, Footprint, Least, Role, TierDesign, Usage
 
@@ -19,18 +20,21 @@ OUTSIDE_ROLES = tuple(role for role in TIER_ROLES if role not in INSIDE_ROLES)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SimulatedDesign:
-    """One tier design with what it came to, used and left behind. Made once per demand."""
+    """One tier design with what it came to, used, left behind and drew. Made once per demand."""
 
     design: TierDesign
     capacity: CapacitySummary
     usages: tuple[Usage, ...]
     footprint: Footprint
+    energy: Energy
     at_least: bool = False
     """Not simulated: what the design comes to at least stands in for what it would come to."""
 
 
 def stand_in(design: TierDesign, least: Least) -> SimulatedDesign:
-    """A design that was not simulated, as it would be at its best: nothing fails, nothing is in short supply."""
+    """A design that was not simulated, as it would be at its best: nothing fails or is in short supply, nothing
+    draws power.
+    """
     capacity = CapacitySummary(
         failed_requests=0.0,
         error_ratio=0.0,
@@ -43,7 +47,7 @@ def stand_in(design: TierDesign, least: Least) -> SimulatedDesign:
         peak_waiting_calls=0.0,
         max_connections=math.inf,
     )
-    return SimulatedDesign(design, capacity, least.usages, least.footprint, at_least=True)
+    return SimulatedDesign(design, capacity, least.usages, least.footprint, Energy(), at_least=True)
 
 
 Tiers = Mapping[Role, Sequence[SimulatedDesign]]
@@ -70,6 +74,11 @@ class Candidate:
         compared = (self.compute, self.database, self.delivery, self.rendering)
         compute, database, delivery, rendering = (tier.design.kind for tier in compared)
         return compute, database, delivery, rendering
+
+    @property
+    def kind_words(self) -> str:
+        """The kinds as a reader tells candidates apart by them: `lambda, rds, flat rate, spot workers`."""
+        return ", ".join(kind.replace("_", " ") for kind in self.kinds)
 
     @property
     def labels(self) -> tuple[str, ...]:

@@ -15,7 +15,6 @@ import numpy as np
 
 from costmodel.capacity.availability import (
     LAUNCHES_FAIL_RATIO,
-    MONTHS_PER_YEAR,
     REGION_IMPAIRMENT,
     ZONE_IMPAIRMENT,
 )
@@ -26,7 +25,7 @@ from costmodel.decision.run import Drill, ExpectedLoss
 from costmodel.demand.calendar import FloatArray
 from costmodel.demand.demand import Demand
 from costmodel.services._base import TierDesign
-from costmodel.units import MINUTES_PER_HOUR, SECONDS_PER_MINUTE
+from costmodel.units import MINUTES_PER_HOUR, MONTHS_PER_YEAR, SECONDS_PER_MINUTE
 
 LOSS_MINUTES = round(ZONE_IMPAIRMENT.median_hours * MINUTES_PER_HOUR)
 """How long the zone stays lost: the median of what is assumed."""

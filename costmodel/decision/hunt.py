@@ -21,7 +21,7 @@ from itertools import product
 
 import numpy as np
 
-from costmodel.capacity.result import Limit
+from costmodel.capacity.result import MISSING_PRICES, Limit
 from costmodel.decision.candidate import (
     INSIDE_ROLES,
     OUTSIDE_ROLES,
@@ -33,18 +33,29 @@ from costmodel.decision.candidate import (
     insides,
 )
 from costmodel.decision.constraints import joint_limits, single_tier_limits, worst
-from costmodel.decision.front import Front, Member, Point, coordinates, least_cents_usd, unrounded
+from costmodel.decision.front import CENTS, Front, Member, Point, coordinates, least_cents_usd, unrounded
 from costmodel.decision.pricer import Pricer
+from costmodel.decision.run import KINDS_OF_A_CANDIDATE
 from costmodel.errors import PriceNotFound
-from costmodel.scenario.model import Scenario
 from costmodel.services._base import TIER_ROLES, Role, Strategy, TierDesign
 
 FLOAT_SLACK = 1e-9
 """Relative error that a float cost may have against the exact bill."""
 
 Kinds = tuple[str, str, str, str]
-"""Kinds of compute, database, delivery and rendering; what load balancer fits follows from the first."""
+"""Kinds of compute, database, delivery and rendering; what load balancer fits follows from the first.
+
+They are those of the designs, or finer ones that the hunt is told to tell apart."""
 KIND_ROLES = (Role.COMPUTE, Role.DATABASE, Role.DELIVERY, Role.RENDERING)
+
+KindOf = Callable[[TierDesign], str]
+"""The kind that a design counts as."""
+
+
+def own_kind(design: TierDesign) -> str:
+    """Every design by the kind it says it is."""
+    return design.kind
+
 
 Part = tuple[SimulatedDesign, ...]
 """Designs chosen together: those that an API call passes, or one of another role."""
@@ -55,11 +66,17 @@ class Rejection:
     """A design or a combination of designs that cannot be recommended, and the one reason."""
 
     subject: str
+    """The designs by their labels; a whole candidate by its kinds alone, which is what the reason is about."""
     kinds: tuple[str, ...]
     """Kinds of the designs it is about."""
     limit: Limit
     candidates: int
     """How many candidates it is part of."""
+
+    @property
+    def of_candidate(self) -> bool:
+        """Whether it is about a whole candidate, and not about some of its designs."""
+        return len(self.kinds) == KINDS_OF_A_CANDIDATE
 
     @property
     def excess(self) -> float:
@@ -81,11 +98,20 @@ class Hunt:
     """What has come in, what waits, and the best of it."""
 
     def __init__(
-        self, scenario: Scenario, pricer: Pricer, designs: Mapping[Role, Sequence[TierDesign]]
+        self,
+        pricer: Pricer,
+        designs: Mapping[Role, Sequence[TierDesign]],
+        kind_of: KindOf = own_kind,
+        *,
+        wants_front: bool = True,
     ) -> None:
-        self.scenario = scenario
+        self.scenario = pricer.scenario
         self.pricer = pricer
         self.designs = designs
+        self.wants_front = wants_front
+        """Without, nothing is kept for the front alone."""
+        self._kinds = {id(design): kind_of(design) for listed in designs.values() for design in listed}
+        self._compute_kinds = {self._kind_of(design): design.kind for design in designs[Role.COMPUTE]}
         self.rejected: set[int] = set()
         """Designs, by `id`."""
         self.sound: dict[Role, list[SimulatedDesign]] = {role: [] for role in TIER_ROLES}
@@ -124,10 +150,10 @@ class Hunt:
             self.feasible += fresh
         else:
             fresh = self.feasible
-        for kinds, parts in _groups(fresh, arrived):
+        for kinds, parts in self._groups(fresh, arrived):
             for strategy in self._strategies(kinds):
                 self._cheapen(kinds, parts, strategy)
-            for strategy in self.strategies:
+            for strategy in self.strategies if self.wants_front else ():
                 self._stand_out(kinds, parts, strategy)
 
     def let_go(self) -> None:
@@ -135,7 +161,9 @@ class Hunt:
         for role, waiting in self.waiting.items():
             if waiting:
                 may_win, may_stand_out = self._may_win(role), self._may_stand_out(role)
-                self.waiting[role] = [tier for tier in waiting if may_win(tier) or may_stand_out(tier)]
+                self.waiting[role] = [
+                    tier for tier in waiting if may_win(tier) or (self.wants_front and may_stand_out(tier))
+                ]
 
     def due(self) -> list[SimulatedDesign]:
         """What waits in the first role in which anything does, by what it costs at least."""
@@ -144,7 +172,7 @@ class Hunt:
 
     def cheapest_plain(self, kinds: Kinds) -> Winner | None:
         """The cheapest of its kinds without any recovery; None where nothing is feasible."""
-        for found, parts in _groups(self.feasible, self.sound):
+        for found, parts in self._groups(self.feasible, self.sound):
             if found == kinds:
                 return self._cheapest(kinds, parts, Strategy.NONE, None)
         return None
@@ -152,14 +180,14 @@ class Hunt:
     def count_alive(self, kinds: Kinds) -> int:
         """Candidates of these kinds that no rejection is about, simulated or not."""
         of_kinds = {
-            role: [design for design in self._open(role) if _plays(design, role, kinds)]
+            role: [design for design in self._open(role) if self._plays(design, role, kinds)]
             for role in TIER_ROLES
         }
         beside = math.prod(len(of_kinds[role]) for role in OUTSIDE_ROLES)
         fallen = sum(
             balancers
             for (compute, database), (_, balancers) in self._fallen.items()
-            if (compute.design.kind, database.design.kind) == kinds[:2]
+            if (self._kind_of(compute.design), self._kind_of(database.design)) == kinds[:2]
         )
         return count_combinations(of_kinds) - fallen * beside
 
@@ -170,7 +198,7 @@ class Hunt:
     def all_kinds(self) -> Iterator[Kinds]:
         """Every combination of kinds of designs that no rejection is about."""
         compute, database, delivery, rendering = (
-            dict.fromkeys(design.kind for design in self._open(role)) for role in KIND_ROLES
+            dict.fromkeys(map(self._kind_of, self._open(role))) for role in KIND_ROLES
         )
         return product(compute, database, delivery, rendering)
 
@@ -193,7 +221,7 @@ class Hunt:
             self.pricer.check_prices(tier)
         except PriceNotFound as error:
             self.unpriced[tier.design.role] = error
-            limit = Limit(f"published price in {self.scenario.region}", 1, 0, "missing prices")
+            limit = Limit(f"published price in {self.scenario.region}", 1, 0, MISSING_PRICES)
             self._reject(tier.design, limit)
             return False
         return True
@@ -230,7 +258,7 @@ class Hunt:
         for candidate, parts_usd in self._by_cost(parts, strategy):
             if best is not None and floor_usd + parts_usd > best.usd * (1 + FLOAT_SLACK):
                 break
-            usd = self.pricer.whole_usd(candidate, strategy)
+            usd = self.pricer.whole(candidate, strategy).usd
             if usd < (math.inf if best is None else best.usd):
                 best = Winner(candidate, strategy, usd)
         return best
@@ -260,14 +288,20 @@ class Hunt:
             least_usd = least_cents_usd(floor_usd + parts_usd)
             if least_usd > self._most_usd or self.front.beats((least_usd, *least)):
                 break
-            usd = round(self.pricer.whole_usd(candidate, strategy), 2)
-            if usd < math.inf and usd <= self._most_usd:
-                self.front.offer(Member((usd, *coordinates(candidate.tiers)), candidate, strategy))
+            whole = self.pricer.whole(candidate, strategy)
+            if whole.usd < math.inf and round(whole.paid_usd, CENTS) <= self._budget_usd:
+                point = (round(whole.usd, CENTS), *coordinates(candidate.tiers))
+                self.front.offer(Member(point, candidate, strategy))
+
+    @property
+    def _budget_usd(self) -> float:
+        budget_usd = self.scenario.constraints.monthly_budget_usd
+        return math.inf if budget_usd is None else budget_usd
 
     @property
     def _most_usd(self) -> float:
-        budget_usd = self.scenario.constraints.monthly_budget_usd
-        return math.inf if budget_usd is None else budget_usd
+        """What candidates may cost at most, all in. At a price for carbon the budget is about less than that."""
+        return math.inf if self.scenario.objectives.carbon_usd_per_tonne else self._budget_usd
 
     def _by_cost(
         self, parts: Sequence[Sequence[Part]], strategy: Strategy
@@ -304,12 +338,12 @@ class Hunt:
     def _known(self, role: Role, kinds: Kinds) -> list[SimulatedDesign]:
         """What came in or waits and can play a role in a candidate of these kinds."""
         known = (*self.sound[role], *self.waiting[role])
-        return [tier for tier in known if _plays(tier.design, role, kinds)]
+        return [tier for tier in known if self._plays(tier.design, role, kinds)]
 
     def _possible_kinds(self, role: Role, kind: str) -> Iterator[Kinds]:
         """Combinations of kinds that a design of this kind can be part of."""
         listed = [
-            dict.fromkeys(tier.design.kind for tier in (*self.sound[known], *self.waiting[known]))
+            dict.fromkeys(self._kind_of(tier.design) for tier in (*self.sound[known], *self.waiting[known]))
             for known in KIND_ROLES
         ]
         for compute, database, delivery, rendering in product(*listed):
@@ -344,7 +378,8 @@ class Hunt:
             return most
 
         return lambda tier: any(
-            self.pricer.alone_usd(tier, strategy) <= most_usd(tier.design.kind, strategy) + FLOAT_SLACK
+            self.pricer.alone_usd(tier, strategy)
+            <= most_usd(self._kind_of(tier.design), strategy) + FLOAT_SLACK
             for strategy in dict.fromkeys((*self.strategies, Strategy.NONE))
         )
 
@@ -357,7 +392,7 @@ class Hunt:
 
         def off_the_front(tier: SimulatedDesign, strategy: Strategy) -> bool:
             alone_usd = self.pricer.alone_usd(tier, strategy)
-            for beside_usd, part in partners(tier.design.kind, strategy):
+            for beside_usd, part in partners(self._kind_of(tier.design), strategy):
                 least_usd = least_cents_usd(alone_usd + beside_usd)
                 if least_usd <= self._most_usd and not self.front.beats(
                     (least_usd, *self._coordinates((tier, *part)))
@@ -387,6 +422,34 @@ class Hunt:
                 best.append((point, part))
                 yield usd, part
 
+    def _kind_of(self, design: TierDesign) -> str:
+        return self._kinds[id(design)]
+
+    def _plays(self, design: TierDesign, role: Role, kinds: Kinds) -> bool:
+        """Whether a design of a role can be part of a candidate of these kinds."""
+        if role in KIND_ROLES:
+            return self._kind_of(design) == kinds[KIND_ROLES.index(role)]
+        return fits(self._compute_kinds[kinds[0]], design)
+
+    def _groups(
+        self, combined: Iterable[Inside], tiers: Mapping[Role, Collection[SimulatedDesign]]
+    ) -> Iterator[tuple[Kinds, tuple[list[Part], ...]]]:
+        """The parts to choose from, for each combination of kinds."""
+        by_kinds: defaultdict[tuple[str, str], list[Part]] = defaultdict(list)
+        for inside in combined:
+            by_kinds[self._kind_of(inside[0].design), self._kind_of(inside[2].design)].append(inside)
+        outside = [self._by_kind(tiers[role]) for role in OUTSIDE_ROLES]
+        for (compute, database), inside_parts in by_kinds.items():
+            for chosen in product(*(found.items() for found in outside)):
+                (delivery, deliveries), (rendering, renderings) = chosen
+                yield (compute, database, delivery, rendering), (inside_parts, deliveries, renderings)
+
+    def _by_kind(self, tiers: Iterable[SimulatedDesign]) -> dict[str, list[Part]]:
+        found: defaultdict[str, list[Part]] = defaultdict(list)
+        for tier in tiers:
+            found[self._kind_of(tier.design)].append((tier,))
+        return dict(found)
+
 
 def cheapest_first(costs: Sequence[Sequence[float]]) -> Iterator[tuple[tuple[int, ...], float]]:
     """Every choice of one place from each list, with the sum of its costs, cheapest first.
@@ -412,31 +475,3 @@ def cheapest_first(costs: Sequence[Sequence[float]]) -> Iterator[tuple[tuple[int
 
 def _matches(one: Point, other: Point) -> bool:
     return all(ours <= theirs for ours, theirs in zip(one, other, strict=True))
-
-
-def _plays(design: TierDesign, role: Role, kinds: Kinds) -> bool:
-    """Whether a design of a role can be part of a candidate of these kinds."""
-    if role in KIND_ROLES:
-        return design.kind == kinds[KIND_ROLES.index(role)]
-    return fits(kinds[0], design)
-
-
-def _groups(
-    combined: Iterable[Inside], tiers: Mapping[Role, Collection[SimulatedDesign]]
-) -> Iterator[tuple[Kinds, tuple[list[Part], ...]]]:
-    """The parts to choose from, for each combination of kinds."""
-    by_kinds: defaultdict[tuple[str, str], list[Part]] = defaultdict(list)
-    for inside in combined:
-        by_kinds[inside[0].design.kind, inside[2].design.kind].append(inside)
-    outside = [_by_kind(tiers[role]) for role in OUTSIDE_ROLES]
-    for (compute, database), inside_parts in by_kinds.items():
-        for chosen in product(*(found.items() for found in outside)):
-            (delivery, deliveries), (rendering, renderings) = chosen
-            yield (compute, database, delivery, rendering), (inside_parts, deliveries, renderings)
-
-
-def _by_kind(tiers: Iterable[SimulatedDesign]) -> dict[str, list[Part]]:
-    found: defaultdict[str, list[Part]] = defaultdict(list)
-    for tier in tiers:
-        found[tier.design.kind].append((tier,))
-    return dict(found)

@@ -1,4 +1,4 @@
-"""What a saved run's use would cost at the list prices of another book."""
+"""What a saved run's use would cost at other prices."""
 
 from __future__ import annotations
 
@@ -10,19 +10,26 @@ import numpy as np
 
 from costmodel.billing.charge import Bill
 from costmodel.billing.rate import bill
+from costmodel.billing.rates import NO_OWN_RATES, OwnRates
 from costmodel.decision.run import ChargeNote, Run
 from costmodel.demand.calendar import BillingPeriod
 from costmodel.errors import PriceNotFound
 from costmodel.pricing.book import PriceBook
 from costmodel.pricing.price import PriceQuery
-from costmodel.pricing.price_id import query_text
+from costmodel.pricing.price_id import named_price, query_text
 from costmodel.services._base import Meter, Usage
 
 
-def rebill(run: Run, book: PriceBook) -> Bill:
-    """Bill the use behind a run's charges again, at list prices and with the run's free allowances.
+def rebill(
+    run: Run,
+    book: PriceBook,
+    own_rates: OwnRates = NO_OWN_RATES,
+    *,
+    free_tier: bool | None = None,
+) -> Bill:
+    """Bill the use behind a run's charges again, with or without free allowances: as in the run when not said.
 
-    Raises PriceNotFound, naming every price that the book does not have.
+    Raises PriceNotFound, naming every price that the book does not have, and UnitMismatch.
     """
     by_use: dict[tuple[str, ...], list[ChargeNote]] = defaultdict(list)
     for charge in run.charges:
@@ -35,7 +42,9 @@ def rebill(run: Run, book: PriceBook) -> Bill:
         ].append(charge)
     queries = _queries(book, run.charges)
     usages = [_usage(charges, queries[query_text(charges[0].sku_price_id)]) for charges in by_use.values()]
-    return bill(usages, book, free_tier=bool(run.scenario["account"]["free_tier"]))
+    if free_tier is None:
+        free_tier = bool(run.scenario["account"]["free_tier"])
+    return bill(usages, book, free_tier=free_tier, own_rates=own_rates)
 
 
 def _queries(book: PriceBook, charges: Iterable[ChargeNote]) -> dict[str, PriceQuery]:
@@ -47,6 +56,8 @@ def _queries(book: PriceBook, charges: Iterable[ChargeNote]) -> dict[str, PriceQ
         for service_code, region_id in sorted(places)
         for price in book.prices(region_id, service_code)
     }
+    worked_out = {text: named_price(book, text) for text in sorted(wanted - known.keys())}
+    known |= {text: price.query for text, price in worked_out.items() if price}
     missing = sorted(wanted - known.keys())
     if missing:
         raise PriceNotFound(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import fields
 from decimal import Decimal
 from typing import Any, Protocol, runtime_checkable
@@ -24,26 +24,31 @@ from costmodel.capacity.availability import (
 )
 from costmodel.capacity.result import Capacity
 from costmodel.decision.candidate import SimulatedDesign
+from costmodel.decision.carbon_note import carbon_note, likely_kg
 from costmodel.decision.constraints import promise
 from costmodel.decision.drills import drill
 from costmodel.decision.front import Member
 from costmodel.decision.hunt import Rejection
+from costmodel.decision.plans import Portfolio, Purchase
+from costmodel.decision.reasons import Reasons, why_chosen, why_none
 from costmodel.decision.recovery import RESTORATIONS, recovery_variables, regional_limits
 from costmodel.decision.run import (
     FORMAT,
     AssumptionNote,
     ChargeNote,
+    CommitmentNote,
     Comparison,
     CostRange,
     Counts,
     CurrencyNote,
     DesignNote,
-    Driver,
     ExpectedLoss,
     FrontNote,
     Option,
     OwnRatesNote,
+    PlanNote,
     PriceBookNote,
+    PurchaseNote,
     RecoveryNote,
     RejectionNote,
     Requirement,
@@ -52,13 +57,14 @@ from costmodel.decision.run import (
     TerraformVariableNote,
 )
 from costmodel.decision.search import Evaluation, SearchResult
+from costmodel.decision.uncertainty import Doubt
 from costmodel.demand.calendar import Calendar, FloatArray
 from costmodel.demand.demand import Demand
 from costmodel.pricing.book import PriceBook
 from costmodel.scenario.assumptions import assumptions
 from costmodel.scenario.model import Scenario
 from costmodel.services._base import Design, PlatformDesign, Role, Strategy
-from costmodel.units import BYTES_PER_GB, SECONDS_PER_MINUTE, figure
+from costmodel.units import BYTES_PER_GB, SECONDS_PER_MINUTE
 from costmodel.version import VERSION
 
 
@@ -76,12 +82,13 @@ def recommend(
     demand: Demand,
     book: PriceBook,
     result: SearchResult,
-    cost_range: CostRange,
-    drivers: tuple[Driver, ...],
+    doubt: Doubt,
+    commitments: tuple[CommitmentNote, ...],
     own_rates: OwnRates = NO_OWN_RATES,
 ) -> Run:
-    """Write the search's result down as a `Run`."""
-    best = result.best
+    """Write the search's result, and how sure it is, down as a `Run`."""
+    best, cost_range, months = result.best, doubt.cost_range, len(demand.calendar.periods)
+    reasons = Reasons(scenario, best, doubt)
     designs = tuple(_tier_note(tier, demand) for tier in best.candidate.tiers) + tuple(
         _platform_note(design) for design in best.platform
     )
@@ -99,19 +106,22 @@ def recommend(
         seed=scenario.seed,
         price_book=PriceBookNote(book.digest, book.oldest_as_of, book.newest_as_of),
         own_rates=_own_rates_note(own_rates, best.bill),
-        headline=_headline(scenario, result, cost_range, own_rates),
+        headline=_headline(scenario, result, doubt, own_rates),
         notes=(*_notes(scenario, demand, best, cost_range), *_price_change_notes(own_rates, best.bill)),
-        chosen=_option(best, "the cheapest candidate that meets every objective"),
-        alternatives=tuple(_option(rival, _dearer(rival, best)) for rival in result.rivals),
-        comparisons=tuple(_comparisons(scenario, result)),
+        chosen=_option(best, why_chosen(scenario), months),
+        alternatives=tuple(_option(rival, reasons.why_not(rival), months) for rival in result.rivals),
+        comparisons=tuple(_comparisons(scenario, result, reasons)),
         rejections=tuple(_rejection_note(rejection) for rejection in result.rejections),
         counts=Counts(result.considered, result.rejected, result.pruned, result.priced),
         cost_range=cost_range,
-        drivers=drivers,
+        finalists=doubt.finalists,
+        drivers=doubt.drivers,
         requirements=_requirements(scenario, demand, best, cost_range, first_view_ms, expected_loss),
         drills=drills,
         expected_loss=expected_loss,
         recovery=_recovery_note(scenario, best),
+        plan=_plan_note(best.portfolio),
+        commitments=commitments,
         designs=designs,
         charges=tuple(_charge_note(charge) for charge in best.bill.charges),
         daily_cost_usd=_daily_cost(best.bill, demand.calendar),
@@ -122,6 +132,7 @@ def recommend(
             AssumptionNote(known.path, str(known.value), known.unit, known.source, known.as_of)
             for known in assumptions(scenario)
         ),
+        carbon=carbon_note(scenario, result, months),
         front=tuple(_front_note(member) for member in result.front),
     )
 
@@ -160,8 +171,8 @@ def _own_rates_note(own_rates: OwnRates, bill: Bill) -> OwnRatesNote | None:
     )
 
 
-def _headline(scenario: Scenario, result: SearchResult, cost_range: CostRange, own_rates: OwnRates) -> str:
-    best = result.best
+def _headline(scenario: Scenario, result: SearchResult, doubt: Doubt, own_rates: OwnRates) -> str:
+    best, cost_range = result.best, doubt.cost_range
     compute, balancer, database, delivery, rendering = best.candidate.labels
     beside = "" if _renders_nothing(best) else f", {rendering}"
     text = (
@@ -171,20 +182,67 @@ def _headline(scenario: Scenario, result: SearchResult, cost_range: CostRange, o
         f"{dollars(cost_range.p90_usd)}). API calls take {best.promise.api_p95_ms:,.0f} ms at the 95th and "
         f"{best.promise.api_p99_ms:,.0f} ms at the 99th percentile."
     )
+    if best.portfolio.purchases:
+        text += f" {_plan_sentence(best)}"
     if cost_range.holds_ratio < 1:
         text += (
             f" It holds in {cost_range.holds_ratio:.0%} of the draws; in the others {cost_range.breaks_first} "
             "breaks first, and what it cannot serve is not billed."
         )
+    tied = [note.label for note in doubt.finalists if note.tied]
+    if tied:
+        text += f" The draws cannot tell it from {tied[0]}{_and_more(len(tied) - 1)}: a tie."
     if result.rivals:
         rival = result.rivals[0]
         text += (
             f" The next best combination of kinds, {rival.candidate.compute.design.label} with "
             f"{rival.candidate.database.design.label} and {rival.candidate.delivery.design.label}"
             f"{'' if _renders_nothing(rival) else f', {rival.candidate.rendering.design.label}'}, "
-            f"{_dearer(rival, best)}."
+            f"{Reasons(scenario, best, doubt).in_short(rival)}."
         )
     return text
+
+
+def _and_more(others: int) -> str:
+    return f" and {others} more" if others else ""
+
+
+def _plan_sentence(best: Evaluation) -> str:
+    """What to buy now, and what the month then costs."""
+    bought = " and ".join(
+        f"{_plan_words(purchase)} of ${purchase.level_usd:,.3f} an hour"
+        if purchase.per == "hour"
+        else f"{_plan_words(purchase)} of {dollars(purchase.level_usd)} a month"
+        for purchase in best.portfolio.now
+    )
+    later = len(best.portfolio.purchases) - len(best.portfolio.now)
+    return (
+        f"With {bought or 'plans'}{f' and {later} more bought in later years' if later else ''} it comes to "
+        f"{dollars(best.effective_monthly_usd)} a month, with {dollars(best.portfolio.upfront_usd)} paid at the start."
+    )
+
+
+def _plan_words(purchase: Purchase) -> str:
+    return f"a {purchase.commitment.kind} ({purchase.commitment.term})"
+
+
+def _plan_note(portfolio: Portfolio) -> PlanNote | None:
+    if not portfolio.purchases:
+        return None
+    purchases = tuple(
+        PurchaseNote(
+            purchase.commitment.kind,
+            purchase.commitment.years,
+            purchase.commitment.payment,
+            purchase.covers,
+            purchase.starts_year,
+            purchase.per,
+            purchase.level_usd,
+            purchase.upfront_usd,
+        )
+        for purchase in portfolio.purchases
+    )
+    return PlanNote(purchases, portfolio.saves_usd, portfolio.upfront_usd)
 
 
 def _standing_words(scenario: Scenario, best: Evaluation) -> str:
@@ -243,7 +301,7 @@ def _price_change_notes(own_rates: OwnRates, bill: Bill) -> Iterable[str]:
             yield f"Supposed, not AWS's price list: {change.label}. It covers no charge of the recommendation."
 
 
-def _option(evaluation: Evaluation, why: str) -> Option:
+def _option(evaluation: Evaluation, why: str, months: int) -> Option:
     compute_kind, database_kind, delivery_kind, rendering_kind = evaluation.candidate.kinds
     compute, balancer, database, delivery, rendering = evaluation.candidate.labels
     promise = evaluation.promise
@@ -263,17 +321,12 @@ def _option(evaluation: Evaluation, why: str) -> Option:
         availability_ratio=promise.availability_ratio,
         error_ratio=promise.error_ratio,
         why=why,
+        carbon_kg_per_month=likely_kg(evaluation.energy, months),
+        effective_monthly_usd=evaluation.effective_monthly_usd,
     )
 
 
-def _dearer(rival: Evaluation, best: Evaluation) -> str:
-    more = rival.monthly_usd - best.monthly_usd
-    if best.monthly_usd == 0:
-        return f"costs {dollars(more)} a month more"
-    return f"costs {dollars(more)} ({more / best.monthly_usd:.0%}) a month more"
-
-
-def _comparisons(scenario: Scenario, result: SearchResult) -> Iterable[Comparison]:
+def _comparisons(scenario: Scenario, result: SearchResult, reasons: Reasons) -> Iterable[Comparison]:
     evaluations = (result.best, *result.rivals)
     allowed = {
         Role.COMPUTE: scenario.constraints.compute,
@@ -285,24 +338,11 @@ def _comparisons(scenario: Scenario, result: SearchResult) -> Iterable[Compariso
         for kind in kinds:
             best = next((found for found in evaluations if found.candidate.kinds[position] == kind), None)
             if best is None:
-                yield Comparison(role, kind, "", None, _why_none(kind, result.rejections))
+                yield Comparison(role, kind, "", None, why_none((kind,), result.rejections))
             else:
                 tier = getattr(best.candidate, role.value)
-                why = "recommended" if best is result.best else _dearer(best, result.best)
-                yield Comparison(role, kind, tier.design.label, best.monthly_usd, why)
-
-
-def _why_none(kind: str, rejections: Sequence[Rejection]) -> str:
-    """The rejection that came nearest to holding."""
-    about = [rejection for rejection in rejections if kind in rejection.kinds]
-    if not about:
-        return "no design of this kind fits the load and the constraints"
-    nearest = min(about, key=lambda rejection: rejection.excess)
-    limit = nearest.limit
-    return (
-        f"{nearest.subject}: {limit.constraint} is {figure(limit.observed)}, "
-        f"allowed {figure(limit.limit)} {limit.unit}".rstrip()
-    )
+                why = "recommended" if best is result.best else reasons.why_not(best)
+                yield Comparison(role, kind, tier.design.label, best.effective_monthly_usd, why)
 
 
 def _rejection_note(rejection: Rejection) -> RejectionNote:
@@ -659,13 +699,16 @@ def _cost(scenario: Scenario, best: Evaluation, cost_range: CostRange) -> Requir
     return Requirement(
         "cost",
         f"{dollars(best.monthly_usd)} a month{rendering} with the traffic of seed {scenario.seed}; over "
-        f"{cost_range.draws} draws of inputs and traffic the mean is {dollars(cost_range.mean_usd)} and 80 % lie between "
+        f"{cost_range.draws} draws of inputs and traffic the mean is {dollars(cost_range.mean_usd)}, give or take "
+        f"{dollars(cost_range.standard_error_usd)}, and 80 % lie between "
         f"{dollars(cost_range.p10_usd)} and {dollars(cost_range.p90_usd)}. The dearest month is {worst} with "
         f"{dollars(months[worst])}.",
         {
             "monthly_usd": float(best.monthly_usd),
             "rendering_monthly_usd": float(rendering_usd),
             "mean_usd": cost_range.mean_usd,
+            "standard_error_usd": cost_range.standard_error_usd,
+            "cvar_usd": cost_range.cvar_usd,
             "holds_ratio": cost_range.holds_ratio,
             "p10_usd": cost_range.p10_usd,
             "p50_usd": cost_range.p50_usd,

@@ -1,16 +1,19 @@
 """What a candidate keeps ready in a second region, what that costs, and the cheapest that meets the objectives.
 
-The search bills every candidate that may win whole with each strategy that meets the objectives. Rendering stays in the first region under every strategy: its jobs wait in their queue until it is back.
+The search costs every candidate that may win whole with each strategy that meets the objectives, as it compares all
+others: with carbon at its price and with the allowed plans.
+Rendering stays in the first region under every strategy: its jobs wait in their queue until it is back.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from costmodel.capacity.availability import REGION_IMPAIRMENT
-from costmodel.capacity.result import Limit
+from costmodel.capacity.energy import Energy, unmeasured
+from costmodel.capacity.result import MISSING_PRICES, Limit
 from costmodel.decision.candidate import Candidate, SimulatedDesign, stand_in
 from costmodel.decision.run import RecoveryOption
 from costmodel.demand.demand import Demand
@@ -20,6 +23,7 @@ from costmodel.services._base import (
     USAGE_TYPE_CODES,
     Copied,
     Footprint,
+    PlatformDesign,
     Role,
     Share,
     Spread,
@@ -92,6 +96,8 @@ class Standing:
     """What stands at home."""
     usages: tuple[Usage, ...]
     """Everything used beside the candidate and its platform: designs and platform elsewhere, and copies."""
+    energy: Energy
+    """What the same draws."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -107,6 +113,13 @@ class Stood:
         elsewhere = tuple(usage for tier in self.away for usage in tier.usages)
         return (*self.home.usages, *elsewhere, *self.copies)
 
+    @property
+    def energy_away(self) -> Energy:
+        """What stands elsewhere, and that no figure is known for copies."""
+        energies = [tier.energy for tier in self.away]
+        energies += [unmeasured(COPIES)] if self.copies else []
+        return sum(energies, Energy())
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Recovery:
@@ -121,9 +134,10 @@ class Recovery:
 
 
 AFTER_LOSS = "after the loss of the region"
+COPIES = "copies of the database on their way to and kept in a second region"
 
 MonthlyUsd = Callable[[Standing], float]
-"""What a candidate costs a month with what stands elsewhere. Raises PriceNotFound."""
+"""What a candidate with what stands elsewhere is billed a month. Raises PriceNotFound."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -142,16 +156,25 @@ class Stage:
         """Whether every design of the candidate can do what the strategy asks."""
         return all(self._shares(tier.design, strategy) for tier in candidate.tiers)
 
+    def at_home(self, design: TierDesign, strategy: Strategy) -> TierDesign | None:
+        """What a design becomes in the first region; None when it cannot do what the strategy asks."""
+        shares = self._shares(design, strategy)
+        return shares[0].design if shares else None
+
     def strategies(self) -> tuple[Strategy, ...]:
         """Those that meet the regional objectives; without any objective, none is needed."""
-        objectives = self.scenario.objectives
-        if objectives.region_rto_minutes is None and objectives.region_rpo_minutes is None:
+        if not self._has_objectives:
             return (Strategy.NONE,)
         return tuple(
             strategy
             for strategy in Strategy
-            if not any(limit.broken for limit in regional_limits(strategy, objectives))
+            if not any(limit.broken for limit in regional_limits(strategy, self.scenario.objectives))
         )
+
+    @property
+    def _has_objectives(self) -> bool:
+        objectives = self.scenario.objectives
+        return objectives.region_rto_minutes is not None or objectives.region_rpo_minutes is not None
 
     def stood(self, tier: SimulatedDesign, strategy: Strategy) -> Stood | None:
         """A tier under a strategy, None where it cannot stand; what a bound becomes is a bound."""
@@ -172,34 +195,52 @@ class Stage:
         """A candidate under a strategy that it can stand under, simulated where it differs."""
         stood = [found for tier in candidate.tiers if (found := self.stood(tier, strategy)) is not None]
         away = [tier for found in stood for tier in found.away]
-        usages = [usage for tier in away for usage in tier.usages]
-        copies = [usage for found in stood for usage in found.copies]
         footprint = sum((tier.footprint for tier in away), Footprint.none(self.demand.days))
+        platform = tuple(self.platform(footprint, strategy))
+        usages = [usage for tier in away for usage in tier.usages]
+        usages += [usage for design in platform for usage in design.usage(self.demand, footprint)]
+        usages += [usage for found in stood for usage in found.copies]
+        energies = [found.energy_away for found in stood]
+        energies += [design.energy(self.demand, footprint) for design in platform]
         home = Candidate(*(found.home for found in stood))
-        return Standing(home, (*usages, *self.platform_usages(footprint, strategy), *copies))
+        return Standing(home, tuple(usages), sum(energies, Energy()))
 
-    def choose(self, candidate: Candidate, monthly_usd: MonthlyUsd) -> Recovery | Limit:
-        """The cheapest strategy that meets the regional objectives; the limit missed by least when none does."""
+    def recovery(self, candidate: Candidate, strategy: Strategy, bill_usd: MonthlyUsd) -> Recovery:
+        """A strategy that meets the regional objectives, beside all others where there are any objectives."""
         designs = tuple(tier.design for tier in candidate.tiers)
-        objectives = self.scenario.objectives
-        if objectives.region_rto_minutes is None and objectives.region_rpo_minutes is None:
-            return Recovery(Strategy.NONE, designs, Standing(candidate, ()), ())
-        options = tuple(self.options(candidate, monthly_usd))
-        meeting = [option for option in options if option.more_usd is not None and not option.misses]
-        if not meeting:
-            return self._nearest(options)
-        chosen = Strategy(min(meeting, key=lambda option: option.more_usd or 0.0).strategy)
-        return Recovery(chosen, designs, self.stand(candidate, chosen), options)
+        options = tuple(self.options(candidate, bill_usd)) if self._has_objectives else ()
+        return Recovery(strategy, designs, self.stand(candidate, strategy), options)
 
-    def options(self, candidate: Candidate, monthly_usd: MonthlyUsd) -> Iterator[RecoveryOption]:
+    def nearest_miss(self, candidate: Candidate, bill_usd: MonthlyUsd) -> Limit:
+        """Why a candidate can be had under no strategy that meets the objectives.
+
+        A missing price where a strategy would do but for it; else the limit missed by least of one that can be had.
+        """
+        place = self.scenario.network.second_region
+        unpriced = Limit(f"published price of a recovery in {place}", 1, 0, MISSING_PRICES)
+        options = tuple(self.options(candidate, bill_usd))
+        if any(option.unavailable not in ("", ONE_WRITER) and not option.misses for option in options):
+            return unpriced
+        missed = [
+            limit
+            for option in options
+            if option.more_usd is not None and option.rto_minutes is not None
+            for limit in regional_limits(Strategy(option.strategy), self.scenario.objectives)
+            if limit.broken
+        ]
+        if not missed:
+            return unpriced
+        return min(missed, key=lambda limit: limit.observed - limit.limit)
+
+    def options(self, candidate: Candidate, bill_usd: MonthlyUsd) -> Iterator[RecoveryOption]:
         """Every strategy for a candidate, with what it costs above none or why it cannot be had."""
-        plain_usd = monthly_usd(Standing(candidate, ()))
+        plain_usd = bill_usd(Standing(candidate, (), Energy()))
         for strategy in Strategy:
             if not self.can_stand(candidate, strategy):
                 yield self._option(strategy, None, ONE_WRITER)
                 continue
             try:
-                usd = monthly_usd(self.stand(candidate, strategy))
+                usd = bill_usd(self.stand(candidate, strategy))
             except PriceNotFound as error:
                 yield self._option(strategy, None, str(error))
             else:
@@ -223,24 +264,6 @@ class Stage:
             misses=" and ".join(constraint.removesuffix(suffix) for constraint in broken),
         )
 
-    def _nearest(self, options: Iterable[RecoveryOption]) -> Limit:
-        """A missing price where a strategy would do but for it; else the limit missed by least of one that can be had."""
-        place = self.scenario.network.second_region
-        unpriced = Limit(f"published price of a recovery in {place}", 1, 0, "missing prices")
-        options = tuple(options)
-        if any(option.unavailable not in ("", ONE_WRITER) and not option.misses for option in options):
-            return unpriced
-        missed = [
-            limit
-            for option in options
-            if option.more_usd is not None and option.rto_minutes is not None
-            for limit in regional_limits(Strategy(option.strategy), self.scenario.objectives)
-            if limit.broken
-        ]
-        if not missed:
-            return unpriced
-        return min(missed, key=lambda limit: limit.observed - limit.limit)
-
     def _shares(self, design: TierDesign, strategy: Strategy) -> tuple[Share, ...]:
         region_id = self.scenario.network.second_region
         if region_id is None or not isinstance(design, Spread):
@@ -258,7 +281,7 @@ class Stage:
             self.simulated[known] = _run(share.design, self.loads[share.ratio], at_least=tier.at_least)
         return self.simulated[known]
 
-    def platform_usages(self, footprint: Footprint, strategy: Strategy) -> Iterator[Usage]:
+    def platform(self, footprint: Footprint, strategy: Strategy) -> Iterator[PlatformDesign]:
         """The platform in the second region beside what leaves this footprint there.
 
         Dashboards there would show the same again.
@@ -276,7 +299,7 @@ class Stage:
         )
         for service in PLATFORM_SERVICES:
             if service.role in _PLATFORM_ROLES[strategy]:
-                yield from service.design(there, footprint).usage(self.demand, footprint)
+                yield service.design(there, footprint)
 
 
 def _run(design: TierDesign, demand: Demand, *, at_least: bool) -> SimulatedDesign:
@@ -285,7 +308,11 @@ def _run(design: TierDesign, demand: Demand, *, at_least: bool) -> SimulatedDesi
         return stand_in(design, design.least(demand, 0.0))
     capacity = design.simulate(demand)
     return SimulatedDesign(
-        design, capacity.summary(), design.usage(demand, capacity), design.footprint(demand, capacity)
+        design,
+        capacity.summary(),
+        design.usage(demand, capacity),
+        design.footprint(demand, capacity),
+        design.energy(demand, capacity),
     )
 
 

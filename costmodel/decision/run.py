@@ -16,6 +16,8 @@ from typing import Annotated, Any
 
 import msgspec
 
+from costmodel.capacity.result import Limit
+from costmodel.decision.conditions import TYPES, Value, fits, may_hold
 from costmodel.errors import Fault, RunFileError
 
 FORMAT = "costmodel-run/5"
@@ -32,6 +34,10 @@ ROUNDING = Decimal("1e-20")
 """Relative error of the mean month, which is rounded to 28 digits."""
 FLOAT_ROUNDING = 1e-9
 """Error of daily costs, which are floats, against the charges they are shares of."""
+
+
+KINDS_OF_A_CANDIDATE = 4
+"""Compute, database, delivery and rendering."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +123,10 @@ class Option:
     error_ratio: float
     why: str
     """Why it was chosen, or the one reason it lost."""
+    carbon_kg_per_month: float | None
+    """Likely CO2e of a calendar month; None when a region has no figures."""
+    effective_monthly_usd: Decimal
+    """`monthly_usd` less what the allowed plans save: what candidates are compared by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +139,7 @@ class Comparison:
     label: str
     """The kind's best design; empty when none is feasible."""
     monthly_usd: Decimal | None
-    """Mean billed cost per calendar month of the whole best candidate of this kind."""
+    """Mean cost per calendar month of the whole best candidate of this kind, with the allowed plans."""
     why: str
     """`recommended`, by how much it is dearer, or the reason nothing of the kind is feasible."""
 
@@ -139,6 +149,7 @@ class RejectionNote:
     """Why a design, or a combination of designs, was not considered further."""
 
     subject: str
+    """The designs by their labels; a whole candidate by its kinds."""
     kinds: tuple[str, ...]
     """Kinds of the designs it is about."""
     constraint: str
@@ -147,6 +158,21 @@ class RejectionNote:
     unit: str
     candidates: int
     """Candidates that fell with it."""
+
+    @property
+    def of_candidate(self) -> bool:
+        """Whether it is about a whole candidate, and not about some of its designs."""
+        return len(self.kinds) == KINDS_OF_A_CANDIDATE
+
+    @property
+    def reason(self) -> str:
+        """What it breaks: `recovery time is 60, allowed 15 minutes`."""
+        return Limit(self.constraint, self.observed, self.limit, self.unit).miss
+
+    @property
+    def excess(self) -> tuple[float, float]:
+        """How badly it misses: observed over allowed, then observed."""
+        return self.observed / self.limit if self.limit > 0 else math.inf, self.observed
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,6 +245,19 @@ class TerraformVariableNote:
 
 
 @dataclass(frozen=True, slots=True)
+class Settling:
+    """Where the figures stood after some of the draws."""
+
+    draws: int
+    mean_usd: float
+    standard_error_usd: float
+    p10_usd: float
+    p90_usd: float
+    finalist: int
+    """Place of the finalist that led, in `finalists`."""
+
+
+@dataclass(frozen=True, slots=True)
 class CostRange:
     """What uncertain inputs and traffic luck do to the recommended candidate's monthly cost."""
 
@@ -229,6 +268,8 @@ class CostRange:
     p10_usd: float
     p50_usd: float
     p90_usd: float
+    cvar_usd: float
+    """Mean of the dearest tenth of the draws."""
     standard_error_usd: float
     """Standard error of the mean over the draws."""
     budget_breach_ratio: float | None
@@ -237,15 +278,57 @@ class CostRange:
     """Share of draws in which the designs, unchanged, meet every objective and limit."""
     breaks_first: str
     """What breaks in most of the other draws; empty when all hold."""
+    breaks: dict[str, float]
+    """Share of draws in which each constraint is the one missed by most."""
+    settling: tuple[Settling, ...]
+    """How the figures came to rest, after each batch of draws."""
+
+
+@dataclass(frozen=True, slots=True)
+class FinalistNote:
+    """What one finalist came to in the draws. Costs are those of a month."""
+
+    label: str
+    kinds: tuple[str, ...]
+    """Of compute, database, delivery and rendering."""
+    draws: int
+    """Draws it was tried in: one that was dearer in all, and by far, is tried no further."""
+    mean_usd: float
+    p10_usd: float
+    p50_usd: float
+    p90_usd: float
+    cvar_usd: float
+    """Mean of the dearest tenth."""
+    missed_usd: float
+    """Mean margin of the orders that failed calls prevent; 0 where the scenario states no margin."""
+    best_ratio: float
+    """Share of draws in which it is the cheapest that holds, what failed calls and carbon cost counted in."""
+    regret_usd: float | None
+    """Mean cost above the cheapest that holds in each draw; None for one that was tried no further."""
+    holds_ratio: float
+    """Share of draws in which it meets every objective and limit."""
+    api_p99_ms: float
+    """Mean of the 99th percentile."""
+    chosen: bool
+    tied: bool
+    """It may be better than the choice: the draws cannot tell them apart."""
 
 
 @dataclass(frozen=True, slots=True)
 class Driver:
-    """What one uncertain input does to the monthly cost when it moves alone from low to high."""
+    """What one uncertain input does to the monthly cost and to the choice."""
 
     path: str
     low_usd: float
+    """Of the recommended candidate, when the input moves alone to its low end."""
     high_usd: float
+    explained_ratio: float
+    """Share of the variance of the cost over the draws that the input explains."""
+    measuring_usd: float
+    """What it would be worth a month to know the input before choosing."""
+    low_best: int
+    """Place in `finalists` of the cheapest one that holds when the input moves alone to its low end."""
+    high_best: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -326,10 +409,147 @@ class FrontNote:
     strategy: str
     """What stands ready in a second region."""
     monthly_usd: Decimal
-    """Mean cost per calendar month, to the cent."""
+    """Mean cost per calendar month, to the cent, as candidates are compared by: the bill, less what allowed plans save,
+    and its carbon where that has a price."""
     api_p95_ms: float
     api_p99_ms: float
     availability_ratio: float
+
+
+@dataclass(frozen=True, slots=True)
+class Estimated:
+    """A likely value between its ends."""
+
+    low: float
+    likely: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class CarbonPart:
+    """What one part of the recommended candidate emits in a calendar month."""
+
+    name: str
+    """Role of the design, or `second region` for all that stands there."""
+    kwh_per_month: Estimated
+    """At the equipment, before the building's overhead."""
+    operational_kg_per_month: Estimated
+    making_kg_per_month: Estimated
+
+
+@dataclass(frozen=True, slots=True)
+class CarbonNote:
+    """CO2e of the recommended candidate: an estimate from published coefficients."""
+
+    summary: str
+    kg_per_month: Estimated | None
+    """Electricity and making together; None when a region has no figures."""
+    parts: tuple[CarbonPart, ...]
+    usd_per_tonne: float
+    """What the choice took a tonne to be worth; 0 for nothing. No part of any bill."""
+    to_viewers_kwh_per_month: Estimated
+    """Networks between AWS and viewers: outside the boundary and in no total."""
+    not_modelled: tuple[str, ...]
+    unknown_regions: tuple[str, ...]
+    coefficients: tuple[AssumptionNote, ...]
+    """Every figure it was worked out with."""
+
+
+@dataclass(frozen=True, slots=True)
+class CommitmentPoint:
+    """What one level of a commitment comes to, as a mean month of its term."""
+
+    level_usd: float
+    """Committed per hour, or per month for a commitment by the month."""
+    monthly_usd: float
+    """The commitment, and what of the use it could cover is billed on demand beside it."""
+    regret_usd: float
+    """Above the best level."""
+    covered_ratio: float
+    """Share of the use, at on-demand prices, that it pays for."""
+    unused_ratio: float
+    """Share of the commitment that pays for nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class GrowthRegret:
+    """What the best level costs too much if traffic grows otherwise."""
+
+    growth_per_month_ratio: float
+    best_level_usd: float
+    """What would then have been the best level."""
+    regret_usd: float
+    """A mean month of the term above that level."""
+
+
+@dataclass(frozen=True, slots=True)
+class CommitmentNote:
+    """What one commitment would save on the recommended candidate's use, at its best level."""
+
+    kind: str
+    """`Compute Savings Plan`, `Standard reserved instance`, ..."""
+    years: int
+    payment: str
+    covers: str
+    """What of the candidate's use it covers: `m7g in eu-west-1`, `all of its kind`."""
+    per: str
+    """`hour` or `month`: what the level is committed for."""
+    count: int | None
+    """Reserved units; None for a commitment of dollars."""
+    unit: str
+    """What is reserved: `m7g.large`; empty for a commitment of dollars."""
+    best: CommitmentPoint
+    on_demand_usd: float
+    """The same use on demand, a mean month of the term."""
+    upfront_usd: float
+    break_even_ratio: float
+    """Rate over the on-demand price: a committed dollar pays if it is used in a larger share of the term."""
+    published: bool
+    """True when every rate is in the price book; False when one is inferred."""
+    basis: str
+    growth_per_month_ratio: float
+    """Growth over the term that the level is the best for."""
+    other_growth: tuple[GrowthRegret, ...]
+    curve: tuple[CommitmentPoint, ...]
+    """From no commitment to twice the best, ascending."""
+
+    @property
+    def saves_usd(self) -> float:
+        """Per month."""
+        return self.on_demand_usd - self.best.monthly_usd
+
+    @property
+    def saving_ratio(self) -> float:
+        """Saved share of what the use costs on demand."""
+        return self.saves_usd / self.on_demand_usd if self.on_demand_usd else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class PurchaseNote:
+    """One plan to buy, as part of the recommendation."""
+
+    kind: str
+    years: int
+    payment: str
+    covers: str
+    starts_year: int
+    """0 for now, 1 for a year after."""
+    per: str
+    """`hour` or `month`: what the level is committed for."""
+    level_usd: float
+    upfront_usd: float
+    """Paid at its start."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlanNote:
+    """What to buy of the plans that the scenario allows; the charges are those without it."""
+
+    purchases: tuple[PurchaseNote, ...]
+    saves_usd: Decimal
+    """A mean month of the run: the saving over the longest term, as a share of what is covered."""
+    upfront_usd: float
+    """Paid at the start."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -374,12 +594,18 @@ class Run:
     rejections: tuple[RejectionNote, ...]
     counts: Counts
     cost_range: CostRange
+    finalists: tuple[FinalistNote, ...]
+    """What was tried in the draws: the recommended candidate and those it was chosen from."""
     drivers: tuple[Driver, ...]
     requirements: tuple[Requirement, ...]
     drills: tuple[Drill, ...]
     expected_loss: ExpectedLoss
     recovery: RecoveryNote | None
     """None without a second region."""
+    plan: PlanNote | None
+    """None where the scenario allows no plan, or none pays."""
+    commitments: tuple[CommitmentNote, ...]
+    """Every commitment that covers part of the recommended candidate, whether the scenario allows it or not."""
     designs: tuple[DesignNote, ...]
     charges: tuple[ChargeNote, ...]
     daily_cost_usd: dict[str, tuple[float, ...]]
@@ -392,11 +618,17 @@ class Run:
     assumptions: tuple[AssumptionNote, ...]
     front: tuple[FrontNote, ...]
     """Every candidate worth choosing by cost, latency and availability, cheapest first."""
+    carbon: CarbonNote
 
     @property
     def monthly_usd(self) -> Decimal:
         """Mean billed cost of the recommended candidate per calendar month."""
         return self.chosen.monthly_usd
+
+    @property
+    def carbon_kg_per_month(self) -> float | None:
+        """Likely emission of the recommended candidate; None when a region has no figures."""
+        return self.chosen.carbon_kg_per_month
 
     @property
     def price_basis(self) -> str:
@@ -428,7 +660,9 @@ def read_run(path: Path) -> Run:
         raise RunFileError(str(path), [Fault("", _sentence(error))], again) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise RunFileError(str(path), [Fault("", f"is not JSON: {_sentence(error)}")], again) from None
-    disagreeing = list(_disagreements(run)) or list(_unequal_sums(run))
+    tree = msgspec.json.decode(content) | {"scenario": None}  # whose keys are not ours, nor its depth
+    unknown = _unknown_keys(tree, msgspec.to_builtins(run), "")
+    disagreeing = [*unknown, *_disagreements(run), *_refused_values(run)] or list(_unequal_sums(run))
     if disagreeing:
         raise RunFileError(str(path), disagreeing, again)
     return run
@@ -439,6 +673,40 @@ class _Head:
     """What is read first: another version's run may differ in everything else."""
 
     format: str
+
+
+def _unknown_keys(tree: Any, read: Any, path: str) -> Iterator[Fault]:
+    """Keys of a file that are not among what was read from it."""
+    if isinstance(tree, dict):
+        for key, value in tree.items():
+            place = f"{path}.{key[:40]}".removeprefix(".")
+            if key in read:
+                yield from _unknown_keys(value, read[key], place)
+            else:
+                yield Fault(place, "unknown key: no saved run has one of that name here")
+    elif isinstance(tree, list):
+        for at, (value, read_value) in enumerate(zip(tree, read, strict=True)):
+            yield from _unknown_keys(value, read_value, f"{path}.{at}")
+
+
+def _refused_values(run: Run) -> Iterator[Fault]:
+    """Values of Terraform attributes that their own type or condition refuses, as far as that can be told here."""
+    values: dict[str, Value] = {
+        f"var.{variable.name}.{attribute.name}": attribute.value
+        for variable in run.terraform
+        for attribute in variable.attributes
+    }
+    values["var.region"] = run.region_id
+    for place, variable in enumerate(run.terraform):
+        for at, attribute in enumerate(variable.attributes):
+            path, shown = f"terraform.{place}.attributes.{at}", str(attribute.value)[:40]
+            if attribute.type not in TYPES:
+                yield Fault(f"{path}.type", f"must be one of {', '.join(TYPES)}", attribute.type[:40])
+            elif not fits(attribute.type, attribute.value):
+                yield Fault(f"{path}.value", f"must be of type {attribute.type}", shown)
+            elif not may_hold(attribute.condition, attribute.value, values):
+                problem = attribute.requirement or "must meet the condition beside it"
+                yield Fault(f"{path}.value", f"{problem}, as {variable.name}.{attribute.name}", shown)
 
 
 def _disagreements(run: Run) -> Iterator[Fault]:
@@ -469,6 +737,11 @@ def _unequal_sums(run: Run) -> Iterator[Fault]:
         if abs(run.monthly_usd * len(run.months) - billed) > ROUNDING * abs(billed):
             problem = f"must be the charges' billed_cost a month, {_plain(billed / len(run.months))}"
             yield Fault("chosen.monthly_usd", problem, _plain(run.monthly_usd))
+        saved = run.plan.saves_usd if run.plan else Decimal(0)
+        if abs(run.monthly_usd - saved - run.chosen.effective_monthly_usd) > ROUNDING * abs(run.monthly_usd):
+            problem = f"must be monthly_usd less plan.saves_usd, {_plain(run.monthly_usd - saved)}"
+            stated = _plain(run.chosen.effective_monthly_usd)
+            yield Fault("chosen.effective_monthly_usd", problem, stated)
         if run.own_rates is not None:
             for name in ("list_cost", "contracted_cost"):
                 whole = sum((getattr(charge, name) for charge in run.charges), Decimal(0))
@@ -519,8 +792,12 @@ def _amounts(run: Run) -> Iterator[tuple[str, Decimal]]:
         yield "own_rates.contracted_cost", run.own_rates.contracted_cost
         if run.own_rates.currency is not None:
             yield "own_rates.currency.per_usd", run.own_rates.currency.per_usd
+    yield "chosen.effective_monthly_usd", run.chosen.effective_monthly_usd
+    if run.plan is not None:
+        yield "plan.saves_usd", run.plan.saves_usd
     for place, option in enumerate(run.alternatives):
         yield f"alternatives.{place}.monthly_usd", option.monthly_usd
+        yield f"alternatives.{place}.effective_monthly_usd", option.effective_monthly_usd
     for place, row in enumerate(run.comparisons):
         if row.monthly_usd is not None:
             yield f"comparisons.{place}.monthly_usd", row.monthly_usd

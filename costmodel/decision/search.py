@@ -3,7 +3,7 @@
 Candidates are compared within groups of the same kinds (EC2 or Lambda, RDS or DynamoDB, ...), so that
 the cheapest of every group stands beside the recommendation. Designs that bound what they come to wait, and
 are simulated by their bound, a few at first and twice as many each time, while any could still win a group
-or be on the front. `hunt` has the argument that nothing is missed.
+or be on the front. `hunt` has the argument that nothing is missed, `pricer` what cost is.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from costmodel.billing.charge import Bill
 from costmodel.billing.rate import bill
 from costmodel.billing.rates import NO_OWN_RATES, OwnRates
 from costmodel.billing.tariff import Tariff
+from costmodel.capacity.energy import Energy
 from costmodel.capacity.result import Capacity, Limit
 from costmodel.decision.candidate import (
     INSIDE_ROLES,
@@ -29,14 +30,16 @@ from costmodel.decision.candidate import (
 )
 from costmodel.decision.constraints import Promise, promise
 from costmodel.decision.front import Member
-from costmodel.decision.hunt import Hunt, Kinds, Rejection
+from costmodel.decision.hunt import Hunt, KindOf, Kinds, Rejection, Winner, own_kind
+from costmodel.decision.plans import NOTHING, Planner, Portfolio
 from costmodel.decision.pricer import Pricer, platform_designs, platform_usages
 from costmodel.decision.recovery import Recovery, Stage
 from costmodel.demand.demand import Demand
 from costmodel.errors import Infeasible
 from costmodel.pricing.book import PriceBook
+from costmodel.pricing.commitment import Offers
 from costmodel.scenario.model import Scenario
-from costmodel.services._base import TIER_ROLES, PlatformDesign, Role, Strategy, TierDesign, is_bounded
+from costmodel.services._base import TIER_ROLES, PlatformDesign, Role, Strategy, TierDesign, Usage, is_bounded
 from costmodel.services.registry import TIER_SERVICES
 from costmodel.units import figure
 
@@ -64,8 +67,17 @@ class Evaluation:
     bill: Bill
     monthly_usd: Decimal
     """Mean billed cost per calendar month."""
+    energies: Mapping[str, Energy]
+    """What the whole run draws, by role, and by `second region` for what stands there."""
     recovery: Recovery | None = None
     """What stands ready in a second region, billed whole with the rest; None where it was not asked for."""
+    portfolio: Portfolio = NOTHING
+    """The allowed plans to buy for it; they are not on the bill."""
+
+    @property
+    def effective_monthly_usd(self) -> Decimal:
+        """What it costs a month with the plans: what candidates are compared by."""
+        return self.monthly_usd - self.portfolio.saves_usd
 
     @property
     def strategy(self) -> Strategy:
@@ -76,6 +88,10 @@ class Evaluation:
         """Tiers as the search found them, before a recovery strategy changed any."""
         return self.recovery.designs if self.recovery else tuple(tier.design for tier in self.candidate.tiers)
 
+    @property
+    def energy(self) -> Energy:
+        return sum(self.energies.values(), Energy())
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SearchResult:
@@ -83,7 +99,7 @@ class SearchResult:
 
     best: Evaluation
     rivals: tuple[Evaluation, ...]
-    """The cheapest candidate of every other combination of kinds, cheapest first."""
+    """The cheapest candidate of every other combination of kinds, cheapest first, at the price for carbon if any."""
     front: tuple[Member, ...]
     """Candidates that no other one matches in every coordinate and betters in one, cheapest first."""
     rejections: tuple[Rejection, ...]
@@ -120,7 +136,12 @@ def _meter(
     summary = replace(capacity.summary(), lost_ratio=demand.lost_ratio)
     return [
         SimulatedDesign(
-            design, summary, design.usage(demand, capacity), design.footprint(demand, capacity), at_least
+            design,
+            summary,
+            design.usage(demand, capacity),
+            design.footprint(demand, capacity),
+            design.energy(demand, capacity),
+            at_least,
         )
         for design in designs
     ]
@@ -136,24 +157,21 @@ def search(
     """Find the candidate that meets the objectives and costs least at own rates, and the cheapest of every other kind.
 
     Raises Infeasible when nothing meets the objectives, PriceNotFound when no design of a tier can
-    be priced in the region, UnitMismatch when an own price counts in another unit than the list's.
+    be priced in the region, UnitMismatch when an own price counts in another unit than the list's, UnknownGrid
+    when carbon has a price and a region no figures.
     """
-    designs = list_designs(scenario, demand)
-    tariff = Tariff(book, free_tier=scenario.account.free_tier, own_rates=own_rates)
-    pricer = Pricer(scenario, demand, tariff, Stage(scenario, demand))
-    hunt = Hunt(scenario, pricer, designs)
-    never_simulated = _run(hunt, demand, progress)
-    for role, error in hunt.unpriced.items():
-        if not hunt.sound[role]:
-            raise error
+    hunt, never_simulated = hunt_down(scenario, demand, book, progress, own_rates)
+    pricer = hunt.pricer
     winners, fallen = _bill_winners(hunt, book, own_rates)
     rejections = [*hunt.rejections, *hunt.joint_rejections(), *fallen]
     if not winners:
-        raise Infeasible(_explain(scenario, designs, rejections))
-    considered = count_combinations(designs)
+        raise nothing_feasible(hunt, rejections)
+    considered = count_combinations(hunt.designs)
     alive = sum(hunt.count_alive(kinds) for kinds in winners)
     priced = sum(Candidate(*tiers).kinds in winners for tiers in {tiers for tiers, _ in pricer.wholes})
-    ranked = sorted(winners.values(), key=lambda evaluation: evaluation.monthly_usd)
+    ranked = sorted(
+        winners.values(), key=lambda found: pricer.weighed_usd(found.effective_monthly_usd, found.energy)
+    )
     return SearchResult(
         best=_with_options(pricer, ranked[0]),
         rivals=tuple(ranked[1:]),
@@ -167,6 +185,36 @@ def search(
         priced=priced,
         never_simulated=never_simulated,
     )
+
+
+def hunt_down(
+    scenario: Scenario,
+    demand: Demand,
+    book: PriceBook,
+    progress: Progress = silent,
+    own_rates: OwnRates = NO_OWN_RATES,
+    kind_of: KindOf = own_kind,
+    *,
+    wants_front: bool = True,
+) -> tuple[Hunt, tuple[TierDesign, ...]]:
+    """Look for the cheapest of every combination of kinds, and say what needed no simulation; budgets fell nothing yet.
+
+    Raises PriceNotFound when no design of a tier can be priced in the region, UnitMismatch when an own
+    price counts in another unit than the list's, UnknownGrid when carbon has a price and a region no figures.
+    """
+    pricer = Pricer(
+        scenario,
+        demand,
+        Tariff(book, free_tier=scenario.account.free_tier, own_rates=own_rates),
+        Stage(scenario, demand),
+        Planner(scenario, demand.calendar, Offers(book), own_rates),
+    )
+    hunt = Hunt(pricer, list_designs(scenario, demand), kind_of, wants_front=wants_front)
+    never_simulated = _run(hunt, demand, progress)
+    for role, error in hunt.unpriced.items():
+        if not hunt.sound[role]:
+            raise error
+    return hunt, never_simulated
 
 
 def list_designs(scenario: Scenario, demand: Demand) -> dict[Role, list[TierDesign]]:
@@ -251,26 +299,37 @@ def _simulate(
     return found
 
 
-def _bill_winners(
-    hunt: Hunt, book: PriceBook, own_rates: OwnRates
-) -> tuple[dict[Kinds, Evaluation], list[Rejection]]:
-    """The winner of each combination of kinds, billed exactly; or why all of them fall."""
-    pricer = hunt.pricer
-    winners: dict[Kinds, Evaluation] = {}
+def recoverable(hunt: Hunt) -> tuple[dict[Kinds, Winner], list[Rejection]]:
+    """The winner of each combination of kinds that some strategy can recover; or why none can."""
+    stage, bill_usd = hunt.pricer.stage, hunt.pricer.bill_usd
+    able: dict[Kinds, Winner] = {}
     fallen: list[Rejection] = []
     for kinds in hunt.all_kinds():
         members = hunt.count_alive(kinds)
         winner = hunt.winners.get(kinds) or (hunt.cheapest_plain(kinds) if members else None)
         if winner is None:
             continue
-        best = winner.candidate
-        recovery = pricer.stage.choose(best, pricer.standing_usd)
-        if isinstance(recovery, Limit):
-            fallen.append(Rejection(" with ".join(best.labels), kinds, recovery, members))
-            continue
+        if winner.strategy in stage.strategies():
+            able[kinds] = winner
+        else:
+            best = winner.candidate
+            miss = stage.nearest_miss(best, bill_usd)
+            fallen.append(Rejection(best.kind_words, best.kinds, miss, members))
+    return able, fallen
+
+
+def _bill_winners(
+    hunt: Hunt, book: PriceBook, own_rates: OwnRates
+) -> tuple[dict[Kinds, Evaluation], list[Rejection]]:
+    """The winner of each combination of kinds, billed exactly; or why all of them fall."""
+    pricer = hunt.pricer
+    able, fallen = recoverable(hunt)
+    winners: dict[Kinds, Evaluation] = {}
+    for kinds, winner in able.items():
+        recovery = pricer.stage.recovery(winner.candidate, winner.strategy, pricer.bill_usd)
         home = recovery.standing.candidate
-        found = evaluate(pricer.scenario, pricer.demand, book, home, own_rates, recovery)
-        over = _over_budget(pricer.scenario, found, members)
+        found = evaluate(pricer.scenario, pricer.demand, book, home, own_rates, recovery, pricer.planner)
+        over = _over_budget(pricer.scenario, found, hunt.count_alive(kinds))
         if over is None:
             winners[kinds] = found
         else:
@@ -282,7 +341,7 @@ def _with_options(pricer: Pricer, best: Evaluation) -> Evaluation:
     """The best with every recovery strategy beside its own, where the choice needed none of them."""
     if pricer.scenario.network.second_region is None or best.recovery is None or best.recovery.options:
         return best
-    options = tuple(pricer.stage.options(best.candidate, pricer.standing_usd))
+    options = tuple(pricer.stage.options(best.candidate, pricer.bill_usd))
     return replace(best, recovery=replace(best.recovery, options=options))
 
 
@@ -293,22 +352,50 @@ def evaluate(
     candidate: Candidate,
     own_rates: OwnRates = NO_OWN_RATES,
     recovery: Recovery | None = None,
+    planner: Planner | None = None,
 ) -> Evaluation:
-    """Bill a whole candidate: tiers and allowances are shared between its services and regions."""
-    usages = candidate.usages + platform_usages(scenario, demand, candidate.footprint)
-    usages += recovery.standing.usages if recovery else ()
+    """Bill a whole candidate: tiers and allowances are shared between its services and regions.
+
+    With a planner it also gets the best portfolio of the plans that the scenario allows.
+    """
+    usages = _usages(scenario, demand, candidate, recovery)
     whole = bill(usages, book, free_tier=scenario.account.free_tier, own_rates=own_rates)
     monthly_usd = whole.billed_cost / len(demand.calendar.periods)
     platform = platform_designs(scenario, candidate.footprint)
-    return Evaluation(candidate, platform, promise(candidate), whole, monthly_usd, recovery)
+    portfolio = planner.portfolio(usages) if planner else NOTHING
+    energies = {tier.design.role.value: tier.energy for tier in candidate.tiers}
+    energies |= {design.role.value: design.energy(demand, candidate.footprint) for design in platform}
+    if recovery and recovery.strategy is not Strategy.NONE:
+        energies["second region"] = recovery.standing.energy
+    return Evaluation(
+        candidate, platform, promise(candidate), whole, monthly_usd, energies, recovery, portfolio
+    )
+
+
+def whole_usages(scenario: Scenario, demand: Demand, found: Evaluation) -> tuple[Usage, ...]:
+    """Everything that is on the bill of an evaluated candidate."""
+    return _usages(scenario, demand, found.candidate, found.recovery)
+
+
+def _usages(
+    scenario: Scenario, demand: Demand, candidate: Candidate, recovery: Recovery | None
+) -> tuple[Usage, ...]:
+    home = candidate.usages + platform_usages(scenario, demand, candidate.footprint)
+    return home + (recovery.standing.usages if recovery else ())
 
 
 def _over_budget(scenario: Scenario, best: Evaluation, members: int) -> Rejection | None:
     budget = scenario.constraints.monthly_budget_usd
-    if budget is None or best.monthly_usd <= Decimal(repr(budget)):
+    cost_usd = best.effective_monthly_usd
+    if budget is None or cost_usd <= Decimal(repr(budget)):
         return None
-    limit = Limit("monthly budget", float(best.monthly_usd), budget, "USD", "constraints.monthly_budget_usd")
-    return Rejection(" with ".join(best.candidate.labels), best.candidate.kinds, limit, members)
+    limit = Limit("monthly budget", float(cost_usd), budget, "USD", "constraints.monthly_budget_usd")
+    return Rejection(best.candidate.kind_words, best.candidate.kinds, limit, members)
+
+
+def nothing_feasible(hunt: Hunt, rejections: Sequence[Rejection]) -> Infeasible:
+    """The error that says which objective cannot be met and what to relax."""
+    return Infeasible(_explain(hunt.scenario, hunt.designs, rejections))
 
 
 def _explain(

@@ -18,6 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
+from costmodel.capacity.energy import Energy
 from costmodel.capacity.result import Limit
 from costmodel.decision.candidate import Candidate, SimulatedDesign
 from costmodel.decision.constraints import joint_limits, single_tier_limits, worst
@@ -202,9 +203,9 @@ class _Bench:
 
 
 def _simulated(design: TierDesign, demand: Demand) -> SimulatedDesign:
-    """The design on a load. What it uses is not metered, as nothing is billed."""
+    """The design on a load. What it uses and draws is not metered, as nothing is billed."""
     summary = replace(design.simulate(demand).summary(), lost_ratio=demand.lost_ratio)
-    return SimulatedDesign(design, summary, (), Footprint.none(demand.days))
+    return SimulatedDesign(design, summary, (), Footprint.none(demand.days), Energy())
 
 
 def _first_broken(verdicts: Sequence[_Verdict]) -> int | None:

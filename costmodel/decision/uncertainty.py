@@ -1,196 +1,289 @@
-"""How sure the cost is: the recommended candidate under uncertain inputs and traffic luck.
+"""How sure the answer is: finalists tried in drawn worlds until the choice between them is stable.
 
-Each uncertain input has a random stream of its own, keyed by its path, so that adding an input does
-not reshuffle the others. `low` and `high` are read as 10th and 90th percentile.
+All finalists are tried in the same worlds, so that what differs between them is not luck. One that was dearer than
+the choice in every draw, and by far, is tried no further.
 """
 
 from __future__ import annotations
 
-import math
-import zlib
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from statistics import NormalDist
+from functools import partial
 
 import numpy as np
 
 from costmodel.billing.rates import NO_OWN_RATES, OwnRates
-from costmodel.billing.tariff import Tariff
-from costmodel.decision.candidate import Candidate
-from costmodel.decision.constraints import joint_limits, single_tier_limits, worst
-from costmodel.decision.pricer import platform_usages
-from costmodel.decision.recovery import Stage
-from costmodel.decision.run import CostRange, Driver
-from costmodel.decision.search import (
-    THREADS,
-    Evaluation,
-    Progress,
-    silent,
-    simulate_design,
+from costmodel.decision.choice import Choice, Sample, choose
+from costmodel.decision.measures import (
+    best_ratio,
+    explained_ratio,
+    measuring_usd,
+    quantiles,
+    regrets,
+    standard_error,
+    tail_mean,
 )
-from costmodel.demand.synthesise import synthesise
-from costmodel.errors import ScenarioError
+from costmodel.decision.run import CostRange, Driver, FinalistNote, Settling
+from costmodel.decision.search import THREADS, Progress, silent
+from costmodel.decision.trials import Finalist, Trial, try_in
+from costmodel.decision.worlds import World, draw_world, end_of
+from costmodel.demand.calendar import FloatArray
 from costmodel.pricing.book import PriceBook
-from costmodel.scenario.assumptions import uncertain_inputs, with_values
-from costmodel.scenario.estimate import Range
+from costmodel.scenario.assumptions import uncertain_inputs
 from costmodel.scenario.model import Scenario
 
-DRAWS = 16
-CUT_HALVINGS = 20
-"""Steps in which a draw outside what a scenario may say is moved to its edge: to a millionth of the way."""
-P90_DEVIATES = NormalDist().inv_cdf(0.9)
+BATCH_DRAWS = 16
+LEAST_DRAWS = 32
+MOST_DRAWS = 256
+"""Where drawing ends when nobody states how many draws to take."""
+SETTLED_ERROR_RATIO = 0.02
+"""Standard error of the mean, as a share of it, at which the figures are good enough to stop."""
+FAR_ERRORS = 6.0
+"""Standard errors by which a finalist must be dearer than the choice, in every draw, to be tried no further."""
+
+Runner = Callable[[Callable[[World], tuple[Trial, ...]], Sequence[World]], Iterator[tuple[Trial, ...]]]
+"""Runs a trial in each world and gives the results in order: on threads here, on a cluster elsewhere."""
 
 
-def cost_range_of(
+def on_threads(
+    trial: Callable[[World], tuple[Trial, ...]], worlds: Sequence[World]
+) -> Iterator[tuple[Trial, ...]]:
+    """Side by side on this machine."""
+    with ThreadPoolExecutor(THREADS) as pool:
+        yield from pool.map(trial, worlds)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Doubt:
+    """What drawing found."""
+
+    choice: Choice
+    """By place among the finalists."""
+    cost_range: CostRange
+    """Of the choice."""
+    drivers: tuple[Driver, ...]
+    """Largest effect on the choice's cost first."""
+    finalists: tuple[FinalistNote, ...]
+    """In the order they were given."""
+    worlds: tuple[World, ...]
+    """In order of what the choice costs there."""
+    places: Mapping[Finalist, int]
+
+    def note_of(self, finalist: Finalist) -> FinalistNote | None:
+        """What one of the finalists came to; None for a candidate that was none."""
+        place = self.places.get(finalist)
+        return None if place is None else self.finalists[place]
+
+
+def doubt(
     scenario: Scenario,
-    chosen: Evaluation,
+    finalists: Sequence[Finalist],
     book: PriceBook,
     progress: Progress = silent,
     own_rates: OwnRates = NO_OWN_RATES,
-) -> tuple[CostRange, tuple[Driver, ...]]:
-    """Simulate and bill the chosen candidate again under other inputs and other traffic.
-
-    Returns the range over `DRAWS` draws, and each uncertain input's effect when it moves alone,
-    largest first.
-    """
-    inputs = uncertain_inputs(scenario)
-    drawn = _stratified(scenario.seed, inputs)
-    cases = [
-        (_draw(inputs, {path: float(drawn[path][draw]) for path in inputs}), _draw_seed(scenario.seed, draw))
-        for draw in range(DRAWS)
-    ]
-    for path, given in inputs.items():
-        cases += [(_towards(path, given, end), scenario.seed) for end in (given.low, given.high)]
-    nearest = [nearest_valid(scenario, values_at) for values_at, _ in cases]
-    cut = sum(moved for _, moved in nearest[:DRAWS])
-    variants = [(variant, seed) for (variant, _), (_, seed) in zip(nearest, cases, strict=True)]
-    outcomes = []
-    with ThreadPoolExecutor(THREADS) as pool:
-        runs = pool.map(
-            lambda case: outcome(case[0], chosen, book, seed=case[1], own_rates=own_rates), variants
-        )
-        for done, found in enumerate(runs):
-            progress("measuring uncertainty", done + 1, len(cases))
-            outcomes.append(found)
-    ends = [found.monthly_usd for found in outcomes[DRAWS:]]
-    drivers = [Driver(path, *ends[2 * place : 2 * place + 2]) for place, path in enumerate(inputs)]
-    drivers.sort(key=lambda driver: (-abs(driver.high_usd - driver.low_usd), driver.path))
-    return _range(scenario, outcomes[:DRAWS], cut), tuple(drivers)
-
-
-ValuesAt = Callable[[float], Mapping[str, float]]
-"""Values of uncertain inputs by path, from their middles at 0 to what is wanted at 1."""
-
-
-def _draw(inputs: Mapping[str, Range], deviates: Mapping[str, float]) -> ValuesAt:
-    return lambda share: {path: quantile(given, share * deviates[path]) for path, given in inputs.items()}
-
-
-def _towards(path: str, given: Range, end: float) -> ValuesAt:
-    return lambda share: {path: end if share == 1 else given.mid + share * (end - given.mid)}
-
-
-def nearest_valid(scenario: Scenario, values_at: ValuesAt) -> tuple[Scenario, bool]:
-    """The scenario with the values at 1, and whether they had to be moved.
-
-    Each value is within its own bounds, but together they may make no scenario: less than one page view in
-    a month, an event where nobody comes. They are then moved towards their middles, only as far as needed.
-    """
-    try:
-        return with_values(scenario, values_at(1)), False
-    except ScenarioError:
-        pass
-    nearest, valid, invalid = scenario, 0.0, 1.0
-    for _ in range(CUT_HALVINGS):
-        share = (valid + invalid) / 2
-        try:
-            nearest, valid = with_values(scenario, values_at(share)), share
-        except ScenarioError:
-            invalid = share
-    return nearest, True
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What the chosen designs, unchanged, come to under another scenario or seed."""
-
-    monthly_usd: float
-    breaks: str
-    """The constraint missed by most; empty when every objective and limit holds."""
-
-
-def outcome(
-    scenario: Scenario,
-    chosen: Evaluation,
-    book: PriceBook,
     *,
-    seed: int,
-    own_rates: OwnRates = NO_OWN_RATES,
-) -> Outcome:
-    """Simulate and cost the chosen designs under another scenario."""
-    demand = synthesise(scenario, seed=seed)
-    tiers = [simulate_design(design.under(scenario), demand) for design in chosen.designs]
-    standing = Stage(scenario, demand).stand(Candidate(*tiers), chosen.strategy)
-    candidate = standing.candidate
-    usages = (*platform_usages(scenario, demand, candidate.footprint), *standing.usages)
-    tariff = Tariff(book, free_tier=scenario.account.free_tier, own_rates=own_rates)
-    sketches = [tariff.sketch(tier.usages) for tier in candidate.tiers]
-    cost_usd = tariff.cost_usd([*sketches, tariff.sketch(usages)])
-    broken = worst(
-        [
-            *(limit for tier in candidate.tiers for limit in single_tier_limits(tier, scenario.objectives)),
-            *joint_limits(candidate, scenario.objectives),
-        ]
-    )
-    return Outcome(cost_usd / len(demand.calendar.periods), broken.constraint if broken else "")
+    draws: int | None = None,
+    run: Runner = on_threads,
+) -> Doubt:
+    """Try finalists in `draws` worlds, or in as many as the choice needs to settle when None.
 
-
-def quantile(given: Range, z: float) -> float:
-    """The value of an uncertain input at a standard normal deviate.
-
-    Two half-bells that meet at the median, in logarithms where all three values are positive, cut at
-    the input's own bounds.
+    The result depends on the scenario, its seed and the number of draws, never on `run`.
     """
-    outer = given.high if z >= 0 else given.low
-    share = abs(z) / P90_DEVIATES
-    if given.low > 0:
-        value = given.mid * math.exp(share * math.log(outer / given.mid))
-    else:
-        value = given.mid + share * (outer - given.mid)
-    return min(max(value, given.least), given.most)
+    study = Study(scenario, finalists, book, own_rates, run)
+    most = draws or MOST_DRAWS
+    while len(study.worlds) < most:
+        study.draw(min(BATCH_DRAWS, most - len(study.worlds)))
+        progress("drawing worlds", len(study.worlds), most)
+        if draws is None and study.settled:
+            break
+    return study.result(progress)
 
 
-def _stratified(seed: int, inputs: Mapping[str, Range]) -> dict[str, np.ndarray]:
-    """Standard normal deviates per input, one from each of `DRAWS` equally likely strata, in random order."""
-    bell = NormalDist()
-    drawn = {}
-    for path in inputs:
-        stream = np.random.default_rng([seed, zlib.crc32(path.encode())])
-        levels = (stream.permutation(DRAWS) + stream.random(DRAWS)) / DRAWS
-        drawn[path] = np.array([bell.inv_cdf(min(max(level, 1e-9), 1 - 1e-9)) for level in levels])
-    return drawn
+class Study:
+    """The draws made so far. Finalists that are out of the race keep what they came to until then."""
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        finalists: Sequence[Finalist],
+        book: PriceBook,
+        own_rates: OwnRates = NO_OWN_RATES,
+        run: Runner = on_threads,
+    ) -> None:
+        self.scenario, self.finalists = scenario, finalists
+        self._book, self._own_rates, self._run = book, own_rates, run
+        self.racing = list(range(len(finalists)))
+        """Places of the finalists that are tried on, and which the choice is between."""
+        self.worlds: list[World] = []
+        self.trials: list[list[Trial]] = [[] for _ in finalists]
+        """Of each finalist, one a draw."""
+        self.choices: list[Choice] = []
+        """After each batch, by place among all finalists."""
+        self.settling: list[Settling] = []
+
+    @property
+    def choice(self) -> Choice:
+        return self.choices[-1]
+
+    @property
+    def settled(self) -> bool:
+        """Whether the same finalist led twice, apart from all others, and its mean is known well enough."""
+        if len(self.worlds) < LEAST_DRAWS or self.choices[-2].place != self.choice.place:
+            return False
+        now = self.settling[-1]
+        return not self.choice.tied and now.standard_error_usd <= SETTLED_ERROR_RATIO * now.mean_usd
+
+    def draw(self, draws: int) -> None:
+        """One more batch."""
+        first = len(self.worlds)
+        worlds = [draw_world(self.scenario, number) for number in range(first, first + draws)]
+        for found in self._try(self.racing, worlds):
+            for place, trial in zip(self.racing, found, strict=True):
+                self.trials[place].append(trial)
+        self.worlds += worlds
+        sample = self._sample()
+        choice = choose(sample, self.scenario.objectives)
+        self.choices.append(
+            Choice(
+                self.racing[choice.place], tuple(self.racing[place] for place in choice.tied), choice.enough
+            )
+        )
+        usd = sample.billed_usd[:, choice.place]
+        p10, p90 = quantiles(usd, (0.1, 0.9))
+        self.settling.append(
+            Settling(len(usd), float(usd.mean()), _error(usd), float(p10), float(p90), self.choice.place)
+        )
+        if choice.enough and self.scenario.objectives.aim != "latency":
+            self.racing = [self.racing[place] for place in _still_racing(sample, choice)]
+
+    def result(self, progress: Progress = silent) -> Doubt:
+        """What the draws say."""
+        usd = self._billed_usd(self.choice.place)
+        return Doubt(
+            choice=self.choice,
+            cost_range=self._range(usd),
+            drivers=self._drivers(progress),
+            finalists=tuple(self._notes()),
+            worlds=tuple(self.worlds[draw] for draw in np.argsort(usd, kind="stable")),
+            places={finalist: place for place, finalist in enumerate(self.finalists)},
+        )
+
+    def _try(self, places: Sequence[int], worlds: Sequence[World]) -> Iterator[tuple[Trial, ...]]:
+        trial = partial(
+            try_in,
+            finalists=[self.finalists[place] for place in places],
+            book=self._book,
+            own_rates=self._own_rates,
+        )
+        return self._run(trial, worlds)
+
+    def _sample(self) -> Sample:
+        """Of those in the race, who were tried in every draw."""
+        return Sample.of([self.trials[place] for place in self.racing])
+
+    def _billed_usd(self, place: int) -> FloatArray:
+        return np.array([trial.monthly_usd for trial in self.trials[place]])
+
+    def _range(self, usd: FloatArray) -> CostRange:
+        budget = self.scenario.constraints.monthly_budget_usd
+        breaks = Counter(trial.breaks for trial in self.trials[self.choice.place] if trial.breaks)
+        p10, p50, p90 = (float(value) for value in quantiles(usd, (0.1, 0.5, 0.9)))
+        return CostRange(
+            draws=len(usd),
+            cut_draws=sum(world.cut for world in self.worlds),
+            mean_usd=float(usd.mean()),
+            p10_usd=p10,
+            p50_usd=p50,
+            p90_usd=p90,
+            cvar_usd=float(tail_mean(usd[:, None])[0]),
+            standard_error_usd=_error(usd),
+            budget_breach_ratio=None if budget is None else float((usd > budget).mean()),
+            holds_ratio=1 - breaks.total() / len(usd),
+            breaks_first=breaks.most_common(1)[0][0] if breaks else "",
+            breaks={constraint: count / len(usd) for constraint, count in sorted(breaks.items())},
+            settling=tuple(self.settling),
+        )
+
+    def _notes(self) -> Iterator[FinalistNote]:
+        sample = self._sample()
+        best = best_ratio(sample.usd, sample.broken)
+        regret_usd = regrets(sample.usd, sample.broken).mean(axis=0)
+        for place, trials in enumerate(self.trials):
+            one = Sample.of([trials])
+            at = self.racing.index(place) if place in self.racing else None
+            p10, p50, p90 = (float(value) for value in quantiles(one.billed_usd[:, 0], (0.1, 0.5, 0.9)))
+            finalist = self.finalists[place]
+            yield FinalistNote(
+                label=finalist.label,
+                kinds=finalist.kinds,
+                draws=len(trials),
+                mean_usd=float(one.billed_usd.mean()),
+                p10_usd=p10,
+                p50_usd=p50,
+                p90_usd=p90,
+                cvar_usd=float(tail_mean(one.billed_usd)[0]),
+                missed_usd=float(np.mean([trial.missed_usd for trial in trials])),
+                best_ratio=0.0 if at is None else float(best[at]),
+                regret_usd=None if at is None else float(regret_usd[at]),
+                holds_ratio=float(one.holds_ratio[0]),
+                api_p99_ms=float(one.api_p99_ms.mean()),
+                chosen=place == self.choice.place,
+                tied=place in self.choice.tied,
+            )
+
+    def _drivers(self, progress: Progress) -> tuple[Driver, ...]:
+        """What each uncertain input does when it moves alone, and what it would be worth to know it."""
+        inputs = uncertain_inputs(self.scenario)
+        ends = [
+            end_of(self.scenario, path, end)
+            for path, given in inputs.items()
+            for end in (given.low, given.high)
+        ]
+        places = self.racing
+        chosen = places.index(self.choice.place)
+        tried = []
+        for found in self._try(places, ends):
+            tried.append(found)
+            progress("moving one input at a time", len(tried), len(ends))
+        usd = self._sample().usd
+        drivers = []
+        for number, path in enumerate(inputs):
+            deviates = np.array([world.deviates[number] for world in self.worlds])
+            low, high = tried[2 * number : 2 * number + 2]
+            drivers.append(
+                Driver(
+                    path=path,
+                    low_usd=low[chosen].monthly_usd,
+                    high_usd=high[chosen].monthly_usd,
+                    explained_ratio=explained_ratio(usd[:, chosen], deviates),
+                    measuring_usd=measuring_usd(usd, deviates, chosen),
+                    low_best=places[_cheapest(low)],
+                    high_best=places[_cheapest(high)],
+                )
+            )
+        drivers.sort(key=lambda driver: (-abs(driver.high_usd - driver.low_usd), driver.path))
+        return tuple(drivers)
 
 
-def _draw_seed(seed: int, draw: int) -> int:
-    return int(np.random.SeedSequence([seed, draw]).generate_state(1)[0])
-
-
-def _range(scenario: Scenario, outcomes: Sequence[Outcome], cut: int) -> CostRange:
-    costs = np.array([found.monthly_usd for found in outcomes])
-    budget = scenario.constraints.monthly_budget_usd
-    breaks = Counter(found.breaks for found in outcomes if found.breaks)
-    p10, p50, p90 = (float(value) for value in np.quantile(costs, [0.1, 0.5, 0.9]))
-    return CostRange(
-        draws=len(costs),
-        cut_draws=cut,
-        mean_usd=float(costs.mean()),
-        p10_usd=p10,
-        p50_usd=p50,
-        p90_usd=p90,
-        standard_error_usd=float(costs.std(ddof=1) / math.sqrt(len(costs))),
-        budget_breach_ratio=None if budget is None else float((costs > budget).mean()),
-        holds_ratio=1 - breaks.total() / len(outcomes),
-        breaks_first=breaks.most_common(1)[0][0] if breaks else "",
+def _cheapest(trials: Sequence[Trial]) -> int:
+    """Place of the cheapest that breaks nothing; of the cheapest of all where all break something."""
+    return min(
+        range(len(trials)),
+        key=lambda place: (bool(trials[place].breaks), trials[place].whole_usd),
     )
+
+
+def _still_racing(sample: Sample, choice: Choice) -> list[int]:
+    """Places of all but those dearer than the choice in every draw, and on average by `FAR_ERRORS` errors."""
+    behind = sample.usd - sample.usd[:, choice.place : choice.place + 1]
+    if len(behind) < BATCH_DRAWS:
+        return list(range(behind.shape[1]))
+    far = (behind > 0).all(axis=0) & (behind.mean(axis=0) > FAR_ERRORS * standard_error(behind))
+    return np.flatnonzero(~far).tolist()
+
+
+def _error(usd: FloatArray) -> float:
+    """Standard error of the mean of two draws or more."""
+    return float(standard_error(usd))

@@ -100,6 +100,10 @@ class Calendar:
         """Sum an array of shape (minutes,) within each day, giving shape (days,)."""
         return np.asarray(per_minute.reshape(-1, MINUTES_PER_DAY).sum(axis=1))
 
+    def per_hour(self, per_minute: FloatArray) -> FloatArray:
+        """Sum an array of shape (minutes,) within each hour, giving shape (hours,)."""
+        return np.asarray(per_minute.reshape(-1, MINUTES_PER_HOUR).sum(axis=1))
+
     def mean_per_day(self, per_minute: FloatArray) -> FloatArray:
         """Mean of an array of shape (minutes,) within each day, giving shape (days,)."""
         return self.per_day(per_minute) / MINUTES_PER_DAY

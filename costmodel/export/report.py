@@ -17,11 +17,12 @@ from decimal import Decimal, localcontext
 from typing import Any
 
 from costmodel.billing.charge import EXACT, converted, dollars
-from costmodel.decision.run import RecoveryNote, Run
+from costmodel.decision.run import AssumptionNote, CarbonPart, RecoveryNote, Run
 from costmodel.demand.calendar import BillingPeriod
 from costmodel.export import charts
 from costmodel.export.charts import LARGEST_SERVICES, OTHER, Chart
-from costmodel.review.variance import MonthVariance, Variance
+from costmodel.review.variance import MonthVariance, Variance, VarianceRow
+from costmodel.units import two_digits
 
 HTML_FILE = "index.html"
 MARKDOWN_FILE = "report.md"
@@ -151,6 +152,7 @@ def _sections(run: Run, variance: Variance | None) -> Iterator[Section]:
     if run.daily_load:
         yield _load_by_day(run)
     yield _requirements(run)
+    yield _carbon(run)
     yield _side_by_side(run)
     yield _next_months(run)
     yield _rejected(run)
@@ -288,7 +290,7 @@ def _forecast_against_actual(month: MonthVariance, variance: Variance) -> Sectio
             _dollars_or_nothing(row.actual_usd),
             dollars(row.difference_usd),
             _signed_share(row.difference_ratio),
-            row.standing,
+            _standing(row),
         )
         for row in month.rows
     )
@@ -315,6 +317,11 @@ def _forecast_against_actual(month: MonthVariance, variance: Variance) -> Sectio
         tables=(Table(columns, rows, total), *_apart_table(month)),
         notes=tuple(_variance_notes(month, variance)),
     )
+
+
+def _standing(row: VarianceRow) -> str:
+    """Which side knows the service, and under which other name the forecast does."""
+    return f"{row.standing}, forecast as {' and '.join(row.forecast_as)}" if row.forecast_as else row.standing
 
 
 def _variance_sentence(month: MonthVariance, variance: Variance) -> str:
@@ -344,7 +351,7 @@ def _variance_notes(month: MonthVariance, variance: Variance) -> Iterator[str]:
             f"With commitments and prepayments spread over their use, the actual services cost "
             f"{dollars(month.effective_usd)}, by the bill's own effective cost."
         )
-    for moved in (moved for moved in month.regrouped if moved.billed_cost):
+    for moved in month.regrouped:
         yield (
             f"{dollars(moved.billed_cost)} that this report shows under {moved.from_service} stands here under "
             f"{moved.to_service}, where an AWS invoice has it."
@@ -492,6 +499,55 @@ def _drills(run: Run) -> Table:
     return Table(columns, rows, title="Drills: what the loss of a zone or of the database's writer does")
 
 
+def _carbon(run: Run) -> Section:
+    """What the candidate emits by part; the coefficients folded."""
+    note = run.carbon
+
+    def cells(part: CarbonPart) -> tuple[str, ...]:
+        running, making = part.operational_kg_per_month, part.making_kg_per_month
+        ends = f"{two_digits(running.low + making.low)} to {two_digits(running.high + making.high)}"
+        figures = (part.kwh_per_month.likely, running.likely, making.likely)
+        return (part.name, *(two_digits(value) for value in figures), ends)
+
+    parts = Table(
+        (
+            Column("Part"),
+            _number("kWh a month"),
+            _number("kg CO2e of electricity"),
+            _number("kg CO2e of making"),
+            _number("Together, from and to"),
+        ),
+        tuple(cells(part) for part in note.parts),
+    )
+    viewers = note.to_viewers_kwh_per_month
+    return Section(
+        "Carbon",
+        text=(note.summary,),
+        tables=(
+            *((parts,) if note.parts else ()),
+            _carbon_of_rivals(run),
+            *((_sources(note.coefficients, "All coefficients with their sources"),) if note.parts else ()),
+        ),
+        notes=(
+            f"Not modelled: {', '.join(note.not_modelled)}." if note.not_modelled else "All is modelled.",
+            f"Outside the boundary: networks between AWS and viewers take about {two_digits(viewers.likely)} kWh a month "
+            f"({two_digits(viewers.low)} to {two_digits(viewers.high)}).",
+        ),
+    )
+
+
+def _carbon_of_rivals(run: Run) -> Table:
+    rows = tuple(
+        (
+            *(option.compute, option.database, option.delivery, option.rendering),
+            "unknown" if option.carbon_kg_per_month is None else two_digits(option.carbon_kg_per_month),
+        )
+        for option in (run.chosen, *run.alternatives[:_SHOWN_ALTERNATIVES])
+    )
+    designs = tuple(Column(name) for name in ("Compute", "Database", "Delivery", "Rendering"))
+    return Table((*designs, _number("kg CO2e a month")), rows, title="Recommended, and runners-up, in carbon")
+
+
 def _side_by_side(run: Run) -> Section:
     kinds = Table(
         (
@@ -529,7 +585,7 @@ def _side_by_side(run: Run) -> Section:
                 option.delivery,
                 option.rendering,
                 f"{option.api_p99_ms:,.0f}",
-                dollars(option.monthly_usd),
+                dollars(option.effective_monthly_usd),
                 option.why,
             )
             for option in (run.chosen, *run.alternatives[:_SHOWN_ALTERNATIVES])
@@ -662,20 +718,21 @@ def _drivers(run: Run) -> Section:
 
 
 def _assumptions(run: Run) -> Section:
-    rows = tuple(
-        (known.path, known.value, known.unit, known.source, known.as_of) for known in run.assumptions
-    )
-    columns = (Column("Input"), _number("Value"), Column("Unit"), Column("Source"), Column("As of"))
+    known = run.assumptions
     return Section(
         "Assumptions",
         text=(
-            f"{len(rows)} inputs are defaults: the scenario does not state them. Each has a source; stating a "
+            f"{len(known)} inputs are defaults: the scenario does not state them. Each has a source; stating a "
             "figure in the scenario replaces it.",
         ),
-        tables=(Table(columns, rows, title="All assumptions with their sources", folded=True),)
-        if rows
-        else (),
+        tables=(_sources(known, "All assumptions with their sources"),) if known else (),
     )
+
+
+def _sources(figures: Iterable[AssumptionNote], title: str) -> Table:
+    columns = (Column("Input"), _number("Value"), Column("Unit"), Column("Source"), Column("As of"))
+    rows = tuple((known.path, known.value, known.unit, known.source, known.as_of) for known in figures)
+    return Table(columns, rows, title=title, folded=True)
 
 
 def _provenance(run: Run) -> Section:

@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
 
-from costmodel.errors import AmbiguousPrice, PriceCacheCorrupt, PriceNotFound
+from costmodel.errors import AmbiguousPrice, PriceBookNotFound, PriceCacheCorrupt, PriceNotFound
 from costmodel.pricing.index import PriceIndex, cache_folder, index_folder, open_or_build
 from costmodel.pricing.price import GLOBAL, FreeAllowance, Price, PriceQuery
 from costmodel.pricing.price import SPOT as SPOT_TERM
@@ -91,6 +91,10 @@ class PriceBook:
         self._tables: dict[str, list[Row]] = {}
         self._answers: dict[PriceQuery, Price] = {}
         self._allowances: tuple[FreeAllowance, ...] | None = None
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """A book travels to another process by its digest: the prices are read again there."""
+        return _open_again, (self.folder, self._indexes is not None, self.digest)
 
     @classmethod
     def shipped(cls) -> PriceBook:
@@ -318,6 +322,22 @@ class PriceBook:
             return f"no price for {query}: it is priced in region_id {GLOBAL!r}, not by region."
         nearest = f"Closest names there: {_listed(close)}." if close else "No name there comes close."
         return f"no price for {query}. {nearest} {_show(query, close[0] if close else query.service_code)}"
+
+
+def _open_again(folder: Path, indexed: bool, digest: str) -> PriceBook:
+    """The book of this digest: in the same folder, or among those that stand on this machine."""
+    indexes = index_folder(cache_folder()) if indexed else None
+    for place in (folder, shipped("pricing_cache")):
+        try:
+            book = PriceBook(place, indexes)
+        except PriceCacheCorrupt:
+            continue
+        if book.digest == digest:
+            return book
+    raise PriceBookNotFound(
+        f"the price book {digest[:12]} is neither in {folder} on this machine nor the one that ships with this "
+        "version. Copy that folder here, or leave out --prices."
+    )
 
 
 def _check_listed_once(folder: Path, files: Iterable[PriceFile]) -> None:

@@ -309,6 +309,10 @@ class CommittedPrice:
     saving_up_to_ratio: Decimal | None = None
     """Upper end, where only a range is known; the rate is then its lower end."""
 
+    def rate_at(self, tier_begin: Decimal) -> CommittedRate:
+        """The rate of what comes after a monthly quantity, as where a tier begins."""
+        return next(rate for rate in reversed(self.rates) if rate.begin <= tier_begin)
+
     @property
     def upfront(self) -> Decimal:
         """Fee of the first tier."""
@@ -377,6 +381,20 @@ def offers(book: PriceBook, on_demand: Price) -> tuple[CommittedPrice, ...]:
     Raises PriceCacheCorrupt.
     """
     return commitments(book, on_demand).offers
+
+
+class Offers:
+    """The offers of one book, each worked out once."""
+
+    def __init__(self, book: PriceBook) -> None:
+        self.book = book
+        self._known: dict[PriceQuery, tuple[CommittedPrice, ...]] = {}
+
+    def of(self, query: PriceQuery) -> tuple[CommittedPrice, ...]:
+        """Every commitment that covers a use. Raises PriceNotFound, AmbiguousPrice, PriceCacheCorrupt."""
+        if query not in self._known:
+            self._known[query] = offers(self.book, self.book.price(query))
+        return self._known[query]
 
 
 def commitments(book: PriceBook, on_demand: Price) -> Commitments:

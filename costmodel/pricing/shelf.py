@@ -130,6 +130,18 @@ class Shelf:
             )
         return PriceBook(folder)
 
+    def holding(self, digest: str) -> PriceBook:
+        """The book with this digest, the very prices that a saved run names. Raises PriceBookNotFound, PriceCacheCorrupt."""
+        for copy in self.copies():
+            if digest.startswith(copy.digest_start):
+                book = self._open(copy.folder)
+                if book.digest == digest:
+                    return book
+        raise PriceBookNotFound(
+            f"the price book {digest[:DIGEST_DIGITS]} is not at hand. Name its folder with --prices, or see which "
+            "books there are with: costmodel prices status"
+        )
+
     def add(self, parts: Sequence[Part]) -> PriceBook:
         """Put a new book on the shelf: the one in force with some of its files replaced, and open it.
 

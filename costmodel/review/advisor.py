@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 from costmodel.capacity.instances import InstanceType, database_class, instance_type
 from costmodel.decision.run import DesignNote, RejectionNote, Run
 from costmodel.errors import UnknownInstanceType
+from costmodel.pricing.commitment import CommitmentKind
 from costmodel.review.advisor_checks import LIMITS, SOURCE, Prediction, Verdict, predict
 from costmodel.review.advisor_facts import Facts, Unknown, word
 from costmodel.review.findings import Finding, Findings, Resource, Status, current_id
@@ -279,7 +280,7 @@ class _Comparer:
                     aws="",
                     aws_saving_usd=None,
                     ours="recommended",
-                    our_saving_usd=other.monthly_usd - self.run.monthly_usd,
+                    our_saving_usd=other.monthly_usd - self.run.chosen.effective_monthly_usd,
                     resources=(),
                     reason=f"no check compares kinds of {other.role}; the saving is the difference of whole bills",
                 )
@@ -289,7 +290,7 @@ class _Comparer:
         for other in self.run.comparisons:
             if (other.role, other.kind) == (role.value, kind) and other.monthly_usd is not None:
                 self.cited.add((other.role, other.kind))
-                return other.monthly_usd - self.run.monthly_usd
+                return other.monthly_usd - self.run.chosen.effective_monthly_usd
         return None
 
     def rejection(self, label: str) -> RejectionNote | None:
@@ -395,12 +396,23 @@ COMMITTED = {
 """Checks that advise to commit for a year or more, and the role they are about."""
 
 
+PLANS_OF = {
+    "compute": (CommitmentKind.INSTANCE_PLAN, CommitmentKind.COMPUTE_PLAN),
+    "database": (CommitmentKind.DATABASE_PLAN,),
+}
+"""Plans that cover the use of a role."""
+
+
 def _commitment(
     comparer: _Comparer, finding: Finding, here: tuple[Resource, ...], prediction: Prediction | None
 ) -> View:
     design = comparer.facts.design(COMMITTED[finding.check_id])
     if design.settings.get("purchase", "on_demand") != "on_demand":
         return View(Outcome.AGREE, f"we recommend a commitment too: {design.label}")
+    plan = comparer.run.plan
+    bought = [one.kind for one in plan.purchases if one.kind in PLANS_OF[design.role]] if plan else []
+    if bought:
+        return View(Outcome.AGREE, f"we recommend a commitment too: {', '.join(dict.fromkeys(bought))}")
     constraints = comparer.run.scenario.get("constraints")
     allowed = constraints.get("commitments") if isinstance(constraints, dict) else None
     if allowed == ["on_demand"]:

@@ -7,7 +7,7 @@ NAT gateways and data transfer are billed under Amazon EC2. What moved is listed
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Hashable, Iterable
+from collections.abc import Collection, Hashable, Iterable
 from dataclasses import dataclass
 from decimal import Decimal, localcontext
 from typing import TypeVar
@@ -57,6 +57,8 @@ class VarianceRow:
     service_name: str
     forecast_usd: Decimal | None
     actual_usd: Decimal | None
+    forecast_as: tuple[str, ...] = ()
+    """What our bill calls the forecast, where none of it has the name of this service."""
 
     @property
     def difference_usd(self) -> Decimal:
@@ -182,8 +184,18 @@ def _rows(forecast: list[ChargeNote], actual: list[ActualCharge]) -> tuple[Varia
     billed = _totals(
         (invoice_service(charge.service_name, charge.service_code), charge.billed_cost) for charge in actual
     )
-    rows = (VarianceRow(name, expected.get(name), billed.get(name)) for name in expected | billed)
+    ours = {(_forecast_service(charge), charge.service_name) for charge in forecast}
+    rows = (
+        VarianceRow(name, expected.get(name), billed.get(name), _other_names(name, ours))
+        for name in expected | billed
+    )
     return tuple(sorted(rows, key=_dearest_first))
+
+
+def _other_names(service: str, ours: Collection[tuple[str, str]]) -> tuple[str, ...]:
+    """What our bill calls the charges of an invoice's service; nothing where one of them has that name."""
+    names = sorted(name for invoiced, name in ours if invoiced == service)
+    return () if service in names else tuple(names)
 
 
 def _dearest_first(row: VarianceRow) -> tuple[Decimal, str]:

@@ -37,6 +37,10 @@ class Range(float):
         number.most = most
         return number
 
+    def __getnewargs__(self) -> tuple[float, ...]:  # type: ignore[override]
+        """What `__new__` takes: a range stays one in a copy and in another process."""
+        return self.low, self.mid, self.high, self.least, self.most
+
     @property
     def mid(self) -> float:
         return float(self)

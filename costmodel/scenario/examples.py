@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from costmodel.errors import Fault, ScenarioError
+from costmodel.scenario.faults import did_you_mean
 from costmodel.scenario.load import load
 from costmodel.shipped import shipped
 
@@ -39,7 +40,8 @@ def find(name_or_path: str) -> Path:
             return path
     except OSError:
         pass  # a name no file system takes is answered like one that does not exist
-    fault = Fault("file", f"no such file or shipped example; examples: {', '.join(shipped_paths)}")
+    meant = did_you_mean(name_or_path, shipped_paths)
+    fault = Fault("file", f"no such file or shipped example{meant}; examples: {', '.join(shipped_paths)}")
     raise ScenarioError(
         name_or_path, [fault], "Give a path or one of these names. Details: costmodel scenario list"
     )

@@ -12,7 +12,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from costmodel.errors import Fault
-from costmodel.scenario.document import Form, Place, dotted, parse_document, short
+from costmodel.scenario.document import Document, Form, Place, dotted, parse_document, short
 from costmodel.scenario.fields import Rule
 
 _PLAIN = {
@@ -29,15 +29,18 @@ M = TypeVar("M", bound=BaseModel)
 
 def validated(model: type[M], content: bytes, source: str, form: Form, next_step: str) -> M:
     """A YAML file's content as a model; `source` names it in messages. Raises the form's error with every fault."""
-    document = parse_document(content, source, form)
-    found = document.duplicates
-    try:
-        part = model.model_validate(document.tree)
-    except ValidationError as error:
-        found = (*found, *faults(error, model, document.lines))
-    if found:
+    part, found = modelled(model, parse_document(content, source, form))
+    if part is None or found:
         raise form.error(source, found, next_step)
     return part
+
+
+def modelled(model: type[M], document: Document) -> tuple[M | None, tuple[Fault, ...]]:
+    """A document as a model, None where it is not one, and every fault of it."""
+    try:
+        return model.model_validate(document.tree), document.duplicates
+    except ValidationError as error:
+        return None, (*document.duplicates, *faults(error, model, document.lines))
 
 
 def faults(error: ValidationError, model: type[BaseModel], lines: Mapping[Place, int]) -> tuple[Fault, ...]:

@@ -39,7 +39,7 @@ def load(
     """Read and validate one scenario file.
 
     `overrides` replaces values by their path (`region`, `account.free_tier`) before validation;
-    None keeps what the file says. `further` is asked about a scenario that is valid in itself. Trace
+    None keeps what the file says. A list is entered by number: `traffic.events.0.peak_multiplier`. `further` is asked about a scenario that is valid in itself. Trace
     paths are read relative to the scenario file. Raises ScenarioError with every fault.
     """
     scenario = _validate(read_document(path, SCENARIO), str(path), overrides or {}, further)
@@ -58,6 +58,15 @@ def validate(tree: Mapping[str, Any], source: str, lines: Mapping[Place, int] | 
         return Scenario.model_validate_json(json.dumps(tree, default=str), strict=True)
     except ValidationError as error:
         raise ScenarioError(source, faults(error, Scenario, lines or {}), _NEXT_STEP) from None
+
+
+def problem_of(key: str, value: object) -> str:
+    """What is wrong with a value of a top-level key whatever else a scenario says; empty when nothing is."""
+    try:
+        validate({key: value}, "scenario")
+    except ScenarioError as error:
+        return next((fault.problem for fault in error.faults if fault.path == key), "")
+    return ""
 
 
 def refuse(rules: Sequence[Rule], source: str, lines: Mapping[Place, int] | None = None) -> None:
@@ -89,12 +98,19 @@ def _validate(
 
 
 def _replaced(tree: Any, path: Sequence[str], value: object) -> Any:
-    """A copy of a tree with one value replaced, its group made where it is missing."""
+    """A copy of a tree with one value replaced, its group made where it is missing.
+
+    Lists are counted from 0. What has no such place stays as it is.
+    """
     if not path:
         return value
+    key, *rest = path
+    if isinstance(tree, list):
+        return [
+            _replaced(item, rest, value) if str(place) == key else item for place, item in enumerate(tree)
+        ]
     if not isinstance(tree, dict | None):
         return tree
-    key, *rest = path
     inner = tree or {}
     return inner | {key: _replaced(inner.get(key), rest, value)}
 

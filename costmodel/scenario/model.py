@@ -12,7 +12,7 @@ import zoneinfo
 from calendar import monthrange
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, get_args
 
 from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
@@ -124,6 +124,15 @@ class Traffic(Model):
         "2022-12",
     )
     """Pages a visitor looks at each time."""
+    conversion_ratio: Ratio = assumed(
+        0.022,
+        "share of sessions that order",
+        "range over the industry, 1 to 4 in 100 (Contentsquare, quoted 2024)",
+        "2024-12",
+    )
+    """How often a session ends in an order."""
+    margin_per_order_usd: Annotated[float, Estimate(ge=0, le=1e6)] | None = None
+    """What an order leaves before AWS is paid. Failed calls then cost the orders they prevent; nothing when left out."""
     growth_per_month_ratio: Annotated[float, Estimate(ge=-0.9, le=10)] = assumed(
         0.0, "ratio per month", "no growth unless the scenario says so"
     )
@@ -502,8 +511,25 @@ class Security(Model):
     """Encryption keys of your own."""
 
 
+Preset = Literal["cost", "balanced", "performance"]
+Aim = Literal["expected_cost", "p90_cost", "cvar_cost", "regret", "latency"]
+PRESETS: dict[Preset, tuple[Aim, float]] = {
+    "cost": ("expected_cost", 0.0),
+    "balanced": ("p90_cost", 0.9),
+    "performance": ("latency", 0.99),
+}
+"""What each preset minimises, and the least share of draws in which the other objectives must hold."""
+
+
 class Objectives(Model):
-    """What any recommended design must meet. Decisions, so they take no ranges."""
+    """What any recommended design must meet, and what is made small. Decisions, so they take no ranges."""
+
+    preset: Preset = assumed("cost", "preset", "convention of this tool")
+    """`cost`: least expected cost. `balanced`: least cost at the 90th percentile, of what holds in 90 of 100 draws. `performance`: least latency up to a quarter above the least expected cost, of what holds in 99 of 100."""
+    minimise: Aim | None = None
+    """What to make small, over draws of uncertain inputs and traffic; the preset's when left out."""
+    hold_ratio: ExactRatio | None = None
+    """Least share of draws in which a design must meet every objective; the preset's when left out. At 0 it must do so for the middle inputs alone."""
 
     api_p95_ms: Annotated[float, Exact(ge=1, le=900_000)] = assumed(300.0, "ms", "engineering guess")
     """95 of 100 API calls must be answered within this time."""
@@ -534,10 +560,22 @@ class Objectives(Model):
     """Longest time to serve again, from `network.second_region`, after the loss of the region; no objective when left out."""
     region_rpo_minutes: Annotated[float, Exact(ge=0, le=1e6)] | None = None
     """Most work that may be lost with the region; no objective when left out."""
+    carbon_usd_per_tonne: Annotated[float, Exact(ge=0, le=1e6)] | None = None
+    """What a tonne of CO2e is worth in the choice between designs, beside their bill; nothing when left out."""
     count_outages: bool = assumed(
         False, "on or off", "convention of this tool: no design in one region outlives the loss of its region"
     )
     """Whether calls lost to a regional outage count in `error_ratio`. They are reported either way."""
+
+    @property
+    def aim(self) -> Aim:
+        """What is made small."""
+        return self.minimise or PRESETS[self.preset][0]
+
+    @property
+    def least_hold_ratio(self) -> float:
+        """Least share of draws in which a design must meet every objective."""
+        return PRESETS[self.preset][1] if self.hold_ratio is None else self.hold_ratio
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -554,7 +592,28 @@ DatabaseKind = Literal[
 DeliveryKind = Literal["pay_as_you_go", "flat_rate"]
 LoadBalancerKind = Literal["alb", "nlb"]
 RenderingKind = Literal["lambda_workers", "ec2_workers", "spot_workers"]
-Commitment = Literal["on_demand", "reserved_1yr_no_upfront", "reserved_3yr_no_upfront"]
+Purchase = Literal["on_demand", "reserved_1yr_no_upfront", "reserved_3yr_no_upfront"]
+Plan = Literal[
+    "compute_savings_plan_1yr_no_upfront",
+    "compute_savings_plan_1yr_partial_upfront",
+    "compute_savings_plan_1yr_all_upfront",
+    "compute_savings_plan_3yr_no_upfront",
+    "compute_savings_plan_3yr_partial_upfront",
+    "compute_savings_plan_3yr_all_upfront",
+    "instance_savings_plan_1yr_no_upfront",
+    "instance_savings_plan_1yr_partial_upfront",
+    "instance_savings_plan_1yr_all_upfront",
+    "instance_savings_plan_3yr_no_upfront",
+    "instance_savings_plan_3yr_partial_upfront",
+    "instance_savings_plan_3yr_all_upfront",
+    "database_savings_plan_1yr_no_upfront",
+    "security_savings_bundle_1yr_monthly",
+]
+
+
+Commitment = Literal[Purchase, Plan]
+PURCHASES: tuple[Purchase, ...] = get_args(Purchase)
+PLANS: tuple[Plan, ...] = get_args(Plan)
 
 
 class Constraints(Model):
@@ -599,7 +658,7 @@ class Constraints(Model):
     commitments: Annotated[tuple[Commitment, ...], AfterValidator(distinct)] = assumed(
         ("on_demand",), "terms", "no commitment unless allowed"
     )
-    """Purchase terms to consider."""
+    """Purchase terms to consider; plans lie on top of what runs on demand."""
     spot: bool = assumed(False, "on or off", "no interruptible capacity unless allowed")
     """Whether EC2 groups may run on spot instances above an on-demand base."""
     cpu_target_ratios: Annotated[
@@ -655,7 +714,20 @@ class Constraints(Model):
                 "(Amazon EC2 Auto Scaling API Reference, CreateAutoScalingGroup, MaxSize)"
             )
             rules.append(Rule(("max_instances",), problem, self.max_instances))
+        if self.plans and "on_demand" not in self.commitments:
+            problem = "must include on_demand beside a plan, which covers what runs on demand"
+            rules.append(Rule(("commitments",), problem, list(self.commitments)))
         return obeying(self, rules)
+
+    @property
+    def purchases(self) -> tuple[Purchase, ...]:
+        """Of the commitments, the ways to buy an instance."""
+        return tuple(one for one in PURCHASES if one in self.commitments)
+
+    @property
+    def plans(self) -> tuple[Plan, ...]:
+        """Of the commitments, those that cover use of many designs."""
+        return tuple(one for one in PLANS if one in self.commitments)
 
 
 class Account(Model):

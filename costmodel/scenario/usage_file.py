@@ -17,15 +17,19 @@ Numbers go from the text straight to `Decimal`; no float is ever made of them.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeVar
 
-from pydantic import Field, StrictBool, field_validator
+from pydantic import BaseModel, Field, StrictBool, ValidationError, field_validator
 from pydantic_core import PydanticCustomError
 
 from costmodel.errors import UsageFileError
-from costmodel.scenario.document import Form, as_text, read_bytes
-from costmodel.scenario.faults import validated
-from costmodel.scenario.fields import Model
+from costmodel.scenario.document import Form, as_text, parse_document, read_bytes
+from costmodel.scenario.faults import modelled, rule_faults
+from costmodel.scenario.fields import Model, Rule
 from costmodel.scenario.model import Month
 from costmodel.scenario.rates_file import Name, Quantity, RateTiers
 from costmodel.units import BYTES_PER_MB
@@ -40,6 +44,9 @@ USAGE_FILE = Form(
     example="costmodel price --help",
 )
 _NEXT_STEP = "Correct these and price the file again. Its form: costmodel price --help"
+FIND_PRICES = "Find what AWS prices with: costmodel prices show TEXT"
+
+M = TypeVar("M", bound=BaseModel)
 
 
 class _Priced(Model):
@@ -87,6 +94,11 @@ class UsageFile(Model):
     rates: tuple[OwnRate, ...] = ()
     """Own rates in place of list prices."""
 
+    @property
+    def rows(self) -> Rows:
+        """Lines and rates by their place."""
+        return Rows(dict(enumerate(self.usage)), dict(enumerate(self.rates)))
+
     @field_validator("rates")
     @classmethod
     def _one_rate_each(cls, rates: tuple[OwnRate, ...]) -> tuple[OwnRate, ...]:
@@ -99,16 +111,67 @@ class UsageFile(Model):
         return rates
 
 
-def load_usage_file(path: Path) -> UsageFile:
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Usage lines and own rates by their place in the file."""
+
+    usage: Mapping[int, UsageLine]
+    rates: Mapping[int, OwnRate]
+
+
+FurtherRules = Callable[[Rows], Sequence[Rule]]
+"""What rows break that are sound in themselves: names that only another room knows."""
+
+
+def _none(rows: Rows) -> tuple[Rule, ...]:
+    return ()
+
+
+def load_usage_file(path: Path, further: FurtherRules = _none) -> UsageFile:
     """Read and validate a usage file.
 
-    Raises UsageFileError, listing every fault, when the file cannot be read, is not YAML of this
-    form, names a key twice, or holds a value out of bounds.
+    `further` is asked about the rows that are sound in themselves, even where others are not. Raises
+    UsageFileError, listing every fault, when the file cannot be read, is not YAML of this form, names
+    a key twice, holds a value out of bounds, or breaks a further rule.
     """
-    return validated(UsageFile, read_bytes(path, USAGE_FILE), str(path), USAGE_FILE, _NEXT_STEP)
+    return _read(read_bytes(path, USAGE_FILE), str(path), further)
 
 
 def parse_usage_file(text: str, source: str) -> UsageFile:
     """Validate the text of a usage file; `source` names it in messages. Raises UsageFileError."""
-    content = text.encode("utf-8", errors="surrogatepass")
-    return validated(UsageFile, content, source, USAGE_FILE, _NEXT_STEP)
+    return _read(text.encode("utf-8", errors="surrogatepass"), source, _none)
+
+
+def _read(content: bytes, source: str, further: FurtherRules) -> UsageFile:
+    document = parse_document(content, source, USAGE_FILE)
+    file, found = modelled(UsageFile, document)
+    rows = file.rows if file else _sound_rows(document.tree)
+    broken = rule_faults(further(rows), document.lines)
+    if file is None or found or broken:
+        steps = [step for step, faults in ((_NEXT_STEP, found), (FIND_PRICES, broken)) if faults]
+        in_order = sorted((*found, *broken), key=lambda fault: fault.line or 0)
+        raise UsageFileError(source, in_order, "\n".join(steps))
+    return file
+
+
+def _sound_rows(tree: Mapping[str, Any]) -> Rows:
+    """The rows of a faulty file that can be looked up: not the lines that a faulty rate may be meant for."""
+    usage, rates = _sound(tree.get("usage"), UsageLine), _sound(tree.get("rates"), OwnRate)
+    faulty = [row for place, row in enumerate(_listed(tree.get("rates"))) if place not in rates]
+    named = [row.get("meter") if isinstance(row, dict) else None for row in faulty]
+    meters = {meter if isinstance(meter, str) else None for meter in named}
+    sure = {place: line for place, line in usage.items() if not meters & {line.meter, None}}
+    return Rows(sure, rates)
+
+
+def _sound(rows: Any, model: type[M]) -> dict[int, M]:
+    found = {}
+    for place, row in enumerate(_listed(rows)):
+        with suppress(ValidationError):
+            found[place] = model.model_validate(row)
+    return found
+
+
+def _listed(rows: Any) -> list[Any]:
+    """Rows as a list; what should be one and is not, as one row that is not sound."""
+    return rows if isinstance(rows, list) else [] if rows is None else [rows]

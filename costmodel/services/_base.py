@@ -17,6 +17,7 @@ from typing import Any, NamedTuple, Protocol, TypeGuard, runtime_checkable
 
 import numpy as np
 
+from costmodel.capacity.energy import Energy
 from costmodel.capacity.function_size import LEAST_MEMORY_MB, LONGEST_RUN_S, MOST_MEMORY_MB
 from costmodel.capacity.result import Capacity, Latency
 from costmodel.demand.calendar import BillingPeriod, Calendar, FloatArray
@@ -25,7 +26,7 @@ from costmodel.pricing.need import PriceNeed
 from costmodel.pricing.offer import RESERVED
 from costmodel.pricing.price import ON_DEMAND, PriceQuery
 from costmodel.scenario.model import Scenario
-from costmodel.units import COUNTED_UNITS, QUANTITY_STEP
+from costmodel.units import COUNTED_UNITS, HOURS_PER_DAY, QUANTITY_STEP
 
 Setting = str | int | float | bool
 
@@ -84,25 +85,34 @@ class Usage:
     """The same quantity by day of the period, shape (days of the period,), read-only."""
     formula: str
     """How the quantity comes about, in words and numbers a reader can repeat."""
+    hourly_quantity: FloatArray | None = None
+    """The same by hour, shape (hours of the period,), read-only: what a commitment by the hour covers.
+    None for a meter that no such commitment covers."""
 
 
 def meter_usage(
-    meter: Meter, resource_name: str, calendar: Calendar, daily_quantity: FloatArray, formula: str
+    meter: Meter, resource_name: str, calendar: Calendar, quantity: FloatArray, formula: str
 ) -> tuple[Usage, ...]:
-    """Turn a quantity per day, shape (days,), into one `Usage` per billing period.
+    """Turn a quantity per day, shape (days,), or per hour, shape (hours,), into one `Usage` per billing period.
 
     Quantities that AWS counts one by one are rounded half up to whole numbers, others to nine
     decimals. Raises ValueError for a negative, infinite or undefined quantity.
     """
-    if not np.all(np.isfinite(daily_quantity)) or np.any(daily_quantity < 0):
+    if not np.all(np.isfinite(quantity)) or np.any(quantity < 0):
         raise ValueError(f"{meter.name} of {resource_name}: quantity must be finite and not negative")
     step = Decimal(1) if meter.consumed_unit in COUNTED_UNITS else QUANTITY_STEP
+    by_hour = len(quantity) == calendar.hours
+    daily_quantity = calendar.hours_to_days(quantity) if by_hour else quantity
     usages = []
     for period, days in calendar.day_slices:
         daily = daily_quantity[days].copy()
         daily.flags.writeable = False
-        quantity = Decimal(repr(float(daily.sum()))).quantize(step, rounding=ROUND_HALF_UP)
-        usages.append(Usage(meter, resource_name, period, quantity, daily, formula))
+        hourly = None
+        if by_hour:
+            hourly = quantity[days.start * HOURS_PER_DAY : days.stop * HOURS_PER_DAY].copy()
+            hourly.flags.writeable = False
+        total = Decimal(repr(float(daily.sum()))).quantize(step, rounding=ROUND_HALF_UP)
+        usages.append(Usage(meter, resource_name, period, total, daily, formula, hourly))
     return tuple(usages)
 
 
@@ -446,6 +456,7 @@ class Design(Protocol):
 class TierDesign(Design, Protocol):
     """A design that is simulated on the demand."""
 
+    def __hash__(self) -> int: ...
     @property
     def kind(self) -> str:
         """The form as constraints name it: `ec2`, `lambda`, `rds`, `spot_workers`, ..."""
@@ -456,6 +467,8 @@ class TierDesign(Design, Protocol):
     def simulate(self, demand: Demand) -> Capacity: ...
     def usage(self, demand: Demand, capacity: Capacity) -> tuple[Usage, ...]: ...
     def footprint(self, demand: Demand, capacity: Capacity) -> Footprint: ...
+    def energy(self, demand: Demand, capacity: Capacity) -> Energy:
+        """What it draws over the run; what has no figure is named in `not_modelled`, never left out in silence."""
 
 
 class Share(NamedTuple):
@@ -519,6 +532,8 @@ class PlatformDesign(Design, Protocol):
     """A design that is metered from the demand and what the tiers leave behind."""
 
     def usage(self, demand: Demand, footprint: Footprint) -> tuple[Usage, ...]: ...
+    def energy(self, demand: Demand, footprint: Footprint) -> Energy:
+        """As of a tier design; never less for a larger footprint."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,12 +11,14 @@ import numpy as np
 
 from costmodel.capacity.credits import lowest_cpu_credit_balance
 from costmodel.capacity.database_classes import AURORA_GAPS, AURORA_SIZES, classes_for, family_rules
+from costmodel.capacity.energy import Energy, instances, stored, unmeasured
 from costmodel.capacity.failover import AURORA_ALONE, AURORA_READER, FailoverWindow, Outages, outages
 from costmodel.capacity.instances import InstanceType, database_class
 from costmodel.capacity.overload import Patience
 from costmodel.capacity.relational import (
     NodeLoad,
     aurora_connections,
+    busy_vcpu_hours,
     changed_gb_per_day,
     check_replicas,
     connection_calls_per_minute,
@@ -272,6 +274,19 @@ class _Cluster:
     def _elsewhere(self, name: str, usage_type: str, unit: str, region_id: str) -> Meter:
         return Meter(name, SERVICE_NAME, "Databases", unit, PriceQuery(SERVICE_CODE, region_id, usage_type))
 
+    def energy_of(
+        self, demand: Demand, capacity: Capacity, instance: InstanceType, instance_hours: float
+    ) -> Energy:
+        """Nodes of this class for so long, and the volume they share, in its six copies."""
+        speed = speed_of(instance, self.work.engine)
+        busy = busy_vcpu_hours(self.loads(demand), self.readers, self.work, capacity, speed)
+        gb_hours = float(demand.database_stored_gb.sum()) * HOURS_PER_DAY
+        return (
+            instances(self.region_id, instance, instance_hours, busy)
+            + stored(self.region_id, "ssd", "copies_aurora", gb_hours)
+            + unmeasured("Aurora's storage nodes beyond their disks", "backups of the database")
+        )
+
     def storage_limit(self, demand: Demand) -> Limit:
         return Limit("database storage", float(demand.database_stored_gb.max()), LARGEST_GB, "GB")
 
@@ -418,10 +433,14 @@ class AuroraCluster(_Cluster):
             self._meter("Instance hours", f"{form}:{size}", "Hours", of_engine=True),
             self.resource_name,
             demand.calendar,
-            np.full(demand.days, float(HOURS_PER_DAY * count)),
+            np.full(demand.calendar.hours, float(count)),
             f"{count} x {HOURS_PER_DAY} hours a day",
         )
         return (*hours, *self.storage_usage(demand, capacity, per_minute(self._missed(demand))))
+
+    def energy(self, demand: Demand, capacity: Capacity) -> Energy:
+        node_hours = float(demand.days * HOURS_PER_DAY * (1 + self.readers))
+        return self.energy_of(demand, capacity, self.instance, node_hours)
 
     def terraform(self) -> tuple[TerraformVariable, ...]:
         """Inputs of terraform-aws-modules/rds-aurora 10.2.0; `instances` there is a map with these keys."""
@@ -536,12 +555,18 @@ class AuroraServerless(_Cluster):
             self._meter("Serverless v2 capacity", f"Aurora:{usage_type}", "ACU-Hours", of_engine=True),
             self.resource_name,
             demand.calendar,
-            demand.calendar.per_day(capacity.servers) / MINUTES_PER_HOUR,
+            demand.calendar.per_hour(capacity.servers) / MINUTES_PER_HOUR,
             f"ACUs of {1 + self.readers} node(s) each minute / 60",
         )
         memory_gib = ACU_GIB * capacity.servers / (1 + self.readers)
         missed = miss_ratio(per_minute(demand.database_stored_gb), memory_gib, self.work)
         return (*hours, *self.storage_usage(demand, capacity, missed))
+
+    def energy(self, demand: Demand, capacity: Capacity) -> Energy:
+        """ACUs are taken as parts of a node of `SERVERLESS_CLASS`. Source: see `ACU_PER_VCPU`."""
+        instance = database_class(SERVERLESS_CLASS)
+        acu_hours = float(capacity.servers.sum()) / MINUTES_PER_HOUR
+        return self.energy_of(demand, capacity, instance, acu_hours / ACU_PER_VCPU / instance.vcpu)
 
     def terraform(self) -> tuple[TerraformVariable, ...]:
         """Inputs of terraform-aws-modules/rds-aurora 10.2.0; the second variable is one nested input."""

@@ -16,6 +16,7 @@ import numpy as np
 
 from costmodel.capacity.caching import CacheLayers, cache_layers
 from costmodel.capacity.edges import EDGE_RESIDENCE_S, REGION_GEOGRAPHY, VIEWERS, Viewers, all_caches
+from costmodel.capacity.energy import Energy, to_viewers, unmeasured
 from costmodel.capacity.first_view import Way, arrivals, first_view_latency, quantile_ms
 from costmodel.capacity.result import Capacity, Limit
 from costmodel.demand.calendar import Calendar, FloatArray
@@ -565,6 +566,9 @@ class PayAsYouGo:
             "asset requests that miss the regional caches of other regions",
         )
 
+    def energy(self, demand: Demand, capacity: Capacity) -> Energy:
+        return delivery_energy(demand, self.daily_sent_bytes(demand))
+
     def footprint(self, demand: Demand, capacity: Capacity) -> Footprint:
         return self.distribution.footprint(demand, self.price_class, origin_shield=self.origin_shield)
 
@@ -694,6 +698,9 @@ class FlatRatePlan:
             *self.distribution.invalidations(demand.calendar),
         )
 
+    def energy(self, demand: Demand, capacity: Capacity) -> Energy:
+        return delivery_energy(demand, self.daily_sent_bytes(demand))
+
     def footprint(self, demand: Demand, capacity: Capacity) -> Footprint:
         return replace(
             self.distribution.footprint(demand, "All", origin_shield=False),
@@ -746,6 +753,12 @@ def _cached_layers(
         origin_shield=origin_shield,
         changes_per_s=changes_per_s,
     )
+
+
+def delivery_energy(demand: Demand, daily_sent_bytes: FloatArray) -> Energy:
+    """Bytes to viewers, shape (geographies, days), and answers to API calls: outside the boundary."""
+    sent_bytes = daily_sent_bytes + demand.daily_api_requests * demand.fan_out.api_response_bytes
+    return to_viewers(float(sent_bytes.sum()) / BYTES_PER_GB) + unmeasured("edge locations")
 
 
 def _by_served_geography(demand: Demand, daily: FloatArray, price_class: PriceClass) -> dict[str, FloatArray]:

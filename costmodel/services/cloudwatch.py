@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from costmodel.capacity.energy import Energy, unmeasured
 from costmodel.demand.calendar import Calendar, FloatArray
 from costmodel.demand.demand import Demand
 from costmodel.pricing.need import Place, PriceNeed
@@ -94,6 +95,9 @@ class Monitoring:
             "dashboards": self.dashboards,
             "log_retention_days": self.retention_days,
         }
+
+    def energy(self, demand: Demand, footprint: Footprint) -> Energy:
+        return unmeasured("metrics, alarms and logs")
 
     def usage(self, demand: Demand, footprint: Footprint) -> tuple[Usage, ...]:
         """Metrics and alarms by the hour, requests that publish metrics, dashboards, logs in and kept."""

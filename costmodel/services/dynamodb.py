@@ -25,6 +25,7 @@ from typing import Literal, Self
 import numpy as np
 
 from costmodel.capacity.accelerator import Cluster, Reading, cluster_work, read_through
+from costmodel.capacity.energy import Energy
 from costmodel.capacity.on_demand import (
     WARM_READ_UNITS_PER_S,
     WARM_WRITE_UNITS_PER_S,
@@ -77,6 +78,7 @@ from costmodel.services._dax import (
     smallest_cluster,
     with_cluster,
 )
+from costmodel.services._dynamodb_energy import table_energy
 from costmodel.services._dynamodb_terraform import (
     on_demand_variable,
     provisioned_variables,
@@ -322,6 +324,20 @@ class _Table:
                 )
         return tuple(usages)
 
+    def energy(self, demand: Demand, capacity: Capacity) -> Energy:
+        """Requests and storage in every region, and a cluster's nodes: see `table_energy`."""
+        units = call_units(demand.fan_out, self.work)
+        per_call = units.table_writes + self.work.secondary_indexes * units.index_writes
+        answered = float((capacity.requests - capacity.failed_requests).sum())
+        return table_energy(
+            demand,
+            (self.region_id, *self.replica_region_ids),
+            self.cluster,
+            read_units=float(self.reading(demand).units.sum()),
+            write_units=answered * per_call,
+            gb_hours=float(self.billed_gb(demand).sum()) * HOURS_PER_DAY,
+        )
+
     @property
     def serving_region_ids(self) -> tuple[str, ...]:
         """Regions that calls come in at, the first one first."""
@@ -339,7 +355,7 @@ class _Table:
         name: str,
         usage_type: str,
         unit: str,
-        daily: FloatArray,
+        quantity: FloatArray,
         formula: str,
         region_id: str = "",
     ) -> tuple[Usage, ...]:
@@ -347,7 +363,7 @@ class _Table:
         query = PriceQuery(SERVICE_CODE, region_id or self.region_id, usage_type)
         meter = Meter(name, SERVICE_NAME, "Databases", unit, query)
         elsewhere = f"-{region_id}" if region_id not in ("", self.region_id) else ""
-        return meter_usage(meter, self.resource_name + elsewhere, demand.calendar, daily, formula)
+        return meter_usage(meter, self.resource_name + elsewhere, demand.calendar, quantity, formula)
 
     @property
     def class_prefix(self) -> str:
@@ -557,7 +573,7 @@ class OnDemandTable(_Table):
         units = call_units(demand.fan_out, self.work)
         reads, writes = self.flows(demand)
         factor = self._writes_per_table_write(units)
-        served_writes = demand.daily(writes.served_per_s * SECONDS_PER_MINUTE)
+        served_writes = demand.calendar.per_hour(writes.served_per_s * SECONDS_PER_MINUTE)
         indexes = self.work.secondary_indexes
         return (
             *(
@@ -568,7 +584,8 @@ class OnDemandTable(_Table):
                     "Read requests",
                     f"{self.class_prefix}ReadRequestUnits",
                     "Read Request Units",
-                    demand.daily(reads.served_per_s * SECONDS_PER_MINUTE) / len(self.serving_region_ids),
+                    demand.calendar.per_hour(reads.served_per_s * SECONDS_PER_MINUTE)
+                    / len(self.serving_region_ids),
                     f"API calls x {units.reads:g} read units, less what is throttled or cached{self.split_words}",
                     region_id,
                 )
@@ -745,7 +762,6 @@ class ProvisionedTable(_Table):
         reads, writes, index = self.runs(demand)
         indexes = self.work.secondary_indexes
         read_units = reads.provisioned_units + indexes * INDEX_READ_UNITS
-        days = demand.calendar.hours_to_days
         highest = "highest capacity of each hour"
         hours = "Read Capacity Unit-Hours"
         return (
@@ -757,7 +773,7 @@ class ProvisionedTable(_Table):
                     "Provisioned reads",
                     f"{self.class_prefix}ReadCapacityUnit-Hrs",
                     hours,
-                    days(hourly_highest(read_units)),
+                    hourly_highest(read_units),
                     f"{highest}: table and {indexes} indexes at {INDEX_READ_UNITS:g}",
                     region_id,
                 )
@@ -766,8 +782,8 @@ class ProvisionedTable(_Table):
                 demand,
                 "CapacityUnit-Hrs",
                 "Write Capacity Unit-Hours",
-                days(hourly_highest(writes.provisioned_units)),
-                days(indexes * hourly_highest(index.provisioned_units)),
+                hourly_highest(writes.provisioned_units),
+                indexes * hourly_highest(index.provisioned_units),
                 f"{highest}: table and {indexes} indexes",
             ),
             *(
@@ -779,7 +795,7 @@ class ProvisionedTable(_Table):
                     "Provisioned reads",
                     f"{self.class_prefix}ReadCapacityUnit-Hrs",
                     hours,
-                    np.full(demand.days, HOURS_PER_DAY * (1 + indexes) * INDEX_READ_UNITS),
+                    np.full(demand.calendar.hours, (1 + indexes) * INDEX_READ_UNITS),
                     f"table and {indexes} indexes at {INDEX_READ_UNITS:g}: the first region answers all reads",
                     region_id,
                 )

@@ -20,6 +20,7 @@ from costmodel.capacity.boot import (
     warmup_s,
 )
 from costmodel.capacity.disruptions import Disruption, ZoneLoss, spot_reclaims
+from costmodel.capacity.energy import Energy, fleet, volumes
 from costmodel.capacity.fleet import FleetRun, run_fleet
 from costmodel.capacity.group import CpuCredits, NetworkBudget, ScalingGroup, SpotMix, WarmPool
 from costmodel.capacity.instances import InstanceType, instance_types
@@ -49,7 +50,7 @@ from costmodel.pricing.price import ON_DEMAND, SPOT, PriceQuery
 from costmodel.scenario.events import LoadEvent
 from costmodel.scenario.fields import Rule
 from costmodel.scenario.load import refuse
-from costmodel.scenario.model import Api, Commitment, Constraints, Database, Scenario
+from costmodel.scenario.model import Api, Constraints, Database, Purchase, Scenario
 from costmodel.services._base import (
     LINUX_INSTANCES,
     Footprint,
@@ -121,11 +122,11 @@ Source: Amazon EC2 User Guide, best practices for Spot (2023-06).
 
 CreditMode = Literal["standard", "unlimited"]
 
-RESERVED_TERMS: dict[Commitment, str] = {
+RESERVED_TERMS: dict[Purchase, str] = {
     "reserved_1yr_no_upfront": "Reserved standard 1yr No Upfront",
     "reserved_3yr_no_upfront": "Reserved standard 3yr No Upfront",
 }
-PURCHASE_LABELS: dict[Commitment, str] = {
+PURCHASE_LABELS: dict[Purchase, str] = {
     "on_demand": "on demand",
     "reserved_1yr_no_upfront": "the first {} reserved for 1 year",
     "reserved_3yr_no_upfront": "the first {} reserved for 3 years",
@@ -178,7 +179,7 @@ class Ec2Fleet:
     min_size: int
     max_size: int
     zones: int
-    purchase: Commitment
+    purchase: Purchase
     vcpu_quota: int
     """Most on-demand vCPUs the account may run in the region."""
     api: Api
@@ -446,7 +447,7 @@ class Ec2Fleet:
         Source: Amazon EC2 User Guide, concepts, billing per second (2023-06); Amazon EC2 Auto Scaling
         User Guide, warm pools (2023-06).
         """
-        on_demand_hours, kept = _daily_instances(demand, capacity, self._reserved)
+        on_demand_hours, kept = _instances(demand, capacity, self._reserved)
         return self._metered(demand.calendar, on_demand_hours, self._spot_usage(demand, capacity), kept)
 
     def _metered(
@@ -456,7 +457,7 @@ class Ec2Fleet:
         spot_usages: tuple[Usage, ...],
         kept_instances: FloatArray,
     ) -> tuple[Usage, ...]:
-        """On-demand instance-hours and mean instances with a volume, each of shape (days,), as usage."""
+        """On-demand instance-hours by hour or by day, and mean instances with a volume, shape (days,), as usage."""
         reserved = self._reserved
         box_usage = f"BoxUsage:{self.instance.name}"
         usages = meter_usage(
@@ -510,6 +511,12 @@ class Ec2Fleet:
                 "sum over minutes of running spot instances / 60"
                 + (f" / {len(types)} types" if len(types) > 1 else ""),
             )
+        )
+
+    def energy(self, demand: Demand, capacity: Capacity) -> Energy:
+        """Instances and volumes. Spot instances of other types are taken as the group's own."""
+        return fleet(self.region_id, self.instance, capacity) + volumes(
+            self.region_id, _kept_hours(capacity) * self.volume_gb
         )
 
     def footprint(self, demand: Demand, capacity: Capacity) -> Footprint:
@@ -662,7 +669,7 @@ def designs(scenario: Scenario, demand: Demand) -> tuple[Ec2Fleet, ...]:
         replace(fleet, purchase=purchase)
         for instance in types
         for fleet in _groups(scenario, demand, instance, types, load)
-        for purchase in scenario.constraints.commitments
+        for purchase in scenario.constraints.purchases
     ]
     return tuple(dict.fromkeys(_within(fleet, scenario.constraints) for fleet in found))
 
@@ -682,9 +689,9 @@ def _groups(
         for target in targets
     ]
     yield from tracking
-    for fleet in tracking:
-        if _may_borrow(fleet, load.peak_vcpus):
-            yield replace(fleet, credit_mode="standard")
+    for group in tracking:
+        if _may_borrow(group, load.peak_vcpus):
+            yield replace(group, credit_mode="standard")
     plain = tracking[targets.index(max(targets))]
     held = _needed(instance, plain.target_ratio, load.peak_vcpus)
     if held > zones:
@@ -692,8 +699,8 @@ def _groups(
     yield from _faster(plain, scenario, demand, load)
     if scenario.constraints.spot and plain.max_size > zones and not instance.burstable:
         spot = _spot_share(scenario, instance, types)
-        for fleet in tracking:
-            yield replace(fleet, spot=spot)
+        for group in tracking:
+            yield replace(group, spot=spot)
 
 
 def _within_reach(sizes: list[InstanceType], scenario: Scenario, load: RisingLoad) -> list[InstanceType]:
@@ -851,13 +858,23 @@ def _needed(instance: InstanceType, target_ratio: float, peak_vcpus: float) -> i
 
 
 @lru_cache(maxsize=4)
-def _daily_instances(demand: Demand, capacity: Capacity, reserved: int) -> tuple[FloatArray, FloatArray]:
-    """Instance-hours on demand, and instances with a volume on average, shape (days,) each."""
-    calendar, spot, stopped = demand.calendar, capacity.spot_servers, capacity.stopped_servers
+def _instances(demand: Demand, capacity: Capacity, reserved: int) -> tuple[FloatArray, FloatArray]:
+    """Instance-hours on demand, shape (hours,), and instances with a volume on average, shape (days,)."""
+    calendar, spot = demand.calendar, capacity.spot_servers
     bought = capacity.servers if spot is None else capacity.servers - spot
-    kept = capacity.servers if stopped is None else capacity.servers + stopped
-    on_demand_hours = calendar.per_day(np.maximum(bought - reserved, 0.0)) / MINUTES_PER_HOUR
-    return on_demand_hours, calendar.mean_per_day(kept)
+    on_demand_hours = calendar.per_hour(np.maximum(bought - reserved, 0.0)) / MINUTES_PER_HOUR
+    return on_demand_hours, calendar.mean_per_day(_kept(capacity))
+
+
+def _kept(capacity: Capacity) -> FloatArray:
+    """Instances whose volumes are kept: running ones, and the stopped ones of a warm pool."""
+    stopped = capacity.stopped_servers
+    return capacity.servers if stopped is None else capacity.servers + stopped
+
+
+@lru_cache(maxsize=4)
+def _kept_hours(capacity: Capacity) -> float:
+    return float(_kept(capacity).sum()) / MINUTES_PER_HOUR
 
 
 @cache

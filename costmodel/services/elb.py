@@ -9,6 +9,7 @@ from typing import ClassVar, Literal, Self
 
 import numpy as np
 
+from costmodel.capacity.energy import Energy, unmeasured
 from costmodel.capacity.result import NO_LATENCY, Capacity
 from costmodel.demand.calendar import FloatArray
 from costmodel.demand.demand import Demand, read_only
@@ -230,6 +231,9 @@ class _LoadBalancer(ABC):
             calendar.hours_to_days(units_per_hour),
             "sum over hours of the largest of new connections, active connections, bytes and rule evaluations",
         )
+
+    def energy(self, demand: Demand, capacity: Capacity) -> Energy:
+        return unmeasured("load balancer nodes")
 
     def footprint(self, demand: Demand, capacity: Capacity) -> Footprint:
         """A public address in each zone and two alarms; answers to CloudFront cost no transfer."""

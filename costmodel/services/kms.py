@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from costmodel.capacity.energy import Energy, unmeasured
 from costmodel.demand.calendar import Calendar, FloatArray
 from costmodel.demand.demand import Demand
 from costmodel.pricing.need import PriceNeed
@@ -81,6 +82,9 @@ class Keys:
 
     def settings(self) -> Mapping[str, Setting]:
         return {"customer_managed_keys": self.keys, "bucket_key": self.keys > 0}
+
+    def energy(self, demand: Demand, footprint: Footprint) -> Energy:
+        return unmeasured("the modules that keep keys")
 
     def usage(self, demand: Demand, footprint: Footprint) -> tuple[Usage, ...]:
         """Key-months, requests of the tiers, and S3 reads thinned by the bucket key.

@@ -25,12 +25,14 @@ from costmodel.capacity.concurrency import (
     rendering_concurrency,
     run_concurrency,
 )
+from costmodel.capacity.energy import Energy, servers
 from costmodel.capacity.function_size import (
     LONGEST_RUN_S,
     RELATIVE_SPEED,
     Architecture,
     check_memory,
     usable_vcpus,
+    vcpus,
 )
 from costmodel.capacity.payload import Way, body_limit
 from costmodel.capacity.provisioned_concurrency import (
@@ -72,6 +74,7 @@ from costmodel.units import (
     BYTES_PER_KB,
     BYTES_PER_MB,
     MINUTES_PER_DAY,
+    MINUTES_PER_HOUR,
     SECONDS_PER_MINUTE,
 )
 
@@ -79,6 +82,7 @@ SERVICE_NAME = "AWS Lambda"
 SERVICE_CODE = "AWSLambda"
 SERVICE_CATEGORY = "Compute"
 
+SECONDS_PER_HOUR = SECONDS_PER_MINUTE * MINUTES_PER_HOUR
 KB_PER_GB = BYTES_PER_GB / BYTES_PER_KB
 MB_PER_GB = BYTES_PER_GB / BYTES_PER_MB
 KB_PER_MB = BYTES_PER_MB / BYTES_PER_KB
@@ -314,7 +318,7 @@ class LambdaFunction:
             "Lambda-GB-Second",
             "GB-Seconds",
             demand,
-            calendar.per_day(on_demand_ms) / 1000.0 * memory_gb,
+            calendar.per_hour(on_demand_ms) / 1000.0 * memory_gb,
             f"(calls x {call_ms:.3f} ms + cold starts x {init_ms:.3f} ms) x {memory_gb:g} GB",
         )
         if self.snap_start:
@@ -330,7 +334,7 @@ class LambdaFunction:
                 "Lambda-Provisioned-Concurrency",
                 "GB-Seconds",
                 demand,
-                calendar.per_day(provisioned.billed_s) * memory_gb,
+                calendar.per_hour(provisioned.billed_s) * memory_gb,
                 self._provisioned_formula(memory_gb),
             )
             + self._usage(
@@ -338,9 +342,28 @@ class LambdaFunction:
                 "Lambda-Provisioned-GB-Second",
                 "GB-Seconds",
                 demand,
-                calendar.per_day(provisioned_ms) / 1000.0 * memory_gb,
+                calendar.per_hour(provisioned_ms) / 1000.0 * memory_gb,
                 f"calls on provisioned environments x {call_ms:.3f} ms x {memory_gb:g} GB",
             )
+        )
+
+    def energy(self, demand: Demand, capacity: Capacity) -> Energy:
+        """The vCPUs that the memory brings, while they are billed. An environment that waits for calls unbilled
+        is taken to draw nothing, as in Cloud Carbon Footprint.
+        """
+        run = self._run(demand)
+        answered = capacity.requests - capacity.failed_requests
+        starts_s = run.cold_starts * self.billed_start_ms / 1000.0
+        called_s = answered * (1.0 - run.provisioned_ratio) * billed_ms(self.waiting_ms, self.cpu_ms) / 1000.0
+        held_s = float((called_s + starts_s + self._provisioned(demand).billed_s).sum())
+        work_s = answered * self.api.cpu_ms_per_call / 1000.0 / RELATIVE_SPEED[self.architecture]
+        share = vcpus(self.memory_mb)
+        return servers(
+            self.region_id,
+            f"lambda-{self.architecture}",
+            vcpu_hours=held_s * share / SECONDS_PER_HOUR,
+            busy_vcpu_hours=float((work_s + starts_s * share).sum()) / SECONDS_PER_HOUR,
+            memory_gb_per_vcpu=self.memory_mb / MB_PER_GB / share,
         )
 
     def footprint(self, demand: Demand, capacity: Capacity) -> Footprint:
@@ -402,7 +425,7 @@ class LambdaFunction:
         usage_type: str,
         unit: str,
         demand: Demand,
-        daily_quantity: FloatArray,
+        quantity: FloatArray,
         formula: str,
         *,
         resource_name: str = "api",
@@ -410,7 +433,7 @@ class LambdaFunction:
         suffix = "-ARM" if self.architecture == "arm64" else ""
         query = PriceQuery(SERVICE_CODE, self.region_id, usage_type + suffix)
         meter = Meter(f"{name} {self.architecture}", SERVICE_NAME, SERVICE_CATEGORY, unit, query)
-        return meter_usage(meter, resource_name, demand.calendar, daily_quantity, formula)
+        return meter_usage(meter, resource_name, demand.calendar, quantity, formula)
 
     def _provisioned_formula(self, memory_gb: float) -> str:
         if self.provisioned_scaling:

@@ -20,6 +20,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from costmodel.capacity.api_work import waiting_ms, work_cpu_s
+from costmodel.capacity.energy import Energy, fleet, unmeasured
 from costmodel.capacity.instances import InstanceType, instance_types
 from costmodel.capacity.managed_instances import (
     CONCURRENCY_PER_VCPU,
@@ -284,7 +285,7 @@ class ManagedFunctions:
         Source: AWS Lambda pricing, Lambda Managed Instances (as read on 2026-09-20).
         """
         calendar = demand.calendar
-        hours = calendar.per_day(capacity.servers) / MINUTES_PER_HOUR
+        hours = calendar.per_hour(capacity.servers) / MINUTES_PER_HOUR
         instance = PriceQuery(INSTANCE_SERVICE_CODE, self.region_id, f"BoxUsage:{self.instance.name}")
         suffix = "-ARM" if self.instance.architecture == "arm64" else ""
         request = PriceQuery(SERVICE_CODE, self.region_id, f"Request{suffix}")
@@ -297,7 +298,7 @@ class ManagedFunctions:
             ),
             (
                 Meter("Management fee", SERVICE_NAME, SERVICE_CATEGORY, "Hours", instance),
-                hours * FEE_RATIO,
+                calendar.hours_to_days(hours) * FEE_RATIO,
                 f"{FEE_RATIO:.0%} of the instance hours at their on-demand price: AWS states the fee as that share",
             ),
             (
@@ -308,9 +309,12 @@ class ManagedFunctions:
         )
         return tuple(
             usage
-            for meter, daily, formula in lines
-            for usage in meter_usage(meter, self.resource_name, calendar, daily, formula)
+            for meter, quantity, formula in lines
+            for usage in meter_usage(meter, self.resource_name, calendar, quantity, formula)
         )
+
+    def energy(self, demand: Demand, capacity: Capacity) -> Energy:
+        return fleet(self.region_id, self.instance, capacity) + unmeasured("volumes of managed instances")
 
     def footprint(self, demand: Demand, capacity: Capacity) -> Footprint:
         """Log lines, calls to other companies through NAT gateways, database bytes, alarms."""

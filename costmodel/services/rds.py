@@ -11,6 +11,7 @@ import numpy as np
 
 from costmodel.capacity.credits import lowest_cpu_credit_balance
 from costmodel.capacity.database_classes import PLANNED_PEAK_UTILISATION, RDS_SIZES, classes_for, family_rules
+from costmodel.capacity.energy import Energy, instances, moved, unmeasured, volumes
 from costmodel.capacity.failover import RDS_ALONE, RDS_STANDBY, FailoverWindow, Outages
 from costmodel.capacity.instances import InstanceType, database_class
 from costmodel.capacity.overload import Patience
@@ -18,6 +19,7 @@ from costmodel.capacity.relational import (
     PAGE_KB,
     NodeLoad,
     StorageQueue,
+    busy_vcpu_hours,
     changed_gb_per_day,
     check_replicas,
     connection_calls_per_minute,
@@ -465,7 +467,7 @@ class RdsInstance:
             ON_DEMAND if self.purchase == "on_demand" else RESERVED_TERM,
         )
         meter = Meter("Instance hours", SERVICE_NAME, "Databases", "Hours", query)
-        hours = np.full(demand.days, float(HOURS_PER_DAY * count))
+        hours = np.full(demand.calendar.hours, float(count))
         formula = f"{count} x {HOURS_PER_DAY} hours a day"
         return meter_usage(meter, resource_name, demand.calendar, hours, formula)
 
@@ -520,6 +522,30 @@ class RdsInstance:
     def _meter(self, name: str, usage_type: str, unit: str) -> Meter:
         query = PriceQuery(SERVICE_CODE, self.region_id, usage_type)
         return Meter(name, SERVICE_NAME, "Databases", unit, query)
+
+    def energy(self, demand: Demand, capacity: Capacity) -> Energy:
+        """Every node, the standby idle, with its own volume, and the writes sent to each copy."""
+        copies = self.read_replicas + int(self.multi_az)
+        nodes = 1 + copies
+        volume_gb_hours = float(self.allocated_gb(demand).sum()) * HOURS_PER_DAY * nodes
+        written_gb = changed_gb_per_day(demand.daily(demand.writes), demand.database_stored_gb, self.work)
+        return (
+            instances(
+                self.region_id,
+                self.instance,
+                float(demand.days * HOURS_PER_DAY * nodes),
+                busy_vcpu_hours(
+                    self._loads(demand),
+                    self.read_replicas,
+                    self.work,
+                    capacity,
+                    speed_of(self.instance, self.work.engine),
+                ),
+            )
+            + volumes(self.region_id, volume_gb_hours)
+            + moved(self.region_id, float(written_gb.sum()) * copies)
+            + unmeasured("backups of the database")
+        )
 
     def footprint(self, demand: Demand, capacity: Capacity) -> Footprint:
         """Data keys of daily snapshots. Replication between zones is free, and the bytes of

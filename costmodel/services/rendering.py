@@ -32,6 +32,15 @@ from costmodel.capacity.concurrency import (
     rendering_concurrency,
 )
 from costmodel.capacity.disruptions import spot_reclaims
+from costmodel.capacity.energy import (
+    Energy,
+    busy_server_hours,
+    gpus,
+    server_hours,
+    servers,
+    unmeasured,
+    volumes,
+)
 from costmodel.capacity.function_size import (
     LEAST_MEMORY_MB,
     LONGEST_RUN_S,
@@ -75,6 +84,7 @@ from costmodel.units import (
 SERVICE_NAME = "Amazon Simple Queue Service"
 SERVICE_CODE = "AWSQueueService"
 
+SECONDS_PER_HOUR = SECONDS_PER_MINUTE * MINUTES_PER_HOUR
 KB_PER_GB = BYTES_PER_GB / BYTES_PER_KB
 MB_PER_GB = BYTES_PER_GB / BYTES_PER_MB
 LATE_RATIO = 0.01
@@ -121,6 +131,9 @@ MOST_INSTANCES = 5_000
 """Largest `max_size` an export accepts without a second look. Engineering guess, to catch slips."""
 
 
+_QUEUE = unmeasured("the queue of rendering jobs")
+
+
 @dataclass(frozen=True, slots=True)
 class Worker:
     """An instance type as a place to render: what it does at once and how fast."""
@@ -135,6 +148,11 @@ class Worker:
     @classmethod
     def of(cls, instance: InstanceType) -> Worker:
         return cls(instance.name, instance.vcpu, instance.memory_gib, instance.compute_units)
+
+    @property
+    def family(self) -> str:
+        """`c7g` of `c7g.large`."""
+        return self.name.rpartition(".")[0]
 
     def speed(self, rendering: Rendering) -> float:
         """Throughput in m5 vCPUs: of its GPUs, unless its CPUs do more."""
@@ -287,7 +305,7 @@ class Ec2Workers:
         Spot Instances, and billing per second (2023-06).
         """
         calendar = demand.calendar
-        hours = calendar.per_day(capacity.servers) / MINUTES_PER_HOUR
+        hours = calendar.per_hour(capacity.servers) / MINUTES_PER_HOUR
         volume_gb_months = calendar.mean_per_day(capacity.servers) * VOLUME_GB * calendar.month_share_per_day
         name, usage_type, term = "Instance hours", f"BoxUsage:{self.worker.name}", ON_DEMAND
         if self.spot:
@@ -315,6 +333,20 @@ class Ec2Workers:
                 f"and one every {LONG_POLL_S:g} s for each idle slot",
             ),
         )
+
+    def energy(self, demand: Demand, capacity: Capacity) -> Energy:
+        """Workers with their GPUs and volumes; the CPUs of a worker with a GPU are taken to be as busy as it."""
+        hours, busy_hours, worker = server_hours(capacity), busy_server_hours(capacity), self.worker
+        drawn = servers(
+            self.region_id,
+            worker.family,
+            vcpu_hours=hours * worker.vcpu,
+            busy_vcpu_hours=busy_hours * worker.vcpu,
+            memory_gb_per_vcpu=worker.memory_gib / worker.vcpu,
+        )
+        if worker.gpus:
+            drawn += gpus(self.region_id, hours * worker.gpus, busy_hours * worker.gpus)
+        return drawn + volumes(self.region_id, hours * VOLUME_GB) + _QUEUE
 
     def footprint(self, demand: Demand, capacity: Capacity) -> Footprint:
         """What the workers leave to other services.
@@ -487,7 +519,8 @@ class LambdaWorkers:
 
         Source: AWS Lambda pricing (2025-12); AWS Lambda Developer Guide, using Lambda with Amazon SQS (2024).
         """
-        attempts = demand.daily(self._run(demand).started)
+        started = self._run(demand).started
+        attempts = demand.daily(started)
         job_gb_s = self.memory_mb / MB_PER_GB * self._billed_job_s(demand)
         polls = np.full(demand.days, POLLERS * 24.0 * 3600.0 / LONG_POLL_S)
         sent_and_deleted = 2 * demand.daily(capacity.requests)
@@ -498,7 +531,7 @@ class LambdaWorkers:
                 "Lambda-GB-Second",
                 "GB-Seconds",
                 demand,
-                attempts * job_gb_s,
+                demand.calendar.per_hour(started) * job_gb_s,
                 f"rendering jobs x {job_gb_s:.3f} GB-s",
             ),
             *queue_usage(
@@ -507,6 +540,21 @@ class LambdaWorkers:
                 sent_and_deleted + attempts + polls,
                 f"a send, a receive and a delete for each job, and {POLLERS} pollers that ask every {LONG_POLL_S:g} s",
             ),
+        )
+
+    def energy(self, demand: Demand, capacity: Capacity) -> Energy:
+        """Every vCPU that the memory brings, busy for as long as jobs are billed."""
+        share = vcpus(self.memory_mb)
+        hours = float(self._run(demand).started.sum()) * self._billed_job_s(demand) / SECONDS_PER_HOUR
+        return (
+            servers(
+                self.region_id,
+                f"lambda-{self.architecture}",
+                vcpu_hours=hours * share,
+                busy_vcpu_hours=hours * share,
+                memory_gb_per_vcpu=self.memory_mb / MB_PER_GB / share,
+            )
+            + _QUEUE
         )
 
     def footprint(self, demand: Demand, capacity: Capacity) -> Footprint:
@@ -568,12 +616,12 @@ class LambdaWorkers:
         return (billed_ms(0.0, job_ms) + cold_ratio * billed_init_ms(0.0, job_ms, init)) / 1000.0
 
     def _usage(
-        self, name: str, usage_type: str, unit: str, demand: Demand, daily_quantity: FloatArray, formula: str
+        self, name: str, usage_type: str, unit: str, demand: Demand, quantity: FloatArray, formula: str
     ) -> tuple[Usage, ...]:
         suffix = "-ARM" if self.architecture == "arm64" else ""
         query = PriceQuery("AWSLambda", self.region_id, usage_type + suffix)
         meter = Meter(f"{name} {self.architecture}", "AWS Lambda", "Compute", unit, query)
-        return meter_usage(meter, self.resource_name, demand.calendar, daily_quantity, formula)
+        return meter_usage(meter, self.resource_name, demand.calendar, quantity, formula)
 
 
 @dataclass(frozen=True, slots=True)
@@ -626,6 +674,9 @@ class NoRendering:
 
     def usage(self, demand: Demand, capacity: Capacity) -> tuple[Usage, ...]:
         return ()
+
+    def energy(self, demand: Demand, capacity: Capacity) -> Energy:
+        return Energy()
 
     def footprint(self, demand: Demand, capacity: Capacity) -> Footprint:
         return Footprint.none(demand.days)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from costmodel.capacity.energy import Energy, unmeasured
 from costmodel.demand.calendar import Calendar, FloatArray
 from costmodel.demand.demand import Demand
 from costmodel.pricing.need import Place, PriceNeed
@@ -95,6 +96,9 @@ class HostedZone:
             "health_check_interval_s": CHECK_INTERVAL_S,
             "health_check_failure_threshold": FAILURE_THRESHOLD,
         }
+
+    def energy(self, demand: Demand, footprint: Footprint) -> Energy:
+        return unmeasured("DNS servers and health checkers")
 
     def usage(self, demand: Demand, footprint: Footprint) -> tuple[Usage, ...]:
         """Zone and look-ups, unless a CloudFront plan includes them; health checks always."""

@@ -13,6 +13,7 @@ from decimal import ROUND_HALF_UP, Decimal
 
 import numpy as np
 
+from costmodel.capacity.energy import Energy, moved, stored, unmeasured
 from costmodel.demand.calendar import Calendar, FloatArray
 from costmodel.demand.content import static_files, static_stored_gb
 from costmodel.demand.demand import Demand
@@ -36,7 +37,7 @@ from costmodel.services._base import (
     one_of,
     region_to_region,
 )
-from costmodel.units import BYTES_PER_GB, BYTES_PER_KB, QUANTITY_STEP
+from costmodel.units import BYTES_PER_GB, BYTES_PER_KB, HOURS_PER_DAY, QUANTITY_STEP
 
 SERVICE_NAME = "Amazon Simple Storage Service"
 SERVICE_CODE = "AmazonS3"
@@ -158,11 +159,34 @@ class AssetBucket:
             "replica_region": self.second_region_id or "none",
         }
 
+    def energy(self, demand: Demand, footprint: Footprint) -> Energy:
+        """Stored bytes in every region, and those sent to the replica. Requests have no figure, and are few
+        behind CloudFront.
+        """
+        gb_hours = float(self._stored_gb(demand, footprint).sum()) * HOURS_PER_DAY
+        drawn = stored(self.region_id, "hdd", "copies_s3", gb_hours)
+        if self.second_region_id is not None:
+            sent_gb = float(self._sent_gb(demand, footprint).sum())
+            drawn += stored(self.second_region_id, "hdd", "copies_s3", gb_hours)
+            drawn += moved(self.region_id, sent_gb)
+        return drawn + unmeasured("requests to the bucket")
+
+    def _stored_gb(self, demand: Demand, footprint: Footprint) -> FloatArray:
+        """Bytes of all versions in one region, level of each day."""
+        return (demand.asset_stored_gb + footprint.reformatted_gb) * (1 + self.noncurrent_ratio)
+
+    def _sent_gb(self, demand: Demand, footprint: Footprint) -> FloatArray:
+        """Bytes sent to the replica, shape (days,)."""
+        share = demand.calendar.month_share_per_day
+        current = demand.asset_stored_gb + footprint.reformatted_gb
+        uploaded = self.uploads_per_month * self.files_per_upload * share
+        sent = uploaded * (current - self.static_gb) / self.catalogue_files
+        return sent + self.deployed_gb_per_month * share
+
     def usage(self, demand: Demand, footprint: Footprint) -> tuple[Usage, ...]:
         """Storage, writes, reads and, with a second region, the replica and the bytes sent to it."""
         calendar = demand.calendar
-        current = demand.asset_stored_gb + footprint.reformatted_gb
-        stored = current * (1 + self.noncurrent_ratio) * calendar.month_share_per_day
+        kept = self._stored_gb(demand, footprint) * calendar.month_share_per_day
         uploaded = self.uploads_per_month * self.files_per_upload * calendar.month_share_per_day
         versions = f"GB stored each day x (1 + {self.noncurrent_ratio:g} of old versions) / days of the month"
         credit = footprint.included_storage_gb
@@ -175,7 +199,7 @@ class AssetBucket:
         rendered = " + rendered pictures" if footprint.asset_writes.any() else ""
         usages = (
             *self._meter(
-                STORAGE, self.region_id, calendar, less_credit(calendar, stored, credit), versions + credited
+                STORAGE, self.region_id, calendar, less_credit(calendar, kept, credit), versions + credited
             ),
             *self._meter(
                 WRITES, self.region_id, calendar, writes + footprint.asset_writes, f"{put}{rendered}"
@@ -190,17 +214,15 @@ class AssetBucket:
         )
         if self.second_region_id is None:
             return usages
-        sent = uploaded * (current - self.static_gb) / self.catalogue_files
-        sent = sent + self.deployed_gb_per_month * calendar.month_share_per_day
         return (
             *usages,
-            *self._meter(STORAGE, self.second_region_id, calendar, stored, f"replica: {versions}"),
+            *self._meter(STORAGE, self.second_region_id, calendar, kept, f"replica: {versions}"),
             *self._meter(WRITES, self.second_region_id, calendar, writes, f"replica: {put}"),
             *meter_usage(
                 region_to_region(self.region_id, self.second_region_id),
                 self.resource_name,
                 calendar,
-                sent,
+                self._sent_gb(demand, footprint),
                 f"{put}, each x its mean size",
             ),
         )

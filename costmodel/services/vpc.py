@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from costmodel.capacity.energy import Energy, moved, unmeasured
 from costmodel.demand.calendar import Calendar, FloatArray
 from costmodel.demand.demand import Demand
 from costmodel.pricing.need import FROM_REGION, TO_REGION, PriceNeed
@@ -91,6 +92,15 @@ class Network:
             "interface_endpoints": self.interface_endpoints,
             "flow_log_retention_days": self.flow_log_retention_days,
         }
+
+    def energy(self, demand: Demand, footprint: Footprint) -> Energy:
+        """Bytes between zones, each once, though both sides pay for it."""
+        crossing_gb = float(self._crossing_gb(footprint).sum())
+        return moved(self.region_id, crossing_gb) + unmeasured("NAT gateways and interface endpoints")
+
+    def _crossing_gb(self, footprint: Footprint) -> FloatArray:
+        """Bytes to and from a database in one zone that cross to it from others, shape (days,)."""
+        return footprint.database_gb * ((self.zones - 1) / self.zones) * footprint.zonal_database
 
     def usage(self, demand: Demand, footprint: Footprint) -> tuple[Usage, ...]:
         """Hours and bytes of NAT, address-hours, and bytes by path. What S3 copies to another region it bills itself."""

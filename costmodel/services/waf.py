@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from costmodel.capacity.energy import Energy, unmeasured
 from costmodel.demand.calendar import Calendar, FloatArray
 from costmodel.demand.demand import Demand
 from costmodel.pricing.need import PriceNeed
@@ -64,6 +65,9 @@ class WebAcl:
 
     def settings(self) -> Mapping[str, Setting]:
         return {"enabled": self.enabled, "rules": self.rules}
+
+    def energy(self, demand: Demand, footprint: Footprint) -> Energy:
+        return unmeasured("the firewall at the edge")
 
     def usage(self, demand: Demand, footprint: Footprint) -> tuple[Usage, ...]:
         """Web ACL, rules and every request at the edge; nothing when off or included in a plan."""

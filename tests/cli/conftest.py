@@ -12,7 +12,7 @@ from unittest.mock import patch
 import pytest
 
 from aws.cloud import Cloud, small_aws
-from costmodel.cli.app import main
+from costmodel.cli.app import run
 from costmodel.decision.run import Run, read_run
 from shops.clock import TODAY, stop_clock
 
@@ -44,11 +44,12 @@ def run_main(
         patch("costmodel.cli.books.today", lambda: today),
         patch("costmodel.cli.books.STALE_AFTER_DAYS", stale_after_days),
         patch("costmodel.cli.simulate.compilation_noted", nullcontext),
+        patch("costmodel.cli.sweep.compilation_noted", nullcontext),
         redirect_stdout(out),
         redirect_stderr(err),
     ):
         try:
-            main()
+            run()
         except SystemExit as leaving:
             code = leaving.code or 0
     assert isinstance(code, int)
@@ -89,7 +90,7 @@ def no_simulation(small_shop: Simulated, monkeypatch: pytest.MonkeyPatch) -> lis
     """Every simulation answers at once with the small shop's run; what was asked for is kept."""
     asked: list[object] = []
 
-    def answer(scenario: object, *_: object) -> Run:
+    def answer(scenario: object, *_: object, **__: object) -> Run:
         asked.append(scenario)
         return small_shop.run
 

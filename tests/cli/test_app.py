@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -83,8 +85,13 @@ def test_version(cli: Any) -> None:
         (["simulat"], "Did you mean 'simulate'?"),
         (["simulate"], "Missing argument 'SCENARIO'"),
         (["simulate", "small-shop", "--nonsense"], "No such option: --nonsense"),
-        (["simulate", "small-shop", "--months", "two"], "'--months': Input should be a valid integer"),
+        (["simulate", "small-shop", "--months", "two"], "'--months': must be a whole number from 1 to 36"),
         (["simulate", "small-shop", "--format", "yaml"], "'yaml' is not one of 'table', 'json'"),
+        (
+            ["simulate", "small-shop", "--preset", "cheap"],
+            "'cheap' is not one of 'cost', 'balanced', 'performance'",
+        ),
+        (["simulate", "small-shop", "--draws", "1"], "'--draws': must be a whole number from 2 to 100000"),
         (["simulate", "small-shop", "extra"], "unexpected extra argument"),
         (["prices", "show"], "Missing argument 'TEXT'"),
         (["export", "terraform"], "Missing argument 'RUN'"),
@@ -95,6 +102,31 @@ def test_wrong_usage_is_exit_code_2_with_the_usage(cli: Any, arguments: list[str
     assert (outcome.code, outcome.out) == (2, "")
     assert outcome.err.startswith("Usage: costmodel")
     assert told in outcome.err
+
+
+@pytest.mark.parametrize(
+    ("path", "option"),
+    [
+        (path, name)
+        for path, command in ALL
+        for param in command.params
+        for name in param.opts
+        if name in ("--format", "--source", "--region", "--service", "--months", "--seed", "--max-price-age")
+    ],
+)
+def test_a_wrong_value_is_told_in_words_of_our_own(cli: Any, path: tuple[str, ...], option: str) -> None:
+    count = sum(param.required for param in dict(ALL)[path].params if param.param_type_name == "argument")
+    outcome = cli(*path, *["snapshot"] * count, option, "_", *_required_options(path))
+    assert (outcome.code, outcome.out) == (2, "")
+    error = outcome.err.splitlines()[-1]
+    assert re.search(rf"Invalid value for '{option}': ('_' is not one of |must be a whole number )", error)
+    assert "Value error" not in error
+    assert "Input should" not in error
+
+
+def _required_options(path: tuple[str, ...]) -> list[str]:
+    required = [param for param in dict(ALL)[path].params if param.required]
+    return [word for param in required if param.opts[0].startswith("--") for word in (param.opts[0], "x")]
 
 
 @pytest.mark.parametrize(
@@ -162,7 +194,7 @@ def test_ctrl_c_in_a_terminal(tmp_path: Path) -> None:
     program = (  # a background job is born with Ctrl-C ignored; a terminal's is not
         "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "import sys, time, costmodel.decision.simulate as line\n"
-        "line.simulate = lambda *_: (print('begun', flush=True), time.sleep(60))\n"
+        "line.simulate = lambda *_, **__: (print('begun', flush=True), time.sleep(60))\n"
         "from costmodel.cli.app import main; main()"
     )
     arguments = ["simulate", "small-shop", "--save", str(tmp_path / "run.json")]
@@ -175,6 +207,44 @@ def test_ctrl_c_in_a_terminal(tmp_path: Path) -> None:
         out, err = running.communicate()
     assert (running.returncode, out, err) == (130, b"", b"Interrupted.\n")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_ctrl_c_again_and_again_while_threads_work_ends_at_once_and_quietly() -> None:
+    """Threads of a pool stand for compiled code that runs on: Python joins them before it ends."""
+    program = (
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "import time, costmodel.decision.simulate as line\n"
+        "from concurrent.futures import ThreadPoolExecutor\n"
+        "def simulate(*_, **__):\n"
+        "    with ThreadPoolExecutor(2) as pool:\n"
+        "        print('begun', flush=True)\n"
+        "        list(pool.map(time.sleep, [30, 30]))\n"
+        "line.simulate = simulate\n"
+        "from costmodel.cli.app import main; main()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", program, "simulate", "small-shop"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as running:
+        assert running.stdout
+        assert running.stderr
+        assert running.stdout.readline() == b"begun\n"
+        for _ in range(2):  # the first leaves the pool, which waits; the second leaves that
+            running.send_signal(signal.SIGINT)
+            time.sleep(0.5)
+        said = running.stderr.readline()
+        running.send_signal(signal.SIGINT)
+        out, err = running.communicate()
+    assert (running.returncode, out, said + err) == (130, b"", b"Interrupted.\n")
+
+
+def test_ctrl_c_while_a_class_is_made_is_no_fault_of_ours(cli: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    wrapped = RuntimeError("Error calling __set_name__ on 'cached_property' instance")
+    wrapped.__cause__ = KeyboardInterrupt()
+    monkeypatch.setattr("costmodel.decision.simulate.simulate", fails_with(wrapped))
+    outcome = cli("simulate", "small-shop")
+    assert (outcome.code, outcome.out, outcome.err) == (130, "", "Interrupted.\n")
 
 
 @pytest.mark.parametrize("arguments", [["scenario", "schema"], ["prices", "status"]])
@@ -207,7 +277,7 @@ def test_completion_knows_the_commands() -> None:
         text=True,
         check=False,
     )
-    assert (completing.stdout.split(), completing.stderr) == (["simulate", "stress", "scenario"], "")
+    assert (completing.stdout.split(), completing.stderr) == (["simulate", "sweep", "stress", "scenario"], "")
 
 
 def test_completion_can_be_installed(cli: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 from contextlib import redirect_stdout
@@ -58,6 +59,49 @@ def test_an_interrupted_write_leaves_nothing(tmp_path: Path) -> None:
     with patch.object(Path, "replace", side_effect=KeyboardInterrupt), pytest.raises(KeyboardInterrupt):
         write_file(tmp_path / "run.json", b"new")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("error", [OSError(13, "Permission denied"), KeyboardInterrupt()])
+@pytest.mark.parametrize("links", [True, False])
+@pytest.mark.parametrize("failing", ["one", "two", "three"])
+def test_when_one_of_several_files_cannot_be_moved_all_are_as_they_were(
+    tmp_path: Path, failing: str, links: bool, error: BaseException
+) -> None:
+    (tmp_path / "one").write_bytes(b"old")
+    (tmp_path / "three").write_bytes(b"old too")
+    move = Path.replace
+
+    def moved(file: Path, target: Path) -> Path:
+        if target.name == failing and not file.name.endswith(".old"):
+            raise error
+        return move(file, target)
+
+    refused = contextlib.nullcontext() if links else patch("os.link", side_effect=OSError(95, "no links"))
+    expected = OutputError if isinstance(error, OSError) else KeyboardInterrupt
+    with patch.object(Path, "replace", moved), refused, pytest.raises(expected):
+        write_files(tmp_path, {"one": b"1", "two": b"2", "three": b"3"})
+    left = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    assert left == {"one": b"old", "three": b"old too"}
+
+
+def test_several_files_are_replaced_and_nothing_stays_beside_them(tmp_path: Path) -> None:
+    for content in (b"old and longer", b"new"):
+        write_files(tmp_path, {"one": content, "two": content})
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"one": b"new", "two": b"new"}
+
+
+def test_what_cannot_be_put_back_stays_beside_its_place(tmp_path: Path) -> None:
+    (tmp_path / "one").write_bytes(b"old")
+    move = Path.replace
+
+    def moved(file: Path, target: Path) -> Path:
+        if target.name == "two" or file.name.endswith(".old"):
+            raise OSError(5, "Input/output error")
+        return move(file, target)
+
+    with patch.object(Path, "replace", moved), pytest.raises(OutputError, match="one: Input/output error"):
+        write_files(tmp_path, {"one": b"1", "two": b"2"})
+    assert [path.read_bytes() for path in tmp_path.glob(".one.*.old")] == [b"old"]
 
 
 def test_one_impossible_target_stops_all(tmp_path: Path) -> None:

@@ -94,6 +94,21 @@ def test_an_unusable_run_says_how_to_write_it_again(
         (lambda tree: tree.update(months=[]), "$.months"),
         (lambda tree: tree["terraform"][0].update(attributes=[]), "$.terraform[0].attributes"),
         (lambda tree: tree["terraform"][0].update(name='x" {}'), "$.terraform[0].name"),
+        (lambda tree: tree.update(colour="blue"), "colour: unknown key"),
+        (lambda tree: tree["chosen"].update(colour="blue"), "chosen.colour: unknown key"),
+        (lambda tree: tree["charges"][2].update(colour="blue"), "charges.2.colour: unknown key"),
+        (
+            lambda tree: tree["terraform"][0]["attributes"][0].update(value=64),
+            "terraform.0.attributes.0.value: must be a whole number from 128 to 10240, as lambda.memory_size (found 64)",
+        ),
+        (
+            lambda tree: tree["terraform"][0]["attributes"][0].update(value="much"),
+            "terraform.0.attributes.0.value: must be of type number (found much)",
+        ),
+        (
+            lambda tree: tree["terraform"][0]["attributes"][0].update(type="any"),
+            "terraform.0.attributes.0.type: must be one of string, number, bool, list(string) (found any)",
+        ),
     ],
 )
 def test_a_run_changed_by_hand_names_the_place(
@@ -107,6 +122,26 @@ def test_a_run_changed_by_hand_names_the_place(
     assert (outcome.code, outcome.out) == (1, "")
     assert told in outcome.err
     assert not (tmp_path / "tf").exists()
+
+
+@pytest.mark.parametrize("command", READERS, ids=" ".join)
+def test_every_unknown_key_is_named_but_the_scenarios_are_its_own(
+    cli: Any, small_shop: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: list[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    tree = json.loads(small_shop.file.read_bytes())
+    tree["scenario"]["colour"] = {"of": "the door"}
+    tree["counts"]["colour"] = tree["designs"][1]["shape"] = 1
+    file = tmp_path / "run.json"
+    file.write_text(json.dumps(tree))
+    outcome = cli(*command, file)
+    assert (outcome.code, outcome.out) == (1, "")
+    first, *faults, _ = outcome.err.splitlines()
+    assert first == f"Error: {file}: 2 faults"
+    assert sorted(fault.partition(": ")[0] for fault in faults) == [
+        "  - counts.colour",
+        "  - designs.1.shape",
+    ]
 
 
 @pytest.mark.parametrize("command", READERS, ids=" ".join)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -125,3 +126,26 @@ def test_any_run_is_reported_or_refused(
     file = tmp_path / "run.json"
     file.write_text(json.dumps(tree | changed))
     answered(cli("report", "monthly", file, "-o", tmp_path / "reports"))
+
+
+@settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=SLOW)
+@given(data=st.data())
+def test_any_run_is_compared_or_refused(
+    cli: Any, small_shop: Any, tmp_path: Path, data: st.DataObject
+) -> None:
+    """Damaged where a comparison reads: the scenario, the designs and what they are billed."""
+    tree = json.loads(small_shop.file.read_bytes())
+    branch = data.draw(
+        st.sampled_from(["scenario", "designs", "charges", "recovery", "own_rates", "price_book"])
+    )
+    changed = data.draw(damaged({branch: tree[branch]}))
+    file = tmp_path / "run.json"
+    del tree[branch]
+    file.write_text(json.dumps(tree | changed))
+    for arguments in ((small_shop.file, file), (file, small_shop.file)):
+        outcome = cli("compare", *arguments, "--format", "json")
+        answered(outcome)
+        if outcome.code == 0:
+            document = json.loads(outcome.out)
+            moved = sum(Decimal(step["usd"]) for step in document["steps"])
+            assert moved == Decimal(document["more_usd"])

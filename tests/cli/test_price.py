@@ -115,11 +115,57 @@ def test_unknown_prices_and_units_are_told_together(cli: Any, tmp_path: Path) ->
     )
     assert (outcome.code, outcome.out) == (1, "")
     assert ": 4 faults\n" in outcome.err
-    assert "usage.0.unit: must be Hours or Hrs, as the price is (found GB)" in outcome.err
+    assert 'usage.0.unit (line 3): must be Hours or Hrs, as the price is (found "GB")' in outcome.err
     assert "BoxUsage:m7g.large" in outcome.err
     assert "eu-north-9" in outcome.err
     assert "Name the attributes to choose one" in outcome.err
     assert outcome.err.splitlines()[-1] == "Find what AWS prices with: costmodel prices show TEXT"
+
+
+def test_faults_of_form_and_of_price_are_told_together_in_the_order_of_the_file(
+    cli: Any, tmp_path: Path
+) -> None:
+    text = f"""\
+period: 2026-11
+usage:
+  - {{{EC2.replace("large", "lagre")}, quantity: 1}}
+  - {{{EC2}, quantity: -1}}
+  - {{{EC2}, quantity: 1, unit: GB}}
+  - {{{EC2}, quantity: 1}}
+colour: blue
+"""
+    outcome = cli("price", usage_file(tmp_path, text))
+    assert (outcome.code, outcome.out) == (1, "")
+    first, *faults, form, prices = outcome.err.splitlines()
+    assert first.endswith(": 4 faults")
+    assert [fault.partition(":")[0] for fault in faults] == [
+        "  - usage.0 (line 3)",
+        "  - usage.1.quantity (line 4)",
+        "  - usage.2.unit (line 5)",
+        "  - colour (line 7)",
+    ]
+    assert "costmodel price --help" in form
+    assert prices == "Find what AWS prices with: costmodel prices show TEXT"
+
+
+@pytest.mark.parametrize(
+    ("rate", "line_is_looked_up"),
+    [
+        ("{service: Baker, meter: jobs, region: global, unit: Runs, tiers: [{from: 1, price: 3}]}", False),
+        ("{service: Baker, meter: [jobs], region: global, unit: Runs, tiers: []}", False),
+        ("just text", False),
+        ("{service: Baker, meter: runs, region: global, unit: Runs, tiers: []}", True),
+    ],
+)
+def test_a_line_that_a_faulty_rate_may_be_meant_for_is_not_called_unpriced(
+    cli: Any, tmp_path: Path, rate: str, line_is_looked_up: bool
+) -> None:
+    usage = "{service: Baker, meter: jobs, region: global, quantity: 1}"
+    text = f"period: 2026-11\nusage:\n  - {usage}\nrates:\n  - {rate}\n"
+    outcome = cli("price", usage_file(tmp_path, text))
+    assert outcome.code == 1
+    assert "rates.0" in outcome.err
+    assert ("usage.0 (line 3): no price for" in outcome.err) == line_is_looked_up
 
 
 def test_a_missing_file_a_folder_and_an_unreadable_file(cli: Any, tmp_path: Path) -> None:

@@ -201,8 +201,8 @@ def test_show_says_how_many_more_there_are(cli: Any) -> None:
     ("arguments", "told"),
     [
         (["m99.huge"], "no price matches 'm99.huge'. Try"),
-        (["BoxUsage", "--region", "mars"], "no price matches 'BoxUsage' in mars. Try"),
-        (["BoxUsage", "--service", "AmazonMars"], "no price matches 'BoxUsage' of AmazonMars. Try"),
+        (["m99.huge", "--region", "global"], "no price matches 'm99.huge' in global. Try"),
+        (["m99.huge", "--service", "awskms"], "no price matches 'm99.huge' of awskms. Try"),
     ],
 )
 def test_what_is_not_there_says_what_to_type(cli: Any, arguments: list[str], told: str) -> None:
@@ -210,3 +210,21 @@ def test_what_is_not_there_says_what_to_type(cli: Any, arguments: list[str], tol
     assert (outcome.code, outcome.out) == (1, "")
     assert told in outcome.err
     assert "costmodel prices status" in outcome.err
+
+
+@pytest.mark.parametrize("command", [("prices", "show", "BoxUsage"), ("prices", "diff", "snapshot")])
+@pytest.mark.parametrize(
+    ("option", "name", "known"),
+    [
+        ("--region", "mars", ("eu-west-1", "edge:europe", "global")),
+        ("--service", "AmazonEC3", ("AmazonEC2", "awskms")),
+    ],
+)
+def test_a_region_or_service_that_the_book_does_not_know_is_wrong_usage(
+    cli: Any, command: tuple[str, ...], option: str, name: str, known: tuple[str, ...]
+) -> None:
+    outcome = cli(*command, option, name)
+    assert (outcome.code, outcome.out) == (2, "")
+    error = outcome.err.splitlines()[-1]
+    assert error.startswith(f"Error: Invalid value for '{option}': {name!r} is not one of ")
+    assert all(repr(place) in error for place in known)

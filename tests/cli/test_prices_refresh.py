@@ -147,18 +147,16 @@ def test_several_reasons_are_all_listed(aws: Cloud, cli: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code", "told"),
+    ("arguments", "told"),
     [
-        (["--service", "AmazonMars"], 1, "nothing is billed by a service 'AmazonMars'; known are AWSLambda,"),
-        (["--region", "mars-1"], 1, "prices of a region 'mars-1' cannot be read; those of these can: af-"),
-        (["--source", "guess"], 2, "'guess' is not one of 'api', 'bulk', 'list'"),
+        (["--service", "AmazonMars"], "'AmazonMars' is not one of 'AWSLambda', "),
+        (["--region", "mars-1"], "'mars-1' is not one of 'af-south-1', "),
+        (["--source", "guess"], "'guess' is not one of 'api', 'bulk', 'list'"),
     ],
 )
-def test_what_cannot_be_asked_for_is_named(
-    aws: Cloud, cli: Any, arguments: list[str], code: int, told: str
-) -> None:
+def test_what_cannot_be_asked_for_is_named(aws: Cloud, cli: Any, arguments: list[str], told: str) -> None:
     outcome = cli("prices", "refresh", *arguments, columns=200)
-    assert (outcome.code, outcome.out) == (code, "")
+    assert (outcome.code, outcome.out) == (2, "")
     assert told in outcome.err
     assert not aws.price_lists.seen
 

@@ -27,6 +27,7 @@ SECTIONS = [
     "Side by side",
     "Runners-up",
     "Rejected",
+    "The finalists in",
     "What moves the bill most",
 ]
 
@@ -78,7 +79,10 @@ def test_the_recommendation_comes_first_and_whole(
     bottom = next(place for place, line in enumerate(lines) if line.startswith("╰"))
     assert words(" ".join(line.strip("│ ") for line in lines[1:bottom])) == run.headline
     spread = run.cost_range
-    assert f"80 % of 16 draws between {dollars(spread.p10_usd)} and {dollars(spread.p90_usd)}" in run.headline
+    assert (
+        f"80 % of {spread.draws} draws between {dollars(spread.p10_usd)} and {dollars(spread.p90_usd)}"
+        in run.headline
+    )
 
 
 @pytest.mark.parametrize("columns", WIDTHS)
@@ -170,6 +174,21 @@ def test_similar_rejections_are_one_row_with_the_nearest_miss(
     ]
 
 
+def test_whole_candidates_that_break_one_limit_are_one_row(
+    monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    kinds = ("lambda", "aurora", "flat_rate", "no_rendering")
+    notes = tuple(
+        RejectionNote(
+            ", ".join((compute, *kinds[1:])), (compute, *kinds[1:]), "monthly budget", usd, 90.0, "USD", 7
+        )
+        for compute, usd in (("ec2", 200.0), ("lambda", 100.0))
+    )
+    text = rendered(replace(simulated("small-shop"), rejections=notes), 100, monkeypatch, capsys)
+    rows = [words(line) for line in section(text, "Rejected")[2:] if line.strip()]
+    assert rows == ["monthly budget, USD lambda, aurora, flat_rate, no_rendering 100 90 2"]
+
+
 def test_long_names_and_huge_sums_still_fit(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
     run = simulated("small-shop")
     long = "a design with a very long label that goes on and on, zone by zone, class by class"
@@ -181,7 +200,7 @@ def test_long_names_and_huge_sums_still_fit(monkeypatch: pytest.MonkeyPatch, cap
         chosen=option,
         alternatives=(replace(option, compute="other"),),
         comparisons=(Comparison("compute", "ec2", long, option.monthly_usd, "costs more"),),
-        drivers=(Driver("traffic.monthly_visitors.europe", 1.0, 98_765_432.1),),
+        drivers=(Driver("traffic.monthly_visitors.europe", 1.0, 98_765_432.1, 0.5, 1.0, 0, 0),),
     )
     text = rendered(big, 80, monkeypatch, capsys)
     assert max(cell_len(line) for line in text.splitlines()) == 80
@@ -218,6 +237,7 @@ def test_an_empty_run_of_no_cost_is_shown(monkeypatch: pytest.MonkeyPatch, capsy
         alternatives=(),
         rejections=(),
         drivers=(),
+        finalists=(),
     )
     text = rendered(free, 80, monkeypatch, capsys)
     assert [line.split() for line in section(text, "Monthly bill by service")[2:]] == [["Total", "$0.00"]]

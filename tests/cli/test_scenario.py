@@ -76,6 +76,14 @@ def test_schema_is_a_schema_that_the_examples_meet(cli: Any) -> None:
     assert "traffic" in schema["properties"]
 
 
+@pytest.mark.parametrize("command", [("scenario", "check"), ("simulate",), ("stress",)])
+def test_a_misspelt_example_is_answered_with_the_one_that_is_near(cli: Any, command: tuple[str, ...]) -> None:
+    outcome = cli(*command, "steady-furnitur-shop")
+    assert (outcome.code, outcome.out) == (1, "")
+    assert "file: no such file or shipped example (did you mean steady-furniture-shop?); " in outcome.err
+    assert "did you mean" not in cli(*command, "mine.yaml").err
+
+
 def test_a_name_that_nobody_knows_lists_the_examples(cli: Any) -> None:
     outcome = cli("scenario", "check", "smal-shop")
     assert (outcome.code, outcome.out) == (1, "")

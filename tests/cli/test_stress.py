@@ -38,6 +38,31 @@ def test_the_table_names_every_tier_and_what_breaks_first(cli: Any, shop: Path) 
     assert "lambda, dynamodb on demand, pay as you go" in outcome.out
 
 
+def test_what_does_not_break_is_said_in_plain_words(cli: Any, shop: Path) -> None:
+    outcome = cli("stress", shop, columns=200)
+    rows = [" ".join(line.split()) for line in outcome.out.splitlines()]
+    assert "load balancer holds nothing, up to 1,024 times the load" in rows
+    assert "together holds no shared objective, up to 1,024 times the load" in rows
+    assert (
+        "lambda, dynamodb on demand, pay as you go, no rendering holds nothing, up to 1,024 times the load"
+        in rows
+    )
+    assert "nothing found" not in outcome.out
+    assert "> 1,024" not in outcome.out
+
+
+def test_a_shop_in_which_nothing_breaks_says_how_far_that_was_tried(cli: Any, tmp_path: Path) -> None:
+    file = tmp_path / "shop.yaml"
+    constraints = {
+        "compute": ["lambda"],
+        "database": ["dynamodb_on_demand"],
+        "delivery": ["pay_as_you_go"],
+    }
+    file.write_text(yaml.safe_dump(SHOP | {"constraints": constraints}))
+    headline = " ".join(cli("stress", file, columns=200).out.partition("\n\n")[0].split())
+    assert headline.endswith(" holds. Nothing breaks up to 1,024 times the load.")
+
+
 def test_json_has_the_same_figures_and_is_repeatable(cli: Any, shop: Path) -> None:
     outcome = cli("stress", shop, "--format", "json")
     assert outcome == cli("stress", shop, "--format", "json")
@@ -64,8 +89,8 @@ def test_options_replace_what_the_scenario_says(cli: Any, shop: Path) -> None:
 
 def test_a_region_that_does_not_exist_is_refused(cli: Any, shop: Path) -> None:
     outcome = cli("stress", shop, "--region", "moon")
-    assert (outcome.code, outcome.out) == (1, "")
-    assert "Correct --region" in outcome.err
+    assert (outcome.code, outcome.out) == (2, "")
+    assert "Invalid value for '--region': 'moon' is not one of 'us-east-1', " in outcome.err
 
 
 def test_nothing_feasible_has_its_own_code(cli: Any, tmp_path: Path) -> None:

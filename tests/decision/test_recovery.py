@@ -12,7 +12,8 @@ from costmodel.decision.pricer import platform_usages
 from costmodel.decision.recovery import RESTORATIONS, Stage
 from costmodel.decision.search import SearchResult, evaluate, search, simulate_design
 from costmodel.decision.simulate import simulate
-from costmodel.decision.uncertainty import outcome
+from costmodel.decision.trials import Finalist, try_in
+from costmodel.decision.worlds import World
 from costmodel.demand.synthesise import synthesise
 from costmodel.errors import Infeasible
 from costmodel.pricing.book import PriceBook
@@ -154,6 +155,19 @@ def test_a_strategy_without_a_price_falls_with_the_reason() -> None:
     assert "ReplicatedWriteIO" in options["pilot_light"].unavailable
 
 
+def test_a_candidate_that_falls_is_named_by_its_kinds_alone() -> None:
+    constraints = LAMBDA_AND_TABLE | {
+        "database": ["aurora", "dynamodb_on_demand"],
+        "database_families": ["t4g"],
+        "rendering": ["lambda_workers"],
+    }
+    run = simulate(shop(constraints, region_rto_minutes=10), BOOK)
+    (fallen,) = [rejection for rejection in run.rejections if rejection.of_candidate]
+    assert fallen.subject == "lambda, aurora, pay as you go, lambda workers"
+    (aurora,) = [row for row in run.comparisons if row.kind == "aurora"]
+    assert aurora.why == "no published price of a recovery in eu-west-1"
+
+
 def test_a_budget_counts_the_second_region() -> None:
     free = shop(LAMBDA_AND_TABLE, region_rto_minutes=10)
     cost = float(searched(free).best.monthly_usd)
@@ -167,7 +181,8 @@ def test_the_range_is_around_the_same_candidate(rto_minutes: float) -> None:
     """Without another input and with the same seed, a draw costs what the recommendation does."""
     scenario = shop(LAMBDA_AND_TABLE, region_rto_minutes=rto_minutes)
     best = searched(scenario).best
-    drawn = outcome(scenario, best, BOOK, seed=scenario.seed)
+    world = World(scenario, scenario.seed, (), cut=False)
+    (drawn,) = try_in(world, [Finalist.of(best)], BOOK)
     assert drawn.monthly_usd == pytest.approx(float(best.monthly_usd), rel=1e-9)
 
 

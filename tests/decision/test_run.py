@@ -117,4 +117,8 @@ def test_no_number_of_a_run_is_lost_in_json(run: Run) -> None:
     no_budget = tree["cost_range"]["budget_breach_ratio"] is None
     at_list = tree["own_rates"] is None
     one_region = tree["recovery"] is None
-    assert len(empty) == missing_kinds + no_budget + at_list + one_region
+    out_of_the_race = sum(note["regret_usd"] is None for note in tree["finalists"])
+    no_plan = tree["plan"] is None
+    in_dollars = sum(note["count"] is None for note in tree["commitments"])
+    expected = missing_kinds + no_budget + at_list + one_region + out_of_the_race + no_plan + in_dollars
+    assert len(empty) == expected

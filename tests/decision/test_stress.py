@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pytest
 
+from costmodel.capacity.energy import Energy
 from costmodel.capacity.relational import speed_of
 from costmodel.capacity.result import NO_LATENCY, Capacity, Limit
 from costmodel.decision.candidate import Candidate, SimulatedDesign
@@ -93,7 +94,7 @@ def candidate_of(scenario: Scenario, *designs: TierDesign | Fake) -> Candidate:
     for role in TIER_ROLES:
         design = next((design for design in designs if design.role is role), Fake(role))
         summary = design.simulate(demand).summary()
-        tiers[role.value] = SimulatedDesign(design, summary, (), Footprint.none(demand.days))
+        tiers[role.value] = SimulatedDesign(design, summary, (), Footprint.none(demand.days), Energy())
     return Candidate(**tiers)
 
 

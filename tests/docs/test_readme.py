@@ -21,8 +21,9 @@ import pytest
 import typer.main
 
 from aws.cloud import whole_aws
-from costmodel.cli.app import app
+from costmodel.cli.app import INTERRUPTED, app
 from costmodel.decision.run import read_run
+from costmodel.errors import CostModelError, Infeasible
 from shops.clock import stop_clock
 from shops.commands import Done, blocks, run_line, shell_lines
 
@@ -31,6 +32,7 @@ README = (ROOT / "README.md").read_text()
 BLOCKS = blocks(README)
 SHELL_LINES = shell_lines(README)
 COMMANDS = [line for line in SHELL_LINES if line.startswith("costmodel ")]
+WRONG_USAGE = typer.BadParameter.exit_code
 MAKE_TARGETS = {
     "demo": "costmodel demo",
     "test": "python -m pytest",
@@ -215,6 +217,14 @@ def test_every_command_is_in_the_readme(path: tuple[str, ...]) -> None:
     assert any(shlex.split(line)[: len(call)] == call for line in COMMANDS)
 
 
+def test_the_exit_codes_are_those_of_the_command_line() -> None:
+    listed = {
+        int(code): meaning for code, meaning in re.findall(r"^\| (\d+) \| (.*) \|$", README, re.MULTILINE)
+    }
+    assert set(listed) == {0, CostModelError.exit_code, WRONG_USAGE, Infeasible.exit_code, INTERRUPTED}
+    assert listed[INTERRUPTED] == "interrupted"
+
+
 @pytest.mark.parametrize(
     "document", ["README.md", "CONTRIBUTING.md", *(f"docs/{p.name}" for p in (ROOT / "docs").glob("*.md"))]
 )
@@ -225,6 +235,6 @@ def test_what_a_document_names_exists(document: str) -> None:
     for name in set(re.findall(r"`([A-Z]+\.md)`", text)):
         assert (ROOT / name).exists(), f"{document} names {name}"
     known = set(commands()) | {path[:1] for path in commands()}
-    for call in set(re.findall(r"(?:^\$? ?|`)costmodel ([a-z]+(?: [a-z]+)?)", text, re.MULTILINE)):
+    for call in set(re.findall(r"(?:^\$? ?|`)costmodel ([a-z-]+(?: [a-z]+)?)", text, re.MULTILINE)):
         words = tuple(call.split())
         assert words in known or words[:1] in known, f"{document} names costmodel {call}"

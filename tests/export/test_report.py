@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from costmodel.billing.charge import to_cents
+from costmodel.billing.charge import dollars, to_cents
 from costmodel.decision.run import Run, read_run
 from costmodel.export import charts
 from costmodel.export.charts import Chart
@@ -167,6 +167,42 @@ def test_forecast_against_actual(run: Run, compared: Variance, page: Page) -> No
     assert total in rows
     assert "Not compared, provider Oracle: 3 rows, 5.00 USD" in page.text
     assert "does not hold" not in page.text
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_what_stands_under_another_service_is_said_in_its_row_and_below_even_of_no_cost(run: Run) -> None:
+    """A shop on functions has no instances, but its transfer stands on the invoice under EC2."""
+    kept = [found for found in run.charges if found.sku_price_id.split(" ")[0] != "AmazonEC2"]
+    free = [
+        replace(found, billed_cost=Decimal(0)) if found.service_name == "AWS Data Transfer" else found
+        for found in kept
+    ]
+    bill = ActualBill("b.csv", "FOCUS", 1, (charge("AmazonEC2", "0"),), ())
+    page = Page(html_of(run, variance(replace(run, charges=tuple(free)), bill)))
+    where = "in both, forecast as AWS Data Transfer"
+    assert ["Amazon Elastic Compute Cloud", "$0.00", "$0.00", "$0.00", "–", where] in page.rows  # noqa: RUF001
+    assert (
+        "$0.00 that this report shows under AWS Data Transfer stands here under Amazon Elastic Compute Cloud"
+        in page.text
+    )
+
+
+@pytest.mark.parametrize(
+    ("usd", "text"), [("-0.004", "$0.00"), ("-0.005", "-$0.01"), ("1234.5", "$1,234.50")]
+)
+def test_less_than_a_cent_has_no_sign(usd: str, text: str) -> None:
+    assert dollars(Decimal(usd)) == text
+
+
+def test_every_table_scrolls_by_itself_and_shows_where_it_goes_on(html: str, page: Page) -> None:
+    """Looked at in Chromium at 400 and 1400 pixels, light and dark."""
+    assert html.count("<table>") == html.count('<div class="table" role="region"') == page.tags.count("table")
+    (style,) = re.findall(r"^\.table \{(.*?)^\}", html, re.MULTILINE | re.DOTALL)
+    assert "overflow-x: auto" in style
+    for edge in ("left", "right"):
+        assert re.search(rf"var\(--paper\) 50%, transparent\) {edge} / .* local no-repeat", style)
+        assert re.search(rf"var\(--shade\), transparent\) {edge} / .* scroll no-repeat", style)
+    assert html.count("--shade: rgb(") == 2
 
 
 @pytest.mark.usefixtures("undrawn")

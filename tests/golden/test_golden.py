@@ -12,6 +12,7 @@ import pytest
 from rich.console import Console
 
 from costmodel.cli.run_tables import run_tables
+from costmodel.decision.explain import lines, walk
 from costmodel.decision.run import Run, encode, read_run
 from costmodel.decision.simulate import simulate
 from costmodel.export.report import monthly_report, report_folder
@@ -33,7 +34,8 @@ def as_text(run: Run) -> str:
 @pytest.mark.parametrize("name", [example.name for example in examples()])
 def test_example_is_as_recorded(name: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     path = next(example.path for example in examples() if example.name == name)
-    run = simulate(load(path), PriceBook.shipped())
+    book = PriceBook.shipped()
+    run = simulate(load(path), book)
     seen = {"result.txt": as_text(run).encode()} | terraform_files(run)
     folder = GOLDEN / name
     if request.config.getoption("--rewrite-golden"):
@@ -42,6 +44,9 @@ def test_example_is_as_recorded(name: str, tmp_path: Path, request: pytest.Fixtu
             (folder / file).write_bytes(content)
     for file, content in seen.items():
         assert content.decode() == (folder / file).read_text(), f"{name}/{file} changed"
+
+    for line in lines(run):
+        walk(line, book)
 
     saved = tmp_path / "run.json"
     saved.write_bytes(encode(run))

@@ -1,6 +1,7 @@
 """The price book: one answer, the right region, or an error that says what to do."""
 
 import csv
+import pickle
 from decimal import Decimal
 
 import pytest
@@ -227,3 +228,13 @@ def test_coverage_adds_up_to_the_manifest():
     # The oldest row of all is a free allowance: CloudWatch's 5 GB of logs, from a bill of November 2021.
     assert (BOOK.oldest_as_of, BOOK.newest_as_of) == ("2021-11-12", "2026-10-06")
     assert BOOK.regions() == REGIONS
+
+
+def test_a_book_that_was_read_can_be_sent_to_another_process():
+    """It opens the same folder there, and gives the same answers."""
+    book = PriceBook.shipped()
+    query = PriceQuery("AmazonEC2", "eu-west-1", "BoxUsage:m7g.large")
+    price = book.price(query)
+    sent = pickle.loads(pickle.dumps(book))
+    assert (sent.folder, sent.digest) == (book.folder, book.digest)
+    assert sent.price(query) == price

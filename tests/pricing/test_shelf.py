@@ -348,3 +348,20 @@ def test_a_full_disk_leaves_the_book_before(tmp_path: Path) -> None:
     result = drill("full", tmp_path)
     assert result["refused"] > 10
     assert result["added"] >= 1
+
+
+def test_a_book_is_found_by_the_digest_that_a_run_names(shelf: Shelf, shipped: Path) -> None:
+    """An older one as well; and a digest that only begins like one is another book's."""
+    snapshot_digest = shelf.open().digest
+    first = shelf.add([part(*EC2, "2", edition="20260301000000")])
+    second = shelf.add([part(*EC2, "3", edition="20260401000000")])
+    assert shelf.open().digest == second.digest
+    for digest, folder in (
+        (snapshot_digest, shipped),
+        (first.digest, first.folder),
+        (second.digest, second.folder),
+    ):
+        assert shelf.holding(digest).folder == folder
+    for digest in (first.digest[:12] + "0" * 52, "f" * 64, "", "x"):
+        with pytest.raises(PriceBookNotFound, match="costmodel prices status"):
+            shelf.holding(digest)

@@ -17,11 +17,11 @@ from costmodel.decision.pricer import platform_designs
 from costmodel.demand.synthesise import synthesise
 from costmodel.scenario.load import validate
 from costmodel.scenario.model import (
-    Commitment,
     ComputeKind,
     DatabaseKind,
     DeliveryKind,
     LoadBalancerKind,
+    Purchase,
     RenderingKind,
 )
 from costmodel.services._base import PLATFORM_ROLES, TIER_ROLES, Design, TerraformAttribute, TerraformVariable
@@ -42,9 +42,7 @@ class TestShops:
 
     def test_every_purchase_term_is_among_them(self, shops) -> None:
         settings = [tier.design.settings() for shop in shops for tier in shop.all_tiers]
-        assert {values["purchase"] for values in settings if "purchase" in values} == set(
-            get_args(Commitment)
-        )
+        assert {values["purchase"] for values in settings if "purchase" in values} == set(get_args(Purchase))
 
     def test_both_engines_in_every_relational_form(self, shops) -> None:
         found = {

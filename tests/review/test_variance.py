@@ -65,6 +65,16 @@ def test_what_stands_elsewhere_on_an_invoice_is_listed(run: Run) -> None:
     }
 
 
+def test_a_service_that_our_bill_calls_otherwise_says_how(run: Run) -> None:
+    (month,) = variance(run, bill_of(charge("AmazonEC2", "1"))).months
+    assert all(row.forecast_as == () for row in month.rows)
+    without = [found for found in run.charges if found.service_name != "Amazon Elastic Compute Cloud"]
+    (month,) = variance(replace(run, charges=tuple(without)), bill_of(charge("AmazonEC2", "1"))).months
+    assert {row.service_name: row.forecast_as for row in month.rows if row.forecast_as} == {
+        "Amazon Elastic Compute Cloud": ("AWS Data Transfer", "Amazon Virtual Private Cloud")
+    }
+
+
 def test_a_service_of_one_side_is_never_dropped(run: Run) -> None:
     bill = bill_of(charge("Amazon Simple Queue Service", "0"), charge("AmazonS3", "3"))
     (month,) = variance(run, bill).months

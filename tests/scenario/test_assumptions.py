@@ -1,3 +1,4 @@
+import pickle
 from collections.abc import Iterator
 from types import NoneType
 from typing import Any, get_args
@@ -121,3 +122,13 @@ def test_with_values_refuses_what_is_no_range_or_out_of_bounds() -> None:
         with_values(scenario, {"api.cpu_ms_per_call": 5.0})
     with pytest.raises(ScenarioError, match=r"api\.post_ratio: must be a number from 0 to 1"):
         with_values(scenario, {"api.post_ratio": 1.5})
+
+
+def test_a_range_that_was_sent_to_another_process_is_the_same() -> None:
+    shop = loads(SHOP)
+    sent = pickle.loads(pickle.dumps(shop))
+    assert sent == shop
+    for path, given in uncertain_inputs(shop).items():
+        again = uncertain_inputs(sent)[path]
+        assert (again.low, again.mid, again.high) == (given.low, given.mid, given.high)
+        assert (again.least, again.most) == (given.least, given.most)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from unittest.mock import patch
 
-from costmodel.cli.app import main
+from costmodel.cli.app import run
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ def run_line(line: str, folder: Path) -> Done:
         redirect_stderr(err),
     ):
         try:
-            main()
+            run()
         except SystemExit as leaving:
             code = leaving.code or 0
     texts = []

@@ -1,0 +1,61 @@
+"""Why an option lost: the part named is the one whose cost grows most, found here by other means."""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+
+import pytest
+
+from costmodel.billing.charge import dollars
+from costmodel.decision.reasons import dearer, why_dearer, why_none
+from costmodel.decision.search import Evaluation, SearchResult, search
+from costmodel.demand.synthesise import synthesise
+from costmodel.pricing.book import PriceBook
+from costmodel.scenario.examples import find
+from costmodel.scenario.load import load
+
+
+@pytest.fixture(scope="module")
+def result() -> SearchResult:
+    scenario = load(find("small-shop"))
+    return search(scenario, synthesise(scenario), PriceBook.shipped())
+
+
+def by_role(evaluation: Evaluation) -> dict[str, Decimal]:
+    costs: dict[str, Decimal] = {}
+    for design in (*(tier.design for tier in evaluation.candidate.tiers), *evaluation.platform):
+        name = design.role.value.replace("_", " ")
+        cost = evaluation.bill.by("resource_name").get(design.resource_name, Decimal(0))
+        costs[name] = costs.get(name, Decimal(0)) + cost
+    return costs
+
+
+def test_the_part_named_is_the_one_that_grows_most(result: SearchResult) -> None:
+    here = by_role(result.best)
+    for rival in result.rivals:
+        there = by_role(rival)
+        told = why_dearer(rival, result.best)
+        assert told.startswith(dearer(rival, result.best))
+        words = re.search(r", above all for ([a-z ]+): (\$[\d,.]+) ", told)
+        assert words
+        name, cost = words.groups()
+        assert name == max(there, key=lambda role: there[role] - here[role])
+        assert cost == dollars(there[name])
+        assert dollars(here[name]) in told or "instead of nothing" in told
+
+
+def test_an_option_that_costs_the_same_names_no_part(result: SearchResult) -> None:
+    assert why_dearer(result.best, result.best) == "costs $0.00 (0%) a month more"
+
+
+def test_the_nearest_miss_says_why_a_kind_has_nothing(result: SearchResult) -> None:
+    about = [rejection for rejection in result.rejections if "rds" in rejection.kinds]
+    nearest = min(about, key=lambda rejection: rejection.excess)
+    told = why_none(("rds",), result.rejections)
+    assert told.startswith(f"{nearest.subject}: {nearest.limit.constraint} is ")
+    assert "allowed" in told
+    assert (
+        why_none(("mainframe",), result.rejections)
+        == "no design of this kind fits the load and the constraints"
+    )
