@@ -68,7 +68,7 @@ that the run as a whole has no answer.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -146,6 +146,14 @@ class PriceError(CostModelError):
 
 class PriceNotFound(PriceError):
     """No price in the book answers the query. Never answered with another region's price."""
+
+    def __init__(self, reason: str | Callable[[], str]) -> None:
+        """A reason that takes long to find, as the closest names do, may be a function: it is asked when it is read."""
+        super().__init__(reason)
+        self._reason = reason
+
+    def __str__(self) -> str:
+        return self._reason if isinstance(self._reason, str) else self._reason()
 
 
 class AmbiguousPrice(PriceError):

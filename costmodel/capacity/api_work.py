@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from costmodel.demand.calendar import FloatArray
-from costmodel.demand.demand import Demand
+from costmodel.demand.demand import Demand, read_only
 from costmodel.scenario.model import Api, Database
 
 DATABASE_ROUND_TRIP_MS = 2.0
@@ -19,6 +21,7 @@ def waiting_ms(api: Api, database: Database) -> float:
     return api.wait_ms_per_call + accesses * DATABASE_ROUND_TRIP_MS
 
 
+@lru_cache(maxsize=4)
 def work_cpu_s(demand: Demand, api: Api) -> FloatArray:
-    """CPU-seconds of one m5 vCPU that calls ask for, shape (minutes,)."""
-    return demand.api_requests * api.cpu_ms_per_call / 1000.0
+    """CPU-seconds of one m5 vCPU that calls ask for, shape (minutes,), read-only."""
+    return read_only(demand.api_requests * api.cpu_ms_per_call / 1000.0)

@@ -242,6 +242,22 @@ def grouped_latency(
     return _latency_of(mixture, service_time_ms, fixed_ms)
 
 
+def unqueued_latency(requests: float, service_time_ms: float, *, fixed_ms: float = 0.0) -> Latency:
+    """What `response_latency` does not fall below, however many servers there are: nobody waits.
+
+    `NO_LATENCY` without requests, as there.
+    """
+    if not requests > 0.0:
+        return NO_LATENCY
+    p50, p95, p99 = (-math.log1p(-share) * (1.0 - _CLOSE) for share in (0.50, 0.95, 0.99))
+    return Latency(
+        mean_ms=fixed_ms + service_time_ms,
+        p50_ms=fixed_ms + service_time_ms * p50,
+        p95_ms=fixed_ms + service_time_ms * p95,
+        p99_ms=fixed_ms + service_time_ms * p99,
+    )
+
+
 def percentiles_of_sum(parts: Sequence[Latency]) -> Latency:
     """Response time of steps one after the other, taken as independent.
 

@@ -61,6 +61,11 @@ class Limit:
     def broken(self) -> bool:
         return self.observed > self.limit
 
+    @property
+    def excess(self) -> float:
+        """Observed over allowed: how badly it is missed."""
+        return self.observed / self.limit if self.limit > 0 else math.inf
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Capacity:

@@ -15,12 +15,21 @@ from rich.text import Text
 from costmodel.billing.charge import converted, dollars
 from costmodel.cli.console import table_of
 from costmodel.cli.own_rates import currency_sentence
-from costmodel.decision.run import CommitmentNote, Option, OwnRatesNote, RecoveryNote, RejectionNote, Run
+from costmodel.decision.run import (
+    CommitmentNote,
+    FrontNote,
+    Option,
+    OwnRatesNote,
+    RecoveryNote,
+    RejectionNote,
+    Run,
+)
 from costmodel.units import figure, two_digits
 
 SHOWN_REJECTIONS = 8
 SHOWN_ALTERNATIVES = 6
 SHOWN_FINALISTS = 6
+SHOWN_FRONT = 8
 BLANK_LINE_ABOVE = (1, 0, 0, 0)
 
 
@@ -40,6 +49,8 @@ def run_tables(run: Run) -> Iterator[RenderableType]:
     tables.append(_comparisons(run))
     if run.alternatives:
         tables.append(_alternatives(run))
+    if run.front:
+        tables.append(_front(run))
     if run.rejections:
         tables.append(_rejections(run))
     if len(run.finalists) > 1:
@@ -202,7 +213,7 @@ def _alternatives(run: Run) -> Table:
     )  # fmt: skip
     for option in run.alternatives[:SHOWN_ALTERNATIVES]:
         table.add_row(
-            _difference(option, run.chosen),
+            _difference(option, run.chosen) or option.load_balancer,
             figure(round(option.api_p99_ms)),
             "unknown" if option.carbon_kg_per_month is None else two_digits(option.carbon_kg_per_month),
             dollars(option.effective_monthly_usd),
@@ -212,7 +223,26 @@ def _alternatives(run: Run) -> Table:
     return table
 
 
-def _difference(option: Option, chosen: Option) -> str:
+def _front(run: Run) -> Table:
+    """One line a member, with the designs in which it differs from the recommendation."""
+    numbers = ("USD a month", "p99 ms", "Availability")
+    table = table_of(
+        "Stack", *numbers,
+        right=numbers,
+        title="Worth choosing: nothing is as cheap, as fast and as available and better in one",
+    )  # fmt: skip
+    for member in run.front[:SHOWN_FRONT]:
+        table.add_row(
+            _difference(member, run.chosen) or "as recommended",
+            dollars(member.monthly_usd),
+            figure(round(member.api_p99_ms)),
+            f"{member.availability_ratio:.3%}",
+        )
+    _say_hidden(table, len(run.front) - SHOWN_FRONT)
+    return table
+
+
+def _difference(option: Option | FrontNote, chosen: Option) -> str:
     """The designs in which an option differs; its load balancer follows its compute."""
     pairs = [
         (option.compute, chosen.compute),
@@ -220,7 +250,7 @@ def _difference(option: Option, chosen: Option) -> str:
         (option.delivery, chosen.delivery),
         (option.rendering, chosen.rendering),
     ]
-    return " + ".join(label for label, recommended in pairs if label != recommended) or option.load_balancer
+    return " + ".join(label for label, recommended in pairs if label != recommended)
 
 
 def _more(monthly_usd: Decimal, run: Run) -> str:

@@ -13,19 +13,18 @@ between two neighbours of the grid are not seen.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import combinations, pairwise, product
+from itertools import combinations, pairwise
 
 from costmodel.billing.rates import NO_OWN_RATES, OwnRates
-from costmodel.capacity.result import Limit
-from costmodel.decision.candidate import SimulatedDesign
+from costmodel.decision.hunt import Winner
 from costmodel.decision.reasons import why_none
-from costmodel.decision.search import Group, Part, Progress, Rejection, Shortlist, shortlist, silent
+from costmodel.decision.search import Progress, hunt_down, nothing_feasible, recoverable, silent
 from costmodel.demand.synthesise import synthesise
 from costmodel.pricing.book import PriceBook
 from costmodel.scenario.model import Scenario
-from costmodel.services._base import Role
+from costmodel.services._base import Role, TierDesign
 from costmodel.units import BYTES_PER_GB, SECONDS_PER_MINUTE, figure
 
 LOADS = tuple(2.0**step for step in range(-6, 7))
@@ -52,8 +51,7 @@ class Side:
     purchases: tuple[str, ...] = ()
     """Only designs bought like this; any when empty."""
 
-    def has(self, tier: SimulatedDesign) -> bool:
-        design = tier.design
+    def has(self, design: TierDesign) -> bool:
         return (
             design.role is self.role
             and design.kind in self.kinds
@@ -187,9 +185,12 @@ def break_even(
 ) -> tuple[BreakEven, ...]:
     """Find the loads at which the cheaper of two kinds changes, for each pair that the constraints allow.
 
+    Plans that the scenario allows are left out: what they save at another load is another question.
+
     Raises Infeasible when nothing meets the objectives at the scenario's own load, PriceNotFound,
     UnitMismatch and ScenarioError as the search does.
     """
+    scenario = without_plans(scenario)
     pairs = pairs_of(scenario)
     bench = Bench(
         scenario, book, own_rates, tuple(dict.fromkeys(side for pair in pairs for side in pair.sides))
@@ -213,6 +214,12 @@ def break_even(
     )
 
 
+def without_plans(scenario: Scenario) -> Scenario:
+    """The scenario with nothing committed to but instances."""
+    constraints = scenario.constraints.model_copy(update={"commitments": scenario.constraints.purchases})
+    return scenario.model_copy(update={"constraints": constraints})
+
+
 @dataclass(slots=True)
 class Bench:
     """Searches one scenario at any load, each once."""
@@ -234,72 +241,42 @@ class Bench:
 
     def _search(self, load: float) -> Costs:
         demand = synthesise(self.scenario, load_factor=load)
-        found = shortlist(self.scenario, demand, self.book, own_rates=self.own_rates)
+        hunt, _ = hunt_down(
+            self.scenario,
+            demand,
+            self.book,
+            own_rates=self.own_rates,
+            kind_of=self._kind_of,
+            wants_front=False,
+        )
+        rejections = [*hunt.rejections, *hunt.joint_rejections()]
         if load == 1:
-            if not found.groups:
-                raise found.nothing_feasible()
+            if not hunt.feasible:
+                raise nothing_feasible(hunt, rejections)
             months = len(demand.calendar.periods)
             self.own[API_CALLS] = float(demand.api_requests.mean()) / SECONDS_PER_MINUTE
             self.own[DELIVERED] = float(demand.asset_bytes.sum()) / BYTES_PER_GB / months
-        best, fallen = _cheapest(found, self.sides)
-        rejections = (*found.rejections, *fallen)
+        winners, fallen = recoverable(hunt)
+        rejections += fallen
+        best = _cheapest(winners.values(), self.sides)
         missing = {side: why_none(side.kinds, rejections) for side in self.sides if side not in best}
         return Costs(load, best, missing)
 
+    def _kind_of(self, design: TierDesign) -> str:
+        """Kinds as fine as the sides tell them apart."""
+        bought = next((side.name for side in self.sides if side.purchases and side.has(design)), "")
+        return f"{design.kind} {bought}"
 
-def _cheapest(found: Shortlist, sides: Sequence[Side]) -> tuple[dict[Side, Best], list[Rejection]]:
-    """The cheapest stack of each side, and what finds no way to recover its region.
 
-    Groups are searched in order of what they cost at least; one that costs more than the cheapest so far of
-    all its sides is left out.
-    """
-    pricer = found.pricer
-    months = len(pricer.demand.calendar.periods)
-    queue: list[tuple[float, int, Group, frozenset[Side]]] = []
-    for group in found.groups:
-        for part, of_sides in _by_sides(group, sides):
-            _, least_usd, _ = next(pricer.by_lower_bound(part))
-            queue.append((least_usd / months, len(queue), part, of_sides))
+def _cheapest(winners: Iterable[Winner], sides: Sequence[Side]) -> dict[Side, Best]:
+    """The cheapest stack of each side."""
     best: dict[Side, Best] = {}
-    fallen = []
-    for least_usd, _, group, of_sides in sorted(queue, key=lambda item: item[:2]):
-        if all(side in best and best[side].monthly_usd < least_usd for side in of_sides):
-            continue
-        candidate, _ = pricer.cheapest(group)
-        assert candidate is not None
-        recovery = pricer.stage.choose(candidate, pricer.standing_usd)
-        if isinstance(recovery, Limit):
-            fallen.append(Rejection(" with ".join(candidate.labels), candidate.kinds, recovery, len(group)))
-            continue
-        monthly_usd = pricer.standing_usd(recovery.standing)
-        for side in of_sides:
-            if side not in best or monthly_usd < best[side].monthly_usd:
-                (tier,) = (tier for tier in candidate.tiers if side.has(tier))
-                best[side] = Best(monthly_usd, tier.design.label)
-    return best, fallen
-
-
-def _by_sides(group: Group, sides: Sequence[Side]) -> Iterator[tuple[Group, frozenset[Side]]]:
-    """A group parted so that all members of a part belong to the same sides."""
-    known: dict[SimulatedDesign, frozenset[Side]] = {}
-
-    def sides_of(part: Part) -> frozenset[Side]:
-        for tier in part:
-            if tier not in known:
-                known[tier] = frozenset(side for side in sides if side.has(tier))
-        return frozenset().union(*(known[tier] for tier in part))
-
-    columns: list[dict[frozenset[Side], list[Part]]] = []
-    for choices in group.parts:
-        column: dict[frozenset[Side], list[Part]] = {}
-        for part in choices:
-            column.setdefault(sides_of(part), []).append(part)
-        columns.append(column)
-    for keys in product(*columns):
-        yield (
-            Group(tuple(column[key] for column, key in zip(columns, keys, strict=True))),
-            frozenset().union(*keys),
-        )
+    for winner in winners:
+        for design in (tier.design for tier in winner.candidate.tiers):
+            for side in sides:
+                if side.has(design) and (side not in best or winner.usd < best[side].monthly_usd):
+                    best[side] = Best(winner.usd, design.label)
+    return best
 
 
 def find_borders(pair: Pair, bench: Bench) -> Iterator[Border]:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import math
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from math import prod
-from typing import Protocol, runtime_checkable
 
 from costmodel.capacity.energy import Energy
 from costmodel.capacity.result import CapacitySummary
-from costmodel.services._base import TIER_ROLES, Footprint, Role, TierDesign, Usage
+from costmodel.services._base import TIER_ROLES, Footprint, Least, Role, TierDesign, Usage
 
 INSIDE_ROLES = (Role.COMPUTE, Role.LOAD_BALANCER, Role.DATABASE)
 """Tiers that an API call passes inside the region: they must fit one another and meet objectives together."""
@@ -27,18 +27,31 @@ class SimulatedDesign:
     usages: tuple[Usage, ...]
     footprint: Footprint
     energy: Energy
+    at_least: bool = False
+    """Not simulated: what the design comes to at least stands in for what it would come to."""
+
+
+def stand_in(design: TierDesign, least: Least) -> SimulatedDesign:
+    """A design that was not simulated, as it would be at its best: nothing fails or is in short supply, nothing
+    draws power.
+    """
+    capacity = CapacitySummary(
+        failed_requests=0.0,
+        error_ratio=0.0,
+        peak_requests_per_s=0.0,
+        saturation_requests_per_s=math.inf,
+        latency=least.latency,
+        limits=(),
+        peak_connections=0.0,
+        call_slots=math.inf,
+        peak_waiting_calls=0.0,
+        max_connections=math.inf,
+    )
+    return SimulatedDesign(design, capacity, least.usages, least.footprint, Energy(), at_least=True)
 
 
 Tiers = Mapping[Role, Sequence[SimulatedDesign]]
 """Designs to choose from, by the role they play."""
-
-
-@runtime_checkable
-class Serving(Protocol):
-    """A design in front of another one, which works with one kind only."""
-
-    @property
-    def serves(self) -> str: ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -89,9 +102,10 @@ Inside = tuple[SimulatedDesign, SimulatedDesign, SimulatedDesign]
 
 def insides(tiers: Tiers) -> Iterator[Inside]:
     """Every combination of the tiers that an API call passes."""
-    for compute, balancer in _fitting_pairs(tiers):
-        for database in tiers[Role.DATABASE]:
-            yield compute, balancer, database
+    for compute, balancer in product(tiers[Role.COMPUTE], tiers[Role.LOAD_BALANCER]):
+        if fits(compute.design.kind, balancer.design):
+            for database in tiers[Role.DATABASE]:
+                yield compute, balancer, database
 
 
 def combine(tiers: Tiers) -> Iterator[Candidate]:
@@ -101,18 +115,21 @@ def combine(tiers: Tiers) -> Iterator[Candidate]:
             yield Candidate(*inside, *outside)
 
 
-def count_combinations(tiers: Tiers) -> int:
-    """How many candidates `combine` would yield."""
-    pairs = sum(1 for _ in _fitting_pairs(tiers))
-    return pairs * len(tiers[Role.DATABASE]) * prod(len(tiers[role]) for role in OUTSIDE_ROLES)
+Designs = Mapping[Role, Collection[TierDesign]]
+"""Designs by the role they play, simulated or not."""
 
 
-def _fitting_pairs(tiers: Tiers) -> Iterator[tuple[SimulatedDesign, SimulatedDesign]]:
-    for compute, balancer in product(tiers[Role.COMPUTE], tiers[Role.LOAD_BALANCER]):
-        if fits(compute.design, balancer.design):
-            yield compute, balancer
+def count_combinations(designs: Designs) -> int:
+    """How many candidates `combine` would yield of these."""
+    pairs = product(designs[Role.COMPUTE], designs[Role.LOAD_BALANCER])
+    fitting = sum(1 for compute, balancer in pairs if fits(compute.kind, balancer))
+    return fitting * len(designs[Role.DATABASE]) * prod(len(designs[role]) for role in OUTSIDE_ROLES)
 
 
-def fits(compute: TierDesign, balancer: TierDesign) -> bool:
-    """A load balancer has targets of one kind: instances or functions."""
-    return not isinstance(balancer, Serving) or balancer.serves == compute.kind
+def designs_of(tiers: Tiers) -> dict[Role, list[TierDesign]]:
+    return {role: [tier.design for tier in found] for role, found in tiers.items()}
+
+
+def fits(compute_kind: str, balancer: TierDesign) -> bool:
+    """A load balancer that serves one kind of targets, instances or functions, goes with that kind only."""
+    return bool(getattr(balancer, "serves", compute_kind) == compute_kind)

@@ -27,11 +27,11 @@ from typing import Any, NamedTuple
 from costmodel.billing.charge import EXACT, Bill, Charge
 from costmodel.billing.rates import OwnRates
 from costmodel.decision.candidate import Candidate
-from costmodel.decision.constraints import joint_limits, single_tier_limits
+from costmodel.decision.constraints import joint_limits, single_tier_limits, worst
 from costmodel.decision.rebill import rebill
 from costmodel.decision.recovery import Recovery, Stage
 from costmodel.decision.run import ChargeNote, DesignNote, Run
-from costmodel.decision.search import Evaluation, Progress, evaluate, silent, simulate_design, worst
+from costmodel.decision.search import Evaluation, Progress, evaluate, silent, simulate_design
 from costmodel.decision.worlds import draw_world
 from costmodel.demand.demand import Demand
 from costmodel.demand.synthesise import synthesise

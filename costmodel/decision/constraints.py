@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from costmodel.capacity.availability import lost_minutes_per_month, series
@@ -97,6 +97,18 @@ def joint_limits(candidate: Candidate, objectives: Objectives) -> Iterator[Limit
         "connections",
         remedy="a larger database class",
     )
+
+
+def broken_limits(candidate: Candidate, objectives: Objectives) -> Iterator[Limit]:
+    """Objectives and ceilings that a candidate or one of its tiers breaks."""
+    for tier in candidate.tiers:
+        yield from (limit for limit in single_tier_limits(tier, objectives) if limit.broken)
+    yield from (limit for limit in joint_limits(candidate, objectives) if limit.broken)
+
+
+def worst(limits: Iterable[Limit]) -> Limit | None:
+    """The broken limit that is missed by the largest factor; None when all hold."""
+    return max((limit for limit in limits if limit.broken), key=lambda limit: limit.excess, default=None)
 
 
 def latencies(p95_ms: float, p99_ms: float, objectives: Objectives, remedy: str = "") -> Iterator[Limit]:

@@ -14,9 +14,10 @@ from typing import Any
 
 from costmodel.decision.candidate import Candidate
 from costmodel.decision.explain import Line
+from costmodel.decision.pricer import platform_usages
 from costmodel.decision.recovery import Stage
 from costmodel.decision.run import DesignNote, Run
-from costmodel.decision.search import Progress, platform_usages, silent, simulate_design
+from costmodel.decision.search import Progress, silent, simulate_design
 from costmodel.demand.demand import Demand
 from costmodel.demand.synthesise import synthesise
 from costmodel.errors import RunOutdated, ScenarioError

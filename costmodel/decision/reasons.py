@@ -9,7 +9,8 @@ from decimal import Decimal, localcontext
 
 from costmodel.billing.charge import EXACT, dollars
 from costmodel.decision.carbon import carbon_usd
-from costmodel.decision.search import Evaluation, Rejection
+from costmodel.decision.hunt import Rejection
+from costmodel.decision.search import Evaluation
 from costmodel.decision.trials import Finalist
 from costmodel.decision.uncertainty import Doubt
 from costmodel.scenario.model import Aim, Scenario

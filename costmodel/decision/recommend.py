@@ -25,7 +25,10 @@ from costmodel.capacity.availability import (
 from costmodel.capacity.result import Capacity
 from costmodel.decision.candidate import SimulatedDesign
 from costmodel.decision.carbon_note import carbon_note, likely_kg
+from costmodel.decision.constraints import promise
 from costmodel.decision.drills import drill
+from costmodel.decision.front import Member
+from costmodel.decision.hunt import Rejection
 from costmodel.decision.plans import Portfolio, Purchase
 from costmodel.decision.reasons import Reasons, why_chosen, why_none
 from costmodel.decision.recovery import RESTORATIONS, recovery_variables, regional_limits
@@ -40,6 +43,7 @@ from costmodel.decision.run import (
     CurrencyNote,
     DesignNote,
     ExpectedLoss,
+    FrontNote,
     Option,
     OwnRatesNote,
     PlanNote,
@@ -52,7 +56,7 @@ from costmodel.decision.run import (
     TerraformAttributeNote,
     TerraformVariableNote,
 )
-from costmodel.decision.search import Evaluation, Rejection, SearchResult
+from costmodel.decision.search import Evaluation, SearchResult
 from costmodel.decision.uncertainty import Doubt
 from costmodel.demand.calendar import Calendar, FloatArray
 from costmodel.demand.demand import Demand
@@ -129,6 +133,25 @@ def recommend(
             for known in assumptions(scenario)
         ),
         carbon=carbon_note(scenario, result, months),
+        front=tuple(_front_note(member) for member in result.front),
+    )
+
+
+def _front_note(member: Member) -> FrontNote:
+    compute, balancer, database, delivery, rendering = member.candidate.labels
+    promised = promise(member.candidate)
+    return FrontNote(
+        kinds=member.candidate.kinds,
+        compute=compute,
+        load_balancer=balancer,
+        database=database,
+        delivery=delivery,
+        rendering=rendering,
+        strategy=member.strategy.value,
+        monthly_usd=Decimal(repr(member.point[0])),
+        api_p95_ms=promised.api_p95_ms,
+        api_p99_ms=promised.api_p99_ms,
+        availability_ratio=promised.availability_ratio,
     )
 
 

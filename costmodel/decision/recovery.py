@@ -1,22 +1,20 @@
 """What a candidate keeps ready in a second region, what that costs, and the cheapest that meets the objectives.
 
-The strategy is chosen for the cheapest candidate of each combination of kinds, after the search, and billed
-whole with it. Within such a group another candidate could be cheaper together with its strategy (a fleet with a
-smaller standby, say); between groups the comparison is fair, for each carries a strategy of its own. The strategy
-is chosen on money alone, also where carbon has a price.
+The search costs every candidate that may win whole with each strategy that meets the objectives, as it compares all
+others: with carbon at its price and with the allowed plans.
 Rendering stays in the first region under every strategy: its jobs wait in their queue until it is back.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from costmodel.capacity.availability import REGION_IMPAIRMENT
 from costmodel.capacity.energy import Energy, unmeasured
 from costmodel.capacity.result import MISSING_PRICES, Limit
-from costmodel.decision.candidate import Candidate, SimulatedDesign
+from costmodel.decision.candidate import Candidate, SimulatedDesign, stand_in
 from costmodel.decision.run import RecoveryOption
 from costmodel.demand.demand import Demand
 from costmodel.errors import PriceNotFound
@@ -34,6 +32,7 @@ from costmodel.services._base import (
     TierDesign,
     Usage,
     also,
+    is_bounded,
     one_of,
 )
 from costmodel.services.registry import PLATFORM_SERVICES
@@ -102,6 +101,27 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Stood:
+    """One tier under one strategy."""
+
+    home: SimulatedDesign
+    away: tuple[SimulatedDesign, ...]
+    copies: tuple[Usage, ...]
+
+    @property
+    def usages(self) -> tuple[Usage, ...]:
+        elsewhere = tuple(usage for tier in self.away for usage in tier.usages)
+        return (*self.home.usages, *elsewhere, *self.copies)
+
+    @property
+    def energy_away(self) -> Energy:
+        """What stands elsewhere, and that no figure is known for copies."""
+        energies = [tier.energy for tier in self.away]
+        energies += [unmeasured(COPIES)] if self.copies else []
+        return sum(energies, Energy())
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Recovery:
     """The chosen strategy of a candidate."""
 
@@ -117,7 +137,7 @@ AFTER_LOSS = "after the loss of the region"
 COPIES = "copies of the database on their way to and kept in a second region"
 
 MonthlyUsd = Callable[[Standing], float]
-"""What a candidate costs a month with what stands elsewhere. Raises PriceNotFound."""
+"""What a candidate with what stands elsewhere is billed a month. Raises PriceNotFound."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -128,7 +148,9 @@ class Stage:
     demand: Demand
     loads: dict[float, Demand] = field(default_factory=dict)
     """The demand by the share of it that is left."""
-    simulated: dict[Share, SimulatedDesign] = field(default_factory=dict)
+    simulated: dict[tuple[Share, bool], SimulatedDesign] = field(default_factory=dict)
+    """Shares of designs, and whether what they come to at least is enough."""
+    tiers: dict[tuple[SimulatedDesign, Strategy], Stood | None] = field(default_factory=dict)
 
     def can_stand(self, candidate: Candidate, strategy: Strategy) -> bool:
         """Whether every design of the candidate can do what the strategy asks."""
@@ -139,51 +161,86 @@ class Stage:
         shares = self._shares(design, strategy)
         return shares[0].design if shares else None
 
+    def strategies(self) -> tuple[Strategy, ...]:
+        """Those that meet the regional objectives; without any objective, none is needed."""
+        if not self._has_objectives:
+            return (Strategy.NONE,)
+        return tuple(
+            strategy
+            for strategy in Strategy
+            if not any(limit.broken for limit in regional_limits(strategy, self.scenario.objectives))
+        )
+
+    @property
+    def _has_objectives(self) -> bool:
+        objectives = self.scenario.objectives
+        return objectives.region_rto_minutes is not None or objectives.region_rpo_minutes is not None
+
+    def stood(self, tier: SimulatedDesign, strategy: Strategy) -> Stood | None:
+        """A tier under a strategy, None where it cannot stand; what a bound becomes is a bound."""
+        if (tier, strategy) not in self.tiers:
+            shares = self._shares(tier.design, strategy)
+            self.tiers[tier, strategy] = self._stood(tier, strategy, shares) if shares else None
+        return self.tiers[tier, strategy]
+
+    def _stood(self, tier: SimulatedDesign, strategy: Strategy, shares: Sequence[Share]) -> Stood:
+        region_id = self.scenario.network.second_region
+        home, *away = (self._taking(tier, share) for share in shares)
+        copies: tuple[Usage, ...] = ()
+        if region_id is not None and strategy is not Strategy.NONE and isinstance(tier.design, Copied):
+            copies = tier.design.copied(self.demand, region_id, strategy)
+        return Stood(home, tuple(away), copies)
+
     def stand(self, candidate: Candidate, strategy: Strategy) -> Standing:
         """A candidate under a strategy that it can stand under, simulated where it differs."""
-        region_id = self.scenario.network.second_region
-        if region_id is None or strategy is Strategy.NONE:
-            return Standing(candidate, (), Energy())
-        home: list[SimulatedDesign] = []
-        away: list[SimulatedDesign] = []
-        copies: list[Usage] = []
-        for tier in candidate.tiers:
-            here, *there = (self._simulated(tier, share) for share in self._shares(tier.design, strategy))
-            home.append(here)
-            away += there
-            if isinstance(tier.design, Copied):
-                copies += tier.design.copied(self.demand, region_id, strategy)
-        usages = [usage for tier in away for usage in tier.usages]
+        stood = [found for tier in candidate.tiers if (found := self.stood(tier, strategy)) is not None]
+        away = [tier for found in stood for tier in found.away]
         footprint = sum((tier.footprint for tier in away), Footprint.none(self.demand.days))
-        platform = tuple(self._platform(region_id, footprint, strategy))
+        platform = tuple(self.platform(footprint, strategy))
+        usages = [usage for tier in away for usage in tier.usages]
         usages += [usage for design in platform for usage in design.usage(self.demand, footprint)]
-        energies = [tier.energy for tier in away]
+        usages += [usage for found in stood for usage in found.copies]
+        energies = [found.energy_away for found in stood]
         energies += [design.energy(self.demand, footprint) for design in platform]
-        energies += [unmeasured(COPIES)] if copies else []
-        return Standing(Candidate(*home), (*usages, *copies), sum(energies, Energy()))
+        home = Candidate(*(found.home for found in stood))
+        return Standing(home, tuple(usages), sum(energies, Energy()))
 
-    def choose(self, candidate: Candidate, monthly_usd: MonthlyUsd) -> Recovery | Limit:
-        """The cheapest strategy that meets the regional objectives; the limit missed by least when none does."""
+    def recovery(self, candidate: Candidate, strategy: Strategy, bill_usd: MonthlyUsd) -> Recovery:
+        """A strategy that meets the regional objectives, beside all others where there are any objectives."""
         designs = tuple(tier.design for tier in candidate.tiers)
-        objectives = self.scenario.objectives
-        if objectives.region_rto_minutes is None and objectives.region_rpo_minutes is None:
-            return Recovery(Strategy.NONE, designs, Standing(candidate, (), Energy()), ())
-        options = tuple(self.options(candidate, monthly_usd))
-        meeting = [option for option in options if option.more_usd is not None and not option.misses]
-        if not meeting:
-            return self._nearest(options)
-        chosen = Strategy(min(meeting, key=lambda option: option.more_usd or 0.0).strategy)
-        return Recovery(chosen, designs, self.stand(candidate, chosen), options)
+        options = tuple(self.options(candidate, bill_usd)) if self._has_objectives else ()
+        return Recovery(strategy, designs, self.stand(candidate, strategy), options)
 
-    def options(self, candidate: Candidate, monthly_usd: MonthlyUsd) -> Iterator[RecoveryOption]:
+    def nearest_miss(self, candidate: Candidate, bill_usd: MonthlyUsd) -> Limit:
+        """Why a candidate can be had under no strategy that meets the objectives.
+
+        A missing price where a strategy would do but for it; else the limit missed by least of one that can be had.
+        """
+        place = self.scenario.network.second_region
+        unpriced = Limit(f"published price of a recovery in {place}", 1, 0, MISSING_PRICES)
+        options = tuple(self.options(candidate, bill_usd))
+        if any(option.unavailable not in ("", ONE_WRITER) and not option.misses for option in options):
+            return unpriced
+        missed = [
+            limit
+            for option in options
+            if option.more_usd is not None and option.rto_minutes is not None
+            for limit in regional_limits(Strategy(option.strategy), self.scenario.objectives)
+            if limit.broken
+        ]
+        if not missed:
+            return unpriced
+        return min(missed, key=lambda limit: limit.observed - limit.limit)
+
+    def options(self, candidate: Candidate, bill_usd: MonthlyUsd) -> Iterator[RecoveryOption]:
         """Every strategy for a candidate, with what it costs above none or why it cannot be had."""
-        plain_usd = monthly_usd(Standing(candidate, (), Energy()))
+        plain_usd = bill_usd(Standing(candidate, (), Energy()))
         for strategy in Strategy:
             if not self.can_stand(candidate, strategy):
                 yield self._option(strategy, None, ONE_WRITER)
                 continue
             try:
-                usd = monthly_usd(self.stand(candidate, strategy))
+                usd = bill_usd(self.stand(candidate, strategy))
             except PriceNotFound as error:
                 yield self._option(strategy, None, str(error))
             else:
@@ -207,49 +264,31 @@ class Stage:
             misses=" and ".join(constraint.removesuffix(suffix) for constraint in broken),
         )
 
-    def _nearest(self, options: Iterable[RecoveryOption]) -> Limit:
-        """A missing price where a strategy would do but for it; else the limit missed by least of one that can be had."""
-        place = self.scenario.network.second_region
-        unpriced = Limit(f"published price of a recovery in {place}", 1, 0, MISSING_PRICES)
-        options = tuple(options)
-        if any(option.unavailable not in ("", ONE_WRITER) and not option.misses for option in options):
-            return unpriced
-        missed = [
-            limit
-            for option in options
-            if option.more_usd is not None and option.rto_minutes is not None
-            for limit in regional_limits(Strategy(option.strategy), self.scenario.objectives)
-            if limit.broken
-        ]
-        if not missed:
-            return unpriced
-        return min(missed, key=lambda limit: limit.observed - limit.limit)
-
     def _shares(self, design: TierDesign, strategy: Strategy) -> tuple[Share, ...]:
         region_id = self.scenario.network.second_region
         if region_id is None or not isinstance(design, Spread):
             return (Share(design, 1.0),)
         return design.spread(region_id, strategy)
 
-    def _simulated(self, tier: SimulatedDesign, share: Share) -> SimulatedDesign:
+    def _taking(self, tier: SimulatedDesign, share: Share) -> SimulatedDesign:
+        """A tier's design as it comes to be under a share of the demand."""
         if share == (tier.design, 1.0):
             return tier
-        if share not in self.simulated:
+        known = (share, tier.at_least)
+        if known not in self.simulated:
             if share.ratio not in self.loads:
                 self.loads[share.ratio] = self.demand.scaled(share.ratio)
-            design, demand = share.design, self.loads[share.ratio]
-            capacity = design.simulate(demand)
-            self.simulated[share] = SimulatedDesign(
-                design,
-                capacity.summary(),
-                design.usage(demand, capacity),
-                design.footprint(demand, capacity),
-                design.energy(demand, capacity),
-            )
-        return self.simulated[share]
+            self.simulated[known] = _run(share.design, self.loads[share.ratio], at_least=tier.at_least)
+        return self.simulated[known]
 
-    def _platform(self, region_id: str, footprint: Footprint, strategy: Strategy) -> Iterator[PlatformDesign]:
-        """The platform beside what stands in the second region; dashboards there would show the same again."""
+    def platform(self, footprint: Footprint, strategy: Strategy) -> Iterator[PlatformDesign]:
+        """The platform in the second region beside what leaves this footprint there.
+
+        Dashboards there would show the same again.
+        """
+        region_id = self.scenario.network.second_region
+        if region_id is None or not _PLATFORM_ROLES[strategy]:
+            return
         scenario = self.scenario
         there = scenario.model_copy(
             update={
@@ -261,6 +300,20 @@ class Stage:
         for service in PLATFORM_SERVICES:
             if service.role in _PLATFORM_ROLES[strategy]:
                 yield service.design(there, footprint)
+
+
+def _run(design: TierDesign, demand: Demand, *, at_least: bool) -> SimulatedDesign:
+    """A design under a demand: simulated, or what it comes to at least whatever it answers."""
+    if at_least and is_bounded(design):
+        return stand_in(design, design.least(demand, 0.0))
+    capacity = design.simulate(demand)
+    return SimulatedDesign(
+        design,
+        capacity.summary(),
+        design.usage(demand, capacity),
+        design.footprint(demand, capacity),
+        design.energy(demand, capacity),
+    )
 
 
 def _finite(minutes: float) -> float | None:

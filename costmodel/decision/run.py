@@ -393,6 +393,30 @@ class RecoveryNote:
 
 
 @dataclass(frozen=True, slots=True)
+class FrontNote:
+    """A candidate that no other one matches in cost, latency and availability and betters in one of them.
+
+    Latency and availability are those without a recovery strategy; the cost is with it.
+    """
+
+    kinds: tuple[str, ...]
+    """Of compute, database, delivery and rendering."""
+    compute: str
+    load_balancer: str
+    database: str
+    delivery: str
+    rendering: str
+    strategy: str
+    """What stands ready in a second region."""
+    monthly_usd: Decimal
+    """Mean cost per calendar month, to the cent, as candidates are compared by: the bill, less what allowed plans save,
+    and its carbon where that has a price."""
+    api_p95_ms: float
+    api_p99_ms: float
+    availability_ratio: float
+
+
+@dataclass(frozen=True, slots=True)
 class Estimated:
     """A likely value between its ends."""
 
@@ -534,8 +558,9 @@ class Counts:
 
     considered: int
     rejected: int
+    """Proven to break a limit or an objective."""
     pruned: int
-    """Proven dearer than another candidate of the same kinds without being billed whole."""
+    """Proven dearer than another candidate of the same kinds without being billed whole, many without being simulated."""
     priced: int
 
 
@@ -591,6 +616,8 @@ class Run:
     """Median and 95th percentile of the first view of a 3D model, by geography."""
     terraform: tuple[TerraformVariableNote, ...]
     assumptions: tuple[AssumptionNote, ...]
+    front: tuple[FrontNote, ...]
+    """Every candidate worth choosing by cost, latency and availability, cheapest first."""
     carbon: CarbonNote
 
     @property
@@ -774,6 +801,8 @@ def _amounts(run: Run) -> Iterator[tuple[str, Decimal]]:
     for place, row in enumerate(run.comparisons):
         if row.monthly_usd is not None:
             yield f"comparisons.{place}.monthly_usd", row.monthly_usd
+    for place, member in enumerate(run.front):
+        yield f"front.{place}.monthly_usd", member.monthly_usd
     for place, charge in enumerate(run.charges):
         for field in fields(charge):
             value = getattr(charge, field.name)

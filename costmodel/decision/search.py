@@ -1,68 +1,53 @@
-"""The search: simulate each design once, drop what breaks an objective, cost until the rest is proven dearer.
+"""The search: simulate designs and cost candidates until the rest is proven dearer.
 
 Candidates are compared within groups of the same kinds (EC2 or Lambda, RDS or DynamoDB, ...), so that
-the cheapest of every group stands beside the recommendation. Within a group candidates are made and
-costed in order of a lower bound, and the group ends when the next bound exceeds the cheapest so far: all
-others are never made.
-
-With a price for carbon (`objectives.carbon_usd_per_tonne`) cost means the bill and the likely emission at that price,
-in every comparison and bound; the bill itself stays what AWS charges.
+the cheapest of every group stands beside the recommendation. Designs that bound what they come to wait, and
+are simulated by their bound, a few at first and twice as many each time, while any could still win a group
+or be on the front. `hunt` has the argument that nothing is missed, `pricer` what cost is.
 """
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from decimal import Decimal
-from heapq import heappop, heappush
-from itertools import product
-from math import prod
 
 from costmodel.billing.charge import Bill
 from costmodel.billing.rate import bill
 from costmodel.billing.rates import NO_OWN_RATES, OwnRates
-from costmodel.billing.tariff import CostSketch, Tariff
+from costmodel.billing.tariff import Tariff
 from costmodel.capacity.energy import Energy
-from costmodel.capacity.result import MISSING_PRICES, Limit
+from costmodel.capacity.result import Capacity, Limit
 from costmodel.decision.candidate import (
+    INSIDE_ROLES,
     OUTSIDE_ROLES,
     Candidate,
-    Inside,
     SimulatedDesign,
-    Tiers,
     count_combinations,
-    insides,
+    stand_in,
 )
-from costmodel.decision.carbon import carbon_usd
-from costmodel.decision.constraints import Promise, joint_limits, promise, single_tier_limits
+from costmodel.decision.constraints import Promise, promise
+from costmodel.decision.front import Member
+from costmodel.decision.hunt import Hunt, KindOf, Kinds, Rejection, Winner, own_kind
 from costmodel.decision.plans import NOTHING, Planner, Portfolio
-from costmodel.decision.recovery import Recovery, Stage, Standing
-from costmodel.decision.run import KINDS_OF_A_CANDIDATE
+from costmodel.decision.pricer import Pricer, platform_designs, platform_usages
+from costmodel.decision.recovery import Recovery, Stage
 from costmodel.demand.demand import Demand
-from costmodel.errors import Infeasible, PriceNotFound
+from costmodel.errors import Infeasible
 from costmodel.pricing.book import PriceBook
 from costmodel.pricing.commitment import Offers
-from costmodel.scenario.model import Objectives, Scenario
-from costmodel.services._base import (
-    TIER_ROLES,
-    Footprint,
-    PlatformDesign,
-    Role,
-    Strategy,
-    TierDesign,
-    Usage,
-)
-from costmodel.services.registry import PLATFORM_SERVICES, TIER_SERVICES
+from costmodel.scenario.model import Scenario
+from costmodel.services._base import TIER_ROLES, PlatformDesign, Role, Strategy, TierDesign, Usage, is_bounded
+from costmodel.services.registry import TIER_SERVICES
 from costmodel.units import figure
 
 THREADS = 2
 """Designs simulated side by side. The compiled kernels and array operations run outside the interpreter lock."""
 
-FLOAT_SLACK = 1e-9
-"""Relative error that a float cost may have against the exact bill."""
+FIRST_RUNS = 8
+"""Runs of each kind that are simulated first of those that wait; enough for bests that spare most others."""
 
 Progress = Callable[[str, int, int], None]
 """Told what is going on, how many steps are done and how many there are."""
@@ -108,29 +93,6 @@ class Evaluation:
         return sum(self.energies.values(), Energy())
 
 
-@dataclass(frozen=True, slots=True)
-class Rejection:
-    """A design or a combination of designs that cannot be recommended, and the one reason."""
-
-    subject: str
-    """The designs by their labels; a whole candidate by its kinds alone, which is what the reason is about."""
-    kinds: tuple[str, ...]
-    """Kinds of the designs it is about."""
-    limit: Limit
-    candidates: int
-    """How many candidates it is part of."""
-
-    @property
-    def of_candidate(self) -> bool:
-        """Whether it is about a whole candidate, and not about some of its designs."""
-        return len(self.kinds) == KINDS_OF_A_CANDIDATE
-
-    @property
-    def excess(self) -> float:
-        """Observed over allowed: how badly the limit is missed."""
-        return _excess(self.limit)
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class SearchResult:
     """What the search found. `considered == rejected + pruned + priced`."""
@@ -138,23 +100,51 @@ class SearchResult:
     best: Evaluation
     rivals: tuple[Evaluation, ...]
     """The cheapest candidate of every other combination of kinds, cheapest first, at the price for carbon if any."""
+    front: tuple[Member, ...]
+    """Candidates that no other one matches in every coordinate and betters in one, cheapest first."""
     rejections: tuple[Rejection, ...]
     considered: int
     rejected: int
+    """Proven to break a limit or an objective, alone, together, or as the cheapest of their kinds does."""
     pruned: int
+    """Proven not to be needed without being costed whole; many were not even simulated."""
     priced: int
+    never_simulated: tuple[TierDesign, ...]
+    """Designs whose bound was enough."""
 
 
 def simulate_design(design: TierDesign, demand: Demand) -> SimulatedDesign:
     """Run one tier design over the demand and meter it."""
-    capacity = design.simulate(demand)
-    return SimulatedDesign(
-        design,
-        replace(capacity.summary(), lost_ratio=demand.lost_ratio),
-        design.usage(demand, capacity),
-        design.footprint(demand, capacity),
-        design.energy(demand, capacity),
-    )
+    return simulate_alike([design], demand)[0]
+
+
+def simulate_alike(designs: Sequence[TierDesign], demand: Demand) -> list[SimulatedDesign]:
+    """Run the first of designs that run alike over the demand, and meter each."""
+    return _meter(designs, demand, designs[0].simulate(demand), at_least=False)
+
+
+def _run_unqueued(designs: Sequence[TierDesign], demand: Demand) -> list[SimulatedDesign]:
+    """The same without queues: what each costs, and a latency that it does not fall below."""
+    first = designs[0]
+    assert is_bounded(first), "what waits has a bound"
+    return _meter(designs, demand, first.unqueued(demand), at_least=True)
+
+
+def _meter(
+    designs: Sequence[TierDesign], demand: Demand, capacity: Capacity, *, at_least: bool
+) -> list[SimulatedDesign]:
+    summary = replace(capacity.summary(), lost_ratio=demand.lost_ratio)
+    return [
+        SimulatedDesign(
+            design,
+            summary,
+            design.usage(demand, capacity),
+            design.footprint(demand, capacity),
+            design.energy(demand, capacity),
+            at_least,
+        )
+        for design in designs
+    ]
 
 
 def search(
@@ -170,382 +160,189 @@ def search(
     be priced in the region, UnitMismatch when an own price counts in another unit than the list's, UnknownGrid
     when carbon has a price and a region no figures.
     """
-    found = shortlist(scenario, demand, book, progress, own_rates)
-    pricer, groups, rejections = found.pricer, found.groups, list(found.rejections)
-    feasible = sum(len(group) for group in groups)
-    winners, over_budget, priced = _cheapest_of_each_kind(pricer, groups, progress)
-    rejections += over_budget
+    hunt, never_simulated = hunt_down(scenario, demand, book, progress, own_rates)
+    pricer = hunt.pricer
+    winners, fallen = _bill_winners(hunt, book, own_rates)
+    rejections = [*hunt.rejections, *hunt.joint_rejections(), *fallen]
     if not winners:
-        raise Infeasible(_explain(scenario, found.simulated, rejections))
-    ranked = sorted(winners, key=pricer.weighed_usd)
+        raise nothing_feasible(hunt, rejections)
+    considered = count_combinations(hunt.designs)
+    alive = sum(hunt.count_alive(kinds) for kinds in winners)
+    priced = sum(Candidate(*tiers).kinds in winners for tiers in {tiers for tiers, _ in pricer.wholes})
+    ranked = sorted(
+        winners.values(), key=lambda found: pricer.weighed_usd(found.effective_monthly_usd, found.energy)
+    )
     return SearchResult(
         best=_with_options(pricer, ranked[0]),
         rivals=tuple(ranked[1:]),
+        front=tuple(hunt.front.in_order()),
         rejections=tuple(
             sorted(rejections, key=lambda rejection: (-rejection.candidates, rejection.subject))
         ),
-        considered=found.considered,
-        rejected=found.considered - feasible,
-        pruned=feasible - priced,
+        considered=considered,
+        rejected=considered - alive,
+        pruned=alive - priced,
         priced=priced,
+        never_simulated=never_simulated,
     )
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Shortlist:
-    """Every candidate that meets the objectives, not yet costed, and why the others do not."""
-
-    pricer: Pricer
-    groups: tuple[Group, ...]
-    rejections: tuple[Rejection, ...]
-    simulated: Tiers
-    """Every design that was looked at."""
-    considered: int
-    """Candidates that all those designs make."""
-
-    def nothing_feasible(self) -> Infeasible:
-        """The error that says which objective cannot be met and what to relax."""
-        return Infeasible(_explain(self.pricer.scenario, self.simulated, self.rejections))
-
-
-def shortlist(
+def hunt_down(
     scenario: Scenario,
     demand: Demand,
     book: PriceBook,
     progress: Progress = silent,
     own_rates: OwnRates = NO_OWN_RATES,
-) -> Shortlist:
-    """Simulate every design and keep the candidates that meet the objectives; the budget is not looked at.
+    kind_of: KindOf = own_kind,
+    *,
+    wants_front: bool = True,
+) -> tuple[Hunt, tuple[TierDesign, ...]]:
+    """Look for the cheapest of every combination of kinds, and say what needed no simulation; budgets fell nothing yet.
 
     Raises PriceNotFound when no design of a tier can be priced in the region, UnitMismatch when an own
-    price counts in another unit than the list's.
+    price counts in another unit than the list's, UnknownGrid when carbon has a price and a region no figures.
     """
-    simulated = simulate_all(scenario, demand, progress)
-    survivors, rejections = _keep_sound(scenario, simulated)
-    tariff = Tariff(book, free_tier=scenario.account.free_tier, own_rates=own_rates)
-    sketches, unpriced = _sketch_alone(scenario, survivors, tariff)
-    survivors = {role: [tier for tier in tiers if tier in sketches] for role, tiers in survivors.items()}
-    groups, joint = _keep_feasible(scenario, survivors)
     pricer = Pricer(
         scenario,
         demand,
-        book,
-        own_rates,
-        tariff,
-        sketches,
+        Tariff(book, free_tier=scenario.account.free_tier, own_rates=own_rates),
         Stage(scenario, demand),
         Planner(scenario, demand.calendar, Offers(book), own_rates),
     )
-    return Shortlist(
-        pricer,
-        tuple(groups),
-        (*rejections, *unpriced, *joint),
-        simulated,
-        count_combinations(simulated),
-    )
+    hunt = Hunt(pricer, list_designs(scenario, demand), kind_of, wants_front=wants_front)
+    never_simulated = _run(hunt, demand, progress)
+    for role, error in hunt.unpriced.items():
+        if not hunt.sound[role]:
+            raise error
+    return hunt, never_simulated
+
+
+def list_designs(scenario: Scenario, demand: Demand) -> dict[Role, list[TierDesign]]:
+    """Every design that the scenario allows, by role."""
+    designs: dict[Role, list[TierDesign]] = {role: [] for role in TIER_ROLES}
+    for service in TIER_SERVICES:
+        for design in service.designs(scenario, demand):
+            designs[design.role].append(design)
+    return designs
 
 
 def simulate_all(
     scenario: Scenario, demand: Demand, progress: Progress = silent
 ) -> dict[Role, list[SimulatedDesign]]:
-    """Simulate every design worth considering, once."""
-    designs = [design for service in TIER_SERVICES for design in service.designs(scenario, demand)]
-    simulated: dict[Role, list[SimulatedDesign]] = {role: [] for role in TIER_ROLES}
+    """Simulate every design that the scenario allows, once, whatever it is bound to come to."""
+    designs = list_designs(scenario, demand)
     with ThreadPoolExecutor(THREADS) as pool:
-        runs = pool.map(lambda design: simulate_design(design, demand), designs)
-        for done, tier in enumerate(runs):
-            progress("simulating designs", done + 1, len(designs))
-            simulated[tier.design.role].append(tier)
-    return simulated
+        return {
+            role: _simulate(simulate_alike, [[design] for design in listed], demand, pool, progress)
+            for role, listed in designs.items()
+        }
 
 
-def _keep_sound(
-    scenario: Scenario, simulated: Tiers
-) -> tuple[dict[Role, list[SimulatedDesign]], list[Rejection]]:
-    sound: dict[Role, list[SimulatedDesign]] = {role: [] for role in simulated}
-    rejections = []
-    for role, tiers in simulated.items():
-        for tier in tiers:
-            broken = worst(single_tier_limits(tier, scenario.objectives))
-            if broken is None:
-                sound[role].append(tier)
+def _run(hunt: Hunt, demand: Demand, progress: Progress) -> tuple[TierDesign, ...]:
+    """Simulate what has no bound, then what waits for as long as it may matter; what it never comes to is returned."""
+    served_ratio = 1 - hunt.scenario.objectives.error_ratio
+    certain: dict[Role, list[TierDesign]] = {}
+    for role, listed in hunt.designs.items():
+        certain[role] = [design for design in listed if not is_bounded(design)]
+        for design in listed:
+            if is_bounded(design):
+                hunt.wait(stand_in(design, design.least(demand, served_ratio)))
+    spared = {id(tier.design): tier.design for waiting in hunt.waiting.values() for tier in waiting}
+    runs_as = {known: design.runs_as() for known, design in spared.items() if is_bounded(design)}
+    near: set[int] = set()
+    with ThreadPoolExecutor(THREADS) as pool:
+        for role in (*OUTSIDE_ROLES, *INSIDE_ROLES):
+            single = [[design] for design in certain[role]]
+            hunt.take(role, _simulate(simulate_alike, single, demand, pool, progress))
+        most = FIRST_RUNS
+        hunt.let_go()
+        while due := hunt.due():
+            role = due[0].design.role
+            runs = _alike(due, runs_as, most)
+            far = [run for run in runs if id(run[0]) not in near]
+            if far:
+                near |= {id(design) for run in far for design in run}
+                hunt.near(role, _simulate(_run_unqueued, far, demand, pool, progress))
             else:
-                rejections.append(_reject(tier, broken, simulated))
-    return sound, rejections
+                for design in (design for run in runs for design in run):
+                    del spared[id(design)]
+                hunt.waiting[role] = [tier for tier in hunt.waiting[role] if id(tier.design) in spared]
+                hunt.take(role, _simulate(simulate_alike, runs, demand, pool, progress))
+                most *= 2
+            hunt.let_go()
+    return tuple(design for known, design in spared.items() if known not in hunt.rejected)
 
 
-def _sketch_alone(
-    scenario: Scenario, tiers: Tiers, tariff: Tariff
-) -> tuple[dict[SimulatedDesign, CostSketch], list[Rejection]]:
-    """The usage of each design, compiled for costing; designs without a published price fall."""
-    sketches: dict[SimulatedDesign, CostSketch] = {}
-    rejections = []
-    for role, designs in tiers.items():
-        missing: PriceNotFound | None = None
-        for tier in designs:
-            try:
-                sketches[tier] = tariff.sketch(tier.usages)
-            except PriceNotFound as error:
-                missing = error
-                limit = Limit(f"published price in {scenario.region}", 1, 0, MISSING_PRICES)
-                rejections.append(_reject(tier, limit, tiers))
-        if missing is not None and not any(tier in sketches for tier in tiers[role]):
-            raise missing
-    return sketches, rejections
+def _alike(
+    due: Sequence[SimulatedDesign], runs_as: Mapping[int, Hashable], most: int
+) -> list[list[TierDesign]]:
+    """The first runs of each kind, each with every design that runs alike. `runs_as` goes by `id` of a design."""
+    runs: defaultdict[str, dict[Hashable, list[TierDesign]]] = defaultdict(dict)
+    for tier in due:
+        of_kind, run_as = runs[tier.design.kind], runs_as[id(tier.design)]
+        if run_as in of_kind or len(of_kind) < most:
+            of_kind.setdefault(run_as, []).append(tier.design)
+    return [run for of_kind in runs.values() for run in of_kind.values()]
 
 
-Part = tuple[SimulatedDesign, ...]
-"""Designs chosen together: those that an API call passes, or one of another role."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Group:
-    """Candidates of the same kinds: every choice of one item from each of its lists of parts."""
-
-    parts: tuple[Sequence[Part], ...]
-
-    def __len__(self) -> int:
-        return prod(len(choices) for choices in self.parts)
-
-
-def _keep_feasible(scenario: Scenario, tiers: Tiers) -> tuple[list[Group], list[Rejection]]:
-    """Candidates that meet the objectives as a whole, by kinds. Only what a call passes enters those."""
-    outside = [tiers[role] for role in OUTSIDE_ROLES]
-    beside = prod(len(designs) for designs in outside)
-    if not beside:
-        return [], []
-    feasible: defaultdict[tuple[str, str], list[Inside]] = defaultdict(list)
-    fallen: dict[tuple[SimulatedDesign, SimulatedDesign], tuple[Limit, int]] = {}
-    others = [designs[0] for designs in outside]
-    for inside in insides(tiers):
-        compute, _, database = inside
-        broken = worst(joint_limits(Candidate(*inside, *others), scenario.objectives))
-        if broken is None:
-            feasible[compute.design.kind, database.design.kind].append(inside)
-        else:
-            count = fallen.get((compute, database), (broken, 0))[1]
-            fallen[compute, database] = (broken, count + beside)
-    rejections = [
-        Rejection(
-            f"{compute.design.label} with {database.design.label}",
-            (compute.design.kind, database.design.kind),
-            limit,
-            count,
-        )
-        for (compute, database), (limit, count) in fallen.items()
-    ]
-    kinds_outside = list(product(*(_by_kind(designs).values() for designs in outside)))
-    return [
-        Group((of_kinds, *kinds)) for of_kinds in feasible.values() for kinds in kinds_outside
-    ], rejections
-
-
-def _by_kind(designs: Iterable[SimulatedDesign]) -> Mapping[str, list[Part]]:
-    found: defaultdict[str, list[Part]] = defaultdict(list)
-    for tier in designs:
-        found[tier.design.kind].append((tier,))
+def _simulate(
+    simulated: Callable[[Sequence[TierDesign], Demand], list[SimulatedDesign]],
+    runs: Sequence[Sequence[TierDesign]],
+    demand: Demand,
+    pool: Executor,
+    progress: Progress,
+) -> list[SimulatedDesign]:
+    found = []
+    for done, tiers in enumerate(pool.map(lambda run: simulated(run, demand), runs)):
+        progress("simulating designs", done + 1, len(runs))
+        found += tiers
     return found
 
 
-def _cheapest_of_each_kind(
-    pricer: Pricer, groups: Sequence[Group], progress: Progress
-) -> tuple[list[Evaluation], list[Rejection], int]:
-    winners: list[Evaluation] = []
-    rejections: list[Rejection] = []
-    priced = 0
-    for done, group in enumerate(groups):
-        progress("costing candidates", done, len(groups))
-        best, billed = pricer.cheapest(group)
-        priced += billed
-        if best is None:
+def recoverable(hunt: Hunt) -> tuple[dict[Kinds, Winner], list[Rejection]]:
+    """The winner of each combination of kinds that some strategy can recover; or why none can."""
+    stage, bill_usd = hunt.pricer.stage, hunt.pricer.bill_usd
+    able: dict[Kinds, Winner] = {}
+    fallen: list[Rejection] = []
+    for kinds in hunt.all_kinds():
+        members = hunt.count_alive(kinds)
+        winner = hunt.winners.get(kinds) or (hunt.cheapest_plain(kinds) if members else None)
+        if winner is None:
             continue
-        recovery = pricer.stage.choose(best, pricer.standing_usd)
-        if isinstance(recovery, Limit):
-            rejections.append(Rejection(best.kind_words, best.kinds, recovery, len(group)))
-            continue
-        home = recovery.standing.candidate
-        winner = evaluate(
-            pricer.scenario, pricer.demand, pricer.book, home, pricer.own_rates, recovery, pricer.planner
-        )
-        over = _over_budget(pricer.scenario, winner, len(group))
-        if over is None:
-            winners.append(winner)
+        if winner.strategy in stage.strategies():
+            able[kinds] = winner
         else:
-            rejections.append(over)
-    progress("costing candidates", len(groups), len(groups))
-    return winners, rejections, priced
+            best = winner.candidate
+            miss = stage.nearest_miss(best, bill_usd)
+            fallen.append(Rejection(best.kind_words, best.kinds, miss, members))
+    return able, fallen
 
 
-def cheapest_first(costs: Sequence[Sequence[float]]) -> Iterator[tuple[tuple[int, ...], float]]:
-    """Every choice of one place from each list, with the sum of its costs, cheapest first.
-
-    The lists are sorted. Only as many choices are made as are asked for: after each the ones a step
-    dearer follow, a step being taken no further left than the last one, so that none comes twice.
-    """
-    if not all(costs):
-        return
-    start = (0,) * len(costs)
-    heap = [(sum(column[0] for column in costs), start)]
-    while heap:
-        cost, place = heappop(heap)
-        yield place, cost
-        moved = max((at for at, step in enumerate(place) if step), default=0)
-        for at in range(moved, len(costs)):
-            if place[at] + 1 < len(costs[at]):
-                dearer = (*place[:at], place[at] + 1, *place[at + 1 :])
-                heappush(
-                    heap, (sum(column[step] for column, step in zip(costs, dearer, strict=True)), dearer)
-                )
+def _bill_winners(
+    hunt: Hunt, book: PriceBook, own_rates: OwnRates
+) -> tuple[dict[Kinds, Evaluation], list[Rejection]]:
+    """The winner of each combination of kinds, billed exactly; or why all of them fall."""
+    pricer = hunt.pricer
+    able, fallen = recoverable(hunt)
+    winners: dict[Kinds, Evaluation] = {}
+    for kinds, winner in able.items():
+        recovery = pricer.stage.recovery(winner.candidate, winner.strategy, pricer.bill_usd)
+        home = recovery.standing.candidate
+        found = evaluate(pricer.scenario, pricer.demand, book, home, own_rates, recovery, pricer.planner)
+        over = _over_budget(pricer.scenario, found, hunt.count_alive(kinds))
+        if over is None:
+            winners[kinds] = found
+        else:
+            fallen.append(over)
+    return winners, fallen
 
 
 def _with_options(pricer: Pricer, best: Evaluation) -> Evaluation:
     """The best with every recovery strategy beside its own, where the choice needed none of them."""
     if pricer.scenario.network.second_region is None or best.recovery is None or best.recovery.options:
         return best
-    options = tuple(pricer.stage.options(best.candidate, pricer.standing_usd))
+    options = tuple(pricer.stage.options(best.candidate, pricer.bill_usd))
     return replace(best, recovery=replace(best.recovery, options=options))
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Pricer:
-    """Costs of whole candidates and bounds on them, in floats; the winners are then billed exactly.
-
-    Cost is the bill and, at a price for carbon, what the likely emission is worth.
-    """
-
-    scenario: Scenario
-    demand: Demand
-    book: PriceBook
-    own_rates: OwnRates
-    tariff: Tariff
-    sketches: dict[SimulatedDesign, CostSketch]
-    stage: Stage
-    planner: Planner
-    alone_usd: dict[SimulatedDesign, tuple[float, float]] = field(default_factory=dict)
-    """What each design costs at least, alone, with and without the allowed plans, as far as it has been asked for."""
-    saved: dict[Part, float] = field(default_factory=dict)
-    """What the allowed plans save over the run, by the designs whose use they cover together."""
-
-    def cost_usd(self, candidate: Candidate) -> float:
-        """What the whole candidate's bill and carbon come to, less what the allowed plans save on it."""
-        platform = self._platform(candidate.footprint)
-        billed_usd = self.tariff.cost_usd([*(self.sketches[tier] for tier in candidate.tiers), platform])
-        carbon_usd = sum(self._carbon_usd(tier.energy) for tier in candidate.tiers)
-        carbon_usd += self._platform_carbon_usd(candidate.footprint)
-        return billed_usd + carbon_usd - self.saved_usd(candidate)
-
-    def weighed_usd(self, evaluation: Evaluation) -> Decimal:
-        """The exact bill of the run less what plans save, and its carbon, a month."""
-        carbon_usd = self._carbon_usd(evaluation.energy) / len(self.demand.calendar.periods)
-        return evaluation.effective_monthly_usd + Decimal(repr(carbon_usd))
-
-    def _carbon_usd(self, energy: Energy) -> float:
-        return carbon_usd(energy, self.scenario.objectives.carbon_usd_per_tonne)
-
-    def _platform_carbon_usd(self, footprint: Footprint) -> float:
-        if not self.scenario.objectives.carbon_usd_per_tonne:
-            return 0.0
-        designs = platform_designs(self.scenario, footprint)
-        return sum(self._carbon_usd(design.energy(self.demand, footprint)) for design in designs)
-
-    def saved_usd(self, candidate: Candidate) -> float:
-        """What the allowed plans save on a candidate over the run.
-
-        No plan covers use of compute or rendering together with that of another tier; the bundle covers
-        delivery, and the firewall, whose requests depend on nothing else of a candidate.
-        """
-        if not self.planner.allowed:
-            return 0.0
-        parts: tuple[Part, ...] = (
-            (candidate.compute, candidate.rendering),
-            (candidate.database,),
-            (candidate.delivery,),
-        )
-        for part in parts:
-            if part not in self.saved:
-                usages = [usage for tier in part for usage in tier.usages]
-                if candidate.delivery in part:
-                    usages += platform_usages(self.scenario, self.demand, candidate.footprint)
-                portfolio = self.planner.portfolio(usages)
-                self.saved[part] = float(portfolio.saves_usd) * len(self.demand.calendar.periods)
-        return sum(self.saved[part] for part in parts)
-
-    def _least_usd(self, usages: Iterable[Usage]) -> float:
-        """What usages cost at least, with every plan that covers them at its best in every hour.
-
-        A plan saves no more of a usage than the largest saving on its rate; parts of a bill costed apart, each
-        with the free allowances to itself, never exceed the whole.
-        """
-        by_saving: defaultdict[float, list[Usage]] = defaultdict(list)
-        for usage in usages:
-            by_saving[self.planner.most_saved_ratio(usage)].append(usage)
-        return sum(
-            (1.0 - ratio) * self.tariff.least_usd([self.tariff.sketch(alike)])
-            for ratio, alike in by_saving.items()
-        )
-
-    def _alone_usd(self, tier: SimulatedDesign) -> tuple[float, float]:
-        """What a design costs at least, alone: with every allowed plan at its best, and without plans."""
-        known = self.alone_usd.get(tier)
-        if known is None:
-            carbon_usd = self._carbon_usd(tier.energy)
-            billed_usd = self.tariff.least_usd([self.sketches[tier]]) + carbon_usd
-            least_usd = self._least_usd(tier.usages) + carbon_usd if self.planner.allowed else billed_usd
-            known = self.alone_usd[tier] = (least_usd, billed_usd)
-        return known
-
-    def standing_usd(self, standing: Standing) -> float:
-        """What a candidate costs a month with what stands in a second region. Raises PriceNotFound."""
-        tiers = (
-            self.sketches.get(tier) or self.tariff.sketch(tier.usages) for tier in standing.candidate.tiers
-        )
-        platform = self._platform(standing.candidate.footprint)
-        whole_usd = self.tariff.cost_usd([*tiers, platform, self.tariff.sketch(standing.usages)])
-        return whole_usd / len(self.demand.calendar.periods)
-
-    def cheapest(self, group: Group) -> tuple[Candidate | None, int]:
-        """The cheapest member, None of an empty group, and how many members had to be costed."""
-        best, cost_usd, costed = None, math.inf, 0
-        for candidate, lower_bound_usd, billed_usd in self.by_lower_bound(group):
-            if lower_bound_usd > cost_usd * (1 + FLOAT_SLACK):
-                break
-            if billed_usd - self.saved_usd(candidate) > cost_usd * (1 + FLOAT_SLACK):
-                continue
-            whole_usd = self.cost_usd(candidate)
-            costed += 1
-            if best is None or whole_usd < cost_usd:
-                best, cost_usd = candidate, whole_usd
-        return best, costed
-
-    def _platform(self, footprint: Footprint) -> CostSketch:
-        return self.tariff.sketch(platform_usages(self.scenario, self.demand, footprint))
-
-    def by_lower_bound(self, group: Group) -> Iterator[tuple[Candidate, float, float]]:
-        """Members with what they cost at least, cheapest first, and what they cost at least without plans.
-
-        Each tier is costed alone, with the free allowances all to itself, and agreed steps at their
-        cheapest, which it may reach only together with others. The platform is costed at
-        the smallest footprint of any member: platform charges never fall as a footprint grows. Carbon
-        is never below 0 and adds up over tiers, so each brings its own; that of the platform behaves as its charges.
-        """
-        by_role = [list(dict.fromkeys(column)) for part in group.parts for column in zip(*part, strict=True)]
-        lightest = Footprint.none(self.demand.days)
-        for designs in by_role:
-            lightest = lightest + Footprint.smallest([tier.footprint for tier in designs])
-        platform = platform_usages(self.scenario, self.demand, lightest)
-        platform_carbon_usd = self._platform_carbon_usd(lightest)
-        platform_usd = self._least_usd(platform) + platform_carbon_usd
-        billed_platform_usd = self.tariff.least_usd([self.tariff.sketch(platform)]) + platform_carbon_usd
-
-        def cost_usd(part: Part) -> float:
-            return sum(self._alone_usd(tier)[0] for tier in part)
-
-        parts = [sorted(choices, key=cost_usd) for choices in group.parts]
-        costs = [[cost_usd(part) for part in choices] for choices in parts]
-        for places, sum_usd in cheapest_first(costs):
-            tiers = [tier for choices, place in zip(parts, places, strict=True) for tier in choices[place]]
-            billed_usd = billed_platform_usd + sum(self._alone_usd(tier)[1] for tier in tiers)
-            yield Candidate(*tiers), platform_usd + sum_usd, billed_usd
 
 
 def evaluate(
@@ -587,17 +384,6 @@ def _usages(
     return home + (recovery.standing.usages if recovery else ())
 
 
-def platform_designs(scenario: Scenario, footprint: Footprint) -> tuple[PlatformDesign, ...]:
-    """The platform that stands beside tiers with this footprint."""
-    return tuple(service.design(scenario, footprint) for service in PLATFORM_SERVICES)
-
-
-def platform_usages(scenario: Scenario, demand: Demand, footprint: Footprint) -> tuple[Usage, ...]:
-    """What the platform services of a candidate use."""
-    designs = platform_designs(scenario, footprint)
-    return tuple(usage for design in designs for usage in design.usage(demand, footprint))
-
-
 def _over_budget(scenario: Scenario, best: Evaluation, members: int) -> Rejection | None:
     budget = scenario.constraints.monthly_budget_usd
     cost_usd = best.effective_monthly_usd
@@ -607,36 +393,16 @@ def _over_budget(scenario: Scenario, best: Evaluation, members: int) -> Rejectio
     return Rejection(best.candidate.kind_words, best.candidate.kinds, limit, members)
 
 
-def broken_limits(candidate: Candidate, objectives: Objectives) -> Iterator[Limit]:
-    """Objectives and ceilings that a candidate or one of its tiers breaks."""
-    for tier in candidate.tiers:
-        yield from (limit for limit in single_tier_limits(tier, objectives) if limit.broken)
-    yield from (limit for limit in joint_limits(candidate, objectives) if limit.broken)
+def nothing_feasible(hunt: Hunt, rejections: Sequence[Rejection]) -> Infeasible:
+    """The error that says which objective cannot be met and what to relax."""
+    return Infeasible(_explain(hunt.scenario, hunt.designs, rejections))
 
 
-def worst(limits: Iterable[Limit]) -> Limit | None:
-    """The broken limit that is missed by the largest factor; None when all hold."""
-    broken = [limit for limit in limits if limit.broken]
-    if not broken:
-        return None
-    return max(broken, key=_excess)
-
-
-def _excess(limit: Limit) -> float:
-    return limit.observed / limit.limit if limit.limit > 0 else float("inf")
-
-
-def _reject(tier: SimulatedDesign, limit: Limit, tiers: Tiers) -> Rejection:
-    return Rejection(tier.design.label, (tier.design.kind,), limit, _containing(tier, tiers))
-
-
-def _containing(tier: SimulatedDesign, tiers: Tiers) -> int:
-    return count_combinations({**tiers, tier.design.role: [tier]})
-
-
-def _explain(scenario: Scenario, simulated: Tiers, rejections: Sequence[Rejection]) -> str:
+def _explain(
+    scenario: Scenario, designs: Mapping[Role, Sequence[TierDesign]], rejections: Sequence[Rejection]
+) -> str:
     """Which objective cannot be met, by how much the nearest misses, and what to relax."""
-    empty = [role.value.replace("_", " ") for role, tiers in simulated.items() if not tiers]
+    empty = [role.value.replace("_", " ") for role, listed in designs.items() if not listed]
     if empty:
         return (
             f"no {' and no '.join(empty)} design fits the constraints of {scenario.name!r}. "

@@ -10,6 +10,7 @@ from decimal import Decimal
 from costmodel.billing.rates import NO_OWN_RATES, OwnRates
 from costmodel.decision.candidate import Candidate
 from costmodel.decision.commitments import commitment_notes
+from costmodel.decision.constraints import broken_limits
 from costmodel.decision.plans import Planner
 from costmodel.decision.recommend import recommend
 from costmodel.decision.recovery import Recovery, Stage
@@ -17,7 +18,6 @@ from costmodel.decision.run import Run
 from costmodel.decision.search import (
     Evaluation,
     Progress,
-    broken_limits,
     evaluate,
     search,
     silent,

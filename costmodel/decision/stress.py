@@ -21,8 +21,8 @@ from typing import NamedTuple
 from costmodel.capacity.energy import Energy
 from costmodel.capacity.result import Limit
 from costmodel.decision.candidate import Candidate, SimulatedDesign
-from costmodel.decision.constraints import joint_limits, single_tier_limits
-from costmodel.decision.search import THREADS, Evaluation, Progress, silent, worst
+from costmodel.decision.constraints import joint_limits, single_tier_limits, worst
+from costmodel.decision.search import THREADS, Evaluation, Progress, silent
 from costmodel.demand.demand import Demand
 from costmodel.demand.synthesise import synthesise
 from costmodel.scenario.model import Objectives, Scenario

@@ -10,17 +10,11 @@ from costmodel.billing.rates import NO_OWN_RATES, OwnRates
 from costmodel.billing.tariff import CostSketch, Tariff
 from costmodel.decision.candidate import Candidate, SimulatedDesign
 from costmodel.decision.carbon import carbon_usd
-from costmodel.decision.constraints import promise
+from costmodel.decision.constraints import broken_limits, promise, worst
 from costmodel.decision.plans import NOTHING, Planner, Portfolio
+from costmodel.decision.pricer import platform_designs, platform_usages
 from costmodel.decision.recovery import Stage, Standing
-from costmodel.decision.search import (
-    Evaluation,
-    broken_limits,
-    platform_designs,
-    platform_usages,
-    simulate_design,
-    worst,
-)
+from costmodel.decision.search import Evaluation, simulate_design
 from costmodel.decision.worlds import World
 from costmodel.demand.demand import Demand
 from costmodel.demand.synthesise import synthesise

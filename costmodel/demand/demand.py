@@ -80,6 +80,11 @@ class Demand:
         return read_only(self.total_page_views * self.fan_out.api_calls_per_page_view)
 
     @cached_property
+    def total_api_requests(self) -> float:
+        """API calls in the whole run."""
+        return float(self.api_requests.sum())
+
+    @cached_property
     def lost_api_requests(self) -> float:
         """API calls that found the region down, in the whole run."""
         if self.outage_loss is None:
@@ -89,7 +94,7 @@ class Demand:
     @cached_property
     def lost_ratio(self) -> float:
         """Share of all API calls that found the region down; 0 when nobody calls."""
-        asked = self.lost_api_requests + float(self.api_requests.sum())
+        asked = self.lost_api_requests + self.total_api_requests
         return self.lost_api_requests / asked if asked > 0 else 0.0
 
     @cached_property

@@ -287,7 +287,7 @@ class PriceBook:
         matches = [p for p in prices if set(query.attributes) < set(p.query.attributes)]
         if len(matches) > 1:
             raise AmbiguousPrice(_ambiguous(query, matches))
-        raise PriceNotFound(self._not_in_partition(query, file))
+        raise PriceNotFound(lambda: self._not_in_partition(query, file))
 
     def _rows(self, file: PriceFile, usage_type: str) -> Sequence[Row]:
         """Rows of one usage type. What the index lacks, the file itself must lack too."""

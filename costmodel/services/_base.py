@@ -9,17 +9,17 @@ is metered from the demand and the summed footprint of the tiers beside it.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from decimal import ROUND_HALF_UP, Decimal
 from enum import StrEnum
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, TypeGuard, runtime_checkable
 
 import numpy as np
 
 from costmodel.capacity.energy import Energy
 from costmodel.capacity.function_size import LEAST_MEMORY_MB, LONGEST_RUN_S, MOST_MEMORY_MB
-from costmodel.capacity.result import Capacity
+from costmodel.capacity.result import Capacity, Latency
 from costmodel.demand.calendar import BillingPeriod, Calendar, FloatArray
 from costmodel.demand.demand import Demand
 from costmodel.pricing.need import PriceNeed
@@ -493,6 +493,39 @@ class Copied(Protocol):
 
     def copied(self, demand: Demand, other_region_id: str, strategy: Strategy) -> tuple[Usage, ...]:
         """What the copies use, beside the designs of `Spread`: kept bytes and bytes on their way."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Least:
+    """What a tier design comes to at least, found without simulating it."""
+
+    usages: tuple[Usage, ...]
+    """Cost no more than its true usage at any prices, over every billing period."""
+    footprint: Footprint
+    """Nowhere larger than its true one, summed over every billing period."""
+    latency: Latency
+    """Nowhere slower than its true one."""
+
+
+class Bounded(TierDesign, Protocol):
+    """A tier design that bounds what it comes to, roughly at once and closely with less than a simulation.
+
+    The search goes on from one to the next only while the bound may win.
+    """
+
+    def runs_as(self) -> Hashable:
+        """Designs that are equal here run alike: the `Capacity` of one is that of the others."""
+
+    def least(self, demand: Demand, served_ratio: float) -> Least:
+        """The bound, as long as the design answers this share of its requests."""
+
+    def unqueued(self, demand: Demand) -> Capacity:
+        """What `simulate` comes to, but for a latency that may be too low, in much less time."""
+
+
+def is_bounded(design: TierDesign) -> TypeGuard[Bounded]:
+    """Whether a design bounds what it comes to."""
+    return hasattr(design, "least")
 
 
 class PlatformDesign(Design, Protocol):

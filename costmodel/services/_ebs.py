@@ -1,11 +1,12 @@
-"""How Amazon EBS bills the IOPS and throughput of a volume. The root volumes of the shop get by with what gp3
-includes; `costmodel price` bills the rest from stated quantities.
+"""Block storage of EC2 instances: its prices, and how the IOPS and throughput of a volume are billed. The root volumes
+of the shop get by with what gp3 includes; `costmodel price` bills the rest from stated quantities.
 """
 
 from __future__ import annotations
 
 from decimal import Decimal
 
+from costmodel.pricing.need import PriceNeed
 from costmodel.units import MB_PER_GB, to_nine_decimals
 
 GP3_IOPS = 3_000
@@ -20,6 +21,18 @@ IO2_METERS = (
 
 Source: Amazon EBS pricing, io2 IOPS tiers (2024-07); Amazon EBS User Guide, io2 Block Express (2024-07).
 """
+
+BLOCK_STORAGE = PriceNeed(
+    "AmazonEC2",
+    (
+        r"EBS:VolumeUsage\.(gp2|gp3|io2|piops|sc1|st1)",
+        r"EBS:VolumeP-IOPS\.(gp3|piops|io2|io2\.tier[23])",
+        r"EBS:VolumeP-Throughput\.gp3",
+        r"EBS:SnapshotUsage",
+    ),
+    containing="EBS:",
+)
+"""Source: infracost, internal/resources/aws (2026-05); AWS lists the bands of io2 IOPS as products of their own."""
 
 
 def gp3_extra(iops: int, mibps: int) -> dict[str, Decimal]:

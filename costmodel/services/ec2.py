@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import cache, lru_cache
 from typing import Literal
 
 import numpy as np
@@ -23,9 +24,16 @@ from costmodel.capacity.energy import Energy, fleet, volumes
 from costmodel.capacity.fleet import FleetRun, run_fleet
 from costmodel.capacity.group import CpuCredits, NetworkBudget, ScalingGroup, SpotMix, WarmPool
 from costmodel.capacity.instances import InstanceType, instance_types
+from costmodel.capacity.least_fleet import least_instances
 from costmodel.capacity.overload import Patience
-from costmodel.capacity.queueing import queue_or_backlog, response_latency, wait_variability
-from costmodel.capacity.result import Capacity, Limit
+from costmodel.capacity.queueing import (
+    queue_or_backlog,
+    response_latency,
+    unqueued_latency,
+    wait_variability,
+)
+from costmodel.capacity.result import Capacity, Latency, Limit
+from costmodel.capacity.rising_load import RisingLoad
 from costmodel.capacity.scaling import (
     MOST_SCHEDULED_ACTIONS,
     PredictiveScaling,
@@ -38,7 +46,6 @@ from costmodel.demand.calendar import Calendar, FloatArray
 from costmodel.demand.demand import Demand, read_only
 from costmodel.demand.events import event_shape
 from costmodel.errors import UnknownInstanceType
-from costmodel.pricing.need import PriceNeed
 from costmodel.pricing.price import ON_DEMAND, SPOT, PriceQuery
 from costmodel.scenario.events import LoadEvent
 from costmodel.scenario.fields import Rule
@@ -46,8 +53,8 @@ from costmodel.scenario.load import refuse
 from costmodel.scenario.model import Api, Constraints, Database, Purchase, Scenario
 from costmodel.services._base import (
     LINUX_INSTANCES,
-    SENT_RATIO,
     Footprint,
+    Least,
     Meter,
     Reliability,
     Role,
@@ -65,10 +72,9 @@ from costmodel.services._base import (
     meter_usage,
     one_of,
 )
+from costmodel.services._ebs import BLOCK_STORAGE
+from costmodel.services._instance_calls import cpu_s_per_call, early_calls, gbit_per_request, left_by_calls
 from costmodel.units import (
-    BITS_PER_BYTE,
-    BYTES_PER_GB,
-    BYTES_PER_KB,
     HOURS_PER_DAY,
     MINUTES_PER_HOUR,
     SECONDS_PER_MINUTE,
@@ -78,8 +84,6 @@ SERVICE_NAME = "Amazon Elastic Compute Cloud"
 SERVICE_CODE = "AmazonEC2"
 SERVICE_CATEGORY = "Compute"
 
-KB_PER_GB = BYTES_PER_GB / BYTES_PER_KB
-BITS_PER_GBIT = 1e9
 VOLUME_GB = 20
 """Root volume, gp3 with its included 3 000 IOPS. Engineering guess: system, application and logs."""
 CONNECTIONS_PER_VCPU = 10
@@ -89,32 +93,15 @@ Source: node-postgres documentation, `Pool` default `max` of 10 (2024); HikariCP
 """
 DETECTION_S = 60.0
 """Two failed health checks, 30 s apart. Source: ALB User Guide, target group health checks (2023-06)."""
-TRACKING_ALARMS = 2
-"""Target tracking keeps one high and one low alarm.
-
-Source: Amazon EC2 Auto Scaling User Guide, target tracking (2023-06).
-"""
 MOST_INSTANCES = 5_000
 """Largest `max_size` an export accepts without a second look. Engineering guess, to catch slips."""
-LEAST_TARGET_RATIO = 0.5
-"""Target by which a size is judged worth considering; engineering guess."""
 HEADROOM_FACTOR = 1.5
 """`max_size` over what the busiest minute needs: room for growth and for losing one zone of three.
 
 Source: AWS Well-Architected REL11-BP05, static stability: three zones need 1.5 times the capacity (2026-05).
 """
-SIZES = ("large", "xlarge", "2xlarge", "4xlarge")
-BURSTABLE_SIZES = ("medium", *SIZES)
-SIZES_PER_FAMILY = 2
-MOST_INSTANCES_AT_PEAK = 30
-"""Above this a larger size is looked at instead: volumes and monitoring are paid per instance. Engineering guess."""
-REACTION_MINUTES = 7
-"""From a step in load until new instances help: 3 points, 1 minute of lag, launch and boot.
-
-Source: Amazon EC2 Auto Scaling User Guide, target tracking (2023-06), and `capacity.boot`, added up.
-"""
-SMOOTHED_MINUTES = 5
-"""Over which load is averaged before it is asked whether it outruns a group. Engineering guess."""
+LEAST_MEMORY_GIB = 4.0
+"""Smallest type that is considered: the system and one worker process for each of two vCPUs. Engineering guess."""
 FORECAST_ERROR_RATIO = -0.1
 """How far forecasts are off, on top of what days differ by: a tenth too low. Engineering guess, on the safe side."""
 FORECAST_BUFFER_MINUTES = 5
@@ -387,25 +374,31 @@ class Ec2Fleet:
         on top of the spot reclaims that the design's seed draws.
         """
         run = self._run(demand, disruptions)
-        requests = demand.api_requests
-        failed = read_only(requests * run.failed_ratio)
         vcpus = run.serving * self.instance.vcpu
-        service_ms = self.api.cpu_ms_per_call / self.instance.relative_vcpu_speed
-        load, delay_ms = queue_or_backlog(vcpus, run.utilisation, service_ms, run.backlog_delay_ms)
+        load, delay_ms = queue_or_backlog(vcpus, run.utilisation, self._service_ms, run.backlog_delay_ms)
+        answered = demand.api_requests - demand.api_requests * run.failed_ratio
         latency = response_latency(
-            np.where(run.serving > 0, requests - failed, 0.0),
+            np.where(run.serving > 0, answered, 0.0),
             vcpus,
             load,
-            service_ms,
+            self._service_ms,
             fixed_ms=self.api.wait_ms_per_call,
             backlog_delay_ms=delay_ms,
             variability=wait_variability(demand.arrival_scv, float(self.api.cpu_scv)),
         )
+        return self._capacity(demand, run, latency)
+
+    def unqueued(self, demand: Demand) -> Capacity:
+        """The same run without its queues, which take most of the time: a latency without any wait."""
+        return self._capacity(demand, self._run(demand, ()), self._unqueued_latency(demand))
+
+    def _capacity(self, demand: Demand, run: FleetRun, latency: Latency) -> Capacity:
+        requests = demand.api_requests
         return Capacity(
             servers=run.running,
             utilisation=run.utilisation,
             requests=requests,
-            failed_requests=failed,
+            failed_requests=read_only(requests * run.failed_ratio),
             latency=latency,
             saturation_requests_per_s=self.max_size * self._sustained_requests_per_s(demand),
             remedy="a higher maximum of instances or a larger type",
@@ -414,6 +407,15 @@ class Ec2Fleet:
             call_slots=float(run.serving.max()) * self.instance.vcpu * CONNECTIONS_PER_VCPU,
             spot_servers=run.spot_running if self.spot else None,
             stopped_servers=run.stopped if self.warm_pool else None,
+        )
+
+    @property
+    def _service_ms(self) -> float:
+        return self.api.cpu_ms_per_call / self.instance.relative_vcpu_speed
+
+    def _unqueued_latency(self, demand: Demand) -> Latency:
+        return unqueued_latency(
+            demand.total_api_requests, self._service_ms, fixed_ms=self.api.wait_ms_per_call
         )
 
     def without_zone(self, demand: Demand, loss: ZoneLoss) -> Capacity:
@@ -445,13 +447,19 @@ class Ec2Fleet:
         Source: Amazon EC2 User Guide, concepts, billing per second (2023-06); Amazon EC2 Auto Scaling
         User Guide, warm pools (2023-06).
         """
-        calendar = demand.calendar
-        reserved = 0 if self.purchase == "on_demand" else self.min_size
+        on_demand_hours, kept = _instances(demand, capacity, self._reserved)
+        return self._metered(demand.calendar, on_demand_hours, self._spot_usage(demand, capacity), kept)
+
+    def _metered(
+        self,
+        calendar: Calendar,
+        on_demand_hours: FloatArray,
+        spot_usages: tuple[Usage, ...],
+        kept_instances: FloatArray,
+    ) -> tuple[Usage, ...]:
+        """On-demand instance-hours by hour or by day, and mean instances with a volume, shape (days,), as usage."""
+        reserved = self._reserved
         box_usage = f"BoxUsage:{self.instance.name}"
-        bought = (
-            capacity.servers if capacity.spot_servers is None else capacity.servers - capacity.spot_servers
-        )
-        on_demand_hours = calendar.per_hour(np.maximum(bought - reserved, 0.0)) / MINUTES_PER_HOUR
         usages = meter_usage(
             self._meter("Instance hours", "Hours", box_usage),
             self.resource_name,
@@ -469,18 +477,22 @@ class Ec2Fleet:
                 np.full(calendar.days, float(reserved * HOURS_PER_DAY)),
                 f"{reserved} reserved instances x every hour of the month, used or not",
             )
-        usages += self._spot_usage(demand, capacity)
-        volume_gb_months = (
-            calendar.mean_per_day(_kept(capacity)) * self.volume_gb * calendar.month_share_per_day
+        return (
+            usages
+            + spot_usages
+            + meter_usage(
+                self._meter("gp3 volume storage", "GB-Months", "EBS:VolumeUsage.gp3"),
+                self.resource_name,
+                calendar,
+                kept_instances * self.volume_gb * calendar.month_share_per_day,
+                f"mean {'running and stopped' if self.warm_pool else 'running'} instances"
+                f" x {self.volume_gb} GB x share of the month",
+            )
         )
-        return usages + meter_usage(
-            self._meter("gp3 volume storage", "GB-Months", "EBS:VolumeUsage.gp3"),
-            self.resource_name,
-            calendar,
-            volume_gb_months,
-            f"mean {'running and stopped' if self.warm_pool else 'running'} instances"
-            f" x {self.volume_gb} GB x share of the month",
-        )
+
+    @property
+    def _reserved(self) -> int:
+        return 0 if self.purchase == "on_demand" else self.min_size
 
     def _spot_usage(self, demand: Demand, capacity: Capacity) -> tuple[Usage, ...]:
         """Spot instance-hours, an equal share of each type. Without a spot price the design falls."""
@@ -503,9 +515,8 @@ class Ec2Fleet:
 
     def energy(self, demand: Demand, capacity: Capacity) -> Energy:
         """Instances and volumes. Spot instances of other types are taken as the group's own."""
-        volume_hours = float(_kept(capacity).sum()) / MINUTES_PER_HOUR
         return fleet(self.region_id, self.instance, capacity) + volumes(
-            self.region_id, volume_hours * self.volume_gb
+            self.region_id, _kept_hours(capacity) * self.volume_gb
         )
 
     def footprint(self, demand: Demand, capacity: Capacity) -> Footprint:
@@ -514,18 +525,40 @@ class Ec2Fleet:
         Log lines reach CloudWatch through NAT or an interface endpoint; the network decides. Requests
         and responses cost no transfer: an ALB does not charge between zones, CloudFront is free.
         """
-        calls = demand.daily(demand.api_requests)
-        log_gb = calls * self.api.log_kb_per_call / KB_PER_GB
-        external_gb = calls * self.api.external_kb_per_call / KB_PER_GB
+        return self._leaves(demand, demand.daily(capacity.servers) / MINUTES_PER_HOUR)
+
+    def _leaves(self, demand: Demand, instance_hours: FloatArray) -> Footprint:
         return replace(
-            Footprint.none(demand.days),
-            monitored_instance_hours=demand.daily(capacity.servers) / MINUTES_PER_HOUR,
-            log_gb=log_gb,
-            outside_gb=external_gb,
-            internet_egress_gb=external_gb * SENT_RATIO,
-            database_gb=_database_gb(demand, self.database),
-            alarms=TRACKING_ALARMS,
-            private_subnets=True,
+            left_by_calls(demand, self.api, self.database), monitored_instance_hours=instance_hours
+        )
+
+    def runs_as(self) -> Ec2Fleet:
+        """The same group on demand, of a type that is told apart only by what it can do."""
+        return replace(self, region_id="", purchase="on_demand", instance=_able(self.instance))
+
+    def least(self, demand: Demand, served_ratio: float) -> Least:
+        """What the group uses as long as `served_ratio` of its calls is answered, and what a call takes that
+        never waits. `least_instances` has the proof; a group that loses spot instances may be smaller for a
+        while and costs its volumes at least.
+        """
+        calendar = demand.calendar
+        patience = Patience.of(self.api)
+        cpu_s = cpu_s_per_call(self.api)
+        running = least_instances(
+            early_calls(demand, patience) * cpu_s,
+            self.instance.compute_units * SECONDS_PER_MINUTE,
+            0 if self.spot else self.min_size,
+            self.max_size,
+            patience,
+            (1.0 - served_ratio) * demand.total_api_requests * cpu_s,
+            [slice(days.start * HOURS_PER_DAY, days.stop * HOURS_PER_DAY) for _, days in calendar.day_slices],
+        )
+        hours = calendar.hours_to_days(running)
+        bought = np.zeros(calendar.days) if self.spot else hours - self._reserved * HOURS_PER_DAY
+        return Least(
+            self._metered(calendar, bought, (), hours / HOURS_PER_DAY),
+            self._leaves(demand, hours),
+            self._unqueued_latency(demand),
         )
 
     def _run(self, demand: Demand, disruptions: Sequence[Disruption]) -> FleetRun:
@@ -577,17 +610,17 @@ class Ec2Fleet:
         budget = NetworkBudget(
             self.instance.network_baseline_gbps,
             max(self.instance.network_baseline_gbps, self.instance.network_burst_gbps),
-            _gbit_per_request(demand) / _cpu_s_per_call(self.api),
+            gbit_per_request(demand) / cpu_s_per_call(self.api),
         )
         most_gbps = self.instance.compute_units * budget.gbit_per_cpu_s
         return budget if most_gbps > budget.baseline_gbps else None
 
     def _sustained_requests_per_s(self, demand: Demand) -> float:
         """API calls one instance answers for good: without bursts and credits."""
-        cpu = self.instance.compute_units / _cpu_s_per_call(self.api)
+        cpu = self.instance.compute_units / cpu_s_per_call(self.api)
         if self.credit_mode == "standard" and self.instance.cpu_baseline_ratio is not None:
             cpu *= self.instance.cpu_baseline_ratio
-        gbit = _gbit_per_request(demand)
+        gbit = gbit_per_request(demand)
         return min(cpu, self.instance.network_baseline_gbps / gbit) if gbit > 0 else cpu
 
     def _limits(self, demand: Demand, run: FleetRun) -> tuple[Limit, ...]:
@@ -617,48 +650,64 @@ class Ec2Fleet:
 
 
 def designs(scenario: Scenario, demand: Demand) -> tuple[Ec2Fleet, ...]:
-    """Groups worth comparing: allowed families x two sizes x CPU targets x purchases, and a few of each more.
+    """Groups to compare: types of the allowed families x CPU targets x purchases, and a few of each type more.
 
     `min_size` is one instance a zone. `max_size` holds the busiest minute at the target with
-    `HEADROOM_FACTOR` to spare. Each family also gets one group that never falls below what the
+    `HEADROOM_FACTOR` to spare. Each type also gets one group that never falls below what the
     busiest minute needs, for load that rises faster than instances boot; and, where they can win, groups
     that track requests, forecast, raise their minimum for announced events, keep a warm pool, spend
-    standard CPU credits or run on spot.
+    standard CPU credits or run on spot. They are many, and `Ec2Fleet.least` spares the search most of them.
 
     Raises ScenarioError when a family is unknown or has no size that is looked at.
     """
     if "ec2" not in scenario.constraints.compute:
         return ()
-    work = work_cpu_s(demand, scenario.api)
-    peak_vcpus = float(work.max()) / SECONDS_PER_MINUTE
-    zones = scenario.network.availability_zones
-    families = _sizes_by_family(scenario)
-    targets = scenario.constraints.cpu_target_ratios
-    found: list[Ec2Fleet] = []
-    for sizes in families:
-        chosen = _worthwhile(sizes, peak_vcpus)
-        fleets = [
-            _fleet(scenario, instance, target, zones, _needed(instance, target, peak_vcpus))
-            for instance in chosen
-            for target in targets
-        ]
-        fleets += [
-            replace(fleet, credit_mode="standard") for fleet in fleets if _may_borrow(fleet, peak_vcpus)
-        ]
-        held = _needed(chosen[0], max(targets), peak_vcpus)
-        if held > zones:
-            fleets.append(_fleet(scenario, chosen[0], max(targets), held, held))
-        plain = fleets[targets.index(max(targets))]
-        fleets += _faster(plain, scenario, demand, work)
-        if scenario.constraints.spot and plain.max_size > zones and not plain.instance.burstable:
-            spot = _spot_share(scenario, plain.instance, [one for family in families for one in family])
-            fleets += [replace(fleet, spot=spot) for fleet in fleets[: len(targets)]]
-        found += [
-            replace(fleet, purchase=purchase)
-            for fleet in fleets
-            for purchase in scenario.constraints.purchases
-        ]
+    load = RisingLoad(work_cpu_s(demand, scenario.api))
+    families = [_within_reach(sizes, scenario, load) for sizes in _sizes_by_family(scenario)]
+    types = [instance for sizes in families for instance in sizes]
+    found = [
+        replace(fleet, purchase=purchase)
+        for instance in types
+        for fleet in _groups(scenario, demand, instance, types, load)
+        for purchase in scenario.constraints.purchases
+    ]
     return tuple(dict.fromkeys(_within(fleet, scenario.constraints) for fleet in found))
+
+
+def _groups(
+    scenario: Scenario,
+    demand: Demand,
+    instance: InstanceType,
+    types: Sequence[InstanceType],
+    load: RisingLoad,
+) -> Iterator[Ec2Fleet]:
+    """Every group of one type, bought on demand."""
+    zones = scenario.network.availability_zones
+    targets = scenario.constraints.cpu_target_ratios
+    tracking = [
+        _fleet(scenario, instance, target, zones, _needed(instance, target, load.peak_vcpus))
+        for target in targets
+    ]
+    yield from tracking
+    for group in tracking:
+        if _may_borrow(group, load.peak_vcpus):
+            yield replace(group, credit_mode="standard")
+    plain = tracking[targets.index(max(targets))]
+    held = _needed(instance, plain.target_ratio, load.peak_vcpus)
+    if held > zones:
+        yield _fleet(scenario, instance, plain.target_ratio, held, held)
+    yield from _faster(plain, scenario, demand, load)
+    if scenario.constraints.spot and plain.max_size > zones and not instance.burstable:
+        spot = _spot_share(scenario, instance, types)
+        for group in tracking:
+            yield replace(group, spot=spot)
+
+
+def _within_reach(sizes: list[InstanceType], scenario: Scenario, load: RisingLoad) -> list[InstanceType]:
+    """Sizes of which `MOST_INSTANCES` hold the busiest minute; the largest where none do."""
+    least_target = min(scenario.constraints.cpu_target_ratios)
+    most = MOST_INSTANCES / HEADROOM_FACTOR
+    return [one for one in sizes if _needed(one, least_target, load.peak_vcpus) <= most] or sizes[-1:]
 
 
 def _within(fleet: Ec2Fleet, constraints: Constraints) -> Ec2Fleet:
@@ -710,30 +759,19 @@ def _may_borrow(fleet: Ec2Fleet, peak_vcpus: float) -> bool:
     return baseline is not None and peak_vcpus > fleet.min_size * fleet.instance.compute_units * baseline
 
 
-def _faster(plain: Ec2Fleet, scenario: Scenario, demand: Demand, work: FloatArray) -> Iterator[Ec2Fleet]:
+def _faster(plain: Ec2Fleet, scenario: Scenario, demand: Demand, load: RisingLoad) -> Iterator[Ec2Fleet]:
     """The same group with what helps it against load that rises faster than it grows."""
     if plain.max_size == plain.min_size:
         return
     instance_cpu_s = plain.instance.compute_units * SECONDS_PER_MINUTE
-    if _outruns(work, plain.min_size * instance_cpu_s, plain.target_ratio):
-        requests = plain.target_ratio * instance_cpu_s / _cpu_s_per_call(plain.api)
+    if load.outruns(plain.min_size * instance_cpu_s, plain.target_ratio):
+        requests = plain.target_ratio * instance_cpu_s / cpu_s_per_call(plain.api)
         yield replace(plain, target_requests_per_minute=max(1, round(requests)))
         yield replace(plain, forecasts=True)
-    if scheduled := _raised_for_events(plain, scenario, demand, work):
+    if scheduled := _raised_for_events(plain, scenario, demand, load.work_cpu_s):
         yield replace(plain, scheduled=scheduled)
     if plain.api.bootstrap_s >= SLOW_BOOTSTRAP_S:
         yield replace(plain, warm_pool=True)
-
-
-def _outruns(work: FloatArray, least_cpu_s: float, target_ratio: float) -> bool:
-    """Whether load rises within `REACTION_MINUTES` above all that instances held at the target can do.
-
-    `least_cpu_s` is what the smallest group does in a minute.
-    """
-    until = np.concatenate([[0.0], np.cumsum(work)])
-    mean = (until[SMOOTHED_MINUTES:] - until[:-SMOOTHED_MINUTES]) / SMOOTHED_MINUTES
-    before, after = mean[:-REACTION_MINUTES], mean[REACTION_MINUTES:]
-    return bool((after > np.maximum(before / target_ratio, least_cpu_s)).any())
 
 
 def _raised_for_events(
@@ -797,7 +835,7 @@ def family_rules(scenario: Scenario) -> list[Rule]:
         place = ("constraints", "instance_families", index)
         try:
             if not _sizes_of(family):
-                problem = f"must be a family with one of the sizes {', '.join(SIZES)}"
+                problem = f"must be a family with a size of {LEAST_MEMORY_GIB:g} GiB or more"
                 rules.append(Rule(place, problem, family))
         except UnknownInstanceType as error:
             rules.append(Rule(place, str(error), family))
@@ -811,21 +849,7 @@ def _sizes_by_family(scenario: Scenario) -> list[list[InstanceType]]:
 
 
 def _sizes_of(family: str) -> list[InstanceType]:
-    return [
-        instance
-        for instance in instance_types([family])
-        if instance.size in (BURSTABLE_SIZES if instance.burstable else SIZES)
-    ]
-
-
-def _worthwhile(sizes: list[InstanceType], peak_vcpus: float) -> list[InstanceType]:
-    """The two smallest sizes that hold the busiest minute with a manageable number of instances."""
-    manageable = [
-        instance
-        for instance in sizes
-        if _needed(instance, LEAST_TARGET_RATIO, peak_vcpus) <= MOST_INSTANCES_AT_PEAK
-    ]
-    return manageable[:SIZES_PER_FAMILY] if len(manageable) > 1 else sizes[-SIZES_PER_FAMILY:]
+    return [instance for instance in instance_types([family]) if instance.memory_gib >= LEAST_MEMORY_GIB]
 
 
 def _needed(instance: InstanceType, target_ratio: float, peak_vcpus: float) -> int:
@@ -833,46 +857,41 @@ def _needed(instance: InstanceType, target_ratio: float, peak_vcpus: float) -> i
     return max(1, math.ceil(peak_vcpus / (instance.compute_units * target_ratio)))
 
 
-def _gbit_per_request(demand: Demand) -> float:
-    """What an instance sends for one API call."""
-    return demand.fan_out.api_response_bytes * BITS_PER_BYTE / BITS_PER_GBIT
-
-
-def _cpu_s_per_call(api: Api) -> float:
-    """CPU-seconds of one m5 vCPU that an API call takes."""
-    return api.cpu_ms_per_call / 1000.0
+@lru_cache(maxsize=4)
+def _instances(demand: Demand, capacity: Capacity, reserved: int) -> tuple[FloatArray, FloatArray]:
+    """Instance-hours on demand, shape (hours,), and instances with a volume on average, shape (days,)."""
+    calendar, spot = demand.calendar, capacity.spot_servers
+    bought = capacity.servers if spot is None else capacity.servers - spot
+    on_demand_hours = calendar.per_hour(np.maximum(bought - reserved, 0.0)) / MINUTES_PER_HOUR
+    return on_demand_hours, calendar.mean_per_day(_kept(capacity))
 
 
 def _kept(capacity: Capacity) -> FloatArray:
     """Instances whose volumes are kept: running ones, and the stopped ones of a warm pool."""
-    return (
-        capacity.servers if capacity.stopped_servers is None else capacity.servers + capacity.stopped_servers
+    stopped = capacity.stopped_servers
+    return capacity.servers if stopped is None else capacity.servers + stopped
+
+
+@lru_cache(maxsize=4)
+def _kept_hours(capacity: Capacity) -> float:
+    return float(_kept(capacity).sum()) / MINUTES_PER_HOUR
+
+
+@cache
+def _able(instance: InstanceType) -> InstanceType:
+    """What a type can do, without what else tells it from others."""
+    return replace(
+        instance,
+        name="",
+        memory_gib=0.0,
+        architecture="x86_64",
+        ebs_baseline_mbps=0.0,
+        ebs_baseline_iops=0.0,
+        speed_source="",
+        capacity_source="",
     )
 
 
-def _database_gb(demand: Demand, database: Database) -> FloatArray:
-    """Bytes between the instances and the database, shape (days,)."""
-    read_kb = demand.daily(demand.reads) * database.read_item_kb
-    write_kb = demand.daily(demand.writes) * database.write_item_kb
-    return (read_kb + write_kb) / KB_PER_GB
-
-
-PRICES = (
-    LINUX_INSTANCES,
-    PriceNeed(
-        SERVICE_CODE,
-        (
-            r"EBS:VolumeUsage\.(gp2|gp3|io2|piops|sc1|st1)",
-            r"EBS:VolumeP-IOPS\.(gp3|piops|io2|io2\.tier[23])",
-            r"EBS:VolumeP-Throughput\.gp3",
-            r"EBS:SnapshotUsage",
-        ),
-        containing="EBS:",
-    ),
-)
-"""Instances; block storage.
-
-Source: infracost, internal/resources/aws (2026-05); AWS lists the bands of io2 IOPS as products of their own.
-"""
+PRICES = (LINUX_INSTANCES, BLOCK_STORAGE)
 
 SERVICE = TierService(SERVICE_NAME, SERVICE_CODE, Role.COMPUTE, designs, PRICES)

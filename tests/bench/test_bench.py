@@ -19,7 +19,8 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from costmodel.billing.rate import bill
 from costmodel.decision.candidate import combine
-from costmodel.decision.search import platform_usages, search, simulate_all
+from costmodel.decision.pricer import platform_usages
+from costmodel.decision.search import search, simulate_all
 from costmodel.decision.simulate import simulate
 from costmodel.demand.synthesise import synthesise
 from costmodel.pricing.book import PriceBook

@@ -8,8 +8,9 @@ import pytest
 
 from costmodel.billing.rate import bill
 from costmodel.decision.candidate import Candidate
+from costmodel.decision.pricer import platform_usages
 from costmodel.decision.recovery import RESTORATIONS, Stage
-from costmodel.decision.search import SearchResult, evaluate, platform_usages, search, simulate_design
+from costmodel.decision.search import SearchResult, evaluate, search, simulate_design
 from costmodel.decision.simulate import simulate
 from costmodel.decision.trials import Finalist, try_in
 from costmodel.decision.worlds import World

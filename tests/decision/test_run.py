@@ -38,6 +38,8 @@ def test_the_parts_of_a_run_agree(run: Run) -> None:
     assert all(charge.list_cost == charge.list_unit_price * charge.pricing_quantity for charge in run.charges)
     assert run.counts.considered == run.counts.rejected + run.counts.pruned + run.counts.priced
     assert run.counts.considered >= 200
+    assert run.front[0].monthly_usd == round(run.monthly_usd, 2)
+    assert [member.monthly_usd for member in run.front] == sorted(member.monthly_usd for member in run.front)
     assert [requirement.name for requirement in run.requirements] == [
         "availability",
         "scalability",

@@ -12,8 +12,8 @@ import msgspec
 import pytest
 
 from costmodel.capacity.instances import instance_type
+from costmodel.decision.pricer import platform_designs
 from costmodel.decision.run import Run, TerraformAttributeNote, TerraformVariableNote
-from costmodel.decision.search import platform_designs
 from costmodel.decision.simulate import simulate
 from costmodel.demand.synthesise import synthesise
 from costmodel.export.terraform import _object_variable, quoted, terraform_files, tfvars_json, variables_tf

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from costmodel.decision.candidate import Candidate, SimulatedDesign, combine
-from costmodel.decision.search import platform_designs, simulate_design
+from costmodel.decision.pricer import platform_designs
+from costmodel.decision.search import simulate_design
 from costmodel.demand.demand import Demand
 from costmodel.demand.synthesise import synthesise
 from costmodel.pricing.book import PriceBook

@@ -17,7 +17,7 @@ from costmodel.billing.focus import focus_rows
 from costmodel.billing.rate import bill
 from costmodel.billing.tariff import Tariff
 from costmodel.decision.candidate import Candidate
-from costmodel.decision.search import platform_usages
+from costmodel.decision.pricer import platform_usages
 from costmodel.pricing.book import PriceBook
 from costmodel.services._base import Usage
 from costmodel.units import COUNTED_UNITS, FOCUS_UNITS

@@ -13,7 +13,7 @@ from typing import Any, get_args
 
 import pytest
 
-from costmodel.decision.search import platform_designs
+from costmodel.decision.pricer import platform_designs
 from costmodel.demand.synthesise import synthesise
 from costmodel.scenario.load import validate
 from costmodel.scenario.model import (

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from costmodel.billing.rate import bill
 from costmodel.decision.candidate import Candidate, combine
-from costmodel.decision.search import platform_usages
+from costmodel.decision.pricer import platform_usages
 from costmodel.pricing.book import PriceBook
 from costmodel.services._base import TIER_ROLES, Footprint, Role
 

@@ -21,7 +21,8 @@ from costmodel.capacity.provisioned import SCALE_IN_GAP_RATIO
 from costmodel.capacity.request_units import call_units
 from costmodel.capacity.scaling import LOW_FACTOR
 from costmodel.decision.candidate import Candidate, SimulatedDesign
-from costmodel.decision.search import platform_usages, simulate_design
+from costmodel.decision.pricer import platform_usages
+from costmodel.decision.search import simulate_design
 from costmodel.demand.calendar import FloatArray
 from costmodel.demand.demand import Demand, read_only
 from costmodel.demand.synthesise import synthesise

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from costmodel.billing.rate import check_unit
-from costmodel.decision.search import platform_usages
+from costmodel.decision.pricer import platform_usages
 from costmodel.errors import PriceNotFound
 from costmodel.pricing.book import PriceBook
 from costmodel.pricing.price import PriceQuery

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from costmodel.capacity.result import Capacity
-from costmodel.decision.search import platform_usages
+from costmodel.decision.pricer import platform_usages
 from costmodel.demand.demand import Demand
 from costmodel.demand.synthesise import synthesise
 from costmodel.scenario.load import validate

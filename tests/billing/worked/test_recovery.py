@@ -11,8 +11,9 @@ from costmodel.billing.charge import to_cents
 from costmodel.capacity.instances import instance_type
 from costmodel.capacity.overload import Patience
 from costmodel.decision.candidate import Candidate
+from costmodel.decision.pricer import platform_usages
 from costmodel.decision.recovery import Stage
-from costmodel.decision.search import platform_usages, simulate_design
+from costmodel.decision.search import simulate_design
 from costmodel.demand.demand import Demand
 from costmodel.errors import PriceNotFound
 from costmodel.scenario.model import Scenario

@@ -1,0 +1,108 @@
+"""The Pareto front: candidates that no other one matches in every coordinate and betters in one.
+
+Coordinates are compared as precisely as they are worth telling apart: costs by the cent, latencies by the
+millisecond. Of candidates that are equal so, the first one found stands for all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from costmodel.capacity.availability import lost_minutes_per_month, series
+from costmodel.decision.candidate import INSIDE_ROLES, Candidate, SimulatedDesign
+from costmodel.demand.calendar import FloatArray
+from costmodel.services._base import Strategy
+
+CENTS = 2
+SLACK = 1e-9
+"""Relative error that a bound on a cost may have."""
+
+
+@dataclass(frozen=True, slots=True)
+class Coordinate:
+    """Something to have little of, beside cost."""
+
+    of: Callable[[Sequence[SimulatedDesign]], float]
+    """What some tiers of a candidate come to. Of some of its tiers it is never above that of all of them, and of
+    what stands in for a design never above that of the design simulated. Which of two tiers in the same place
+    does better does not depend on the others."""
+    digits: int
+    """Behind the point, in comparisons."""
+
+
+def api_p99_ms(tiers: Sequence[SimulatedDesign]) -> float:
+    """99th percentile of an API call, as `constraints.promise` adds it up."""
+    return sum(tier.capacity.latency.p99_ms for tier in tiers if tier.design.role in INSIDE_ROLES)
+
+
+def unavailable_minutes(tiers: Sequence[SimulatedDesign]) -> float:
+    """Minutes a month that the agreements of what an API call passes let it be down."""
+    inside = (tier for tier in tiers if tier.design.role in INSIDE_ROLES)
+    return lost_minutes_per_month(series(tier.design.reliability.sla_ratio for tier in inside))
+
+
+COORDINATES = (Coordinate(api_p99_ms, 0), Coordinate(unavailable_minutes, 6))
+
+Point = tuple[float, ...]
+"""US dollars a month, then each coordinate."""
+
+
+def coordinates(tiers: Sequence[SimulatedDesign]) -> Point:
+    """Every coordinate but cost, as compared."""
+    return tuple(round(coordinate.of(tiers), coordinate.digits) for coordinate in COORDINATES)
+
+
+def unrounded(tiers: Sequence[SimulatedDesign]) -> Point:
+    """Every coordinate but cost."""
+    return tuple(coordinate.of(tiers) for coordinate in COORDINATES)
+
+
+def least_cents_usd(usd: float) -> float:
+    """A bound on a cost, to hold against costs by the cent."""
+    return round(usd * (1 - SLACK), CENTS)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Member:
+    """A candidate that nothing beats, and where it stands."""
+
+    point: Point
+    candidate: Candidate
+    strategy: Strategy
+
+
+@dataclass(slots=True, eq=False)
+class Front:
+    """The front of all candidates offered so far."""
+
+    members: list[Member] = field(default_factory=list)
+
+    def beats(self, point: Point) -> bool:
+        """Whether a member is as good in every coordinate: a candidate no better than this point is not needed."""
+        return any(
+            all(ours <= theirs for ours, theirs in zip(member.point, point, strict=True))
+            for member in self.members
+        )
+
+    def beaten(self, points: FloatArray) -> npt.NDArray[np.bool_]:
+        """`beats` for each row of `points`, shape (points, coordinates)."""
+        if not self.members:
+            return np.zeros(len(points), dtype=bool)
+        ours = np.array([member.point for member in self.members])
+        matched = np.all(np.less_equal(ours[None], points[:, None]), axis=2)
+        return np.asarray(np.any(matched, axis=1))
+
+    def offer(self, member: Member) -> None:
+        """Take a candidate up unless it is beaten, and let go of those it beats."""
+        if self.beats(member.point):
+            return
+        self.members = [known for known in self.members if not Front([member]).beats(known.point)]
+        self.members.append(member)
+
+    def in_order(self) -> list[Member]:
+        """Cheapest first."""
+        return sorted(self.members, key=lambda member: member.point)
