@@ -16,6 +16,8 @@ BoolArray = npt.NDArray[np.bool_]
 
 TAIL_RATIO = 0.1
 """The dearest share of draws that the conditional value at risk is the mean of."""
+FITTED_TERMS = 2
+"""Of a parabola, beside its mean."""
 JACKKNIFE_GROUPS = 32
 """Groups of draws left out in turn; their number limits how sure the error itself is, to 13 %."""
 
@@ -87,7 +89,7 @@ def regrets(costs: FloatArray, broken: BoolArray) -> FloatArray:
 
 
 def explained_ratio(costs: FloatArray, deviates: FloatArray) -> float:
-    """Share of the variance of one finalist's cost that one input explains: r² of a parabola in its deviates."""
+    """Share of the variance of one finalist's cost that one input explains: adjusted r² of a parabola in its deviates."""
     spread = float(costs.var())
     if spread == 0.0:
         return 0.0
@@ -109,7 +111,21 @@ def measuring_usd(costs: FloatArray, deviates: FloatArray, chosen: int) -> float
 
 
 def _fitted(values: FloatArray, deviates: FloatArray) -> FloatArray:
-    """Least-squares parabolas in the deviates, for every column of values."""
+    """Least-squares parabolas in the deviates, for every column of values, less what a parabola fits by luck.
+
+    Each is drawn towards its mean until the variance it explains is the adjusted r²: none where a few draws of
+    pure luck would fit as well. Source: Theil, "Economic forecasts and policy", adjusted r² (1961).
+    """
     terms = np.vander(deviates, 3)
-    found: FloatArray = terms @ np.linalg.lstsq(terms, values, rcond=None)[0]
+    raw = terms @ np.linalg.lstsq(terms, values, rcond=None)[0]
+    spread, explained = values.var(axis=0), raw.var(axis=0)
+    draws = len(values)
+    free = draws - 1 - FITTED_TERMS
+    if free <= 0:
+        return np.broadcast_to(values.mean(axis=0), values.shape).copy()
+    adjusted = np.maximum(0.0, explained - (spread - explained) * FITTED_TERMS / free)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        kept = np.where(explained > 0, np.sqrt(adjusted / explained), 0.0)
+    mean = raw.mean(axis=0)
+    found: FloatArray = mean + (raw - mean) * np.minimum(kept, 1.0)
     return found

@@ -34,7 +34,7 @@ from costmodel.pricing.book import PriceBook
 from costmodel.scenario.assumptions import uncertain_inputs
 from costmodel.scenario.model import Scenario
 
-BATCH_DRAWS = 16
+BATCH_DRAWS = 8
 LEAST_DRAWS = 32
 MOST_DRAWS = 256
 """Where drawing ends when nobody states how many draws to take."""

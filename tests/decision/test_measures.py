@@ -81,6 +81,14 @@ def test_an_input_explains_what_follows_it() -> None:
     assert explained_ratio(np.full(2000, 7.0), input_) == 0
 
 
+def test_few_draws_of_luck_explain_nothing_on_average() -> None:
+    """Plain r² of a parabola in 24 draws of pure luck is 2 / 23 = 9 % on average; adjusted, and not below 0, 3 or so."""
+    drawn = np.random.default_rng(6)
+    found = [explained_ratio(drawn.normal(size=24), drawn.normal(size=24)) for _ in range(400)]
+    assert np.mean(found) < 0.05
+    assert explained_ratio(drawn.normal(size=3), drawn.normal(size=3)) == 0
+
+
 def test_knowing_an_input_is_worth_what_it_would_change() -> None:
     """Two candidates, 100 and 100 + 10 z: knowing z, one chooses the second whenever z < 0.
 
