@@ -179,15 +179,6 @@ def _within(pieces: FloatArray, wait_minutes: float) -> float:
     return float((pieces[:, _MASS] * share).sum())
 
 
-def whole_jobs(jobs_per_minute: FloatArray) -> FloatArray:
-    """Expected jobs as whole ones that come as evenly as they can, shape (minutes,).
-
-    So a worker that sleeps between rare jobs wakes for one job and not for a hundredth of it.
-    """
-    come = np.floor(np.cumsum(jobs_per_minute) + 0.5)
-    return read_only(np.diff(come, prepend=0.0))
-
-
 def run_jobs(jobs_per_minute: FloatArray, group: WorkerGroup, reclaims: Sequence[SpotReclaim] = ()) -> JobRun:
     """Run jobs, shape (minutes,), through a group of workers, losing whole spot pools at `reclaims`.
 

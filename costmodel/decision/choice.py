@@ -117,7 +117,7 @@ class Choice:
 
 
 def choose(sample: Sample, objectives: Objectives) -> Choice:
-    """The finalist with the least score of those that hold often enough."""
+    """The finalist with the least score of those that hold often enough; of a tie, the one that holds most often."""
     holds = sample.holds_ratio
     wanted = objectives.least_hold_ratio
     able = np.flatnonzero(holds >= wanted)
@@ -136,5 +136,6 @@ def choose(sample: Sample, objectives: Objectives) -> Choice:
     with np.errstate(invalid="ignore"):
         errors = jackknifed_error(among.usd.shape[0], lambda kept: behind(among.rows(kept)))
         near = scores - scores[first] <= SURE_ERRORS * errors
-    tied = tuple(int(able[place]) for place in np.flatnonzero(near) if place != first)
-    return Choice(int(able[first]), tied, enough=True)
+    level = [int(able[place]) for place in np.flatnonzero(near)]
+    place = max(level, key=lambda one: (holds[one], one == able[first]))
+    return Choice(place, tuple(one for one in level if one != place), enough=True)

@@ -8,6 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from costmodel.demand.calendar import Calendar, FloatArray
+from costmodel.demand.noise import EVERYWHERE, random_stream, round_at_random
 from costmodel.demand.outages import OutageLoss
 
 
@@ -60,6 +61,8 @@ class Demand:
     """What the trace holds that gave the shape, gaps included; empty without a trace."""
     outage_loss: OutageLoss | None = None
     """What regional outages keep from the tiers, and so from every array here; None without one."""
+    seed: int = 0
+    """Fixes in which minutes page views start a rendering job."""
 
     @property
     def minutes(self) -> int:
@@ -107,10 +110,20 @@ class Demand:
         """Database writes, shape (minutes,)."""
         return read_only(self.api_requests * self.fan_out.writes_per_api_call)
 
+    @property
+    def has_rendering(self) -> bool:
+        """Whether page views start rendering jobs, be they so few that none falls into these months."""
+        return self.fan_out.render_jobs_per_page_view > 0 and bool(self.total_page_views.any())
+
     @cached_property
     def render_jobs(self) -> FloatArray:
-        """Rendering jobs submitted, shape (minutes,)."""
-        return read_only(self.total_page_views * self.fan_out.render_jobs_per_page_view)
+        """Rendering jobs submitted, shape (minutes,), whole ones.
+
+        So a worker that sleeps between rare jobs wakes for one job and not for a hundredth of it. More page
+        views add jobs and leave the others where they are.
+        """
+        jobs = self.total_page_views * self.fan_out.render_jobs_per_page_view
+        return read_only(round_at_random(jobs, random_stream(self.seed, EVERYWHERE, "rendering jobs")))
 
     @cached_property
     def sessions(self) -> FloatArray:

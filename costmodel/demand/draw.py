@@ -35,6 +35,7 @@ _FIRST_FACTOR, _SECOND_FACTOR = np.uint32(0x7FEB352D), np.uint32(0x846CA68B)
 _BITS_8, _BITS_15, _BITS_16 = np.uint32(8), np.uint32(15), np.uint32(16)
 _LOW_HALF, _EVERY_SECOND_BYTE = np.uint32(0xFFFF), np.uint32(0x00FF00FF)
 
+_SHARE_OF_WORDS = 1.0 / 2.0**32
 _NUMBERS = 65_536
 MIDDLE = 2 * (_NUMBERS - 1)
 """Mean of the sum of four 16-bit numbers."""
@@ -308,7 +309,15 @@ def _draw_python(
             _count_block(first, key, other_key, rates[row, begin:end], swing, out[row, begin:end])
 
 
+def _round_python(rates: FloatArray, stream: KeyArray, out: FloatArray) -> None:
+    """Every rate rounded down or up; rates and `out`, which is written to, have shape (minutes,)."""
+    for minute in range(rates.shape[0]):
+        chance = np.float64(_word(stream[0], stream[1], np.uint32(minute))) * _SHARE_OF_WORDS
+        out[minute] = np.floor(rates[minute] + chance)
+
+
 _compiled = njit(cache=True, nogil=True, boundscheck=False, error_model="numpy")
 swing = _compiled(_swing_python)
 count = _compiled(_count_python)
 draw = _compiled(_draw_python)
+round_up_or_down = _compiled(_round_python)

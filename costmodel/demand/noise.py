@@ -136,6 +136,18 @@ def count_arrivals(rate: FloatArray, stream: KeyArray) -> FloatArray:
     return counts
 
 
+def round_at_random(rate: FloatArray, stream: KeyArray) -> FloatArray:
+    """Whole numbers with the mean of the rate, shape (minutes,), from one random number per minute.
+
+    Each rate is rounded down or up: a tenth becomes 1 in one of ten minutes, and 2 stays 2. So what follows from
+    counts scatters by what is rounded, and not again as a count would. A higher rate never gives a lower number for
+    the same stream.
+    """
+    numbers = np.empty(len(rate))
+    draw.round_up_or_down(np.ascontiguousarray(rate), stream, numbers)
+    return numbers
+
+
 def count_swinging(rates: FloatArray, streams: Sequence[KeyArray], together: Swings) -> FloatArray:
     """Counts of rates that swing together, shape (rows, minutes), from a stream for each row.
 

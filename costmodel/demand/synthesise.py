@@ -90,6 +90,7 @@ def synthesise(scenario: Scenario, seed: int | None = None, load_factor: float =
         outage_loss=None
         if served is None
         else OutageLoss(float((1.0 - served).sum()), read_only(np.stack(lost))),
+        seed=seed,
     )
 
 

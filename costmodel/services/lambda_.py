@@ -564,7 +564,7 @@ def designs(scenario: Scenario, demand: Demand) -> tuple[LambdaFunction, ...]:
     if "lambda" not in scenario.constraints.compute:
         return ()
     quota = scenario.account.lambda_concurrency
-    if demand.render_jobs.any() and "lambda_workers" in scenario.constraints.rendering:
+    if demand.has_rendering and "lambda_workers" in scenario.constraints.rendering:
         quota -= rendering_concurrency(quota)
     most = quota - UNRESERVABLE_CONCURRENCY
     peak_per_s = float(demand.api_requests.max()) / SECONDS_PER_MINUTE

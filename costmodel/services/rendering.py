@@ -50,7 +50,7 @@ from costmodel.capacity.function_size import (
     vcpus,
 )
 from costmodel.capacity.instances import InstanceType, instance_types
-from costmodel.capacity.jobs import REACTION_MINUTES, JobRun, WorkerGroup, run_jobs, whole_jobs
+from costmodel.capacity.jobs import REACTION_MINUTES, JobRun, WorkerGroup, run_jobs
 from costmodel.capacity.result import NO_LATENCY, Capacity, Limit
 from costmodel.demand.calendar import FloatArray
 from costmodel.demand.demand import Demand, read_only
@@ -411,7 +411,7 @@ class Ec2Workers:
         reclaims = (
             spot_reclaims(demand.minutes, self.zones, self.reclaimed_ratio, self.seed) if self.spot else ()
         )
-        return run_jobs(whole_jobs(demand.render_jobs), self.group, reclaims)
+        return run_jobs(demand.render_jobs, self.group, reclaims)
 
     def _queue_requests(self, demand: Demand) -> FloatArray:
         """Requests to the queue, shape (days,)."""
@@ -603,7 +603,7 @@ class LambdaWorkers:
             max_workers=self.maximum_concurrency,
             backlog_per_worker=1.0,
         )
-        return run_jobs(whole_jobs(demand.render_jobs), group)
+        return run_jobs(demand.render_jobs, group)
 
     def _billed_job_s(self, demand: Demand) -> float:
         """Mean billed time of a job; jobs start cold as often as at their mean rate."""
@@ -723,7 +723,7 @@ RenderingDesign = Ec2Workers | LambdaWorkers | NoRendering
 
 def designs(scenario: Scenario, demand: Demand) -> tuple[RenderingDesign, ...]:
     """Functions on both processors, and for each worker type a group on demand and one of spot instances."""
-    if not demand.render_jobs.any():
+    if not demand.has_rendering:
         return (NoRendering(),)
     kinds = scenario.constraints.rendering
     found: list[RenderingDesign] = []

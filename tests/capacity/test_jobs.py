@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from costmodel.capacity import jobs
 from costmodel.capacity.disruptions import SpotReclaim
-from costmodel.capacity.jobs import JobRun, WorkerGroup, run_jobs, whole_jobs
+from costmodel.capacity.jobs import JobRun, WorkerGroup, run_jobs
 
 MINUTE_MS = 60_000
 
@@ -179,13 +179,6 @@ def test_refuses_groups_that_cannot_be(changes):
 def test_refuses_jobs_that_cannot_be(count):
     with pytest.raises(ValueError, match="finite"):
         run_jobs(np.array([1.0, count]), group_of())
-
-
-def test_whole_jobs_are_as_many_and_as_even_as_they_can_be():
-    """A quarter of a job a minute is a job every four minutes; the sum is rounded, half up."""
-    assert whole_jobs(np.full(10, 0.25)).tolist() == [0, 1, 0, 0, 0, 1, 0, 0, 0, 1]
-    assert whole_jobs(np.array([2.0, 3.0])).tolist() == [2, 3]
-    assert whole_jobs(np.full(9, 0.05)).sum() == 0
 
 
 groups = st.builds(

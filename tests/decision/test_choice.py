@@ -78,6 +78,10 @@ def test_a_tie_is_what_the_draws_cannot_tell_apart() -> None:
     close = sample([100 + 20 * LUCK, 101 + 20 * other_luck])
     found = choose(close, aiming("expected_cost"))
     assert found.tied == (1 - found.place,)
+    # Of two that are level, the one that holds more often is recommended, whichever is ahead by luck.
+    for breaks in ([10, 0], [0, 10]):
+        level = sample([100 + 20 * LUCK, 100.5 + 20 * other_luck], breaks_every=breaks)
+        assert choose(level, aiming("expected_cost")).place == breaks.index(0)
     # In the same worlds a difference of 1 is plain, however wild both are.
     paired = sample([100 + 20 * LUCK, 101 + 20 * LUCK + 0.1 * other_luck])
     assert choose(paired, aiming("expected_cost")) == choose(paired, aiming("expected_cost", hold_ratio=0.5))

@@ -265,6 +265,17 @@ def test_counting_equals_plain_python_bit_for_bit(found, key):
     assert np.array_equal(compiled, plain)
 
 
+@given(on_the_safe_side(120), KEYS)
+@settings(max_examples=30, deadline=None)
+def test_rounding_equals_plain_python_bit_for_bit(found, key):
+    rates = np.array(found)
+    compiled, plain = np.empty(rates.size), np.empty(rates.size)
+    draw.round_up_or_down(rates, key, compiled)
+    with np.errstate(over="ignore"):
+        draw._round_python(rates, key, plain)
+    assert np.array_equal(compiled, plain)
+
+
 @given(st.integers(0, 2**31), st.floats(0, 2), st.floats(0, 2), on_the_safe_side(40))
 @settings(max_examples=8, deadline=None)
 def test_swings_equal_plain_python_bit_for_bit(seed, noise, drift, found):

@@ -10,7 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from costmodel.demand import draw
-from costmodel.demand.noise import burst_factor, count_arrivals, octave_variances, random_stream
+from costmodel.demand.noise import (
+    burst_factor,
+    count_arrivals,
+    octave_variances,
+    random_stream,
+    round_at_random,
+)
 
 MONTH = 30 * 1440
 
@@ -119,6 +125,30 @@ def test_a_higher_rate_never_gives_a_lower_count(seed, anywhere, near_the_seam) 
     assert np.all(np.diff(counts) >= 0)
     assert counts.min() >= 0
     assert np.all(np.isfinite(counts))
+
+
+@given(st.integers(0, 10**6), st.lists(st.floats(0, 1e7), min_size=2, max_size=60))
+@settings(max_examples=150, deadline=None)
+def test_a_higher_rate_is_never_rounded_to_a_lower_number(seed, found) -> None:
+    stream = random_stream(seed, "europe", "jobs")
+    rates = np.sort(np.array(found))
+    numbers = np.array([round_at_random(np.array([rate]), stream)[0] for rate in rates])
+    assert np.all(np.diff(numbers) >= 0)
+    assert np.all(np.isin(numbers - np.floor(rates), (0.0, 1.0)))
+
+
+@pytest.mark.parametrize("rate", [0.003, 0.25, 7.9, 1_000.5])
+def test_rounding_keeps_the_mean(rate) -> None:
+    """Over 100 000 minutes the rounding alone scatters by the root of their number, times at most a half."""
+    numbers = round_at_random(np.full(100_000, rate), random_stream(1, "europe", "jobs"))
+    part = rate % 1.0
+    assert numbers.mean() == pytest.approx(rate, abs=4 * math.sqrt(part * (1 - part) / numbers.size))
+    assert numbers.var() == pytest.approx(part * (1 - part), rel=0.2)
+
+
+def test_what_is_whole_stays_whole() -> None:
+    whole = np.arange(50_000.0)
+    assert np.array_equal(round_at_random(whole, random_stream(1, "europe", "jobs")), whole)
 
 
 def test_streams_are_keyed_by_name_and_stable_between_processes() -> None:

@@ -1,3 +1,5 @@
+import math
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -75,6 +77,34 @@ def test_more_visitors_never_mean_fewer_page_views_in_any_minute(shop, visitors,
     )
     assert np.all(more.page_views >= fewer.page_views)
     assert np.all(more.model_views >= fewer.model_views)
+
+
+@pytest.mark.parametrize("factor", [1.001, 1.01, 1.3])
+def test_more_load_adds_jobs_and_moves_none(shop, factor) -> None:
+    scenario = shop(minute_noise_ratio=0.3, rendering={"jobs_per_1000_page_views": 2})
+    usual = synthesise(scenario)
+    for more in (synthesise(scenario, load_factor=factor), usual.scaled(factor)):
+        assert np.all(more.render_jobs >= usual.render_jobs)
+        assert more.render_jobs.sum() > usual.render_jobs.sum()
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_jobs_are_as_many_as_the_page_views_say(shop, seed) -> None:
+    demand = synthesise(shop(rendering={"jobs_per_1000_page_views": 2}), seed)
+    expected = float(demand.total_page_views.sum()) * 0.002
+    assert demand.render_jobs.sum() == pytest.approx(expected, abs=4 * math.sqrt(expected))
+    assert np.array_equal(demand.render_jobs, np.floor(demand.render_jobs))
+    assert not np.array_equal(demand.render_jobs, replace(demand, seed=seed + 1).render_jobs)
+
+
+def test_a_shop_too_small_for_a_job_still_has_rendering(shop) -> None:
+    """Its queue and workers must be there when one comes."""
+    few, none = (
+        synthesise(shop(rendering={"jobs_per_1000_page_views": jobs}, monthly_visitors={"europe": 20}))
+        for jobs in (0.001, 0)
+    )
+    assert not few.render_jobs.any()
+    assert (few.has_rendering, none.has_rendering) == (True, False)
 
 
 def test_an_event_raises_its_own_geographies_only(shop) -> None:

@@ -128,7 +128,9 @@ class TestEc2:
     def test_reclaims_make_work_twice(self):
         """With 95 % reclaimed in a month and two pools, one job of an hour is lost on the way, and begun again."""
         long = rendering_of(cpu_s_per_job=8_280, deadline_minutes=600)
-        demand = demand_of(0.02)
+        jobs = np.zeros(MINUTES)
+        jobs[24::50] = 1
+        demand = demand_of(jobs)
         calm, rough = (workers_of(spot=True, rendering=long, reclaimed_ratio=ratio) for ratio in (0.0, 0.95))
         runs = [design._run(demand) for design in (calm, rough)]
         assert runs[0].retried.sum() == 0
@@ -295,6 +297,12 @@ class TestDesigns:
         assert nothing.usage(demand_of(0), capacity) == ()
         assert broken(capacity) == set()
         assert broken(nothing.simulate(demand_of(1))) == {"rendering jobs without a worker"}
+
+    def test_a_job_that_may_come_has_a_queue(self):
+        """One job in 23 months is expected, and none comes in this one."""
+        demand = demand_of(1e-6)
+        assert not demand.render_jobs.any()
+        assert len(SERVICE.designs(scenario_of(), demand)) == 8
 
     def test_the_fleet_of_the_api_no_longer_renders(self):
         """Its designs are the same with and without jobs."""
