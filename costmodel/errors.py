@@ -16,6 +16,8 @@
     │   ├── PriceFileNotFound      AWS publishes no such price list: unknown service, region or date
     │   ├── OlderPriceFile         AWS offers an older edition than the one at hand
     │   ├── DownloadFailed         a price list file cannot be fetched
+    │   │   └── FileUnavailable    the server is there, but does not give this one file whole
+    │   │       └── FileTooLarge   more bytes come, or are unpacked, than any price list has
     │   ├── PriceBookNotFound      no price book of that date or in that folder
     │   ├── OlderPrices            prices to be cached are older than those at hand
     │   ├── PriceBookUnsound       a bill made with the price book may be wrong
@@ -27,6 +29,7 @@
     │   │   ├── MalformedListing   an answer is no price list product, or of an unknown format
     │   │   ├── NothingOffered     AWS lists nothing for something that is needed
     │   │   ├── NoOnDemandTerm     a needed product has no on-demand term
+    │   │   ├── NotInForce         a needed product has no price yet that is in force
     │   │   ├── ConflictingPrices  several products answer one query with different prices
     │   │   ├── BrokenTiers        tiers overlap, leave a gap or end
     │   │   ├── UnusableUnit       a price counts in a unit that is unknown or not the one before
@@ -64,6 +67,7 @@ that the run as a whole has no answer.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -194,6 +198,10 @@ class FileUnavailable(DownloadFailed):
     """The server is there, but does not give this one file whole; it may give others."""
 
 
+class FileTooLarge(FileUnavailable):
+    """More bytes come, or are unpacked, than any price list has. Nothing of it is kept."""
+
+
 class PriceBookNotFound(PriceError):
     """No price book of that date, or in that folder."""
 
@@ -255,8 +263,9 @@ class PriceListFault(PriceError):
         "and costmodel needs an update."
     )
 
-    def __init__(self, subject: str, problem: str) -> None:
-        super().__init__(f"{subject}: {problem}. {self.NEXT_STEP}")
+    def __init__(self, subject: str, problem: str, next_step: str = "") -> None:
+        self.subject, self.problem = subject, problem
+        super().__init__(f"{subject}: {problem}. {next_step or self.NEXT_STEP}")
 
 
 class MalformedListing(PriceListFault):
@@ -271,8 +280,16 @@ class NoOnDemandTerm(PriceListFault):
     """A needed product cannot be bought on demand."""
 
 
+class NotInForce(PriceListFault):
+    """Every price listed for a needed product begins after today."""
+
+    NEXT_STEP = (
+        "The prices at hand stay as they are. Check the clock of this machine, then try again on that day."
+    )
+
+
 class ConflictingPrices(PriceListFault):
-    """Several products answer one query, and their prices differ."""
+    """Several products, or several terms of one, answer one query, and their prices differ."""
 
 
 class BrokenTiers(PriceListFault):
@@ -292,7 +309,25 @@ class PlaceholderPrice(PriceListFault):
 
 
 class ImplausiblePrice(PriceListFault):
-    """A price is so many times above or below the one at hand that it is a mistake rather than a change."""
+    """A price is so many times above or below one that is known that it is a mistake rather than a change."""
+
+    LISTED = 10
+    """As many prices are named in one message."""
+
+    def __init__(self, subject: str, problem: str, others: Sequence[str] = ()) -> None:
+        names = (subject, *others)[: self.LISTED]
+        options = " ".join(f"--accept-moved {shlex.quote(name)}" for name in names)
+        also = f"; so it is with {len(others)} more" if others else ""
+        super().__init__(
+            subject,
+            f"{problem}{also}",
+            "The prices at hand stay as they are. Try again later; if AWS did change its price so far, accept it: "
+            f"costmodel prices refresh {options}",
+        )
+
+    def together_with(self, others: Sequence[ImplausiblePrice]) -> ImplausiblePrice:
+        """One error for all of them."""
+        return ImplausiblePrice(self.subject, self.problem, [other.subject for other in others])
 
 
 class AllowanceChanged(PriceListFault):

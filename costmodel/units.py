@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 
 SECONDS_PER_MINUTE = 60
 MINUTES_PER_HOUR = 60
+SECONDS_PER_HOUR = 3_600
 MINUTES_PER_DAY = 24 * MINUTES_PER_HOUR
 HOURS_PER_DAY = 24
 
@@ -31,6 +32,9 @@ BYTES_PER_GB = 2**30
 Source: AWS tier tables step at multiples of 1 024 (10 240 GB = 10 TB), Amazon S3 and CloudFront
 pricing pages (2025-12).
 """
+
+MB_PER_GB = 1024
+"""Also MiB/s in a billed GiB/s of EBS throughput. Source: as above; Amazon EBS pricing (2024-07)."""
 
 DYNAMODB_BYTES_PER_GB = 10**9
 """Bytes in a billed GB of DynamoDB table storage, which is decimal.
@@ -110,6 +114,11 @@ CENT = Decimal("0.01")
 def two_digits(value: float) -> str:
     """A number with two significant digits, for estimates: 41, 1,200, 0.53."""
     return f"{Decimal(f'{value:.2g}'):,f}"
+
+
+def to_nine_decimals(quantity: Decimal) -> Decimal:
+    """A billed quantity that is not counted one by one, rounded half up."""
+    return quantity.quantize(QUANTITY_STEP, rounding=ROUND_HALF_UP)
 
 
 def figure(value: float) -> str:

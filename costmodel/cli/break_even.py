@@ -18,6 +18,7 @@ from costmodel.cli.console import (
     write_file,
     write_json,
 )
+from costmodel.cli.options import format_option, number_for, region_code
 from costmodel.cli.own_rates import RatesFileOption, read_own_rates
 from costmodel.cli.simulate import note_trace, read_scenario
 
@@ -40,14 +41,17 @@ def break_even(
             show_default=False,
         ),
     ],
-    output: Annotated[Format, typer.Option("--format", help="How to print the result.")] = Format.TABLE,
+    output: Annotated[Format, format_option("the result")] = Format.TABLE,
     chart: Annotated[
         Path | None,
         typer.Option(help="Also draw costs against load into this file, .svg or .png.", show_default=False),
     ] = None,
-    seed: Annotated[int | None, typer.Option(help="Seed of the traffic's randomness.")] = None,
+    seed: Annotated[
+        int | None, typer.Option(parser=number_for("seed"), help="Seed of the traffic's randomness.")
+    ] = None,
     region: Annotated[
-        str | None, typer.Option(help="Serve from this region instead of the scenario's.")
+        str | None,
+        typer.Option(parser=region_code, help="Serve from this region instead of the scenario's."),
     ] = None,
     rates: RatesFileOption = None,
     prices: PricesOption = None,
@@ -56,7 +60,7 @@ def break_even(
 
     EC2 or Lambda, RDS and Aurora or DynamoDB, CloudFront paid as you go or at a flat rate, and on demand or
     reserved where the scenario allows it. All page views are multiplied, from 1/64 to 64 times, and at each
-    load the whole search is made again.
+    load the whole search is made again. Savings Plans are left out.
     """
     from costmodel.decision.break_even import break_even as find_break_even
 
@@ -89,12 +93,13 @@ def _check_picture(chart: Path) -> None:
 
 
 def _draw(found: tuple[BreakEven, ...], chart: Path) -> None:
-    from costmodel.export.charts import break_even_chart
+    from costmodel.export.break_even_chart import break_even_chart
+    from costmodel.export.pictures import kind_of
 
     if not found:
         messages().print(f"nothing to draw: {chart} is not written")
         return
-    write_file(chart, break_even_chart(found, "svg" if chart.suffix.lower() == ".svg" else "png"))
+    write_file(chart, break_even_chart(found, kind_of(chart)))
     messages().print(f"wrote {chart}", soft_wrap=True)
 
 

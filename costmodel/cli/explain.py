@@ -9,6 +9,7 @@ import typer
 
 from costmodel.cli.books import PricesOption, warn
 from costmodel.cli.console import Format, print_result, progress_bar, table_of, write_json
+from costmodel.cli.options import format_option
 from costmodel.cli.report import RunFile
 
 if TYPE_CHECKING:
@@ -35,9 +36,9 @@ def explain(
         ),
     ] = None,
     prices: PricesOption = None,
-    output: Annotated[Format, typer.Option("--format", help="How to print it.")] = Format.TABLE,
+    output: Annotated[Format, format_option("it")] = Format.TABLE,
 ) -> None:
-    """Explain a saved run: why it won, and one line of its bill down to price and formula.
+    """Explain a run, or one line of its bill.
 
     Without LINE: the reasons for the recommendation and against every other option, and the dearest lines
     of the bill by number. With LINE: where its dollars come from, each step worked out again before it is

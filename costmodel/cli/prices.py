@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.table import Table
 
-    from costmodel.pricing.book import PriceBook
+    from costmodel.pricing.book import PriceBook, ServiceCoverage
     from costmodel.pricing.commitment import Commitment, CommittedPrice
     from costmodel.pricing.price import FreeAllowance, Price
     from costmodel.pricing.shelf import Choice, Copy
@@ -82,6 +82,7 @@ def status(
         table,
         f"{sum(service.rows for service in coverage):,} rows, checksums hold, book {book.digest[:12]}. "
         f"Regions: {', '.join(book.regions())}.",
+        *_kept(coverage),
     )
 
 
@@ -150,6 +151,13 @@ def _print_json(document: object) -> None:
     write_json(json.dumps(document, indent=2).encode() + b"\n")
 
 
+def _kept(coverage: Iterable[ServiceCoverage]) -> Iterator[str]:
+    """Rows that a refresh left as they were, because AWS's lists do not tell them."""
+    kept = [f"{of.kept_rows:,} of {of.service_code}" for of in coverage if of.kept_rows]
+    if kept:
+        yield f"Kept with their own dates, because AWS's lists do not tell them: {', '.join(kept)}."
+
+
 def _books(choice: Choice, copies: Iterable[Copy]) -> Table:
     """Every book at hand, the one in force marked."""
     table = table_of("", "Book", "Dated", "Digest", whole=("Book", "Dated", "Digest"))
@@ -205,6 +213,7 @@ def plain_price(book: PriceBook, price: Price) -> dict[str, Any]:
         "source": price.source,
         "as_of": price.as_of,
         "confirmed_on": book.confirmed_on(price),
+        "inferred": book.is_inferred(price),
         "file": {
             "path": file.path,
             "origin": file.origin,
@@ -320,9 +329,17 @@ def explanation(book: PriceBook, price: Price) -> Iterator[RenderableType]:
     )
     table.add_row("Source", f"{price.source}, as of {price.as_of}")
     table.add_row("File", f"{file.path}, from {file.origin}{asked}{edition}")
-    table.add_row("Confirmed", f"{book.confirmed_on(price)}, the last day it was known to be AWS's price")
+    table.add_row(*_how_sure(book, price))
     table.add_row("Free", _free(allowance) if allowance else "no always-free allowance covers it")
     yield table
+
+
+def _how_sure(book: PriceBook, price: Price) -> tuple[str, str]:
+    """When a price was last known to be AWS's, or that it is not AWS's at all."""
+    day = book.confirmed_on(price)
+    if book.is_inferred(price):
+        return "Inferred", f"not told by AWS's price history; {price.description}, of {day}"
+    return "Confirmed", f"{day}, the last day it was known to be AWS's price"
 
 
 def _free(allowance: FreeAllowance) -> str:

@@ -16,9 +16,11 @@ from costmodel.pricing.origin import Source
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from costmodel.pricing.plausible import Moved
     from costmodel.pricing.refresh import Refreshed, Tell
 
 SHOWN_GONE = 10
+SHOWN_MOVED = 10
 
 
 def _service_code(text: str) -> str:
@@ -57,6 +59,14 @@ def refresh(
             "bulk reads AWS's public price list files, which are large.",
         ),
     ] = Source.API,
+    accept_moved: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME|SKU",
+            help="Take this price though it is many times the one before, as the refusal names it; "
+            "may be given several times.",
+        ),
+    ] = None,
     output: Annotated[Format, format_option("the outcome")] = Format.TABLE,
 ) -> None:
     """Fetch today's prices from AWS into a new book.
@@ -72,9 +82,10 @@ def refresh(
     shelf = Shelf()
     before = shelf.choice().copy.name
     with _progress() as tell:
-        outcome = Refresh(shelf, PRICE_NEEDS, source, datetime.now(UTC), tell).run(
-            region or (), service or ()
+        refreshing = Refresh(
+            shelf, PRICE_NEEDS, source, datetime.now(UTC), tell, frozenset(accept_moved or ())
         )
+        outcome = refreshing.run(region or (), service or ())
     if output is Format.JSON:
         import json
 
@@ -115,6 +126,13 @@ def _tables(outcome: Refreshed, before: str) -> Iterator[RenderableType]:
         yield f"AWS no longer lists {name}: a bill that needs it is refused from now on."
     if len(gone) > SHOWN_GONE:
         yield f"{len(gone) - SHOWN_GONE:,} more are no longer listed: print them all with --format json."
+    for of in outcome.moved[:SHOWN_MOVED]:
+        yield _moved(of)
+    if len(outcome.moved) > SHOWN_MOVED:
+        yield f"{len(outcome.moved) - SHOWN_MOVED:,} more are far from what was known: see --format json."
+    if outcome.unstated:
+        named = ", ".join(f"{of.allowance_id} ({of.as_of})" for of in outcome.unstated)
+        yield f"AWS's answers state nothing of these free allowances; bills go on taking them off as of: {named}."
     book = outcome.book
     step = f" See what moved with: costmodel prices diff {before}" if moved else ""
     yield (
@@ -122,6 +140,13 @@ def _tables(outcome: Refreshed, before: str) -> Iterator[RenderableType]:
         f"Files with other prices than before: {len(moved)}."
     )
     yield f"Book {book.digest[:12]} of {book.manifest.book_date} is in force.{step}"
+
+
+def _moved(of: Moved) -> str:
+    factor = f"{of.now / of.known:.3g} times as much"
+    above = f" above {of.begin:f}" if of.begin else ""
+    taken = "Accepted" if of.accepted else "Far from the snapshot"
+    return f"{taken}: {of.name} costs {of.now:f} per {of.pricing_unit}{above}, {of.known:f} {of.where}: {factor}."
 
 
 def _plain(outcome: Refreshed) -> dict[str, Any]:
@@ -132,6 +157,11 @@ def _plain(outcome: Refreshed) -> dict[str, Any]:
         "book_date": outcome.book.manifest.book_date,
         "folder": str(outcome.book.folder),
         "files": [asdict(file) for file in outcome.files],
+        "moved": [
+            asdict(of) | {name: f"{getattr(of, name):f}" for name in ("begin", "known", "now")}
+            for of in outcome.moved
+        ],
+        "unstated_allowances": [asdict(of) for of in outcome.unstated],
         "failures": [
             {"subject": failure.subject, "problem": str(failure.error), "unasked": failure.unasked}
             for failure in outcome.failures

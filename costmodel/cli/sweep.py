@@ -161,9 +161,10 @@ def _mapper(address: str | None) -> AbstractContextManager[Mapper]:
 
 
 def _draw(found: Sweep, scenario_name: str, file: Path) -> None:
+    from costmodel.export.pictures import kind_of
     from costmodel.export.sweep_chart import sweep_chart
 
-    write_file(file, sweep_chart(found, scenario_name, file.suffix.lower().removeprefix(".")))
+    write_file(file, sweep_chart(found, scenario_name, kind_of(file)))
     messages().print(f"wrote {file}")
 
 

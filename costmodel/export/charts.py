@@ -1,14 +1,12 @@
-"""Charts of the monthly report, inline SVG in a wide and a narrow drawing, coloured by the page; and charts
-that are files of their own.
+"""Charts of the monthly report, inline SVG in a wide and a narrow drawing, coloured by the page.
 
-On a page text stays text and takes the page's font, and every colour is a CSS variable, so that one drawing serves light,
+Text stays text and takes the page's font, and every colour is a CSS variable, so that one drawing serves light,
 dark and paper. The same figures give the same bytes.
 """
 
 from __future__ import annotations
 
 import io
-import math
 import re
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -16,10 +14,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 from html import escape
-from typing import TYPE_CHECKING, Any, Literal
-
-if TYPE_CHECKING:
-    from costmodel.decision.break_even import BreakEven, Side
+from typing import Any
 
 LARGEST_SERVICES = 6
 """Services with a colour of their own; the rest is drawn as one."""
@@ -105,132 +100,6 @@ def daily_cost(series: Mapping[str, Sequence[float]], first_day: date, title: st
 def daily_load(series: Mapping[str, Sequence[float]], first_day: date, title: str) -> Chart:
     """One panel per series over the days, each on its own scale from zero."""
     return _both(title, lambda width_pt: _panels(series, first_day, width_pt))
-
-
-Picture = Literal["svg", "png"]
-"""Kinds of chart files."""
-
-_FILE_WIDTH_PT = 720
-_FILE_PANEL_PT = 250
-_FILE_COLOURS = ("#1f6fb2", "#c9541b")
-_FILE_INK, _FILE_LINE = "#222222", "#d0d0d0"
-
-
-def break_even_chart(found: Sequence[BreakEven], picture: Picture) -> bytes:
-    """The cheapest stack of both kinds against the load, a panel for each pair, their borders marked."""
-    import matplotlib as mpl
-
-    with mpl.rc_context():
-        mpl.rcdefaults()
-        mpl.rcParams.update(_STYLE)
-        mpl.rcParams.update(
-            {
-                "text.color": _FILE_INK,
-                "axes.labelcolor": _FILE_INK,
-                "axes.edgecolor": _FILE_LINE,
-                "xtick.color": _FILE_LINE,
-                "ytick.color": _FILE_LINE,
-                "xtick.labelcolor": _FILE_INK,
-                "ytick.labelcolor": _FILE_INK,
-                "grid.color": _FILE_LINE,
-                "svg.hashsalt": "break-even",
-            }
-        )
-        figure = _figure(_FILE_WIDTH_PT, _FILE_PANEL_PT * len(found))
-        figure.set_facecolor("white")
-        for row, pair in enumerate(found):
-            bottom = 1 - (row + 1) / len(found)
-            axes = figure.add_axes(
-                (0.1, bottom + 44 / _FILE_PANEL_PT / len(found), 0.62, 158 / _FILE_PANEL_PT / len(found))
-            )
-            _costs_by_load(axes, pair)
-        return _picture(figure, picture)
-
-
-def _costs_by_load(axes: Any, found: BreakEven) -> None:
-    from costmodel.decision.break_even import tell
-
-    ends = []
-    for side, colour in zip(found.pair.sides, _FILE_COLOURS, strict=True):
-        loads, usd = _line(found, side)
-        axes.plot(loads, usd, color=colour, linewidth=2, solid_capstyle="round")
-        known = [cost for cost in usd if not math.isnan(cost)]
-        ends.append((known[-1] if known else 0.0, side.name, colour))
-    axes.set_xscale("log", base=2)
-    axes.set_yscale("log")
-    first, last = found.costs[0].load, found.costs[-1].load
-    axes.set_xlim(first, last)
-    _name_lines(axes, ends)
-    axes.axvline(1, color=_FILE_INK, linewidth=1)
-    axes.annotate(
-        "you", (1, 1), (4, -11), xycoords=("data", "axes fraction"), textcoords="offset points", fontsize=11
-    )
-    for place, border in enumerate(found.borders):
-        axes.axvline(border.load, color=_FILE_INK, linewidth=1, linestyle=(0, (2, 3)))
-        at = tell(border.load * found.own_measure)
-        axes.annotate(
-            at,
-            (border.load, 1),
-            (0, 4 + 13 * (place % 2)),
-            xycoords=("data", "axes fraction"),
-            textcoords="offset points",
-            fontsize=11,
-            ha="center",
-        )
-    _load_scale(axes, found)
-
-
-def _line(found: BreakEven, side: Side) -> tuple[list[float], list[float]]:
-    """Loads and costs; a gap where the side is infeasible."""
-    usd = [costs.best[side].monthly_usd if side in costs.best else math.nan for costs in found.costs]
-    return [costs.load for costs in found.costs], usd
-
-
-def _name_lines(axes: Any, ends: Sequence[tuple[float, str, str]]) -> None:
-    """Names beside the panel in the order in which the lines end, the dearer above."""
-    for place, (_, name, colour) in enumerate(sorted(ends, reverse=True)):
-        axes.annotate(
-            name,
-            (1, 0.95 - 0.12 * place),
-            (10, 0),
-            xycoords="axes fraction",
-            textcoords="offset points",
-            fontsize=12,
-            color=colour,
-            va="center",
-            weight="bold",
-        )
-
-
-def _load_scale(axes: Any, found: BreakEven) -> None:
-    from matplotlib.ticker import FuncFormatter, NullFormatter
-
-    from costmodel.decision.break_even import multiple, tell
-
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda load, _: f"{multiple(load)} x"))
-    axes.yaxis.set_major_formatter(
-        FuncFormatter(lambda usd, _: f"${usd:,.0f}" if usd >= 1 else f"${usd:,.2f}")
-    )
-    axes.yaxis.set_minor_formatter(NullFormatter())
-    axes.tick_params(labelsize=11)
-    axes.grid(axis="y")
-    axes.set_xlabel(f"Load; 1 x is {tell(found.own_measure)} {found.pair.measure}", fontsize=11)
-    axes.set_title("Cheapest stack, USD a month", fontsize=11, loc="left", pad=34)
-
-
-def _picture(figure: Any, picture: Picture) -> bytes:
-    """The drawing as a file without date or program name."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.backends.backend_svg import FigureCanvasSVG
-
-    target = io.BytesIO()
-    canvas: Any = (FigureCanvasSVG if picture == "svg" else FigureCanvasAgg)(figure)
-    if picture == "svg":
-        canvas.print_svg(target, metadata=dict.fromkeys(("Creator", "Date", "Format", "Type")))
-    else:
-        figure.set_dpi(144)
-        canvas.print_png(target, metadata={"Software": None})
-    return target.getvalue()
 
 
 def _both(title: str, draw: Callable[[int], Any], legend: tuple[tuple[str, str], ...] = ()) -> Chart:

@@ -1,65 +1,26 @@
-"""The chart of a sweep, as a file of its own: cost along the first key, with the places where the choice flips.
-
-The same sweep gives the same bytes. Text in an SVG stays text.
-"""
+"""The chart of a sweep: cost along the first key, with the places where the choice flips."""
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from typing import Any
 
 from costmodel.decision.sweep import Flip, Point, Sweep
+from costmodel.export.pictures import COLOURS, FAINT, INK, MARKERS, PAPER, RANGE, Picture, picture
 from costmodel.scenario.document import Scalar
 
-_INK, _FAINT, _RANGE, _LINE, _PAPER = "#1c2127", "#59636e", "#a3adb8", "#d6dbe1", "#ffffff"
-_COLOURS = ("#0072b2", "#d55e00", "#00805d", "#b5548a", "#a87400", "#5b5bd6")
-"""Of stacks, or of the values of a second key: told apart by readers who see few colours, as in the report."""
-_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
-"""Of stacks beside the colours of a second key."""
-_STYLE: dict[Any, Any] = {
-    "svg.fonttype": "none",
-    "svg.hashsalt": "costmodel-sweep",
-    "text.parse_math": False,
-    "font.size": 11,
-    "text.color": _INK,
-    "axes.labelcolor": _INK,
-    "axes.edgecolor": _LINE,
-    "axes.axisbelow": True,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "xtick.color": _FAINT,
-    "ytick.color": _FAINT,
-    "grid.color": _LINE,
-    "grid.linewidth": 0.8,
-    "legend.frameon": False,
-}
 _INCHES = (9.0, 5.2)
-_DOTS_PER_INCH = 144
 _MOST_FLIPS_TOLD = 8
 """Flips beyond these have a number only; the table has them all."""
 _MOST_LETTERS = 60
 """Letters of a label."""
 
 
-def sweep_chart(found: Sweep, scenario_name: str, file_format: str) -> bytes:
-    """A sweep as the bytes of an `svg` or `png` file."""
-    import matplotlib as mpl
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    with mpl.rc_context():
-        mpl.rcdefaults()
-        mpl.rcParams.update(_STYLE)
-        figure = Figure(figsize=_INCHES, facecolor=_PAPER, layout="constrained")
-        FigureCanvasAgg(figure)
-        _draw(figure.add_subplot(facecolor=_PAPER), found, scenario_name)
-        target = io.BytesIO()
-        metadata = dict.fromkeys(
-            ("Creator", "Date", "Format", "Type") if file_format == "svg" else ("Software",)
-        )
-        figure.savefig(target, format=file_format, dpi=_DOTS_PER_INCH, metadata=metadata)
-    return target.getvalue()
+def sweep_chart(found: Sweep, scenario_name: str, kind: Picture) -> bytes:
+    """A sweep as a file."""
+    return picture(
+        lambda figure: _draw(figure.add_subplot(facecolor=PAPER), found, scenario_name), _INCHES, kind
+    )
 
 
 def _draw(axes: Any, found: Sweep, scenario_name: str) -> None:
@@ -91,14 +52,14 @@ def _one_line(axes: Any, found: Sweep, places: dict[Scalar, float]) -> None:
     feasible = [point for point in found.points if point.answer.chosen]
     for run in _runs(found, found.points):
         at = [places[point.values[0]] for point in run]
-        axes.plot(at, [_usd(point) for point in run], color=_FAINT, linewidth=1.2, zorder=2)
+        axes.plot(at, [_usd(point) for point in run], color=FAINT, linewidth=1.2, zorder=2)
     if feasible:
         ranges = [_range(point) for point in feasible]
         axes.vlines(
             [places[point.values[0]] for point in feasible],
             [low for low, _ in ranges],
             [high for _, high in ranges],
-            color=_RANGE,
+            color=RANGE,
             linewidth=5,
             label="P10 to P90",
             zorder=1,
@@ -111,7 +72,7 @@ def _one_line(axes: Any, found: Sweep, places: dict[Scalar, float]) -> None:
             linestyle="none",
             marker="o",
             markersize=7,
-            color=_COLOURS[rank % len(_COLOURS)],
+            color=COLOURS[rank % len(COLOURS)],
             label=_stack_words(stack),
             zorder=3,
         )
@@ -123,7 +84,7 @@ def _flip_lines(axes: Any, found: Sweep, places: dict[Scalar, float]) -> None:
     for number, flip in enumerate(found.flips, start=1):
         middle = _middle(found, flip, places)
         told = number <= _MOST_FLIPS_TOLD
-        style: dict[str, Any] = {"color": _INK, "linewidth": 1, "linestyle": (0, (4, 3))}
+        style: dict[str, Any] = {"color": INK, "linewidth": 1, "linestyle": (0, (4, 3))}
         axes.axvline(middle, zorder=1, label=f"{number}: {_flip_words(flip)}" if told else None, **style)
         axes.text(
             middle,
@@ -140,7 +101,7 @@ def _many_lines(axes: Any, found: Sweep, places: dict[Scalar, float]) -> None:
     """One line for each value of the second key, a marker for each stack, a ring after each flip."""
     beside = found.axes[1]
     for rank, (value, line) in enumerate(zip(beside.values, found.lines, strict=True)):
-        colour = _COLOURS[rank % len(_COLOURS)]
+        colour = COLOURS[rank % len(COLOURS)]
         for part in _runs(found, line):
             axes.plot(
                 [places[point.values[0]] for point in part],
@@ -152,13 +113,13 @@ def _many_lines(axes: Any, found: Sweep, places: dict[Scalar, float]) -> None:
         axes.plot([], [], color=colour, linewidth=1.4, label=f"{beside.key} {_value(value)}")
         for point in line:
             if point.answer.chosen:
-                marker = _MARKERS[found.stacks.index(point.answer.kinds) % len(_MARKERS)]
+                marker = MARKERS[found.stacks.index(point.answer.kinds) % len(MARKERS)]
                 axes.plot(
                     places[point.values[0]], _usd(point), marker=marker, color=colour, markersize=6, zorder=3
                 )
     for rank, stack in enumerate(found.stacks):
-        marker = _MARKERS[rank % len(_MARKERS)]
-        axes.plot([], [], linestyle="none", marker=marker, color=_FAINT, label=_stack_words(stack))
+        marker = MARKERS[rank % len(MARKERS)]
+        axes.plot([], [], linestyle="none", marker=marker, color=FAINT, label=_stack_words(stack))
     ringed = [flip.after for flip in found.flips if flip.after.answer.chosen]
     if ringed:
         axes.plot(
@@ -168,7 +129,7 @@ def _many_lines(axes: Any, found: Sweep, places: dict[Scalar, float]) -> None:
             marker="o",
             markersize=13,
             markerfacecolor="none",
-            markeredgecolor=_INK,
+            markeredgecolor=INK,
             label="the choice has flipped",
             zorder=4,
         )
@@ -185,7 +146,7 @@ def _infeasible(axes: Any, found: Sweep, places: dict[Scalar, float]) -> None:
             marker="x",
             markersize=8,
             markeredgewidth=2,
-            color=_INK,
+            color=INK,
             clip_on=False,
             label="nothing feasible" if len(found.axes) == 1 else "nothing feasible on one line at least",
             zorder=5,

@@ -48,6 +48,8 @@ NAMES = {
 }
 """What a message calls each kind of price file."""
 
+SOURCE_AT, AS_OF_AT = PRICE_COLUMNS.index("source"), PRICE_COLUMNS.index("as_of")
+
 Partition = Mapping[str, list[Row]]
 """Rows of one file by usage type."""
 
@@ -68,6 +70,8 @@ class ServiceCoverage:
     """When AWS was last asked, ISO 8601 in UTC; empty if never."""
     confirmed_on: str
     """The last day on which every price was known to be AWS's: YYYY-MM-DD."""
+    kept_rows: int
+    """Rows that AWS's list did not tell when it was last asked: they are as old as they say."""
 
 
 class PriceBook:
@@ -134,9 +138,35 @@ class PriceBook:
         """What the book holds, service by service."""
         by_service: dict[str, list[PriceFile]] = defaultdict(list)
         for file in self.manifest.files:
-            if file.service_code:
+            if file.kind in PRICE_KINDS:
                 by_service[file.service_code].append(file)
-        return tuple(_coverage(code, files) for code, files in sorted(by_service.items()))
+        return tuple(self._coverage(code, files) for code, files in sorted(by_service.items()))
+
+    def _coverage(self, service_code: str, files: list[PriceFile]) -> ServiceCoverage:
+        days, kept = [], 0
+        for file in files:
+            if not file.retrieved_at:
+                days.append(file.oldest_as_of)
+                continue
+            for row in self._rows_of(file):
+                days.append(file.confirmed_on(row[SOURCE_AT], row[AS_OF_AT]))
+                kept += days[-1] < file.retrieved_at[:10]
+        return ServiceCoverage(
+            service_code=service_code,
+            region_ids=tuple(sorted({file.region_id for file in files})),
+            files=len(files),
+            rows=sum(file.rows for file in files),
+            oldest_as_of=min(file.oldest_as_of for file in files),
+            newest_as_of=max(file.newest_as_of for file in files),
+            origins=tuple(sorted({file.origin for file in files})),
+            retrieved_at=max(file.retrieved_at for file in files),
+            confirmed_on=min(days),
+            kept_rows=kept,
+        )
+
+    def _rows_of(self, file: PriceFile) -> Iterator[Row]:
+        for rows in self._read(file).values():
+            yield from rows
 
     def confirmed_on(self, price: Price) -> str:
         """The last day on which one of this book's prices was known to be AWS's: YYYY-MM-DD.
@@ -145,11 +175,13 @@ class PriceBook:
         AWS was not asked for keep their own date: those that a list left in its file as they were, of no
         edition or an older one, and spot prices inferred because the history lacks their type.
         """
-        file = self.file_of(price)
-        edition = price.source.rpartition(" ")[2]
-        left = bool(file.edition) and not (edition.isdigit() and edition >= file.edition)
-        inferred = file.kind == SPOT and not self.committed(price.query)
-        return price.as_of if left or inferred else max(price.as_of, file.retrieved_at[:10])
+        if self.is_inferred(price):
+            return price.as_of
+        return self.file_of(price).confirmed_on(price.source, price.as_of)
+
+    def is_inferred(self, price: Price) -> bool:
+        """Whether this is a spot price that the Spot Advisor lets expect, and AWS's history does not tell."""
+        return price.query.term == SPOT_TERM and not self.committed(price.query)
 
     def file_of(self, price: Price) -> PriceFile:
         """The file that one of this book's prices stands in; of an inferred spot price, the Spot Advisor's."""
@@ -392,20 +424,6 @@ def _allowance(row: Row) -> FreeAllowance:
         source=source,
         as_of=as_of,
         note=note,
-    )
-
-
-def _coverage(service_code: str, files: list[PriceFile]) -> ServiceCoverage:
-    return ServiceCoverage(
-        service_code=service_code,
-        region_ids=tuple(sorted({file.region_id for file in files})),
-        files=len(files),
-        rows=sum(file.rows for file in files),
-        oldest_as_of=min(file.oldest_as_of for file in files),
-        newest_as_of=max(file.newest_as_of for file in files),
-        origins=tuple(sorted({file.origin for file in files})),
-        retrieved_at=max(file.retrieved_at for file in files),
-        confirmed_on=min(file.confirmed_on for file in files),
     )
 
 

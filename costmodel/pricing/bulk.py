@@ -9,15 +9,12 @@ Source: AWS Billing User Guide, "Reading the service price list file for an AWS 
 
 from __future__ import annotations
 
-import gzip
-import os
 import re
 import zlib
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
 
 import msgspec
 
@@ -35,10 +32,10 @@ from costmodel.pricing.offer import (
     refuse_repeats,
 )
 from costmodel.pricing.price import ON_DEMAND
+from costmodel.pricing.unpacking import MAGIC, open_unpacked
 
 FORMAT_VERSION = "v1.0"
 
-_GZIP = b"\x1f\x8b"
 _VERSION = re.compile(r"[0-9]{14}")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+Z")
 _PRODUCT = msgspec.json.Decoder(Product)
@@ -93,7 +90,6 @@ def read_offer(
             found = read_json(lambda: opened(path), path, wanted, terms)
             store, head = found.store, found.head
         elif start.lstrip(b'"').startswith(b"FormatVersion"):
-            _check_last_row_ends(path)
             with opened(path) as stream:
                 store, head = read_csv(stream, path, wanted, terms)
         else:
@@ -110,23 +106,13 @@ def _start(path: Path) -> bytes:
         return stream.read(1024).lstrip()
 
 
-def opened(path: Path) -> BinaryIO:
+def opened(path: Path) -> BufferedReader:
     """The content, decompressed where needed. What it is tells, not its name."""
     stream: BufferedReader = path.open("rb")
-    if stream.peek(len(_GZIP))[: len(_GZIP)] != _GZIP:
+    if not stream.peek(len(MAGIC)).startswith(MAGIC):
         return stream
     stream.close()
-    return gzip.open(path)  # type: ignore[return-value]
-
-
-def _check_last_row_ends(path: Path) -> None:
-    with path.open("rb") as stream:
-        if stream.read(len(_GZIP)) == _GZIP:
-            return
-        size_bytes = stream.seek(0, os.SEEK_END)
-        stream.seek(max(size_bytes - 1, 0))
-        if stream.read() != b"\n":
-            raise PriceFileCorrupt(path, f"byte {size_bytes}", "the last row is cut short")
+    return open_unpacked(path)
 
 
 def _edition(path: Path, head: dict[str, str], service_code: str | None) -> Edition:
@@ -174,6 +160,8 @@ def _offered(path: Path, edition: Edition, records: list[Record]) -> OfferedProd
             if term.sku != product.sku:
                 raise PriceFileCorrupt(path, place, f"{kind} term {key} is of SKU {term.sku}")
             of_kind = terms.setdefault(kind, {})
+            if key in of_kind and of_kind[key].effective_date != term.effective_date:
+                raise PriceFileCorrupt(path, place, f"rates of {kind} term {key} begin on different days")
             of_kind[key] = _joined(of_kind[key], term) if key in of_kind else term
     return OfferedProduct(product, {kind: tuple(of.values()) for kind, of in terms.items()}, edition)
 

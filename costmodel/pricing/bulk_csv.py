@@ -5,7 +5,7 @@ column names of the AmazonEC2 (2025-09-12), comprehend (2026-01-16) and AmazonRD
 
 The CSV says less than the JSON: it does not tell an absent attribute from an empty one, dates have no
 time, and the SKUs that a free allowance applies to are missing. A file cut exactly behind a row looks
-whole, so its length has to be checked where it is downloaded.
+whole, so `download` refuses a file of which nothing tells where it ends.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from io import TextIOWrapper
 from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
@@ -50,7 +49,22 @@ TERM_ATTRIBUTES = ("LeaseContractLength", "OfferingClass", "PurchaseOption")
 PRODUCT_FAMILY = "Product Family"
 _NOT_OF_THE_PRODUCT = {*NEEDED_COLUMNS, *TERM_ATTRIBUTES, PRODUCT_FAMILY, "RelatedTo"}
 
+LONGEST_LINE_BYTES = 1024 * 1024
+"""A row is about a kilobyte; beyond this the file is no price list."""
+
 Row = list[str]
+
+
+def lines_of(stream: BinaryIO) -> Iterator[str]:
+    """Lines with their ends. Raises csv.Error for one that is too long, and behind one without its end."""
+    line = b"\n"
+    while more := stream.readline(LONGEST_LINE_BYTES):
+        if len(more) == LONGEST_LINE_BYTES:
+            raise csv.Error(f"a line is longer than {LONGEST_LINE_BYTES:,} bytes")
+        line = more
+        yield line.decode()
+    if not line.endswith(b"\n"):
+        raise csv.Error("the last row is cut short")
 
 
 def attribute_name(column: str) -> str:
@@ -74,12 +88,11 @@ def read_csv(
     prices need, with a rate listed twice, or with two descriptions of one SKU.
     """
     reading = _Reading(path, wanted, kinds)
-    with TextIOWrapper(stream, encoding="utf-8", newline="") as lines:
-        rows = csv.reader(lines, strict=True)
-        try:
-            reading.run(rows)
-        except (csv.Error, UnicodeDecodeError) as error:
-            raise reading.fault(rows.line_num, str(error)) from error
+    rows = csv.reader(lines_of(stream), strict=True)
+    try:
+        reading.run(rows)
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise reading.fault(rows.line_num, str(error)) from error
     return reading.store, reading.head
 
 
@@ -128,6 +141,8 @@ class _Reading:
             raise self.fault(number, f"no column {', '.join(missing)}")
         if len(self._columns) != len(header):
             raise self.fault(number, "a column is named twice")
+        if not all(re.search("[A-Za-z0-9]", name) for name in header):
+            raise self.fault(number, "a column has no name")
         self._product_columns = [
             (attribute_name(name), at)
             for name, at in self._columns.items()

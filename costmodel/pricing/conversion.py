@@ -2,28 +2,41 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from decimal import Decimal
+from datetime import UTC, datetime
+from pathlib import Path
 
 from costmodel.errors import (
     AllowanceChanged,
     BrokenTiers,
     ConflictingPrices,
     ImplausiblePrice,
+    MalformedListing,
     NoOnDemandTerm,
     NothingOffered,
+    NotInForce,
     OtherCurrency,
     PlaceholderPrice,
     UnusableUnit,
 )
 from costmodel.pricing.book import PriceBook
-from costmodel.pricing.difference import unit_price_moves
 from costmodel.pricing.need import Place, PriceNeed
-from costmodel.pricing.offer import FLAT_RATE, RESERVED, Dimension, Edition, OfferedProduct, Term
+from costmodel.pricing.offer import (
+    FLAT_RATE,
+    ORDINARY_TERM,
+    RESERVED,
+    Dimension,
+    Edition,
+    OfferedProduct,
+    Term,
+)
+from costmodel.pricing.plausible import Moved, moved_far
 from costmodel.pricing.price import ON_DEMAND, FreeAllowance, Price, PriceQuery, PriceTier
 from costmodel.pricing.snapshot import CURRENCY, decimal, ladder
+from costmodel.pricing.stated_free import Form, StatedFree
 from costmodel.units import FOCUS_UNITS
 
 UNITS = {"Month": "Mo", "Request": "Requests"}
@@ -42,13 +55,21 @@ FEE = ("fee", "upfront")
 ONE_OFFERING_CLASS = frozenset({"AmazonRDS"})
 """Services that sell reservations of one class only, so that their terms are named without it."""
 GRANT_PREFIX = "Global-"
-LARGEST_CHANGE_FACTOR = Decimal(5)
-"""A price that is more than so many times above or below the one before is taken for a mistake.
+_DATE = re.compile(r"\d{4}-\d\d-\d\d(T\d\d:\d\d:\d\d(\.\d+)?Z)?")
 
-Source: engineering choice. The largest change of a list price that the snapshot's sources record is the
-halving of DynamoDB on-demand requests (AWS announcement, 2024-11-14); a misplaced decimal point is a
-factor of 10.
-"""
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What an answer is held against."""
+
+    book: PriceBook
+    """The prices at hand."""
+    snapshot: PriceBook
+    """The prices that shipped."""
+    now: datetime
+    """With a time zone."""
+    accepted: frozenset[str] = frozenset()
+    """Names or SKUs of prices that may be far from those known."""
 
 
 @dataclass(slots=True)
@@ -57,7 +78,7 @@ class _Reading:
 
     needs: Sequence[PriceNeed]
     region_id: str
-    book: PriceBook
+    known: Known
     candidates: dict[PriceQuery, list[Price]] = field(default_factory=lambda: defaultdict(list))
     free: set[PriceQuery] = field(default_factory=set)
     """Queries that AWS may charge nothing for."""
@@ -65,39 +86,69 @@ class _Reading:
     usage_types: dict[str, PriceQuery] = field(default_factory=dict)
     """Query by SKU of every needed product."""
     grants: list[tuple[OfferedProduct, Dimension]] = field(default_factory=list)
-    known: dict[tuple[str, str], Mapping[PriceQuery, Price]] = field(default_factory=dict)
-    """Prices of the book by service and place."""
+    charging_others: list[tuple[OfferedProduct, Term]] = field(default_factory=list)
+    """On-demand terms that name other products, and not for nothing."""
+    stated: set[StatedFree] = field(default_factory=set)
+    moved: list[Moved] = field(default_factory=list)
+    _by_place: dict[tuple[Path, str, str], Mapping[PriceQuery, Price]] = field(default_factory=dict)
+    """Prices by book, service and place."""
 
     def before(self, query: PriceQuery) -> Price | None:
         """The book's price of the same query."""
-        place = query.service_code, query.region_id
-        if place not in self.known:
-            prices = self.book.prices(query.region_id, query.service_code)
-            self.known[place] = {price.query: price for price in prices}
-        return self.known[place].get(query)
+        return self._price_in(self.known.book, query)
+
+    def first(self, query: PriceQuery) -> Price | None:
+        """The snapshot's price of the same query."""
+        return self._price_in(self.known.snapshot, query)
+
+    @property
+    def now(self) -> str:
+        """ISO 8601 in UTC, to the second."""
+        return f"{self.known.now.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+    def _price_in(self, book: PriceBook, query: PriceQuery) -> Price | None:
+        place = book.folder, query.service_code, query.region_id
+        if place not in self._by_place:
+            prices = book.prices(query.region_id, query.service_code)
+            self._by_place[place] = {price.query: price for price in prices}
+        return self._by_place[place].get(query)
 
 
-def prices_of(
-    products: Iterable[OfferedProduct], needs: Iterable[PriceNeed], region_id: str, book: PriceBook
-) -> list[Price]:
+@dataclass(frozen=True, slots=True)
+class Converted:
+    """What AWS's products say."""
+
+    prices: tuple[Price, ...]
+    """In the order of their queries."""
+    stated: frozenset[StatedFree]
+    """Free allowances that were stated along with them."""
+    moved: tuple[Moved, ...]
+    """Prices that are far from those known: accepted by the user, or to be told."""
+
+
+def converted(
+    products: Iterable[OfferedProduct], needs: Iterable[PriceNeed], region_id: str, known: Known
+) -> Converted:
     """The prices that these products state for what is needed in a region, at the edge and everywhere.
 
-    `book` is the price book at hand: free allowances and units must be the ones it has, prices not many
-    times those it has, and a price it knows keeps its description. Products nobody needs are left out, and so are placeholders of 0
+    Free allowances and units must be the ones the book has, prices not many times those that the book or
+    the snapshot has, unless they were accepted; and a price the book knows keeps its description. Products nobody needs are left out, and so are placeholders of 0
     beside a real price. Always-free products are compared with the book's allowances; one that no
-    allowance covers is an offer for new accounts, which is not modelled. In the order of the queries.
+    allowance covers is an offer for new accounts, which is not modelled. Of several prices of one product
+    the one that began last holds; one that begins after now does not hold yet.
 
-    Raises PriceListFault: NothingOffered, NoOnDemandTerm, ConflictingPrices, BrokenTiers,
-    UnusableUnit, OtherCurrency, PlaceholderPrice, ImplausiblePrice, AllowanceChanged.
+    Raises PriceListFault: NothingOffered, NoOnDemandTerm, NotInForce, ConflictingPrices, BrokenTiers,
+    UnusableUnit, OtherCurrency, PlaceholderPrice, ImplausiblePrice, AllowanceChanged, MalformedListing.
     """
-    reading = _Reading(tuple(needs), region_id, book)
+    reading = _Reading(tuple(needs), region_id, known)
     for offered in products:
         _read(reading, offered)
     for need in reading.needs:
         if need not in reading.answered:
             raise NothingOffered(_named(need, region_id), "AWS lists no such product")
+    _refuse_charges_on_others(reading)
     _check_grants(reading)
-    return [_chosen(reading, query) for query in sorted(reading.candidates)]
+    return Converted(tuple(_all_chosen(reading)), frozenset(reading.stated), tuple(reading.moved))
 
 
 def _read(reading: _Reading, offered: OfferedProduct) -> None:
@@ -109,6 +160,9 @@ def _read(reading: _Reading, offered: OfferedProduct) -> None:
         if term.is_grant
         for dimension in term.price_dimensions.values()
     ]
+    reading.charging_others += [
+        (offered, term) for term in on_demand if term.names_others and not term.is_grant
+    ]
     for need in reading.needs:
         if need.service_code != offered.edition.service_code:
             continue
@@ -117,10 +171,11 @@ def _read(reading: _Reading, offered: OfferedProduct) -> None:
             continue
         reading.answered.add(need)
         reading.usage_types[offered.product.sku] = query
-        prices = list(_prices(reading, need, query, offered))
-        if ON_DEMAND in need.terms and not any(price.query.term == ON_DEMAND for price in prices):
+        if ON_DEMAND in need.terms and not any(
+            term.price_dimensions and not term.is_grant for term in on_demand
+        ):
             raise NoOnDemandTerm(f"{query}", f"product {offered.product.sku} has no on-demand term")
-        for price in prices:
+        for price in _prices(reading, need, query, offered):
             reading.candidates[price.query].append(price)
             if need.free:
                 reading.free.add(price.query)
@@ -130,20 +185,75 @@ def _prices(
     reading: _Reading, need: PriceNeed, query: PriceQuery, offered: OfferedProduct
 ) -> Iterator[Price]:
     for kind in need.terms:
+        by_name: dict[PriceQuery, list[Term]] = defaultdict(list)
         for term in offered.terms.get(kind, ()):
-            if kind == ON_DEMAND and term.is_grant:
-                continue
-            named = replace(query, term=_term_name(kind, term, query))
-            dimensions = tuple(term.price_dimensions.values())
-            fees = tuple(of for of in dimensions if kind == RESERVED and of.unit == FEE_UNIT)
-            rates = tuple(of for of in dimensions if of not in fees)
-            if fees and term.term_attributes.get("PurchaseOption") == NO_FEE:
-                raise UnusableUnit(f"{named}", f"counts in {FEE_UNIT!r}, as a fee does, and has none")
-            if rates:
-                yield _price(reading, need, named, rates, offered)
-            if fees:
-                attributes = tuple(sorted((*named.attributes, FEE)))
-                yield _price(reading, need, replace(named, attributes=attributes), fees, offered)
+            if not (kind == ON_DEMAND and term.is_grant):
+                by_name[replace(query, term=_term_name(kind, term, query))].append(term)
+        for named, terms in by_name.items():
+            holding = _holding(reading, named, terms)
+            if holding is not None:
+                yield from _prices_of_term(reading, need, named, holding, offered)
+
+
+def _prices_of_term(
+    reading: _Reading, need: PriceNeed, query: PriceQuery, term: Term, offered: OfferedProduct
+) -> Iterator[Price]:
+    """The rate of a term, and its one-off fee."""
+    dimensions = tuple(term.price_dimensions.values())
+    if not dimensions:
+        raise BrokenTiers(f"{query}", f"its term {term.offer_term_code} has no tier at all")
+    reserved = query.term.startswith(RESERVED)
+    fees = tuple(of for of in dimensions if reserved and of.unit == FEE_UNIT)
+    rates = tuple(of for of in dimensions if of not in fees)
+    if fees and term.term_attributes.get("PurchaseOption") == NO_FEE:
+        raise UnusableUnit(f"{query}", f"counts in {FEE_UNIT!r}, as a fee does, and has none")
+    if rates:
+        yield _price(reading, need, query, rates, offered)
+    if fees:
+        attributes = tuple(sorted((*query.attributes, FEE)))
+        yield _price(reading, need, replace(query, attributes=attributes), fees, offered)
+
+
+def _holding(reading: _Reading, query: PriceQuery, terms: Sequence[Term]) -> Term | None:
+    """The term that is in force: of those that have begun, the one that began last.
+
+    None for something new whose first price is still to come. Raises NotInForce where the book has a price
+    of it; ConflictingPrices for terms that began together at different prices, or of which one does not say
+    when.
+    """
+    begun = [(_begins(query, term), term) for term in terms]
+    current = [(begin, term) for begin, term in begun if begin <= reading.now]
+    if not current:
+        if reading.before(query) is None:
+            return None
+        raise NotInForce(f"{query}", f"its price is in force from {min(begin for begin, _ in begun)} on")
+    last = max(begin for begin, _ in current)
+    latest = [term for begin, term in current if begin in ("", last)]
+    if len({_charged(term) for term in latest}) > 1:
+        codes = " and ".join(sorted(term.offer_term_code for term in latest))
+        raise ConflictingPrices(f"{query}", f"its terms {codes} are both in force, at different prices")
+    return min(latest, key=lambda term: (term.offer_term_code != ORDINARY_TERM, term.offer_term_code))
+
+
+def _begins(query: PriceQuery, term: Term) -> str:
+    """When a term begins to be in force, so that texts compare like times; empty where it does not say."""
+    date = term.effective_date
+    if date and not _DATE.fullmatch(date):
+        raise MalformedListing(f"{query}", f"in force from {date!r}, which is no time in UTC")
+    return f"{date[:10]}T{date[11:19] or '00:00:00'}Z" if date else ""
+
+
+def _charged(term: Term) -> frozenset[tuple[str, str, str, frozenset[tuple[str, str]]]]:
+    """What a term charges, whatever its rates are called."""
+    return frozenset(
+        (
+            of.unit,
+            _plain(of.begin_range),
+            _plain(of.end_range),
+            frozenset((currency, _plain(usd)) for currency, usd in of.price_per_unit.items()),
+        )
+        for of in term.price_dimensions.values()
+    )
 
 
 def _term_name(kind: str, term: Term, query: PriceQuery) -> str:
@@ -168,7 +278,7 @@ def _price(
         query=query,
         description=before.description if before else dimensions[0].description,
         pricing_unit=_unit(need, query, dimensions, before),
-        tiers=_tiers(query, dimensions, reading.book.allowances),
+        tiers=_tiers(reading, query, dimensions, offered.edition),
         source=_source(offered.edition),
         as_of=offered.edition.as_of,
         sku_id=offered.product.sku,
@@ -193,7 +303,7 @@ def _unit(need: PriceNeed, query: PriceQuery, dimensions: Sequence[Dimension], b
 
 
 def _tiers(
-    query: PriceQuery, dimensions: Sequence[Dimension], allowances: Iterable[FreeAllowance]
+    reading: _Reading, query: PriceQuery, dimensions: Sequence[Dimension], edition: Edition
 ) -> tuple[PriceTier, ...]:
     """The ladder, ascending from 0. A leading free step must be an allowance of the book; it is left out."""
     try:
@@ -208,7 +318,8 @@ def _tiers(
             begin, quantity, _, _ = steps.pop(0)
             if decimal(begin):
                 raise ValueError(f"what is free starts at {begin}")
-            _check_allowance(query, quantity, allowances)
+            allowance = _check_allowance(query, quantity, reading.known.book.allowances)
+            reading.stated.add(_stated(allowance, query, Form.STEP, edition))
             if steps[0][0] == quantity:
                 steps[0] = ("0", *steps[0][1:])
         return ladder(steps)
@@ -229,6 +340,20 @@ def _plain(text: str) -> str:
         return f"{decimal(text).normalize():f}"
     except ValueError:
         return text
+
+
+def _all_chosen(reading: _Reading) -> list[Price]:
+    """The price of every query. What moved too far is refused together, so that it can be accepted together."""
+    chosen, refused = [], []
+    for query in sorted(reading.candidates):
+        try:
+            chosen.append(_chosen(reading, query))
+        except ImplausiblePrice as error:
+            refused.append(error)
+    if refused:
+        first, *others = refused
+        raise first.together_with(others)
+    return chosen
 
 
 def _chosen(reading: _Reading, query: PriceQuery) -> Price:
@@ -264,23 +389,8 @@ def _check_tiers(reading: _Reading, price: Price) -> None:
     for tier in price.tiers:
         if not tier.list_unit_price and _is_charged(price):
             raise PlaceholderPrice(f"{price.query}", f"the price listed from {tier.begin:f} on is 0")
-    before = reading.before(price.query)
-    if before:
-        check_plausible(price, before, LARGEST_CHANGE_FACTOR, "before")
-
-
-def check_plausible(price: Price, known: Price, factor: Decimal, what: str) -> None:
-    """Raises ImplausiblePrice for a price more than `factor` times above or below a known one at any quantity.
-
-    `what` says what the known one is. A price of 0 is not compared.
-    """
-    for step in unit_price_moves(known.tiers, price.tiers):
-        if step.before and step.after and not 1 / factor <= step.after / step.before <= factor:
-            raise ImplausiblePrice(
-                f"{price.query}",
-                f"{step.after:f} per {price.pricing_unit} from {step.begin:f} on, {step.before:f} {what}: "
-                f"more than {factor:f} times apart",
-            )
+    before, first = reading.before(price.query), reading.first(price.query)
+    reading.moved += moved_far(price, before, first, reading.known.accepted)
 
 
 def _is_charged(price: Price) -> bool:
@@ -295,9 +405,19 @@ def _check_grants(reading: _Reading) -> None:
     """Compare every always-free product with the allowance of the book on the products it is granted on."""
     for offered, dimension in reading.grants:
         for query in _granted_on(reading, offered, dimension):
-            for allowance in reading.book.allowances:
+            for allowance in reading.known.book.allowances:
                 if allowance.covers(query):
                     _check_allowance(query, dimension.end_range, (allowance,))
+                    reading.stated.add(_stated(allowance, query, Form.PRODUCT, offered.edition))
+
+
+def _refuse_charges_on_others(reading: _Reading) -> None:
+    """Raises ConflictingPrices where a needed product has a second price, by a term that names other products."""
+    for offered, term in reading.charging_others:
+        named = {sku for of in term.price_dimensions.values() for sku in of.applies_to}
+        for sku in sorted({offered.product.sku, *named} & reading.usage_types.keys()):
+            what = f"term {term.offer_term_code} of product {offered.product.sku} charges for it as well"
+            raise ConflictingPrices(f"{reading.usage_types[sku]}", what)
 
 
 def _granted_on(reading: _Reading, offered: OfferedProduct, dimension: Dimension) -> list[PriceQuery]:
@@ -313,8 +433,14 @@ def _granted_on(reading: _Reading, offered: OfferedProduct, dimension: Dimension
     ]
 
 
-def _check_allowance(query: PriceQuery, free: str, allowances: Iterable[FreeAllowance]) -> None:
-    """Raises AllowanceChanged unless an allowance of the book grants exactly the quantity that is free."""
+def _stated(allowance: FreeAllowance, query: PriceQuery, form: Form, edition: Edition) -> StatedFree:
+    quantity = f"{allowance.quantity:f}"
+    source = _source(edition)
+    return StatedFree(allowance.allowance_id, query.usage_type, form, quantity, source, edition.as_of)
+
+
+def _check_allowance(query: PriceQuery, free: str, allowances: Iterable[FreeAllowance]) -> FreeAllowance:
+    """The allowance of the book that grants exactly the quantity that is free. Raises AllowanceChanged."""
     granted = next((allowance for allowance in allowances if allowance.covers(query)), None)
     if granted is None:
         raise AllowanceChanged(f"{query}", f"up to {free} are free now, which the price book does not know")
@@ -323,6 +449,7 @@ def _check_allowance(query: PriceQuery, free: str, allowances: Iterable[FreeAllo
             f"{query}",
             f"up to {free} are free now, {granted.quantity:f} were before ({granted.allowance_id})",
         )
+    return granted
 
 
 def _named(need: PriceNeed, region_id: str) -> str:

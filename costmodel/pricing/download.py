@@ -4,7 +4,7 @@ Beside the place of a file stand `<name>.part`, what has arrived of a file that 
 `<name>.etag`, which file is in place. Nothing is ever read from a part but to go on with it. Two
 processes must not fetch to the same place at once: whoever calls holds the lock.
 
-Source: RFC 9110, sections 8.8.3 (ETag), 13.1.2 (If-None-Match), 13.1.5 (If-Range), 14 (ranges), 15.3.7.3
+Source: RFC 9110, sections 6.6.1 (Date), 8.8.3 (ETag), 13.1.2 (If-None-Match), 13.1.5 (If-Range), 14 (ranges), 15.3.7.3
 (combining parts) and 10.2.3 (Retry-After).
 """
 
@@ -19,12 +19,15 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
-from costmodel.errors import DownloadFailed, FileUnavailable, PriceFileNotFound
+from costmodel.errors import ClockSkewed, DownloadFailed, FileTooLarge, FileUnavailable, PriceFileNotFound
+from costmodel.pricing.unpacking import LARGEST_FILE_BYTES, unpacked
 
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse, PoolManager
@@ -34,15 +37,23 @@ Progress = Callable[[int, int | None], None]
 
 CHUNK_BYTES = 64 * 1024
 MOST_REDIRECTS = 3
+MOST_SKEW = timedelta(hours=1)
+"""Two clocks that are further apart are not both right.
+
+Source: engineering choice. AWS takes signed questions for 5 minutes (AWS General Reference, Signature
+Version 4, 2023); a file may come by way of a cache that does not say for how long it has kept it.
+"""
 
 PASSING_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504})
 """Answers that may differ in a moment."""
 
 CHECK_NETWORK = "Check your network, then run again; the prices at hand stay usable without it."
+CHECK_SERVER = "Check your proxy and COSTMODEL_PRICE_LIST_URL, then run again."
 GO_ON = "Run the command again; it goes on where it stopped."
 START_ANEW = "Run the command again; it fetches this file from its start."
 _MD5 = re.compile(r'"([0-9a-f]{32})"')
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+)")
+_NO_RANGE = re.compile(r"bytes \*/(\d+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,17 +95,24 @@ class _Passing(Exception):
 
 
 def download(
-    url: str, path: Path, *, progress: Progress | None = None, patience: Patience = PATIENT
+    url: str,
+    path: Path,
+    *,
+    progress: Progress | None = None,
+    patience: Patience = PATIENT,
+    most_bytes: int = LARGEST_FILE_BYTES,
 ) -> Fetched:
     """Fetch a file to its place unless the same file is there already.
 
-    Raises PriceFileNotFound where the server has no such file; DownloadFailed without a network,
-    name, certificate, proxy or room on the disk, or when the server keeps failing. The file in place
-    stays as it was then, and what has arrived is kept to go on from, where the server gave it a strong ETag.
+    Raises PriceFileNotFound where the server has no such file; FileTooLarge for one of more than
+    `most_bytes`, unpacked; DownloadFailed without a network, name, certificate, proxy or room on the
+    disk, when the server keeps failing, or when nothing tells whether the file came whole; ClockSkewed
+    where the server's clock and this machine's are far apart. The file in place stays as it was then, and what has arrived is kept to go on from, where the server gave it a
+    strong ETag.
     """
     try:
         with _pool(url, patience) as pool:
-            return _Download(pool, url, path, progress, patience).run()
+            return _Download(pool, url, path, progress, patience, most_bytes).run()
     except OSError as error:
         raise DownloadFailed(
             url,
@@ -105,9 +123,16 @@ def download(
 
 class _Download:
     def __init__(
-        self, pool: PoolManager, url: str, path: Path, progress: Progress | None, patience: Patience
+        self,
+        pool: PoolManager,
+        url: str,
+        path: Path,
+        progress: Progress | None,
+        patience: Patience,
+        most_bytes: int,
     ) -> None:
         self.pool, self.url, self.path, self.patience = pool, url, path, patience
+        self.most_bytes = most_bytes
         self.progress = progress or (lambda done, total: None)
         self.part = path.with_name(path.name + ".part")
         self.part_note = path.with_name(path.name + ".part.json")
@@ -116,6 +141,8 @@ class _Download:
         """Whether the server ever answered: then a failure to reach it may pass."""
         self.doubted = ""
         """MD5 of a whole file that was not the one its ETag seems to state."""
+        self.end_asked = False
+        """Whether the server was asked if the part in hand is all there is."""
 
     def run(self) -> Fetched:
         self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -123,6 +150,9 @@ class _Download:
         while True:
             try:
                 return self._try()
+            except FileTooLarge:
+                self._drop_part()
+                raise
             except _Passing as failure:
                 failures = 1 if self._part_bytes() > most_bytes else failures + 1
                 most_bytes = max(most_bytes, self._part_bytes())
@@ -141,22 +171,37 @@ class _Download:
         with self._answer(self._headers(part)) as answer:
             self.answered = True
             status = answer.status
+            self._check_clock(answer)
             if status == 304:
                 return Fetched(self.path, changed=False)
-            if status == 416:
+            if status == 416 and not _ends_here(answer, part):
                 self._drop_part()
                 raise _Passing("the file became shorter while it was fetched")
-            if status not in (200, 206):
+            if status not in (200, 206, 416):
                 raise self._refusal(answer)
             if status == 200:
                 part = self._begin(answer)
-            elif not _goes_on(answer, part):
+            elif status == 206 and not _goes_on(answer, part):
                 self._drop_part()
                 raise _Passing("the server answered with another part than was asked for")
-            self._receive(answer, part)
+            if status != 416:
+                self._receive(answer, part)
+                self._check_end(answer, part)
         self._check_content(part)
         self._move_into_place(part)
         return Fetched(self.path, changed=True)
+
+    def _check_clock(self, answer: BaseHTTPResponse) -> None:
+        stated = _said_at(answer)
+        now = datetime.now(UTC)
+        if stated is not None and abs(now - stated) > MOST_SKEW:
+            host = urlsplit(self.url).hostname
+            raise ClockSkewed(
+                "price list file",
+                f"this machine's clock is off, or that of {host}: they say {now:%Y-%m-%d %H:%M} and "
+                f"{stated:%Y-%m-%d %H:%M} UTC",
+                "Set the clock, then try again.",
+            )
 
     def _headers(self, part: _Part) -> dict[str, str]:
         if part.done:
@@ -226,6 +271,7 @@ class _Download:
             raise DownloadFailed(self.url, f"it is encoded as {encoding}", "Check your proxy.")
         length = answer.headers.get("Content-Length", "")
         total = int(length) if length.isdigit() and encoding == "identity" else None
+        self._check_size(total or 0)
         part = _Part(answer.headers.get("ETag", ""), 0, total)
         note = {"url": self._address, "etag": part.etag, "total": part.total}
         self.part_note.write_text(json.dumps(note))
@@ -233,13 +279,14 @@ class _Download:
 
     def _receive(self, answer: BaseHTTPResponse, part: _Part) -> None:
         """Write the body behind what is there. Raises _Passing when it ends early or does not decode."""
-        unpacked = _unpack(answer) if answer.headers.get("Content-Encoding") == "gzip" else _chunks(answer)
+        chunks = answer.stream(CHUNK_BYTES, decode_content=False)
         done = part.done
         with self.part.open("ab") as file:
             try:
-                for chunk in unpacked:
-                    file.write(chunk)
+                for chunk in unpacked(chunks) if _is_packed(answer) else chunks:
                     done += len(chunk)
+                    self._check_size(done)
+                    file.write(chunk)
                     self.progress(done, part.total)
             except zlib.error as error:
                 file.truncate(0)
@@ -248,6 +295,30 @@ class _Download:
             if done > part.total:
                 self._drop_part()
             raise _Passing(f"{done} bytes arrived of {part.total}")
+        part.done = done
+
+    def _check_size(self, size_bytes: int) -> None:
+        if size_bytes > self.most_bytes:
+            problem = f"it has, unpacked, more than {self.most_bytes:,} bytes; no such file has"
+            raise FileTooLarge(self.url, problem, CHECK_SERVER)
+
+    def _check_end(self, answer: BaseHTTPResponse, part: _Part) -> None:
+        """See to it that something tells where the file ends: its length, its chunks, gzip or its checksum.
+
+        A body that only ends with its connection looks whole wherever it is cut (RFC 9112, section 8).
+        The server is then asked once for what comes behind it; its answer tells how long the file is.
+        """
+        if part.total is not None or _is_packed(answer) or _is_chunked(answer):
+            return
+        stated = _MD5.search(part.etag)
+        if stated is not None and stated[1] == self._md5():
+            return
+        if self.end_asked or not part.etag.startswith('"'):
+            self._drop_part()
+            problem = "nothing tells whether it came whole: neither a length nor a checksum"
+            raise FileUnavailable(self.url, problem, CHECK_SERVER)
+        self.end_asked = True
+        raise _Passing("nothing tells yet whether it came whole")
 
     def _check_content(self, part: _Part) -> None:
         """Compare the whole file with its ETag, where that is an MD5 as on S3.
@@ -258,12 +329,15 @@ class _Download:
         stated = _MD5.search(part.etag)
         if stated is None:
             return
-        with self.part.open("rb") as file:
-            found = hashlib.file_digest(file, "md5").hexdigest()
+        found = self._md5()
         if found not in (stated[1], self.doubted):
             self.doubted = found
             self._drop_part()
             raise _Passing("the content differs from its checksum")
+
+    def _md5(self) -> str:
+        with self.part.open("rb") as file:
+            return hashlib.file_digest(file, "md5").hexdigest()
 
     def _move_into_place(self, part: _Part) -> None:
         # Without its note a file in place is fetched again; with the note of another one it never would be.
@@ -350,18 +424,29 @@ def _goes_on(answer: BaseHTTPResponse, part: _Part) -> bool:
     return True
 
 
-def _chunks(answer: BaseHTTPResponse) -> Iterator[bytes]:
-    return answer.stream(CHUNK_BYTES, decode_content=False)
+def _ends_here(answer: BaseHTTPResponse, part: _Part) -> bool:
+    """Whether the server says that the file, of which it stated no length, is as long as the part."""
+    found = _NO_RANGE.fullmatch(answer.headers.get("Content-Range", ""))
+    same = answer.headers.get("ETag", part.etag) == part.etag
+    return same and part.total is None and found is not None and int(found[1]) == part.done > 0
 
 
-def _unpack(answer: BaseHTTPResponse) -> Iterator[bytes]:
-    """Raises zlib.error for damaged content, and for content that ends early."""
-    unpacker = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
-    for chunk in _chunks(answer):
-        yield unpacker.decompress(chunk)
-    yield unpacker.flush()
-    if not unpacker.eof:
-        raise zlib.error("it ends early")
+def _said_at(answer: BaseHTTPResponse) -> datetime | None:
+    """The time by the server's clock; a cache adds how long ago it heard it (RFC 9111, 5.1)."""
+    try:
+        said = parsedate_to_datetime(answer.headers.get("Date", ""))
+        kept = timedelta(seconds=int(answer.headers.get("Age", "0")))
+        return (said if said.tzinfo else said.replace(tzinfo=UTC)) + kept
+    except (ValueError, OverflowError):
+        return None
+
+
+def _is_packed(answer: BaseHTTPResponse) -> bool:
+    return answer.headers.get("Content-Encoding") == "gzip"
+
+
+def _is_chunked(answer: BaseHTTPResponse) -> bool:
+    return "chunked" in answer.headers.get("Transfer-Encoding", "").lower()
 
 
 def _retry_after_s(answer: BaseHTTPResponse) -> float:

@@ -8,6 +8,7 @@ price list file holds all products first and all terms behind them, one nesting 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +19,9 @@ RESERVED = "Reserved"
 FLAT_RATE = "FlatRate"
 ORDINARY_TERM = "JRTCKXETXF"
 """Term code of every on-demand price. Source: AmazonCloudFront offer (2025-07-01) and GetProducts samples."""
+
+
+_ZERO = re.compile(r"0+(\.0+)?")
 
 
 class Dimension(msgspec.Struct, frozen=True, rename="camel"):
@@ -33,6 +37,10 @@ class Dimension(msgspec.Struct, frozen=True, rename="camel"):
     applies_to: list[str] = []
     """SKUs that an allowance is granted on; empty for an ordinary price."""
 
+    @property
+    def is_free(self) -> bool:
+        return all(_ZERO.fullmatch(price) for price in self.price_per_unit.values())
+
 
 class Term(msgspec.Struct, frozen=True, rename="camel"):
     """One way to buy a product: on demand, or one form of reservation."""
@@ -42,18 +50,23 @@ class Term(msgspec.Struct, frozen=True, rename="camel"):
     price_dimensions: dict[str, Dimension]
     """Unordered on the wire."""
     effective_date: str = ""
+    """When the price begins to hold, ISO 8601 in UTC; a day alone in a CSV file; empty where nothing is said."""
     term_attributes: dict[str, str] = {}
 
     @property
     def is_grant(self) -> bool:
         """Of an on-demand term: whether it states a free allowance on other products, not a price.
 
-        Source: AmazonCloudFront offer (2025-07-01): term code A429C66SYZ, and `appliesTo` names the
-        products it is granted on. Price list files in CSV leave `appliesTo` out.
+        Source: AmazonCloudFront offer (2025-07-01): term code A429C66SYZ, everything at 0, and `appliesTo`
+        names the products it is granted on. Price list files in CSV leave `appliesTo` out.
         """
-        return self.offer_term_code != ORDINARY_TERM or any(
-            dimension.applies_to for dimension in self.price_dimensions.values()
-        )
+        special = self.offer_term_code != ORDINARY_TERM or self.names_others
+        return special and all(of.is_free for of in self.price_dimensions.values())
+
+    @property
+    def names_others(self) -> bool:
+        """Whether it applies to other products."""
+        return any(of.applies_to for of in self.price_dimensions.values())
 
 
 class Subscription(msgspec.Struct, frozen=True, rename="camel"):
@@ -104,6 +117,11 @@ class Product(msgspec.Struct, frozen=True, rename="camel"):
         return self.attributes.get("usagetype", "")
 
 
+def day_of_version(version: str) -> str:
+    """The day of a version of 14 digits: YYYY-MM-DD."""
+    return f"{version[:4]}-{version[4:6]}-{version[6:8]}"
+
+
 @dataclass(frozen=True, slots=True)
 class Edition:
     """Which issue of a service's price list something comes from."""
@@ -118,6 +136,11 @@ class Edition:
     def as_of(self) -> str:
         """Date of publication: YYYY-MM-DD."""
         return self.publication_date[:10]
+
+    @property
+    def day(self) -> str:
+        """The later of publication and version: YYYY-MM-DD."""
+        return max(self.as_of, day_of_version(self.version))
 
 
 @dataclass(frozen=True, slots=True)

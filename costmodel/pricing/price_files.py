@@ -32,6 +32,8 @@ BASE_URL_VARIABLE = "COSTMODEL_PRICE_LIST_URL"
 SERVICE_INDEX = "/offers/v1.0/aws/index.json"
 SAVINGS_PLAN_INDEX = "/savingsPlan/v1.0/aws/{plan}/current/region_index.json"
 CURRENCY = "USD"
+LARGEST_INDEX_BYTES = 16 * 1024**2
+"""No page of the index is longer. Source: engineering choice; the longest has about 200 kB (AWS, 2026-04)."""
 LATER = "If it was there before, try again later."
 
 T = TypeVar("T")
@@ -149,8 +151,9 @@ class PublicIndex:
         url = urljoin(base_url(), path)
         if url not in self._pages:
             with TemporaryDirectory() as folder:
-                fetched = download(url, Path(folder) / "index.json", patience=self.patience)
-                self._pages[url] = fetched.path.read_bytes()
+                place = Path(folder) / "index.json"
+                download(url, place, patience=self.patience, most_bytes=LARGEST_INDEX_BYTES)
+                self._pages[url] = place.read_bytes()
         try:
             return msgspec.json.decode(self._pages[url], type=kind)
         except ValueError as error:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -26,7 +26,6 @@ from costmodel.errors import (
     CredentialsInvalid,
     DownloadFailed,
     FileUnavailable,
-    ImplausiblePrice,
     NoCredentials,
     OlderPrices,
     PriceCacheUnwritable,
@@ -34,20 +33,26 @@ from costmodel.errors import (
     PriceNotFound,
     PricesWithdrawn,
     RefreshIncomplete,
-    UnusableUnit,
 )
 from costmodel.pricing.aws_client import open_client
 from costmodel.pricing.aws_errors import aws_errors
 from costmodel.pricing.book import PriceBook
 from costmodel.pricing.bulk import read_offer
-from costmodel.pricing.conversion import LARGEST_CHANGE_FACTOR, check_plausible, prices_of
+from costmodel.pricing.conversion import Converted, Known, converted
 from costmodel.pricing.difference import what_is_charged
 from costmodel.pricing.download import download
 from costmodel.pricing.need import Place, PriceNeed, wanted
-from costmodel.pricing.offer import OfferedProduct
+from costmodel.pricing.offer import OfferedProduct, day_of_version
 from costmodel.pricing.origin import Source
 from costmodel.pricing.places import REGION_PREFIXES
-from costmodel.pricing.price import GLOBAL, ON_DEMAND, SPOT, Price, PriceQuery
+from costmodel.pricing.plausible import (
+    PLAN_SHARES,
+    SPOT_SHARES,
+    Moved,
+    check_against_on_demand,
+    refuse_moved,
+)
+from costmodel.pricing.price import GLOBAL, Price, PriceQuery
 from costmodel.pricing.price_files import (
     PriceFileLocation,
     PublicIndex,
@@ -64,6 +69,7 @@ from costmodel.pricing.savings_plans import (
 from costmodel.pricing.shelf import Shelf
 from costmodel.pricing.snapshot import (
     PRICE_COLUMNS,
+    PRICE_KINDS,
     PRICES,
     RESERVED,
     SAVINGS,
@@ -74,28 +80,18 @@ from costmodel.pricing.snapshot import (
     price_rows,
 )
 from costmodel.pricing.spot import spot_history, spot_part
+from costmodel.pricing.stated_free import (
+    Unstated,
+    held_statements,
+    refuse_vanished,
+    statements_part,
+    unstated,
+)
 
 WITHDRAWN_RATIO = 0.1
 """Share of a file's prices that may be gone from AWS's list before the answer is distrusted.
 
 Engineering choice: AWS retires an instance family now and then, never a tenth of a service at once.
-"""
-PLAN_SHARES = (Decimal("0.2"), Decimal(1))
-"""A Savings Plans rate is at least and at most so much of its on-demand price; else it is a mistake.
-
-Source: AWS Savings Plans page (2026): they save up to 72 %, which leaves 0.28. That a fifth is the least is
-an engineering choice.
-"""
-SPOT_SHARES = (Decimal("0.05"), Decimal("1.1"))
-"""A spot price is at least and at most so much of its on-demand price; else it is a mistake.
-
-Source: engineering choice. Spot instances save up to 90 % (EC2 Spot page, 2026), which leaves a tenth, and
-the on-demand price is the most that is paid unless the buyer names another maximum (EC2 User Guide).
-"""
-ON_DEMAND_MOVE = Decimal(2)
-"""How many times the on-demand price may have moved since the book was made, where AWS has not told it anew.
-
-Source: engineering choice. The largest recorded change is a halving (`conversion.LARGEST_CHANGE_FACTOR`).
 """
 EC2 = "AmazonEC2"
 SPOT_DAYS = 30
@@ -159,6 +155,10 @@ class Refreshed:
     book: PriceBook
     files: tuple[FileChange, ...]
     failures: tuple[Failure, ...]
+    unstated: tuple[Unstated, ...]
+    """Free allowances that bills go on taking off, though AWS's answers said nothing of them."""
+    moved: tuple[Moved, ...]
+    """Prices that are far from those known: accepted by the user, or far from the snapshot's by now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +174,31 @@ class _Job:
     @property
     def subject(self) -> str:
         return f"{self.service_code} {self.region_id}"
+
+
+@dataclass(slots=True)
+class _Told:
+    """What AWS has said so far in this refresh."""
+
+    prices: dict[PriceQuery, Price] = field(default_factory=dict)
+    """List prices; Savings Plans rates and spot prices are compared with them."""
+    stated: set[str] = field(default_factory=set)
+    """Ids of the free allowances that were stated."""
+    unstated: dict[str, Unstated] = field(default_factory=dict)
+    """Allowances that an answer said nothing of, by id."""
+    moved: list[Moved] = field(default_factory=list)
+    """Prices far from those known, that were taken."""
+
+    def note(self, answer: Converted, base: PriceBook) -> None:
+        self.prices |= {price.query: price for price in answer.prices}
+        self.stated |= {of.allowance_id for of in answer.stated}
+        self.moved += answer.moved
+        for allowance in unstated(base.allowances, answer.prices, answer.stated):
+            self.unstated[allowance.allowance_id] = allowance
+
+    @property
+    def never_stated(self) -> tuple[Unstated, ...]:
+        return tuple(self.unstated[name] for name in sorted(self.unstated.keys() - self.stated))
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +219,8 @@ class Refresh:
     now: datetime
     """With a time zone."""
     tell: Tell
+    accepted: frozenset[str] = frozenset()
+    """Names or SKUs of prices that may be far from those known."""
     index: PublicIndex = field(default_factory=PublicIndex)
 
     def run(self, region_ids: Collection[str] = (), service_codes: Collection[str] = ()) -> Refreshed:
@@ -209,12 +236,13 @@ class Refresh:
             jobs = self._jobs(tuple(dict.fromkeys(region_ids or base.regions())), service_codes)
             parts: list[Part] = []
             failures: list[Failure] = []
-            told: dict[PriceQuery, Price] = {}
-            for questions in self._rounds(jobs, base, told):
+            told = _Told()
+            known = Known(base, self.shelf.open("snapshot"), self.now, self.accepted)
+            for questions in self._rounds(jobs, known, told):
                 self._ask(questions, parts, failures)
             if not parts:
                 raise _no_refresh(failures)
-            return self._shelve(base, parts, failures)
+            return self._shelve(base, parts, failures, told)
 
     def _ask(self, questions: Sequence[_Question], parts: list[Part], failures: list[Failure]) -> None:
         """Ask one after another, until an error that the next ones would meet as well."""
@@ -222,7 +250,7 @@ class Refresh:
             self.tell(question.subject, 0, None)
             try:
                 found = question.ask()
-                _refuse_future(question.subject, found, self.now)
+                _refuse_future(question.subject, _days_of(found), self.now)
                 parts += found
             except PriceError as error:
                 unasked = tuple(left.subject for left in questions[place + 1 :]) if _stops(error) else ()
@@ -263,14 +291,13 @@ class Refresh:
             for job in _jobs_of(service_code, by_service[service_code], region_ids)
         ]
 
-    def _rounds(
-        self, jobs: Sequence[_Job], base: PriceBook, told: dict[PriceQuery, Price]
-    ) -> Iterator[list[_Question]]:
+    def _rounds(self, jobs: Sequence[_Job], known: Known, told: _Told) -> Iterator[list[_Question]]:
         """List prices first, then Savings Plans, then spot prices: what stops one does not stop the next.
 
-        The list prices are noted in `told`; the others are compared with them.
+        The list prices are noted in `told`.
         """
-        yield [_Question(job.subject, partial(self._list_prices, job, base, told)) for job in jobs]
+        base = known.book
+        yield [_Question(job.subject, partial(self._list_prices, job, known, told)) for job in jobs]
         asked = {(job.service_code, job.region_id) for job in jobs}
         plans = {
             (region_id, plan)
@@ -296,19 +323,37 @@ class Refresh:
                 if job.service_code == EC2
             ]
 
-    def _list_prices(self, job: _Job, base: PriceBook, told: dict[PriceQuery, Price]) -> list[Part]:
+    def _list_prices(self, job: _Job, known: Known, told: _Told) -> list[Part]:
         if self.source is Source.API:
             products = list(fetch(job.needs, job.region_id))
         else:
             products = self._products_of_file(job)
-        prices = prices_of(products, job.needs, job.region_id, base)
+        # Before the prices: to a clock that is far behind, none of them would be in force.
+        _refuse_future(job.subject, {offered.edition.day for offered in products}, self.now)
+        base = known.book
+        answer = converted(products, job.needs, job.region_id, known)
         held = list(_held(job, base))
-        _refuse_withdrawal(prices, held)
-        _refuse_older(prices, held, _latest_day(self.now))
-        told.update({price.query: price for price in prices})
+        _refuse_withdrawal(answer.prices, held)
+        _refuse_older(answer.prices, held, _latest_day(self.now))
+        free = held_statements(base, job.service_code, job.region_id)
+        refuse_vanished(answer.stated, answer.prices, free, self.source)
+        told.note(answer, base)
         # The oldest: one product of an older edition makes the whole answer an older one.
         edition = min((offered.edition.version for offered in products), default="")
-        return self._parts([*prices, *_beyond_needs(job, held)], edition)
+        parts = self._parts([*answer.prices, *_beyond_needs(job, held)], edition)
+        if answer.stated or free:
+            parts.append(self._statements(job, answer, edition))
+        return parts
+
+    def _statements(self, job: _Job, answer: Converted, edition: str) -> Part:
+        return statements_part(
+            answer.stated,
+            job.service_code,
+            job.region_id,
+            origin=self.source.value,
+            retrieved_at=self._retrieved_at,
+            edition=edition,
+        )
 
     def _products_of_file(self, job: _Job) -> list[OfferedProduct]:
         if self.source is Source.BULK or job.whole_list:
@@ -357,7 +402,7 @@ class Refresh:
         region_id: str,
         needs: Sequence[PriceNeed],
         base: PriceBook,
-        told: Mapping[PriceQuery, Price],
+        told: _Told,
     ) -> tuple[Part, ...]:
         with closing(open_client("savingsplans", HOME_REGION)) as client:
             rates = offering_rates(client, region_id, needs, f"{self.now.astimezone(UTC):%Y-%m-%d}")
@@ -369,16 +414,14 @@ class Refresh:
         region_id: str,
         needs: Sequence[PriceNeed],
         base: PriceBook,
-        told: Mapping[PriceQuery, Price],
+        told: _Told,
     ) -> tuple[Part, ...]:
         location = self.index.savings_plan_file(plan, region_id)
         with self._fetched(location, f"{plan} {region_id}") as path:
-            rates = read_plan_file(path, region_id, needs)
+            rates = read_plan_file(path, region_id, needs, self.now)
         return self._plan_parts(rates, region_id, base, told)
 
-    def _plan_parts(
-        self, rates: PlanRates, region_id: str, base: PriceBook, told: Mapping[PriceQuery, Price]
-    ) -> tuple[Part, ...]:
+    def _plan_parts(self, rates: PlanRates, region_id: str, base: PriceBook, told: _Told) -> tuple[Part, ...]:
         parts = savings_parts(rates, origin=self.source.value, retrieved_at=self._retrieved_at)
         replaced = {part.path for part in parts}
         held = [
@@ -388,13 +431,27 @@ class Refresh:
         ]
         _refuse_withdrawal(rates.prices, held)
         before = {price.query: price for _, known in held for price in known}
-        for price in rates.prices:
-            if price.query in before:
-                check_plausible(price, before[price.query], LARGEST_CHANGE_FACTOR, "before")
-        _check_against_on_demand(rates.prices, PLAN_SHARES, base, region_id, told)
+        moved = [
+            refuse_moved(price, before[price.query], "before", self.accepted)
+            for price in rates.prices
+            if price.query in before
+        ]
+        self._check_against_on_demand(rates.prices, PLAN_SHARES, base, region_id, told)
+        told.moved += [of for of in moved if of is not None]
         return parts
 
-    def _spot(self, region_id: str, base: PriceBook, told: Mapping[PriceQuery, Price]) -> list[Part]:
+    def _check_against_on_demand(
+        self,
+        prices: Iterable[Price],
+        shares: tuple[Decimal, Decimal],
+        base: PriceBook,
+        region_id: str,
+        told: _Told,
+    ) -> None:
+        known = {price.query: price for price in base.prices(region_id, kinds=(PRICES,))}
+        check_against_on_demand(prices, shares, known, told.prices, self.accepted)
+
+    def _spot(self, region_id: str, base: PriceBook, told: _Told) -> list[Part]:
         usage_types = {price.query.usage_type for price in base.prices(region_id, EC2, (PRICES,))}
         types = sorted(name.removeprefix("BoxUsage:") for name in usage_types if name.startswith("BoxUsage:"))
         end = self.now.replace(minute=0, second=0, microsecond=0)
@@ -407,14 +464,16 @@ class Refresh:
             if file.path == part.path
         ]
         _refuse_withdrawal(_in_any_zone(prices), held)
-        _check_against_on_demand(prices, SPOT_SHARES, base, region_id, told)
+        self._check_against_on_demand(prices, SPOT_SHARES, base, region_id, told)
         return [part]
 
     @property
     def _retrieved_at(self) -> str:
         return f"{self.now.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
 
-    def _shelve(self, base: PriceBook, parts: Sequence[Part], failures: list[Failure]) -> Refreshed:
+    def _shelve(
+        self, base: PriceBook, parts: Sequence[Part], failures: list[Failure], told: _Told
+    ) -> Refreshed:
         """Add the parts; those that would go back in time stay out, and are named."""
         try:
             book = self.shelf.add(parts)
@@ -424,7 +483,8 @@ class Refresh:
                 raise
             failures.append(Failure("older prices", error))
             book = self.shelf.add(parts)
-        return Refreshed(book, tuple(_change(part, base, book) for part in parts), tuple(failures))
+        changes = tuple(_change(part, base, book) for part in parts if part.kind in PRICE_KINDS)
+        return Refreshed(book, changes, tuple(failures), told.never_stated, tuple(told.moved))
 
 
 def _check_regions(region_ids: Iterable[str]) -> None:
@@ -485,11 +545,17 @@ def _latest_day(now: datetime) -> str:
     return (now.astimezone(UTC) + timedelta(days=1)).date().isoformat()
 
 
-def _refuse_future(subject: str, parts: Sequence[Part], now: datetime) -> None:
+def _days_of(parts: Iterable[Part]) -> Iterator[str]:
+    """Every day that something in these files bears: YYYY-MM-DD."""
+    for part in parts:
+        yield from (row[part.columns.index("as_of")] for row in part.rows)
+        if part.edition:
+            yield day_of_version(part.edition)
+
+
+def _refuse_future(subject: str, days: Iterable[str], now: datetime) -> None:
     """Raises ClockSkewed for prices or an edition of a day that has not come anywhere on Earth."""
-    dates = [row[PRICE_COLUMNS.index("as_of")] for part in parts for row in part.rows]
-    dates += [f"{of[:4]}-{of[4:6]}-{of[6:8]}" for of in (part.edition for part in parts) if of]
-    newest = max(dates, default="")
+    newest = max(days, default="")
     if newest > _latest_day(now):
         raise ClockSkewed(
             f"price list, {subject}",
@@ -519,47 +585,6 @@ def _refuse_older(
                 older[file.path] = f"is of {answer.as_of}, and would change {price.query} of {price.as_of}"
     if older:
         raise OlderPrices(older)
-
-
-def _check_against_on_demand(
-    prices: Iterable[Price],
-    shares: tuple[Decimal, Decimal],
-    base: PriceBook,
-    region_id: str,
-    told: Mapping[PriceQuery, Price],
-) -> None:
-    """Compare Savings Plans rates or spot prices with the on-demand prices of the same uses.
-
-    Those are what AWS has just told, else the book's, from which the price may have moved. Of several
-    tiers the dearest counts. Raises UnusableUnit where one counts in another unit, and ImplausiblePrice.
-    """
-    known = {price.query: price for price in base.prices(region_id, kinds=(PRICES,))}
-    for price in prices:
-        query = _on_demand(price.query)
-        on_demand = told.get(query) or known.get(query)
-        if on_demand is None:
-            continue
-        if price.pricing_unit != on_demand.pricing_unit:
-            raise UnusableUnit(
-                f"{price.query}", f"counts in {price.pricing_unit!r}, on demand in {on_demand.pricing_unit!r}"
-            )
-        move = Decimal(1) if query in told else ON_DEMAND_MOVE
-        least, most = shares[0] / move, shares[1] * move
-        dearest = max(tier.list_unit_price for tier in on_demand.tiers)
-        for tier in price.tiers:
-            if dearest and not least * dearest <= tier.list_unit_price <= most * dearest:
-                raise ImplausiblePrice(
-                    f"{price.query}",
-                    f"{tier.list_unit_price:f} per {price.pricing_unit}, {dearest:f} on demand: "
-                    f"not between {least:f} and {most:f} times that",
-                )
-
-
-def _on_demand(query: PriceQuery) -> PriceQuery:
-    """What the same use is called on demand."""
-    attributes = () if query.term == SPOT else query.attributes
-    usage_type = query.usage_type.replace("SpotUsage:", "BoxUsage:")
-    return replace(query, usage_type=usage_type, attributes=attributes, term=ON_DEMAND)
 
 
 def _in_any_zone(prices: Iterable[Price]) -> list[Price]:

@@ -17,8 +17,8 @@ import zlib
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from decimal import Decimal
-from io import TextIOWrapper
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
@@ -37,7 +37,7 @@ from costmodel.errors import (
 )
 from costmodel.pricing.aws_errors import AGAIN, aws_errors
 from costmodel.pricing.bulk import opened
-from costmodel.pricing.bulk_csv import METADATA
+from costmodel.pricing.bulk_csv import METADATA, lines_of
 from costmodel.pricing.bulk_json import WINDOW_BYTES, Window
 from costmodel.pricing.conversion import UNITS
 from costmodel.pricing.need import PriceNeed
@@ -169,14 +169,15 @@ class PlanRates:
     """AWS's version, a UTC time in 14 digits; empty from the API."""
 
 
-def read_plan_file(path: Path, region_id: str, needs: Iterable[PriceNeed]) -> PlanRates:
+def read_plan_file(path: Path, region_id: str, needs: Iterable[PriceNeed], now: datetime) -> PlanRates:
     """Read a Savings Plans file, JSON or CSV, as it is or compressed, in bounded memory.
 
+    Rates that begin after `now` are left out.
     Raises PriceFileCorrupt for a file that is cut short, malformed or not of Savings Plans;
     PriceListFault for a rate in another currency or unit, for two rates of the same use, or if none
     is needed.
     """
-    keeping = _Keeping(region_id, needs)
+    keeping = _Keeping(region_id, needs, f"{now.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}")
     try:
         with opened(path) as stream:
             is_json = stream.read(1024).lstrip()[:1] == b"{"
@@ -199,7 +200,7 @@ def offering_rates(client: BaseClient, region_id: str, needs: Iterable[PriceNeed
     `client` comes from `open_client("savingsplans", HOME_REGION)`. `today` (YYYY-MM-DD) dates the
     rates: the API tells no date. Raises PriceApiError; PriceListFault as `read_plan_file` does.
     """
-    keeping = _Keeping(region_id, needs)
+    keeping = _Keeping(region_id, needs, "")
     with aws_errors(OPERATION, "savingsplans"):
         for plan_type, services in API_SERVICES.items():
             for service_code in services:
@@ -245,8 +246,8 @@ class _Plan:
 class _Keeping:
     """The rates of one region that are needed, checked one by one."""
 
-    def __init__(self, region_id: str, needs: Iterable[PriceNeed]) -> None:
-        self.region_id = region_id
+    def __init__(self, region_id: str, needs: Iterable[PriceNeed], now: str) -> None:
+        self.region_id, self.now = region_id, now
         self.needs: dict[str, list[PriceNeed]] = defaultdict(list)
         """By service code."""
         for need in needs:
@@ -303,6 +304,10 @@ class _Keeping:
         )
         return PlanRates(prices, self.read, version)
 
+    def holds(self, effective_date: str) -> bool:
+        """Whether a rate that begins then is in force; the API tells no others, and no date."""
+        return effective_date <= self.now
+
     def _discounted(self, rate: _Rate) -> PriceQuery | None:
         """The on-demand query that a rate discounts; None for another region or operation."""
         if rate.discounted_region_code not in ("", self.region_id):
@@ -358,19 +363,25 @@ def _read_terms(window: Window, plans: Mapping[str, _Plan | None], keeping: _Kee
 
 
 def _read_term(window: Window, plans: Mapping[str, _Plan | None], keeping: _Keeping) -> None:
-    sku = ""
+    sku = begins = ""
+    read = False
     for name in window.members():
         if name == "sku":
             sku = _decoded(_TEXT, window.value(), window)
+        elif name == "effectiveDate":
+            begins = _decoded(_TEXT, window.value(), window)
+            if read and not keeping.holds(begins):
+                raise window.fault("rates stand before the day on which they begin")
         elif name != "rates":
             _decoded(_ANYTHING, window.value(), window)
         elif sku not in plans:
             raise window.fault(f"rates of {sku or 'no SKU'}, which is no product of the file")
         else:
             plan = plans[sku]
+            read = True
             for _ in _items(window):
                 rate = _decoded(_RATE, window.value(), window)
-                if plan is not None:
+                if plan is not None and keeping.holds(begins):
                     keeping.add(plan, rate)
 
 
@@ -399,24 +410,23 @@ def _read_csv(path: Path, stream: BinaryIO, keeping: _Keeping) -> dict[str, str]
     def fault(problem: str) -> PriceFileCorrupt:
         return PriceFileCorrupt(path, f"row {rows.line_num}", problem)
 
-    with TextIOWrapper(stream, encoding="utf-8", newline="") as lines:
-        rows = csv.reader(lines, strict=True)
-        try:
-            head = dict(_metadata(rows, fault))
-            columns = next(rows, [])
-            missing = [name for name in CSV_COLUMNS if name not in columns]
-            if missing:
-                raise fault(f"no column {', '.join(missing)}")
-            for row in rows:
-                if len(row) != len(columns):
-                    raise fault(f"{len(row)} columns, the header has {len(columns)}")
-                cells = dict(zip(columns, row, strict=True))
-                years = f"{cells['LeaseContractLength']}{cells['LeaseContractLengthUnit']}"
-                plan = _plan(cells["Product Family"], years, cells["PurchaseOption"], fault)
-                if plan is not None:
-                    keeping.add(plan, _csv_rate(cells))
-        except (csv.Error, UnicodeDecodeError) as error:
-            raise fault(str(error)) from error
+    rows = csv.reader(lines_of(stream), strict=True)
+    try:
+        head = dict(_metadata(rows, fault))
+        columns = next(rows, [])
+        missing = [name for name in CSV_COLUMNS if name not in columns]
+        if missing:
+            raise fault(f"no column {', '.join(missing)}")
+        for row in rows:
+            if len(row) != len(columns):
+                raise fault(f"{len(row)} columns, the header has {len(columns)}")
+            cells = dict(zip(columns, row, strict=True))
+            years = f"{cells['LeaseContractLength']}{cells['LeaseContractLengthUnit']}"
+            plan = _plan(cells["Product Family"], years, cells["PurchaseOption"], fault)
+            if plan is not None and keeping.holds(cells.get("EffectiveDate", "")):
+                keeping.add(plan, _csv_rate(cells))
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise fault(str(error)) from error
     return head
 
 

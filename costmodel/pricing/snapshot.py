@@ -5,6 +5,7 @@
     <service>/<region>.reserved.csv        reserved terms, read only when asked for
     <service>/<region>.savings.csv         Savings Plans rates, likewise
     <service>/<region>.spot.csv            spot price history, likewise
+    <service>/<region>.free.csv            free allowances that AWS's own list stated, likewise
     free_tier.csv                          always-free allowances
     plan_allowances.csv, spot_savings.csv, savings_plans.csv
 
@@ -44,6 +45,8 @@ SAVINGS = "savings"
 SPOT = "spot"
 PRICE_KINDS = (PRICES, RESERVED, SAVINGS, SPOT)
 """Kinds of file whose rows are prices."""
+FREE = "free"
+"""Kind of the files of what AWS stated to be free (`stated_free`)."""
 ALLOWANCES = "allowances"
 DISCOUNTS = "discounts"
 
@@ -72,6 +75,7 @@ ALLOWANCE_COLUMNS = (
     "as_of",
     "note",
 )
+STATED_FREE_COLUMNS = ("allowance", "usage_type", "form", "quantity", "source", "as_of")
 PLAN_ALLOWANCE_COLUMNS = ("plan", "allowance", "unit", "quantity", "source", "as_of")
 SPOT_SAVING_COLUMNS = (
     "region_id",
@@ -97,7 +101,7 @@ class PriceFile:
     path: str
     """Relative to the price folder, with `/`."""
     kind: str
-    """`prices`, `reserved`, `savings`, `spot`, `allowances` or `discounts`."""
+    """`prices`, `reserved`, `savings`, `spot`, `free`, `allowances` or `discounts`."""
     service_code: str
     """Empty for a file that spans services."""
     region_id: str
@@ -113,10 +117,14 @@ class PriceFile:
     edition: str
     """Version of AWS's price list, a UTC time in 14 digits; empty for the snapshot."""
 
-    @property
-    def confirmed_on(self) -> str:
-        """The last day on which all of these prices were known to be AWS's: YYYY-MM-DD."""
-        return max(self.oldest_as_of, self.retrieved_at[:10])
+    def confirmed_on(self, source: str, as_of: str) -> str:
+        """The last day on which a row of this file was known to be AWS's, from where it comes and its date.
+
+        A row that AWS's list did not tell was left as it was: it is of no edition, or of an older one.
+        """
+        edition = source.rpartition(" ")[2]
+        left = bool(self.edition) and not (edition.isdigit() and edition >= self.edition)
+        return as_of if left else max(as_of, self.retrieved_at[:10])
 
 
 @dataclass(frozen=True, slots=True)

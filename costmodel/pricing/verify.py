@@ -14,16 +14,10 @@ from itertools import combinations, pairwise
 from costmodel.errors import PriceCacheCorrupt
 from costmodel.pricing.book import PriceBook
 from costmodel.pricing.difference import UnitPriceMove, unit_price_moves
+from costmodel.pricing.plausible import OUTLIER_FACTOR
 from costmodel.pricing.price import FreeAllowance, Price, PriceQuery
 from costmodel.pricing.snapshot import FREE_TIER, MANIFEST, PRICE_KINDS, Manifest, PriceFile, read_verified
 from costmodel.units import FOCUS_UNITS
-
-OUTLIER_FACTOR = Decimal(2)
-"""A unit price more than this many times above or below the snapshot's at the same quantity is an outlier.
-
-Source: engineering choice. The largest change of a list price that the snapshot's sources record is the
-halving of DynamoDB on-demand requests (AWS announcement, 2024-11-14), which still passes.
-"""
 
 
 class Severity(StrEnum):

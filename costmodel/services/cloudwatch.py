@@ -190,6 +190,15 @@ def kept_gb(ingested_gb: FloatArray, retention_days: int) -> FloatArray:
     return np.maximum(total - expired, 0.0) * STORED_RATIO
 
 
+def metric_readings(metrics: int, every_minutes: int, days: int) -> int:
+    """How many metrics are billed when so many are asked for with GetMetricData, or sent by a metric stream,
+    again and again: each of them every time. No design does either.
+
+    Source: Amazon CloudWatch pricing, API requests and metric streams (2025-12-03).
+    """
+    return metrics * days * MINUTES_PER_DAY // every_minutes
+
+
 def design(scenario: Scenario, footprint: Footprint) -> Monitoring:
     """Monitoring of a scenario; the retention is the next one that CloudWatch offers."""
     wanted = scenario.monitoring

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from typing import Literal
 
 import numpy as np
@@ -75,7 +76,13 @@ from costmodel.services._base import (
     one_of,
     region_to_region,
 )
-from costmodel.units import BITS_PER_BYTE, HOURS_PER_DAY, SECONDS_PER_MINUTE
+from costmodel.units import (
+    BITS_PER_BYTE,
+    HOURS_PER_DAY,
+    SECONDS_PER_HOUR,
+    SECONDS_PER_MINUTE,
+    to_nine_decimals,
+)
 
 SERVICE_NAME = "Amazon Relational Database Service"
 SERVICE_CODE = "AmazonRDS"
@@ -126,6 +133,12 @@ LARGEST_IOPS_PER_GB = 500.0
 
 GROWN_AT_MOST = 10.0
 """Storage autoscaling stops at this many times the first allocation; our choice."""
+
+LEAST_BILLED_S = 600
+"""An instance is billed by the second, and for ten minutes after each start or change of its class at least.
+
+Source: Amazon RDS User Guide, "On-Demand DB instances for Amazon RDS" (2023-06).
+"""
 
 LEAST_BUSY_S = 1e-12
 """Below this a call asks for nothing."""
@@ -474,8 +487,8 @@ class RdsInstance:
     def _storage(self, demand: Demand, form: str, resource_name: str, count: int) -> list[Usage]:
         allocated_gb = self.allocated_gb(demand)
         share = demand.calendar.month_share_per_day * count
+        extra_iops = charged_iops(self.storage_type, self.iops, allocated_gb)
         striped = allocated_gb >= STRIPED_FROM_GB
-        extra_iops = np.where(striped, max(0.0, self.iops - STRIPED_IOPS), 0.0)
         extra_mibps = np.where(striped, max(0.0, self.throughput_mibps - STRIPED_MIBPS), 0.0)
         copies = f"{count} x " if count > 1 else ""
         rows = (
@@ -670,6 +683,26 @@ def _striped(attribute: TerraformAttribute) -> TerraformAttribute:
         f"var.rds.allocated_storage >= {STRIPED_FROM_GB:.0f}",
         f"go with rds.allocated_storage of {STRIPED_FROM_GB:.0f} or more",
     )
+
+
+def charged_hours(ran_s: Iterable[int]) -> Decimal:
+    """Hours charged for an instance that ran so many seconds after each start, to nine decimals.
+
+    The databases of a design run whole months. Source: see `LEAST_BILLED_S`.
+    """
+    charged_s = sum(max(LEAST_BILLED_S, seconds) for seconds in ran_s)
+    return to_nine_decimals(Decimal(charged_s) / SECONDS_PER_HOUR)
+
+
+def charged_iops(storage_type: str, iops: float, allocated_gb: FloatArray) -> FloatArray:
+    """Provisioned IOPS charged on each day, shape (days,), for one copy of the data.
+
+    gp3 includes 12 000 from 400 GB on, and sells none below; io1 and io2 include none.
+    Source: see `STRIPED_IOPS`; Amazon RDS pricing, database storage (2025-12-05).
+    """
+    if storage_type in ("io1", "io2"):
+        return np.full(allocated_gb.shape, iops)
+    return np.where(allocated_gb >= STRIPED_FROM_GB, max(0.0, iops - STRIPED_IOPS), 0.0)
 
 
 def price_list_class(instance_class: str) -> str:

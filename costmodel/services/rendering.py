@@ -76,7 +76,7 @@ from costmodel.services._base import (
 from costmodel.units import (
     BYTES_PER_GB,
     BYTES_PER_KB,
-    BYTES_PER_MB,
+    MB_PER_GB,
     MINUTES_PER_HOUR,
     SECONDS_PER_MINUTE,
 )
@@ -86,7 +86,6 @@ SERVICE_CODE = "AWSQueueService"
 
 SECONDS_PER_HOUR = SECONDS_PER_MINUTE * MINUTES_PER_HOUR
 KB_PER_GB = BYTES_PER_GB / BYTES_PER_KB
-MB_PER_GB = BYTES_PER_GB / BYTES_PER_MB
 LATE_RATIO = 0.01
 """Jobs that may miss their deadline. Engineering guess; see `rendering.deadline_minutes`."""
 

@@ -41,6 +41,8 @@ the rule; the ratio is an engineering guess.
 """
 HEALTH_CHECKS = 2
 """One for the distribution, one for the API behind it."""
+CHECK_FEATURES = 1
+"""Optional features of each: HTTPS."""
 CHECK_INTERVAL_S = 30
 CHECK_INTERVALS_S = (10, 30)
 """Seconds between checks: the default, and what AWS offers.
@@ -104,19 +106,19 @@ class HostedZone:
         """Zone and look-ups, unless a CloudFront plan includes them; health checks always."""
         calendar = demand.calendar
         share = calendar.month_share_per_day
-        checks = (
-            *self._meter(
-                ("Health checks on AWS endpoints", "Health-Check-AWS", "Months"),
+        names = ("Health checks on AWS endpoints", "Optional features of health checks")
+        charged = health_check_months(self.health_checks, CHECK_FEATURES, on_aws=True)
+        checks = tuple(
+            usage
+            for name, what, (usage_type, months) in zip(
+                names, ("", "HTTPS on "), charged.items(), strict=True
+            )
+            for usage in self._meter(
+                (name, usage_type, "Months"),
                 calendar,
-                self.health_checks * share,
-                f"{self.health_checks} endpoints x share of the month",
-            ),
-            *self._meter(
-                ("Optional features of health checks", "Health-Check-Option-AWS", "Months"),
-                calendar,
-                self.health_checks * share,
-                f"HTTPS on {self.health_checks} endpoints x share of the month",
-            ),
+                months * share,
+                f"{what}{self.health_checks} endpoints x share of the month",
+            )
         )
         if Role.DNS in footprint.included_roles:
             return checks
@@ -166,6 +168,16 @@ class HostedZone:
                 ),
             ),
         )
+
+
+def health_check_months(endpoints: int, features: int, *, on_aws: bool) -> dict[str, int]:
+    """Health checks of so many endpoints, and their optional features, for one month, by usage type.
+
+    Every feature of every check is billed: HTTPS, string matching, fast intervals, latency. Checks of
+    endpoints outside AWS have rates of their own. Source: Amazon Route 53 pricing, health checks (2025-08-28).
+    """
+    where = "AWS" if on_aws else "Non-AWS"
+    return {f"Health-Check-{where}": endpoints, f"Health-Check-Option-{where}": endpoints * features}
 
 
 def design(scenario: Scenario, footprint: Footprint) -> HostedZone:

@@ -48,6 +48,8 @@ RESERVED_CODES = {
     ("3yr", "convertible", "Partial Upfront"): "R5XV2EPZQZ",
     ("3yr", "convertible", "All Upfront"): "MZU6U2429S",
 }
+OTHER_TIMES = {"BEF0REBEF0": "2025-01-01T00:00:00Z", "AFTERAFTER": "2999-01-01T00:00:00Z"}
+"""Made-up codes of terms that were in force before the ordinary one, or will be, and since when."""
 SOLE_RATE, FEE_RATE = "6YS6EN2CT7", "2TG2D8R56U"
 DECOY_PRICE = Decimal("99.99")
 
@@ -78,6 +80,8 @@ def wire_products(
     products = [(one.query.service_code, one.wire) for one in sold]
     products += [(allowance.service_code, _grant(allowance, sold)) for allowance in _granted_apart(book)]
     if decoys:
+        for one in sold:
+            _add_other_times(one.wire, random)
         products += [(one.query.service_code, decoy) for one in sold for decoy in _decoys(one, random)]
     random.shuffle(products)
     by_service: dict[str, list[Document]] = defaultdict(list)
@@ -401,6 +405,20 @@ def _decoys(one: Sold, random: Random) -> list[Document]:
     if random.random() < 0.1:
         decoys.append(_copy(one.wire, f"other operation {one.query}", found, None))
     return decoys
+
+
+def _add_other_times(wire: Document, random: Random) -> None:
+    """Sometimes what a product cost before, and what it will cost, stand beside what it costs."""
+    terms = wire["terms"].get(ON_DEMAND)
+    if not terms:
+        return
+    (ordinary,) = terms.values()
+    for code, begins in OTHER_TIMES.items():
+        if random.random() < 0.1:
+            key = f"{ordinary['sku']}.{code}"
+            other = json.loads(json.dumps(ordinary).replace(f"{ordinary['sku']}.{ORDINARY}", key))
+            terms[key] = other | {"offerTermCode": code, "effectiveDate": begins}
+            _reprice(terms[key], f"{DECOY_PRICE:.10f}")
 
 
 def _copy(wire: Document, name: str, attributes: dict[str, str], price: Decimal | None) -> Document:

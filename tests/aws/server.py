@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 Document = dict[str, Any]
 
@@ -56,6 +56,8 @@ class Fault:
     """Answer this instead."""
     headers: tuple[tuple[str, str], ...] = ()
     """Answer these headers instead; an empty one is left out."""
+    framing: Literal["length", "chunks", "none"] = "length"
+    """What tells where the body ends; with `none` only the end of the connection does."""
 
 
 NO_FAULT = Fault()
@@ -331,11 +333,17 @@ class _Handler(BaseHTTPRequestHandler):
         if fault.flip_byte is not None and content:
             at = fault.flip_byte % len(content)
             content = content[:at] + bytes([content[at] ^ 0xFF]) + content[at + 1 :]
-        self.send_response(fault.status or status)
-        for name, value in (dict(headers) | dict(fault.headers)).items():
+        named = dict(headers) | dict(fault.headers)
+        begin = self.send_response_only if "Date" in named else self.send_response
+        begin(fault.status or status)
+        for name, value in named.items():
             if value:
                 self.send_header(name, value)
-        self.send_header("Content-Length", str(len(content)))
+        if fault.framing == "length":
+            self.send_header("Content-Length", str(len(content)))
+        elif fault.framing == "chunks":
+            self.send_header("Transfer-Encoding", "chunked")
+            content = b"%x\r\n%b\r\n0\r\n\r\n" % (len(content), content)
         self.send_header("Connection", "close")
         self.end_headers()
         if fault.cut_after_bytes is None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from shutil import copytree
@@ -10,8 +12,11 @@ from typing import Any
 
 import pytest
 
+from aws.books import book_with, price
 from costmodel.pricing.book import PriceBook
+from costmodel.pricing.snapshot import PRICE_COLUMNS, PRICES, Part, price_rows
 from costmodel.shipped import shipped
+from shops.clock import TODAY, stop_clock
 
 BOOK = PriceBook.shipped()
 
@@ -31,6 +36,36 @@ def test_status_counts_and_dates_every_service(cli: Any) -> None:
             "snapshot", "-",
         ]  # fmt: skip
     assert f"checksums hold, book {BOOK.digest[:12]}" in words(outcome.out)
+
+
+def test_status_does_not_count_what_was_kept_as_confirmed(
+    cli: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """AWS was asked in November, and its list told one of the two prices."""
+    stop_clock(monkeypatch)
+    told, kept = (
+        replace(price("AmazonS3", name, "1"), source=source, as_of=day)
+        for name, source, day in (
+            ("TimedStorage-ByteHrs", "AWS price list AmazonS3 20261007120000", "2026-10-07"),
+            ("Retrieval-GIR", "aws-price-watcher@c4a0470f:s3", "2025-12-02"),
+        )
+    )
+    rows = [row for of in (told, kept) for row in price_rows(of)]
+    part = Part(
+        *("AmazonS3/us-east-1.csv", PRICES, PRICE_COLUMNS, rows, "AmazonS3", "us-east-1", "bulk"),
+        retrieved_at="2026-11-24T12:00:00Z",
+        edition="20261007120000",
+    )
+    book = book_with(tmp_path, part)
+    assert (book.confirmed_on(told), book.confirmed_on(kept)) == ("2026-11-24", "2025-12-02")
+    outcome = cli("prices", "status", "--prices", str(book.folder))
+    told_at_end = "Kept with their own dates, because AWS's lists do not tell them: 1 of AmazonS3."
+    assert words(outcome.out).endswith(told_at_end)
+    (service,) = json.loads(cli("prices", "status", "--prices", str(book.folder), "--format", "json").out)[
+        "services"
+    ]
+    assert (service["confirmed_on"], service["kept_rows"]) == ("2025-12-02", 1)
+    assert service["age_days"] == (TODAY - date(2025, 12, 2)).days
 
 
 def test_status_as_json(cli: Any) -> None:
@@ -178,6 +213,7 @@ def test_show_as_json_is_exact(cli: Any) -> None:
         "source": "aws-price-watcher@c4a0470f:ec2",
         "as_of": "2025-12-06",
         "confirmed_on": "2025-12-06",
+        "inferred": False,
         "file": {
             "path": "AmazonEC2/eu-west-1.csv",
             "origin": "snapshot",

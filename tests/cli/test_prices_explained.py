@@ -162,6 +162,21 @@ def test_spot_hours_are_explained_by_how_they_were_inferred(cli: Any) -> None:
     outcome = cli("prices", "show", name, "--prices", "snapshot", columns=140)
     assert (outcome.code, explained(outcome.out)["File"]) == (0, "spot_savings.csv, from snapshot")
     assert "m5.large Linux spot, on demand less 57 %, the Spot Advisor's mean saving" in outcome.out
+    assert explained(outcome.out)["Inferred"] == (
+        "not told by AWS's price history; m5.large Linux spot, on demand less 57 %, the Spot Advisor's mean saving, "
+        "of 2025-07-28"
+    )
+    assert "Confirmed" not in outcome.out
+    (price,) = json.loads(cli("prices", "show", name, "--prices", "snapshot", "--format", "json").out)
+    assert (price["inferred"], price["confirmed_on"]) == (True, "2025-07-28")
+
+
+def test_spot_hours_of_the_history_are_confirmed(aws: Cloud, cli: Any) -> None:
+    cli("prices", "refresh", "--service", "AmazonEC2")
+    name = "AmazonEC2 eu-west-1 SpotUsage:m7g.large (Spot) from 0"
+    (price,) = json.loads(cli("prices", "show", name, "--format", "json").out)
+    assert (price["inferred"], price["confirmed_on"]) == (False, "2026-11-24")
+    assert explained(cli("prices", "show", name, columns=140).out)["Confirmed"].startswith("2026-11-24")
 
 
 def test_every_price_in_a_bill_can_be_explained(cli: Any, small_shop: Any) -> None:

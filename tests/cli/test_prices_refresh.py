@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from aws.cloud import CREDENTIALS, TODAY, Cloud
+from aws.cloud import CREDENTIALS, TODAY, Cloud, Truth
 from aws.server import Fault, Seen
 from costmodel.pricing.shelf import Shelf
 
@@ -18,6 +18,12 @@ Prices from AWS: 106, in 10 files. Files with other prices than before: {moved}.
 Book {digest} of 2026-11-24 is in force.{step}
 """
 """92 list prices in 7 files, 3 + 2 Savings Plans rates in 2, and 3 statistics of 3 spot prices in 1."""
+
+
+UNSTATED = (
+    "AWS's answers state nothing of these free allowances; bills go on taking them off as of: "
+    "kms-requests (2026-09-11), lambda-duration (2026-10-01), lambda-requests (2026-10-01). "
+)
 
 
 def refuse_kms(seen: Seen) -> Fault | None:
@@ -70,7 +76,8 @@ def test_the_same_again_makes_no_table_and_no_book(aws: Cloud, cli: Any) -> None
     cli("prices", "refresh")
     book = Shelf().open()
     outcome = cli("prices", "refresh", columns=120)
-    assert outcome.out == AFTER_A_REFRESH.format(moved=0, digest=book.digest[:12], step="")
+    told = UNSTATED + " ".join(AFTER_A_REFRESH.format(moved=0, digest=book.digest[:12], step="").split())
+    assert " ".join(outcome.out.split()) == told
     assert [copy.name for copy in Shelf().copies()] == ["snapshot", book.folder.name]
 
 
@@ -92,8 +99,32 @@ def test_as_json(aws: Cloud, cli: Any) -> None:
                 "edition": "20261007120000",
             }
         ],
+        "moved": [],
+        "unstated_allowances": [{"allowance_id": "kms-requests", "as_of": "2026-09-11"}],
         "failures": [],
     }
+
+
+def test_a_price_that_moved_too_far_can_be_accepted_by_its_name(aws: Cloud, cli: Any) -> None:
+    storage = TODAY.of("AmazonRoute53")
+    (key,) = [of for of in TODAY.stated if of.query.usage_type == "KMS-Keys"]
+    (moved,) = Truth((key,), ()).times(Decimal(6)).stated
+    aws.charge(Truth(tuple(moved if of == key else of for of in TODAY.stated), TODAY.allowances))
+    command = ["prices", "refresh", "--service", "awskms"]
+    refused = cli(*command)
+    assert refused.code == 1
+    assert f"costmodel prices refresh --accept-moved '{key.query}'" in " ".join(refused.err.split())
+    told = cli(*command, "--accept-moved", str(key.query), columns=200)
+    assert told.code == 0, told.err
+    line = f"Accepted: {key.query} costs 6 per Keys, 1 before: 6 times as much."
+    assert line in " ".join(told.out.split())
+    aws.charge(TODAY.times(Decimal("2.5")))
+    document = json.loads(cli("prices", "refresh", "--service", "AmazonRoute53", "--format", "json").out)
+    assert len(document["moved"]) == sum(any(t.list_unit_price for t in of.tiers) for of in storage.stated)
+    query = {"name": "AmazonRoute53 global HostedZone", "begin": "0", "pricing_unit": "HostedZone"}
+    assert query | {"known": "0.5", "now": "1.25", "where": "in the snapshot", "accepted": False} in [
+        of | {"known": of["known"].rstrip("0"), "now": of["now"].rstrip("0")} for of in document["moved"]
+    ]
 
 
 @pytest.mark.parametrize("output", ["table", "json"])

@@ -129,7 +129,11 @@ def test_a_kind_that_fits_nowhere_says_why(monkeypatch: pytest.MonkeyPatch, caps
 def test_a_runner_up_shows_only_what_differs(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
     run = simulated("small-shop")
     other = replace(
-        run.chosen, database="Some database", delivery="Some delivery", monthly_usd=run.monthly_usd * 2
+        run.chosen,
+        database="Some database",
+        delivery="Some delivery",
+        monthly_usd=run.monthly_usd * 2,
+        effective_monthly_usd=run.monthly_usd * 2,
     )
     balanced = replace(run.chosen, load_balancer="Some balancer", api_p99_ms=1234.4)
     text = rendered(replace(run, alternatives=(other, balanced)), 120, monkeypatch, capsys)

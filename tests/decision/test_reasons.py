@@ -8,18 +8,27 @@ from decimal import Decimal
 import pytest
 
 from costmodel.billing.charge import dollars
-from costmodel.decision.reasons import dearer, why_dearer, why_none
+from costmodel.decision.reasons import Reasons, dearer, why_none
 from costmodel.decision.search import Evaluation, SearchResult, search
+from costmodel.decision.trials import Finalist
+from costmodel.decision.uncertainty import doubt
 from costmodel.demand.synthesise import synthesise
 from costmodel.pricing.book import PriceBook
 from costmodel.scenario.examples import find
 from costmodel.scenario.load import load
 
+SCENARIO = load(find("small-shop"))
+BOOK = PriceBook.shipped()
+
 
 @pytest.fixture(scope="module")
 def result() -> SearchResult:
-    scenario = load(find("small-shop"))
-    return search(scenario, synthesise(scenario), PriceBook.shipped())
+    return search(SCENARIO, synthesise(SCENARIO), BOOK)
+
+
+def reasons_for(result: SearchResult, best: Evaluation) -> Reasons:
+    finalists = [Finalist.of(one) for one in (result.best, *result.rivals[:2])]
+    return Reasons(SCENARIO, best, doubt(SCENARIO, finalists, BOOK, draws=4))
 
 
 def by_role(evaluation: Evaluation) -> dict[str, Decimal]:
@@ -32,10 +41,10 @@ def by_role(evaluation: Evaluation) -> dict[str, Decimal]:
 
 
 def test_the_part_named_is_the_one_that_grows_most(result: SearchResult) -> None:
-    here = by_role(result.best)
+    here, reasons = by_role(result.best), reasons_for(result, result.best)
     for rival in result.rivals:
         there = by_role(rival)
-        told = why_dearer(rival, result.best)
+        told = reasons.why_not(rival)
         assert told.startswith(dearer(rival, result.best))
         words = re.search(r", above all for ([a-z ]+): (\$[\d,.]+) ", told)
         assert words
@@ -46,7 +55,22 @@ def test_the_part_named_is_the_one_that_grows_most(result: SearchResult) -> None
 
 
 def test_an_option_that_costs_the_same_names_no_part(result: SearchResult) -> None:
-    assert why_dearer(result.best, result.best) == "costs $0.00 (0%) a month more"
+    told = reasons_for(result, result.best).why_not(result.best)
+    assert told == "costs $0.00 (0%) a month more"
+
+
+def test_of_a_cheaper_option_it_is_said_what_speaks_against_it(result: SearchResult) -> None:
+    reasons = reasons_for(result, result.rivals[1])
+    less = dollars(result.rivals[1].monthly_usd - result.best.monthly_usd)
+    told = reasons.why_not(result.best)
+    assert told.startswith(f"costs {less} a month less under the middle inputs, but ")
+    note, chosen = (reasons.doubt.note_of(Finalist.of(one)) for one in (result.best, result.rivals[1]))
+    assert note
+    assert chosen
+    if note.holds_ratio < chosen.holds_ratio:
+        assert told.endswith(f"holds in {note.holds_ratio:.0%} of the draws, not in {chosen.holds_ratio:.0%}")
+    else:
+        assert told.endswith(f"against {dollars(chosen.mean_usd)} and {dollars(chosen.p90_usd)}")
 
 
 def test_the_nearest_miss_says_why_a_kind_has_nothing(result: SearchResult) -> None:

@@ -13,11 +13,10 @@ import pytest
 from aws.cloud import small_aws, whole_aws
 from aws.server import Fault, Seen
 from costmodel.cli.books import STALE_AFTER_DAYS
-from costmodel.pricing.conversion import LARGEST_CHANGE_FACTOR
 from costmodel.pricing.origin import Source
-from costmodel.pricing.refresh import PLAN_SHARES, SAVINGS_PLANS, SPOT_DAYS, SPOT_SHARES, WITHDRAWN_RATIO
+from costmodel.pricing.plausible import LARGEST_CHANGE_FACTOR, OUTLIER_FACTOR, PLAN_SHARES, SPOT_SHARES
+from costmodel.pricing.refresh import SAVINGS_PLANS, SPOT_DAYS, WITHDRAWN_RATIO
 from costmodel.pricing.snapshot import PRICE_COLUMNS, PRICE_KINDS, PriceFile, partition_path
-from costmodel.pricing.verify import OUTLIER_FACTOR
 from shops.clock import stop_clock
 from shops.commands import Done, blocks, run_line, shell_lines
 

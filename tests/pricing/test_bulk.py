@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from aws import offer_generator
 from costmodel.errors import PriceFileCorrupt
-from costmodel.pricing import bulk_json, bulk_store
+from costmodel.pricing import bulk_json, bulk_store, unpacking
 from costmodel.pricing.bulk import OfferCounts, read_offer
 from costmodel.pricing.bulk_json import read_json
 from costmodel.pricing.offer import OfferedProduct, Product
@@ -235,6 +235,18 @@ def test_what_is_kept_moves_to_disk_when_there_is_much(
 def test_gzip_is_seen_whatever_the_name_says(tmp_path: Path) -> None:
     path = written(tmp_path, gzip.compress(as_aws(SMALL).encode()))
     assert read(path) == from_json_load(SMALL, everything, ALL_KINDS)
+
+
+def test_a_compressed_file_on_disk_is_unpacked_within_a_bound(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Several members are one file; one that goes on and on is none."""
+    text = as_aws(SMALL).encode()
+    path = written(tmp_path, gzip.compress(text[:100]) + gzip.compress(text[100:]))
+    assert read(path) == from_json_load(SMALL, everything, ALL_KINDS)
+    monkeypatch.setattr(unpacking, "LARGEST_FILE_BYTES", len(text) - 1)
+    with pytest.raises(PriceFileCorrupt, match=r"it unpacks to more than [0-9,]+ bytes"):
+        read(path)
 
 
 words = st.text(max_size=12)

@@ -152,6 +152,8 @@ def test_a_price_in_two_currencies_is_one_rate(tmp_path: Path) -> None:
         (SAMPLE + '"22","JRT"\n', "row 10: 2 columns, the header has 22"),
         (SAMPLE.replace('"Unit",', '"Units",'), "row 6: no column Unit"),
         (SAMPLE.replace('"Tenancy"', '"operation"'), "row 6: a column is named twice"),
+        (SAMPLE.replace('"Tenancy"', '" "'), "row 6: a column has no name"),
+        (SAMPLE + '"' + "x" * 1024 * 1024, "row 9: a line is longer than 1,048,576 bytes"),
         (SAMPLE.replace('"Version","20250912225308"\n', ""), "Publication Date, Version, OfferCode expected"),
         (SAMPLE.replace("v1.0", "v2.0"), "format version v2.0"),
         (SAMPLE.replace('"OfferCode","AmazonEC2"', '"OfferCode","AmazonRDS"'), "prices of AmazonRDS"),
@@ -181,3 +183,16 @@ def test_a_compressed_file_cut_anywhere_is_refused(tmp_path: Path) -> None:
     for length in [*range(1, 30), *(draw.randrange(len(whole)) for _ in range(100))]:
         with pytest.raises(PriceFileCorrupt):
             read_offer(written(tmp_path, whole[:length]), everything)
+
+
+def test_a_compressed_file_cut_within_its_last_row_is_refused(tmp_path: Path) -> None:
+    """Cut before it was compressed, so that gzip does not tell."""
+    packed = gzip.compress(SAMPLE.removesuffix("\n").encode())
+    with pytest.raises(PriceFileCorrupt, match="row 9: the last row is cut short"):
+        read_offer(written(tmp_path, packed), everything)
+
+
+def test_rates_of_one_term_begin_together(tmp_path: Path) -> None:
+    text = SAMPLE.replace('"Upfront Fee","2025-09-12"', '"Upfront Fee","2025-09-13"')
+    with pytest.raises(PriceFileCorrupt, match=r"rates of Reserved term 22\.38N begin on different days"):
+        list(read_offer(written(tmp_path, text), everything))

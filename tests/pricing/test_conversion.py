@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -17,14 +18,16 @@ from costmodel.errors import (
     BrokenTiers,
     ConflictingPrices,
     ImplausiblePrice,
+    MalformedListing,
     NoOnDemandTerm,
     NothingOffered,
+    NotInForce,
     OtherCurrency,
     PlaceholderPrice,
     UnusableUnit,
 )
 from costmodel.pricing.book import PriceBook
-from costmodel.pricing.conversion import prices_of
+from costmodel.pricing.conversion import Known, converted
 from costmodel.pricing.listing import read_listing
 from costmodel.pricing.need import Distinction, Place, PriceNeed
 from costmodel.pricing.offer import OfferedProduct
@@ -32,6 +35,7 @@ from costmodel.pricing.price import GLOBAL, Price, PriceQuery
 from costmodel.services.registry import PRICE_NEEDS
 
 BOOK = PriceBook.shipped()
+KNOWN = Known(BOOK, BOOK, datetime(2026, 11, 24, 12, 0, tzinfo=UTC))
 NEEDS = answered_by(BOOK, PRICE_NEEDS)
 REGION = "us-east-1"
 INSTANCES = next(need for need in PRICE_NEEDS if need.containing == "BoxUsage:")
@@ -105,7 +109,7 @@ def offered(*documents: dict[str, Any]) -> list[OfferedProduct]:
 
 
 def prices(need: PriceNeed, *documents: dict[str, Any], region_id: str = REGION) -> list[Price]:
-    return prices_of(offered(*documents), (need,), region_id, BOOK)
+    return list(converted(offered(*documents), (need,), region_id, KNOWN).prices)
 
 
 def ladder(price: Price) -> list[tuple[str, str, str]]:
@@ -129,7 +133,7 @@ def test_a_new_price_is_described_in_aws_words() -> None:
 
 def test_the_published_example() -> None:
     (text,) = published_example("GetProducts")["output"]["PriceList"]
-    (price,) = prices_of([read_listing(text)], (STORAGE,), "ca-central-1", BOOK)
+    (price,) = converted([read_listing(text)], (STORAGE,), "ca-central-1", KNOWN).prices
     assert price.query == PriceQuery("AmazonEC2", "ca-central-1", "EBS:VolumeUsage.piops")
     assert ladder(price) == [("0", "None", "0.138")]
     assert (price.pricing_unit, price.as_of) == ("GB-Mo", "2017-09-01")
@@ -255,7 +259,9 @@ def test_a_fifth_and_five_times_the_price_before_are_taken(usd: str) -> None:
     ids=["down", "up", "in one tier"],
 )
 def test_a_price_beyond_that_is_taken_for_a_mistake(steps: list[Step], told: str) -> None:
-    with pytest.raises(ImplausiblePrice, match=f"m7g.large: {told}: more than 5 times apart.*Try again"):
+    with pytest.raises(
+        ImplausiblePrice, match=f"m7g.large: {told}: more than 5 times apart.*Try again.*accept"
+    ):
         prices(INSTANCES, listing("BoxUsage:m7g.large", steps))
 
 
@@ -516,6 +522,96 @@ def test_a_grant_on_the_product_itself_is_no_price() -> None:
     assert [ladder(price) for price in prices(INSTANCES, document)] == [[("0", "None", "0.0816")]]
 
 
+TODAY, BEFORE, LATER = "2026-11-24T12:00:00Z", "2026-10-01T00:00:00Z", "2026-11-24T12:00:01Z"
+
+
+def in_time(*terms: tuple[str, str, str], usage_type: str = "BoxUsage:m7g.large") -> dict[str, Any]:
+    """A product with on-demand terms of these codes, that begin then, at these prices."""
+    document = listing(usage_type)
+    document["terms"]["OnDemand"] = {
+        f"SKU1.{code}": term("SKU1", code, [("0", "Inf", usd)], "Hrs", "USD", ()) | {"effectiveDate": begins}
+        for code, begins, usd in terms
+    }
+    return document
+
+
+@pytest.mark.parametrize(
+    "terms",
+    [
+        [("JRTCKXETXF", BEFORE, "0.07"), ("NEWER", TODAY, "0.08")],
+        [("NEWER", TODAY, "0.08"), ("JRTCKXETXF", BEFORE, "0.07")],
+        [("JRTCKXETXF", TODAY, "0.08"), ("OLDER", BEFORE, "0.07"), ("COMING", LATER, "0.09")],
+        [("JRTCKXETXF", TODAY, "0.08"), ("SAME", TODAY, "0.0800")],
+        [("JRTCKXETXF", "2026-11-24", "0.08"), ("OLDER", "2026-11-23T23:59:59.999Z", "0.07")],
+        [("ONLY", TODAY, "0.08")],
+        [("JRTCKXETXF", "", "0.08")],
+    ],
+)
+def test_the_price_that_began_last_holds(terms: list[tuple[str, str, str]]) -> None:
+    (price,) = prices(INSTANCES, in_time(*terms))
+    assert ladder(price) == [("0", "None", "0.08")]
+
+
+@pytest.mark.parametrize(
+    ("terms", "error", "problem"),
+    [
+        (
+            [("JRTCKXETXF", TODAY, "0.08"), ("OTHER", TODAY, "0.09")],
+            ConflictingPrices,
+            "its terms JRTCKXETXF and OTHER are both in force, at different prices",
+        ),
+        (
+            [("JRTCKXETXF", TODAY, "0.08"), ("UNDATED", "", "0.09")],
+            ConflictingPrices,
+            "its terms JRTCKXETXF and UNDATED are both in force",
+        ),
+        ([("JRTCKXETXF", LATER, "0.08")], NotInForce, f"its price is in force from {LATER} on"),
+        ([("JRTCKXETXF", "soon", "0.08")], MalformedListing, "in force from 'soon', which is no time in UTC"),
+    ],
+)
+def test_prices_that_hold_together_or_not_yet_are_refused(
+    terms: list[tuple[str, str, str]], error: type[Exception], problem: str
+) -> None:
+    with pytest.raises(error, match=problem):
+        prices(INSTANCES, in_time(*terms))
+
+
+def test_something_new_that_is_to_come_is_left_out() -> None:
+    coming = in_time(("JRTCKXETXF", LATER, "0.08"), usage_type="BoxUsage:m99g.large")
+    coming["product"]["sku"] = "SKU2"
+    coming["terms"] = json.loads(json.dumps(coming["terms"]).replace("SKU1", "SKU2"))
+    (price,) = prices(INSTANCES, coming, listing("BoxUsage:m7g.large"))
+    assert price.query == LARGE
+
+
+def test_a_reserved_term_that_is_to_come_is_not_used() -> None:
+    document = listing("BoxUsage:m7g.large")
+    form = {"LeaseContractLength": "1yr", "OfferingClass": "standard", "PurchaseOption": "No Upfront"}
+    document["terms"]["Reserved"] = {
+        f"SKU1.{code}": term("SKU1", code, [("0", "Inf", usd)], "Hrs", "USD", ())
+        | {"effectiveDate": begins, "termAttributes": form}
+        for code, begins, usd in (("4NA7Y494T4", BEFORE, "0.054"), ("COMING", LATER, "0.044"))
+    }
+    _, reserved = prices(INSTANCES, document)
+    assert reserved.query.term == "Reserved standard 1yr No Upfront"
+    assert ladder(reserved) == [("0", "None", "0.054")]
+
+
+@pytest.mark.parametrize("needed", [True, False])
+def test_a_term_that_charges_for_another_product_is_refused(needed: bool) -> None:
+    """Only at 0 does it state an allowance."""
+    other = kms(grant("20000", "SKU1"))[0]
+    if needed:
+        other["product"]["attributes"]["usagetype"] = "us-east-1-KMS-Requests"
+        other["product"]["attributes"]["regionCode"] = REGION
+    (wire,) = other["terms"]["OnDemand"].values()
+    for rate in wire["priceDimensions"].values():
+        rate["pricePerUnit"] = {"USD": "0.0000010000"}
+        rate["endRange"] = "Inf"
+    with pytest.raises(ConflictingPrices, match="of product FREE charges for it as well"):
+        prices(KEYS, *kms(other))
+
+
 def test_plans_are_named_by_their_code() -> None:
     need = next(need for need in PRICE_NEEDS if need.service_code == "CloudFrontPlans")
     document = listing("Global-CloudFrontPlan-Pro", service_code="CloudFrontPlans")
@@ -539,12 +635,12 @@ def test_every_price_of_the_snapshot_among_decoys() -> None:
     """Straight from products to prices, without the Query API's filters; see test_query_api for those."""
     region_id = "eu-west-1"
     every = wire_products(BOOK, NEEDS, seed=2)
-    found = prices_of(
+    found = converted(
         offered(*(product for of_service in every.values() for product in of_service)),
         NEEDS,
         region_id,
-        BOOK,
-    )
+        KNOWN,
+    ).prices
     here = {
         price.query: (ladder(price), price.pricing_unit, price.currency)
         for price in BOOK.prices()

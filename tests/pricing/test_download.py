@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
 import random
@@ -9,17 +10,22 @@ import shutil
 import socket
 import ssl
 import subprocess
+import zlib
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from aws.server import AwsServer, Fault, FaultHook, Seen, in_turn
-from costmodel.errors import DownloadFailed, PriceFileNotFound
+from costmodel.errors import ClockSkewed, DownloadFailed, FileTooLarge, FileUnavailable, PriceFileNotFound
 from costmodel.pricing import download as module
 from costmodel.pricing.download import Fetched, Patience, download
+from costmodel.pricing.unpacking import PIECE_BYTES, unpacked
 
 CONTENT = random.Random(1).randbytes(300_000)
 OTHER = random.Random(2).randbytes(250_000)
@@ -201,6 +207,123 @@ def test_it_does_not_promise_to_go_on_where_it_cannot(aws: AwsServer, place: Pat
         fetch(aws, place)
 
 
+IN_TWO = gzip.compress(CONTENT[:100_000]) + gzip.compress(CONTENT[100_000:])
+
+
+def test_every_member_of_a_compressed_body_is_unpacked(aws: AwsServer, place: Path) -> None:
+    """Each has a checksum of its own, so that a body cut behind the first looks whole by gzip alone."""
+    aws.fault = lambda _: Fault(body=IN_TWO)
+    fetch(aws, place)
+    assert place.read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("tail", [b"more", b"\x00" * 8, IN_TWO[:20]])
+def test_what_stands_behind_a_compressed_body_is_damage(aws: AwsServer, place: Path, tail: bytes) -> None:
+    aws.fault = in_turn(Fault(body=gzip.compress(CONTENT) + tail))
+    fetch(aws, place)
+    assert place.read_bytes() == CONTENT
+    assert len(aws.seen) == 2
+
+
+@pytest.mark.parametrize("content", [CONTENT, bytes(300_000), b"", b"x"])
+@pytest.mark.parametrize("chunk_bytes", [1, 7, 65_536, 10**6])
+@pytest.mark.parametrize("members", [1, 3])
+def test_whatever_the_chunks_all_of_it_is_unpacked(content: bytes, chunk_bytes: int, members: int) -> None:
+    packed = gzip.compress(content) * members
+    chunks = [packed[start : start + chunk_bytes] for start in range(0, len(packed), chunk_bytes)]
+    assert b"".join(unpacked(chunks)) == content * members
+    with pytest.raises(zlib.error):
+        b"".join(unpacked([packed[:-1]]))
+
+
+def test_nothing_is_unpacked_in_one_piece() -> None:
+    bomb = gzip.compress(bytes(50_000_000))
+    assert max(len(piece) for piece in unpacked([bomb])) <= PIECE_BYTES
+
+
+@pytest.mark.parametrize("packed", [True, False])
+@pytest.mark.parametrize("framing", ["length", "none"])
+def test_a_file_that_is_too_large_is_named_and_not_kept(
+    aws: AwsServer, place: Path, packed: bool, framing: Any
+) -> None:
+    hook: FaultHook = lambda _: Fault(framing=framing)  # noqa: E731
+    aws.fault = hook if packed else without_gzip(hook)
+    most = len(CONTENT) - 1
+    with pytest.raises(FileTooLarge, match=r"more than 299,999 bytes; no such file has\. Check your proxy"):
+        download(aws.url + FILE, place, patience=QUICK, most_bytes=most)
+    assert beside(place) == set()
+    assert len(aws.seen) == 1
+    assert download(aws.url + FILE, place, patience=QUICK, most_bytes=len(CONTENT)).changed
+
+
+NO_CHECKSUM = (("ETag", '"0123456789abcdef0123456789abcdef-28"'),)
+"""Of a file that was put on S3 in parts."""
+
+
+def unframed(aws: AwsServer, cut_after_bytes: int | None, etag: str, *, ranges: bool = True) -> None:
+    """The server says of no whole file how long it is, or anything else that would tell."""
+    etags = (("ETag", etag),)
+
+    def plain(seen: Seen) -> Fault:
+        asked, known = seen.headers.get("range"), seen.headers.get("if-range") == etag
+        seen.headers.clear()  # type: ignore[attr-defined]
+        if not (asked and known and ranges):
+            return Fault(framing="none", body=CONTENT, cut_after_bytes=cut_after_bytes, headers=etags)
+        start = int(asked[len("bytes=") : -1])
+        if start == len(CONTENT):
+            return Fault(status=416, body=b"", headers=(*etags, ("Content-Range", f"bytes */{start}")))
+        rest = ("Content-Range", f"bytes {start}-{len(CONTENT) - 1}/{len(CONTENT)}")
+        return Fault(status=206, body=CONTENT[start:], headers=(*etags, rest))
+
+    aws.fault = plain
+
+
+@pytest.mark.parametrize("cut_after_bytes", [None, 0, 100_000])
+def test_a_body_without_a_length_is_asked_for_its_end(
+    aws: AwsServer, place: Path, cut_after_bytes: int | None
+) -> None:
+    unframed(aws, cut_after_bytes, '"parts-28"')
+    if cut_after_bytes == 0:  # nothing is in hand to ask with
+        with pytest.raises(FileUnavailable, match="nothing tells whether it came whole"):
+            fetch(aws, place)
+        return
+    fetch(aws, place)
+    assert place.read_bytes() == CONTENT
+    assert len(aws.seen) == 2
+
+
+@pytest.mark.parametrize("etag", ["", 'W/"weak"', '"parts-28"'])
+def test_a_body_of_which_nothing_tells_the_end_is_refused(aws: AwsServer, place: Path, etag: str) -> None:
+    unframed(aws, 100_000, etag, ranges=False)
+    with pytest.raises(FileUnavailable, match=r"nothing tells whether it came whole.*Check your proxy"):
+        fetch(aws, place)
+    assert beside(place) == set()
+    assert len(aws.seen) <= 2
+
+
+def test_a_checksum_tells_that_a_body_without_a_length_is_whole(aws: AwsServer, place: Path) -> None:
+    cut = Fault(framing="none", cut_after_bytes=100_000)
+    aws.fault = without_gzip(in_turn(cut, Fault(framing="none")))
+    fetch(aws, place)
+    assert place.read_bytes() == CONTENT
+
+
+def test_a_cut_at_the_same_place_twice_is_not_taken_for_another_checksum(aws: AwsServer, place: Path) -> None:
+    unframed(aws, 100_000, f'"{hashlib.md5(CONTENT).hexdigest()}"', ranges=False)
+    with pytest.raises(FileUnavailable, match="nothing tells whether it came whole"):
+        fetch(aws, place)
+
+
+def test_chunks_tell_that_a_body_is_cut(aws: AwsServer, place: Path) -> None:
+    aws.fault = without_gzip(
+        in_turn(
+            Fault(framing="chunks", cut_after_bytes=100_000, headers=NO_CHECKSUM), Fault(framing="chunks")
+        )
+    )
+    fetch(aws, place)
+    assert place.read_bytes() == CONTENT
+
+
 @pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
 def test_passing_failures_are_tried_again(aws: AwsServer, place: Path, status: int) -> None:
     aws.fault = in_turn(Fault(status=status), Fault(status=status))
@@ -351,6 +474,40 @@ def test_a_folder_that_cannot_be_written_is_named(aws: AwsServer, tmp_path: Path
         fetch(aws, tmp_path / "prices" / "index.json")
 
 
+def dated(hours: float, age: str = "") -> Fault:
+    """An answer by a clock that is so many hours ahead, kept in a cache for so many seconds."""
+    return Fault(
+        headers=(("Date", format_datetime(datetime.now(UTC) + timedelta(hours=hours))), ("Age", age))
+    )
+
+
+@pytest.mark.parametrize("hours", [-30, -1.1, 1.1, 24 * 400])
+def test_a_clock_that_is_off_is_named_at_once(aws: AwsServer, place: Path, hours: float) -> None:
+    aws.fault = lambda _: dated(hours)
+    told = r"this machine's clock is off, or that of 127\.0\.0\.1: they say .* UTC\. Set the clock"
+    with pytest.raises(ClockSkewed, match=told):
+        fetch(aws, place)
+    assert len(aws.seen) == 1
+    assert not place.exists()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        dated(-0.9),
+        dated(0.9),
+        dated(-30, age="108000"),
+        dated(-30.5, age="108000"),
+        Fault(headers=(("Date", "yesterday"),)),
+        Fault(headers=(("Date", "Wed, 21 Oct 2026 07:28:00 GMT"), ("Age", "long"))),
+        Fault(headers=(("Date", ""),)),
+    ],
+)
+def test_a_clock_that_is_right_a_cache_or_no_date_is_fine(aws: AwsServer, place: Path, answer: Fault) -> None:
+    aws.fault = lambda _: answer
+    assert fetch(aws, place).changed
+
+
 faults = st.one_of(
     st.builds(Fault, cut_after_bytes=st.integers(-1, len(CONTENT))),
     st.builds(Fault, status=st.sampled_from([429, 500, 503])),
@@ -359,9 +516,9 @@ faults = st.one_of(
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(sequence=st.lists(faults, max_size=6, unique=True), changes_at=st.integers(0, 9), gzip=st.booleans())
+@given(sequence=st.lists(faults, max_size=6, unique=True), changes_at=st.integers(0, 9), packed=st.booleans())
 def test_whatever_happens_the_file_is_whole_or_an_error_says_so(
-    tmp_path_factory: pytest.TempPathFactory, sequence: list[Fault], changes_at: int, gzip: bool
+    tmp_path_factory: pytest.TempPathFactory, sequence: list[Fault], changes_at: int, packed: bool
 ) -> None:
     # No fault comes twice: the same damage in two fetches is taken for an ETag that is no checksum.
     place = tmp_path_factory.mktemp("fetched") / "index.json"
@@ -373,7 +530,7 @@ def test_whatever_happens_the_file_is_whole_or_an_error_says_so(
         return hook(seen)
 
     with AwsServer(files={FILE: CONTENT}) as aws:
-        aws.fault = faulty if gzip else without_gzip(faulty)
+        aws.fault = faulty if packed else without_gzip(faulty)
         try:
             fetch(aws, place)
         except DownloadFailed:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from random import Random
 
 import pytest
@@ -30,13 +31,14 @@ from costmodel.errors import (
 from costmodel.pricing import aws_client, query_api
 from costmodel.pricing.aws_client import CALL_ATTEMPTS
 from costmodel.pricing.book import PriceBook
-from costmodel.pricing.conversion import prices_of
+from costmodel.pricing.conversion import Known, converted
 from costmodel.pricing.need import PriceNeed
 from costmodel.pricing.price import Price, PriceQuery
 from costmodel.pricing.query_api import QUESTION_ATTEMPTS, endpoint_region, fetch
 from costmodel.services.registry import PRICE_NEEDS
 
 BOOK = PriceBook.shipped()
+KNOWN = Known(BOOK, BOOK, datetime(2026, 11, 24, 12, 0, tzinfo=UTC))
 REGION = "us-east-1"
 NEEDS = answered_by(BOOK, PRICE_NEEDS)
 KEYS = tuple(need for need in PRICE_NEEDS if need.service_code == "awskms")
@@ -96,7 +98,7 @@ def test_the_snapshot_comes_back_unchanged_for_all_regions_and_edges(aws: AwsSer
     for region_id in sorted(places):
         needs = [n for n in NEEDS if region_id in BOOK.regions() or n.service_code.startswith("AmazonCl")]
         needs = [n for n in needs if region_id in BOOK.regions() or n.service_code != "AmazonCloudWatch"]
-        for price in prices_of(fetch(needs, region_id), needs, region_id, BOOK):
+        for price in converted(fetch(needs, region_id), needs, region_id, KNOWN).prices:
             assert found.setdefault(price.query, terms(price)) == terms(price)
             if price.query in needed:
                 assert price.sku_id
@@ -329,12 +331,12 @@ def test_random_faults_never_change_a_price(aws: AwsServer, monkeypatch: pytest.
     client = aws_client.open_client("pricing", REGION)
     monkeypatch.setattr(query_api, "open_client", lambda *_: client)
     monkeypatch.setattr(query_api, "PAGE_SIZE", 3)
-    expected = [terms(price) for price in prices_of(fetch(KEYS, REGION), KEYS, REGION, BOOK)]
+    expected = [terms(price) for price in converted(fetch(KEYS, REGION), KEYS, REGION, KNOWN).prices]
     outcomes: dict[bool, int] = {True: 0, False: 0}
     for seed in range(25):
         aws.fault = chaos(Random(seed))
         try:
-            found = prices_of(fetch(KEYS, REGION), KEYS, REGION, BOOK)
+            found = converted(fetch(KEYS, REGION), KEYS, REGION, KNOWN).prices
         except PriceError:
             outcomes[False] += 1
         else:
@@ -394,7 +396,7 @@ def test_exactly_these_calls_are_made(aws: AwsServer, monkeypatch: pytest.Monkey
                 ],
             },
         )
-        (price,) = prices_of(fetch((need,), "ca-central-1"), (need,), "ca-central-1", BOOK)
+        (price,) = converted(fetch((need,), "ca-central-1"), (need,), "ca-central-1", KNOWN).prices
         stub.assert_no_pending_responses()
     assert price.query == PriceQuery("AmazonEC2", "ca-central-1", "EBS:VolumeUsage.piops")
     assert aws.seen == []

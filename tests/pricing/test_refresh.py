@@ -41,7 +41,7 @@ def shelf(tmp_path: Path) -> Shelf:
 
 def refresh(shelf: Shelf, source: Source, **asked: Any) -> Refreshed:
     quick = PublicIndex(Patience(tries_without_progress=2, first_wait_s=0.0))
-    return Refresh(shelf, NEEDS, source, NOW, lambda *_: None, quick).run(**asked)
+    return Refresh(shelf, NEEDS, source, NOW, lambda *_: None, index=quick).run(**asked)
 
 
 def same_prices(shelf: Shelf, book: PriceBook) -> None:
@@ -82,3 +82,6 @@ def test_a_price_that_no_need_covers_keeps_its_own_date(aws: Cloud, shelf: Shelf
     assert book.confirmed_on(kept) == kept.as_of == "2025-12-02"
     asked = book.price(PriceQuery("AWSLambda", REGION, "Lambda-GB-Second"))
     assert book.confirmed_on(asked) == "2026-11-24"
+    (functions,) = [of for of in book.coverage() if of.service_code == "AWSLambda"]
+    assert functions.kept_rows >= 1
+    assert functions.confirmed_on == "2025-12-02"

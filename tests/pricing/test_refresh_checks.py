@@ -6,14 +6,15 @@ import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from aws.cloud import NEEDS, REGION, TODAY, Cloud, PlanRate, plan_rates, small_aws
 from aws.fixtures import PUBLICATION_DATE, VERSION
-from costmodel.errors import ClockSkewed, ImplausiblePrice, OlderPrices, PricesWithdrawn
-from costmodel.pricing.download import Patience
+from costmodel.errors import ClockSkewed, FileTooLarge, ImplausiblePrice, OlderPrices, PricesWithdrawn
+from costmodel.pricing.download import Patience, download
 from costmodel.pricing.origin import Source
 from costmodel.pricing.price import SPOT, PriceQuery
 from costmodel.pricing.price_files import PublicIndex
@@ -38,7 +39,7 @@ def shelf(tmp_path: Path) -> Shelf:
 
 def refresh(shelf: Shelf, service_code: str, source: Source = Source.API, now: datetime = NOW) -> Refreshed:
     quick = PublicIndex(Patience(tries_without_progress=2, first_wait_s=0.0))
-    return Refresh(shelf, NEEDS, source, now, lambda *_: None, quick).run((), [service_code])
+    return Refresh(shelf, NEEDS, source, now, lambda *_: None, index=quick).run((), [service_code])
 
 
 def spot_hours(instance_type: str) -> PriceQuery:
@@ -158,3 +159,12 @@ def test_an_older_list_changes_no_newer_price_of_the_snapshot(cloud: Cloud, shel
     cloud.charge(TODAY)
     publish(cloud, EC2, *published)
     assert refresh(shelf, EC2, Source.BULK).failures == ()
+
+
+def test_a_list_that_unpacks_without_end_is_refused(
+    cloud: Cloud, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("costmodel.pricing.refresh.download", partial(download, most_bytes=1_000))
+    with pytest.raises(FileTooLarge, match="unpacked, more than 1,000 bytes"):
+        refresh(shelf, "awskms", Source.BULK)
+    assert shelf.choice().copy.name == "snapshot"

@@ -1,7 +1,8 @@
-"""A thousand faults, one to a refresh: AWS's true prices, or a named error and not a byte changed.
+"""A thousand refreshes, each under one fault: AWS's true prices, or a named error and not a byte changed.
 
 Each refresh is the real one, with unmodified boto3 and real downloads against the small AWS on loopback.
-The faults are drawn at random with fixed seeds; `aws/faults/` says what they are and what may come of them.
+The faults are of some 140 kinds, each drawn several times over the thousand rounds with fixed seeds, at another
+place, in another service or with another value; `aws/faults/` says what they are and what may come of them.
 """
 
 from __future__ import annotations
@@ -26,10 +27,12 @@ from costmodel.errors import OlderPrices, PriceError, RefreshIncomplete
 from costmodel.pricing.book import PriceBook
 from costmodel.pricing.download import Patience
 from costmodel.pricing.origin import Source
+from costmodel.pricing.price import GLOBAL
 from costmodel.pricing.price_files import PublicIndex
 from costmodel.pricing.refresh import Failure, Refresh, Refreshed
 from costmodel.pricing.shelf import Shelf
-from costmodel.pricing.snapshot import PRICE_KINDS, SAVINGS, SPOT, PriceFile
+from costmodel.pricing.snapshot import FREE, PRICE_KINDS, SAVINGS, SPOT, PriceFile
+from costmodel.pricing.stated_free import held_statements
 from shops.shelves import contents
 
 ROUNDS = {Source.API: 300, Source.BULK: 450, Source.LIST: 250}
@@ -73,7 +76,7 @@ def refresh(
 ) -> Refreshed:
     quick = PublicIndex(Patience(tries_without_progress=3, first_wait_s=0.0, read_timeout_s=timeout_s))
     with patch("costmodel.pricing.aws_client.READ_TIMEOUT_S", timeout_s):
-        return Refresh(Shelf(folder), NEEDS, source, now, lambda *_: None, quick).run((), services)
+        return Refresh(Shelf(folder), NEEDS, source, now, lambda *_: None, index=quick).run((), services)
 
 
 def shelved(cache: Path) -> Mapping[Path, str]:
@@ -103,6 +106,24 @@ def check_named(error: PriceError) -> None:
     told = str(error).splitlines()
     for line in told[1:] if isinstance(error, RefreshIncomplete) else [" ".join(told)]:
         assert NEXT_STEP.search(line), f"no next step: {line}"
+
+
+def stated_steps(book: PriceBook, file: PriceFile) -> set[tuple[str, str, str]]:
+    """What a book says that AWS stated to be free: allowance, usage type and quantity."""
+    held = held_statements(book, file.service_code, file.region_id)
+    assert held is not None
+    return {(of.allowance_id, of.usage_type, of.quantity) for of in held[1]}
+
+
+def free_steps(truth: Truth, file: PriceFile) -> set[tuple[str, str, str]]:
+    """What AWS states to be free in the list of a service and place: here, first steps at 0."""
+    return {
+        (of.allowance_id, price.query.usage_type, f"{of.quantity:f}")
+        for price in truth.stated
+        for of in truth.allowances
+        if (price.query.service_code, price.query.region_id) == (file.service_code, file.region_id)
+        if of.covers(price.query) and (of.per_region or file.region_id == GLOBAL)
+    }
 
 
 @dataclass
@@ -201,13 +222,15 @@ class Drill:
         stayed = _stayed(outcome.failures)
         listed = {change.path for change in outcome.files}
         for file in book.manifest.files:
-            if file.kind not in PRICE_KINDS or file.service_code not in services:
+            if file.kind not in (*PRICE_KINDS, FREE) or file.service_code not in services:
                 check_stayed(base, book, file.path)
             elif file.path in stayed or subject(file, self.source) in stayed:
                 assert file.path not in listed
                 check_stayed(base, book, file.path)
             elif file.kind == SPOT and self.source is Source.BULK:
                 check_stayed(base, book, file.path)
+            elif file.kind == FREE:
+                assert stated_steps(book, file) == free_steps(wire.truth, file)
             else:
                 assert file.path in listed
                 missing = {query for query in true[file.path] if str(query) in gone}
@@ -269,3 +292,7 @@ def test_under_any_fault_prices_are_true_or_stay_as_they_were(
     outcomes = Counter(outcome for (_, outcome), count in seen.items() for _ in range(count))
     assert outcomes["exact"] > ROUNDS[source] // 10
     assert outcomes["refused"] > ROUNDS[source] // 2
+
+
+def test_there_are_as_many_kinds_of_fault_as_it_says() -> None:
+    assert len({kind.name for kind in KINDS}) >= 140

@@ -7,6 +7,7 @@ import json
 import tracemalloc
 import zlib
 from contextlib import closing
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
@@ -40,6 +41,7 @@ from costmodel.services.registry import PRICE_NEEDS
 
 REGION = "ap-northeast-1"
 TODAY = "2026-11-24"
+NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 YEAR_S = 365 * 86_400
 HEAD = (
     ("FormatVersion", "v1.0"),
@@ -216,7 +218,7 @@ FORMS = pytest.mark.parametrize(
 
 @FORMS
 def test_needed_rates_are_read_and_decoys_are_not(tmp_path, form):
-    rates = read_plan_file(write(tmp_path, form((*DECOYS, *WANTED))), REGION, PRICE_NEEDS)
+    rates = read_plan_file(write(tmp_path, form((*DECOYS, *WANTED))), REGION, PRICE_NEEDS, NOW)
     assert told(rates) == EXPECTED
     assert rates.version == "20260422194203"
     assert {price.as_of for price in rates.prices} == {"2026-04-22"}
@@ -227,15 +229,15 @@ def test_needed_rates_are_read_and_decoys_are_not(tmp_path, form):
 
 
 def test_csv_and_json_say_the_same(tmp_path):
-    one = read_plan_file(write(tmp_path, as_csv(WANTED)), REGION, PRICE_NEEDS)
-    other = read_plan_file(write(tmp_path, as_json(WANTED)), REGION, PRICE_NEEDS)
+    one = read_plan_file(write(tmp_path, as_csv(WANTED)), REGION, PRICE_NEEDS, NOW)
+    other = read_plan_file(write(tmp_path, as_json(WANTED)), REGION, PRICE_NEEDS, NOW)
     assert one == other
 
 
 def test_only_what_is_needed_is_kept(tmp_path):
     path = write(tmp_path, as_csv(WANTED))
     needs = [need for need in PRICE_NEEDS if need.service_code == "AmazonDynamoDB"]
-    assert list(told(read_plan_file(path, REGION, needs))) == [
+    assert list(told(read_plan_file(path, REGION, needs, NOW))) == [
         "WriteRequestUnits (SavingsPlan Database 1yr No Upfront)"
     ]
 
@@ -243,9 +245,9 @@ def test_only_what_is_needed_is_kept(tmp_path):
 def test_a_file_without_any_needed_rate_is_not_the_one_that_was_meant(tmp_path):
     path = write(tmp_path, as_csv(DECOYS))
     with pytest.raises(NothingOffered, match=f"Savings Plans in {REGION}: none of 12 rates"):
-        read_plan_file(path, REGION, PRICE_NEEDS)
+        read_plan_file(path, REGION, PRICE_NEEDS, NOW)
     with pytest.raises(NothingOffered, match="Savings Plans in sa-east-1"):
-        read_plan_file(write(tmp_path, as_json(WANTED)), "sa-east-1", PRICE_NEEDS)
+        read_plan_file(write(tmp_path, as_json(WANTED)), "sa-east-1", PRICE_NEEDS, NOW)
 
 
 def test_rows_of_the_real_database_file(tmp_path):
@@ -256,7 +258,9 @@ DZCHH8H3SPVYZ2Z4,DZCHH8H3SPVYZ2Z4.25B2RB2TJW9VCXZ6,Hrs,2026-04-20T21:53:43Z,1.82
 DZCHH8H3SPVYZ2Z4,DZCHH8H3SPVYZ2Z4.S6VHXPYYQRUDJCZ9,WriteCapacityUnit-Hrs,2026-04-20T21:53:43Z,0.0008184,USD,S6VHXPYYQRUDJCZ9,AmazonDynamoDB,APS3-IA-WriteCapacityUnit-Hrs,CommittedThroughput,No Upfront,1,year,DatabaseSavingsPlans,DatabaseSP:1yrNoUpfront,,1 year No Upfront Database Savings Plan,,Any,AWS Region,hourly,DatabaseSavingsPlans,ap-south-1,
 DZCHH8H3SPVYZ2Z4,DZCHH8H3SPVYZ2Z4.4BP5RBG6CEQTNZX4,DCU-Hr,2026-04-20T21:53:43Z,0.0823242480,USD,4BP5RBG6CEQTNZX4,AWSDatabaseMigrationSvc,APS3-DMSServerlessRepCapacityUsg:1,CreateDMSInstance,No Upfront,1,year,DatabaseSavingsPlans,DatabaseSP:1yrNoUpfront,,1 year No Upfront Database Savings Plan,,Any,AWS Region,hourly,DatabaseSavingsPlans,ap-south-1,
 """
-    rates = read_plan_file(write(tmp_path, as_csv(()) + rows.lstrip().encode()), "ap-south-1", PRICE_NEEDS)
+    rates = read_plan_file(
+        write(tmp_path, as_csv(()) + rows.lstrip().encode()), "ap-south-1", PRICE_NEEDS, NOW
+    )
     assert rates.read == 4
     assert {(price.query.usage_type, f"{price.tiers[0].list_unit_price:f}") for price in rates.prices} == {
         ("Multi-AZUsage:db.m7g.4xl", "3.06688"),
@@ -303,7 +307,7 @@ def changed(change) -> bytes:
 def test_a_broken_file_is_refused(tmp_path, content, told):
     path = write(tmp_path, content)
     with pytest.raises(PriceFileCorrupt) as error:
-        read_plan_file(path, REGION, PRICE_NEEDS)
+        read_plan_file(path, REGION, PRICE_NEEDS, NOW)
     assert told in str(error.value)
     assert str(path) in str(error.value)
 
@@ -342,7 +346,7 @@ def test_a_broken_file_is_refused(tmp_path, content, told):
 @pytest.mark.parametrize("form", [as_csv, as_json])
 def test_a_rate_that_cannot_be_used_is_named(tmp_path, form, rates, fault, told):
     with pytest.raises(fault) as error:
-        read_plan_file(write(tmp_path, form(rates)), REGION, PRICE_NEEDS)
+        read_plan_file(write(tmp_path, form(rates)), REGION, PRICE_NEEDS, NOW)
     assert told in str(error.value)
     assert "SavingsPlan Compute 1yr No Upfront" in str(error.value)
 
@@ -359,7 +363,7 @@ def test_a_damaged_file_is_read_as_it_was_or_refused(tmp_path_factory, data, for
         content[place] = data.draw(st.sampled_from(b'{}[]",:\n\x00'))
     path = write(tmp_path_factory.mktemp("rates"), bytes(content))
     try:
-        rates = read_plan_file(path, REGION, PRICE_NEEDS)
+        rates = read_plan_file(path, REGION, PRICE_NEEDS, NOW)
     except PriceError:
         return
     assert rates.read <= len(WANTED)
@@ -372,7 +376,7 @@ def test_memory_does_not_grow_with_the_file(tmp_path, form):
         path = write(tmp_path, form((*WANTED, *(DECOYS[:6] * decoys))))
         tracemalloc.start()
         try:
-            assert len(read_plan_file(path, REGION, PRICE_NEEDS).prices) == len(WANTED)
+            assert len(read_plan_file(path, REGION, PRICE_NEEDS, NOW).prices) == len(WANTED)
             return tracemalloc.get_traced_memory()[1]
         finally:
             tracemalloc.stop()
@@ -382,7 +386,7 @@ def test_memory_does_not_grow_with_the_file(tmp_path, form):
 
 
 def test_rates_become_files_of_a_price_folder_and_offers(tmp_path):
-    rates = read_plan_file(write(tmp_path, as_csv(WANTED)), REGION, PRICE_NEEDS)
+    rates = read_plan_file(write(tmp_path, as_csv(WANTED)), REGION, PRICE_NEEDS, NOW)
     parts = savings_parts(rates, origin="bulk", retrieved_at="2026-11-24T10:00:00Z")
     assert [part.path for part in parts] == [
         f"AWSLambda/{REGION}.savings.csv", f"AmazonDynamoDB/{REGION}.savings.csv",
@@ -504,3 +508,27 @@ def test_a_rate_without_a_field_is_malformed(missing):
             stub.add_response("describe_savings_plans_offering_rates", {"searchResults": answer})
             with pytest.raises(MalformedListing, match="without a usable"):
                 offering_rates(client, REGION, PRICE_NEEDS, TODAY)
+
+
+@pytest.mark.parametrize("form", [as_json, as_csv])
+@pytest.mark.parametrize(
+    ("begins", "holds"), [("2026-11-24T12:00:00Z", True), ("2026-11-24T12:00:01Z", False)]
+)
+def test_rates_that_are_not_in_force_yet_are_left_out(tmp_path, form, begins, holds):
+    """Those of one plan begin later; in a CSV file each row tells."""
+    content = form(WANTED[1:2]).replace(b"2026-04-20T21:53:43Z", begins.encode())
+    if holds:
+        assert len(read_plan_file(write(tmp_path, content), REGION, PRICE_NEEDS, NOW).prices) == 1
+    else:
+        with pytest.raises(NothingOffered, match="none of"):
+            read_plan_file(write(tmp_path, content), REGION, PRICE_NEEDS, NOW)
+
+
+def test_rates_before_the_day_on_which_they_begin_are_refused(tmp_path):
+    document = as_document(WANTED)
+    for term in document["terms"]["savingsPlan"]:
+        del term["effectiveDate"]
+        term["effectiveDate"] = "2027-01-01T00:00:00Z"
+    path = write(tmp_path, json.dumps(document).encode())
+    with pytest.raises(PriceFileCorrupt, match="rates stand before the day on which they begin"):
+        read_plan_file(path, REGION, PRICE_NEEDS, NOW)

@@ -331,8 +331,8 @@ def drill(name: str, folder: Path) -> dict[str, Any]:
 def test_kill_9_at_any_moment_leaves_whole_books(tmp_path: Path) -> None:
     result = drill("killed", tmp_path)
     assert result["kills"] == 100
-    assert result["unfinished"] > 5  # not all of them fell between two books
-    assert result["books"] > 5
+    assert result["unfinished"] > 20  # not all of them fell between two books
+    assert result["books"] > 20
 
 
 def test_two_processes_with_different_prices_lose_nothing(tmp_path: Path) -> None:

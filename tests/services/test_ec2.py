@@ -17,7 +17,6 @@ from costmodel.pricing.price import PriceQuery
 from costmodel.pricing.snapshot import SPOT_SAVING_COLUMNS, SPOT_SAVINGS
 from costmodel.pricing.spot import spot_price
 from costmodel.scenario.model import Scenario
-from costmodel.services._ebs import IO2_METERS, io2_iops
 from costmodel.services.ec2 import (
     SERVICE,
     Ec2Fleet,
@@ -124,29 +123,6 @@ class TestBilling:
         assert capacity.servers[2901] == 2
         hours = quantities(fleet.usage(demand, capacity))["BoxUsage:m5.large", "OnDemand"]
         assert float(hours) == pytest.approx(1440 + 2 * 1457 / 60, abs=1e-9)
-
-
-class TestIo2:
-    @given(st.integers(0, 256_000))
-    def test_every_provisioned_iops_is_billed_once(self, provisioned):
-        billed = io2_iops(provisioned)
-        assert sum(billed.values()) == provisioned
-        assert all(iops > 0 for iops in billed.values())
-        assert list(billed) == [usage_type for _, usage_type in IO2_METERS][: len(billed)]
-
-    @given(st.integers(0, 128_000), st.integers(0, 128_000))
-    def test_one_volume_never_costs_more_than_two_with_the_same_iops(self, one, other):
-        prices = dict(zip((meter for _, meter in IO2_METERS), (0.065, 0.0455, 0.03185), strict=True))
-
-        def cost(iops):
-            return sum(prices[meter] * count for meter, count in io2_iops(iops).items())
-
-        assert cost(max(one, other)) <= cost(one + other) <= cost(one) + cost(other) + 1e-9
-
-    @pytest.mark.parametrize("impossible", [-1, 256_001])
-    def test_a_volume_has_its_limits(self, impossible):
-        with pytest.raises(ValueError, match="from 0 to 256,000 IOPS"):
-            io2_iops(impossible)
 
 
 class TestCapacity:

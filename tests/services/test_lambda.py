@@ -12,7 +12,7 @@ from costmodel.capacity.provisioned_concurrency import provisioned_billed_s
 from costmodel.demand.calendar import BillingPeriod, Calendar
 from costmodel.demand.demand import Demand, FanOut, read_only
 from costmodel.scenario.model import Scenario
-from costmodel.services.lambda_ import SERVICE, LambdaFunction
+from costmodel.services.lambda_ import SERVICE, LambdaFunction, ephemeral_gb_s, streamed_gb
 
 MINUTES = 30 * 1440
 DAY = 1440
@@ -299,3 +299,14 @@ def test_more_load_never_costs_less_and_everything_stays_sane(hours, factor):
     first, second = quantities(function, less), quantities(function, more)
     assert all(second[key] >= first[key] >= 0 for key in first)
     assert quantities(function, more) == second
+
+
+def test_only_what_exceeds_the_free_part_is_charged():
+    assert [ephemeral_gb_s(mb, Decimal(8)) for mb in (512, 513, 1_536)] == [0, Decimal("0.0078125"), 8]
+    assert [streamed_gb(1_024, Decimal(mb)) for mb in ("5", "6", "6.5")] == [0, 0, Decimal("0.5")]
+
+
+@pytest.mark.parametrize("impossible", [511, 10_241])
+def test_ephemeral_storage_has_its_limits(impossible):
+    with pytest.raises(ValueError, match="from 512 to 10,240 MB"):
+        ephemeral_gb_s(impossible, Decimal(1))

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from costmodel.demand.calendar import BillingPeriod, Calendar
 from costmodel.pricing.book import PriceBook
+from costmodel.pricing.price import PriceQuery
 from costmodel.scenario.model import Scenario
 from costmodel.services._base import Footprint, PlatformDesign
-from costmodel.services.s3 import SERVICE, STORAGE_CLASSES, less_credit
+from costmodel.services.s3 import SERVICE, STORAGE_CLASSES, intelligent_tiering, less_credit
 from costmodel.units import FOCUS_UNITS
 from shops.platform import REGIONS, demand_of, quantities, scenario_of
 
@@ -162,3 +163,23 @@ def test_every_meter_has_a_price_in_its_unit(region: str) -> None:
         price = book.price(usage.meter.query)
         assert FOCUS_UNITS[price.pricing_unit] == usage.meter.consumed_unit
     assert len(usages) == 6
+
+
+def test_every_transition_and_retrieval_is_one_the_services_need() -> None:
+    """As they are named in the price book."""
+    book = PriceBook.shipped()
+    for name, found in STORAGE_CLASSES.items():
+        if found.transition:
+            assert book.price(found.moved_in("eu-west-1")).pricing_unit == "Requests", name
+        if found.retrieval:
+            code = "AmazonS3GlacierDeepArchive" if name == "DEEP_ARCHIVE" else "AmazonS3"
+            assert book.price(PriceQuery(code, "eu-west-1", found.retrieval)).pricing_unit == "GB", name
+    with pytest.raises(ValueError, match="no lifecycle transition"):
+        STORAGE_CLASSES["STANDARD"].moved_in("eu-west-1")
+
+
+@pytest.mark.parametrize(("object_kb", "watched"), [("127.9", False), ("128", True)])
+def test_objects_below_128_kb_are_not_watched(object_kb: str, watched: bool) -> None:
+    billed = intelligent_tiering(1_000, Decimal(object_kb), "AIA")
+    assert ("Monitoring-Automation-INT" in billed) is watched
+    assert ("TimedStorage-INT-AIA-ByteHrs" in billed) is watched

@@ -46,7 +46,7 @@ def refresh(shelf: Shelf, side: int, source: Source) -> None:
     """Refresh everything from one of the clouds."""
     os.environ.update(CLOUDS[side])
     quick = PublicIndex(Patience(tries_without_progress=3, first_wait_s=0.0))
-    outcome = Refresh(shelf, NEEDS, source, NOW, lambda *_: None, quick).run()
+    outcome = Refresh(shelf, NEEDS, source, NOW, lambda *_: None, index=quick).run()
     assert not outcome.failures, outcome.failures
 
 

@@ -15,7 +15,9 @@ import sys
 import time
 from collections.abc import Callable
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from costmodel.errors import PriceCacheUnwritable
 from costmodel.pricing import shelf as shelf_module
@@ -25,8 +27,8 @@ from shops.shelves import contents, part, prices_in, snapshot
 
 EC2 = ("AmazonEC2", "eu-west-1")
 S3 = ("AmazonS3", "us-east-1")
-SECONDS_OF_A_ROUND = 0.04
-"""Several books' worth of writing."""
+WRITES_OF_SOME_BOOKS = 100
+"""Writes, syncs, renames and new folders of about three books."""
 
 
 def forked(work: Callable[[], None]) -> int:
@@ -58,20 +60,23 @@ def check_whole(shelf: Shelf) -> None:
 
 
 def killed(cache: Path) -> dict[str, int]:
+    """Kill a process that adds book after book: by the clock in one turn, at one of its own writes in the next.
+
+    A time to kill at is drawn from what adding a book takes on this machine now, counted from when the child
+    has begun one. A fixed time would kill it before its first write where the machine is busy.
+    """
     chance = random.Random(1)
     kills = unfinished = books = 0
     for turn in range(100):
         shelf = Shelf(cache / str(turn))
+        begun = time.perf_counter()
         add_both(shelf, 1)
+        seconds_of_a_book = time.perf_counter() - begun
         before = contents(copy.folder for copy in shelf.copies())
-
-        def refresh(shelf: Shelf = shelf) -> None:
-            for step in range(2, 1000):
-                add_both(shelf, step)
-
-        child = forked(refresh)
-        time.sleep(chance.uniform(0, SECONDS_OF_A_ROUND))
-        os.kill(child, signal.SIGKILL)
+        if turn % 2:
+            child = forked(partial(add_until, shelf, writes=chance.randrange(1, WRITES_OF_SOME_BOOKS)))
+        else:
+            child = killed_by_the_clock(shelf, chance, seconds_of_a_book)
         kills += wait(child) == -signal.SIGKILL
         unfinished += any(shelf.folder.glob(f"books-*/{UNFINISHED}"))
         after = contents(copy.folder for copy in shelf.copies())
@@ -83,6 +88,47 @@ def killed(cache: Path) -> dict[str, int]:
         assert prices_in(shelf.open(), *EC2) == held
         assert not any(shelf.folder.glob(f"books-*/{UNFINISHED}"))
     return {"kills": kills, "unfinished": unfinished, "books": books}
+
+
+def killed_by_the_clock(shelf: Shelf, chance: random.Random, seconds_of_a_book: float) -> int:
+    """A child that is killed somewhere within its first books."""
+    reader, writer = os.pipe()
+
+    def refresh() -> None:
+        for step in range(2, 1000):
+            os.write(writer, b".")
+            add_both(shelf, step)
+
+    child = forked(refresh)
+    for _ in range(chance.randint(1, 3)):
+        os.read(reader, 1)
+    time.sleep(chance.uniform(0, seconds_of_a_book))
+    os.kill(child, signal.SIGKILL)
+    os.close(reader)
+    os.close(writer)
+    return child
+
+
+def add_until(shelf: Shelf, writes: int) -> None:
+    """Add book after book, and die at the start of so many-th write, sync, rename or new folder."""
+    left = writes
+
+    def deadly(original: Callable[..., Any]) -> Callable[..., Any]:
+        def wrapped(*arguments: Any, **options: Any) -> Any:
+            nonlocal left
+            if original is not opened or "wb" in arguments:
+                left -= 1
+            if not left:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return original(*arguments, **options)
+
+        return wrapped
+
+    opened = Path.open
+    for owner, name in ((os, "fsync"), (Path, "replace"), (Path, "mkdir"), (Path, "open")):
+        setattr(owner, name, deadly(getattr(owner, name)))
+    for step in range(2, 1000):
+        add_both(shelf, step)
 
 
 def at_once(works: list[Callable[[], None]]) -> None:

@@ -7,6 +7,8 @@ import gzip
 import io
 import json
 import re
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 
 from aws.cloud import REGION, SERVICES
 from aws.faults.scene import ALWAYS, BULK, FILES, HTML, INDEX, REGIONAL, Scene, kind
@@ -65,6 +67,46 @@ def _(scene: Scene) -> None:
 @kind("no gzip", of.FileUnavailable, exact=True, sources=FILES)
 def _(scene: Scene) -> None:
     scene.on_wire(scene.fetched, Fault(body=scene.content(scene.file)), scene.now_and_then)
+
+
+@kind("the server's clock is off", of.ClockSkewed, sources=FILES)
+def _(scene: Scene) -> None:
+    """Or this machine's: one of them."""
+    off = timedelta(days=scene.random.choice((-400, -2, 2, 4_000)))
+    date = format_datetime(datetime.now(UTC) + off)
+    scene.on_wire(scene.fetched, Fault(headers=(("Date", date),)), ALWAYS)
+
+
+@kind("gzip in several members", exact=True, sources=FILES)
+def _(scene: Scene) -> None:
+    content = scene.content(scene.file)
+    place = scene.random.randrange(len(content))
+    scene.on_wire(
+        scene.fetched, Fault(body=gzip.compress(content[:place]) + gzip.compress(content[place:])), ALWAYS
+    )
+
+
+@kind("gzip with more behind it", of.FileUnavailable, of.PriceFileCorrupt, exact=True, sources=FILES)
+def _(scene: Scene) -> None:
+    whole = gzip.compress(scene.content(scene.file))
+    more = scene.random.choice((b"more", bytes(4), whole[:15], gzip.compress(b"more")))
+    scene.on_wire(scene.fetched, Fault(body=whole + more), scene.now_and_then)
+
+
+@kind("without a length", of.FileUnavailable, exact=True, sources=FILES)
+def _(scene: Scene) -> None:
+    """JSON or CSV, of which neither a length nor a checksum tells whether it is cut; often behind a row."""
+    content = scene.content(scene.file)
+    if scene.random.random() < 0.5:
+        content = _csv_text(_as_csv(scene.document(scene.file)))
+    ends = [found.end() for found in re.finditer(rb"\n", content)]
+    cut = scene.random.choice((None, *scene.random.sample(ends, min(3, len(ends)))))
+    etag = scene.random.choice(("", 'W/"weak"', '"parts-28"'))
+    unframed = Fault(
+        status=200, body=content, framing="none", cut_after_bytes=cut,
+        headers=(("ETag", etag), ("Content-Encoding", ""), ("Content-Range", "")),
+    )  # fmt: skip
+    scene.on_wire(scene.fetched, unframed, scene.now_and_then)
 
 
 @kind("price changed on the way, once", exact=True, sources=FILES)

@@ -15,6 +15,7 @@ from aws.faults.scene import (
     GONE,
     OLDER,
     Scene,
+    Unfit,
     begins_free,
     is_charged,
     is_question,
@@ -266,6 +267,46 @@ def _(scene: Scene) -> None:
     scene.relist()
 
 
+@kind("two terms in force", of.ConflictingPrices)
+def _(scene: Scene) -> None:
+    """Of one product, since the same day, at different prices."""
+    terms = scene.product(is_charged)["terms"][ON_DEMAND]
+    (key, term), *_ = terms.items()
+    other = json.loads(json.dumps(term).replace(key, f"{term['sku']}.AN0THERC0D")) | {
+        "offerTermCode": "AN0THERC0D"
+    }
+    for rate in other["priceDimensions"].values():
+        rate["pricePerUnit"]["USD"] = f"{Decimal(rate['pricePerUnit']['USD']) * 2:.10f}"
+    terms[f"{term['sku']}.AN0THERC0D"] = other
+    scene.relist()
+
+
+@kind("a term that charges for another product", of.ConflictingPrices)
+def _(scene: Scene) -> None:
+    named, other = scene.product(is_charged), scene.product(is_charged)
+    if named is other:
+        raise Unfit
+    for rate in rates_of(other):
+        rate["appliesTo"] = [named["product"]["sku"]]
+    scene.relist()
+
+
+@kind("not in force before tomorrow", of.NotInForce)
+def _(scene: Scene) -> None:
+    product = scene.product(is_charged)
+    term, *_ = product["terms"][ON_DEMAND].values()
+    term["effectiveDate"] = "2026-11-25T12:00:00Z"
+    product["terms"][ON_DEMAND] = {f"{term['sku']}.{term['offerTermCode']}": term}
+    scene.relist()
+
+
+@kind("begins at no time", of.MalformedListing)
+def _(scene: Scene) -> None:
+    term, *_ = scene.product(is_charged)["terms"][ON_DEMAND].values()
+    term["effectiveDate"] = scene.random.choice(("soon", "2026-10-01 00:00", "1759276800"))
+    scene.relist()
+
+
 @kind("term of another SKU", of.MalformedListing, of.PriceFileCorrupt)
 def _(scene: Scene) -> None:
     for term in scene.product(is_charged)["terms"][ON_DEMAND].values():
@@ -372,6 +413,17 @@ def _(scene: Scene) -> None:
     scene.relist()
 
 
+@kind("free allowance gone", of.AllowanceChanged, services=("AmazonRoute53",), refreshed=True)
+def _(scene: Scene) -> None:
+    """The first step at 0 is no longer listed, and what is charged begins at 0."""
+    product = scene.product(begins_free)
+    free, charged, *_ = rates_of(product)
+    term, *_ = product["terms"][ON_DEMAND].values()
+    del term["priceDimensions"][free["rateCode"]]
+    charged["beginRange"] = "0"
+    scene.relist()
+
+
 @kind("malformed product", of.MalformedListing, of.PriceFileCorrupt)
 def _(scene: Scene) -> None:
     product = scene.product(is_charged)
@@ -411,8 +463,12 @@ def _reserved(scene: Scene) -> Document:
 
 @kind("reserved term lost", of.PricesWithdrawn, withdrawn=True, **EC2)
 def _(scene: Scene) -> None:
+    """Of a product, and of the placeholder at 0 beside it."""
     product = scene.product(lambda one: RESERVED in one["terms"])
-    product["terms"][RESERVED].pop(scene.random.choice(sorted(product["terms"][RESERVED])))
+    code = scene.random.choice(sorted(product["terms"][RESERVED])).partition(".")[2]
+    for one in scene.listing:
+        if one["product"]["attributes"] == product["product"]["attributes"]:
+            one["terms"].get(RESERVED, {}).pop(f"{one['product']['sku']}.{code}", None)
     scene.relist()
 
 

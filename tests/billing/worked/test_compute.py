@@ -13,12 +13,13 @@ from costmodel.capacity.cold_starts import INIT_TIMES, InitTime
 from costmodel.capacity.concurrency import ConcurrencyRun
 from costmodel.capacity.instances import instance_type
 from costmodel.capacity.provisioned_concurrency import provisioned_billed_s
+from costmodel.demand.calendar import prorated
 from costmodel.demand.demand import Demand
 from costmodel.services import lambda_
 from costmodel.services._base import Usage
-from costmodel.services._ebs import io2_iops
+from costmodel.services._ebs import gp3_extra, io2_iops
 from costmodel.services.ec2 import Ec2Fleet, SpotShare
-from costmodel.services.lambda_ import LambdaFunction
+from costmodel.services.lambda_ import LambdaFunction, ephemeral_gb_s, streamed_gb
 from shops.calls import MINUTES_OF_NOVEMBER, demand_of_calls, scenario_of_calls
 from shops.till import billed, billed_cents, cents, priced
 
@@ -50,12 +51,14 @@ def used_by_fleet(demand: Demand, **changes: Any) -> tuple[Usage, ...]:
 def test_two_instances_in_ireland_for_a_month_of_31_days() -> None:
     """Instances by the hour, gp3 by the GB-month, and IOPS above the 3 000 that gp3 includes.
 
-    2 x 744 h x 0.091 = 135.408; 2 x 30 GB x 0.088 = 5.28; 1 000 IOPS x 0.0055 = 5.50; in all 146.188.
+    2 x 744 h x 0.091 = 135.408; 2 x 30 GB x 0.088 = 5.28; of one volume 4 000 - 3 000 IOPS x 0.0055 = 5.50;
+    in all 146.188.
     """
-    total = cents("""
-      - {service: AmazonEC2, region: eu-west-1, meter: "BoxUsage:m7g.large", quantity: 1488, unit: Hours}
-      - {service: AmazonEC2, region: eu-west-1, meter: "EBS:VolumeUsage.gp3", quantity: 60, unit: GB-Mo}
-      - {service: AmazonEC2, region: eu-west-1, meter: "EBS:VolumeP-IOPS.gp3", quantity: 1000}
+    iops = gp3_extra(4_000, 125)["EBS:VolumeP-IOPS.gp3"]
+    total = cents(f"""
+      - {{service: AmazonEC2, region: eu-west-1, meter: "BoxUsage:m7g.large", quantity: 1488, unit: Hours}}
+      - {{service: AmazonEC2, region: eu-west-1, meter: "EBS:VolumeUsage.gp3", quantity: 60, unit: GB-Mo}}
+      - {{service: AmazonEC2, region: eu-west-1, meter: "EBS:VolumeP-IOPS.gp3", quantity: {iops}}}
     """)
     servers = 2 * 744 * D("0.091")
     volumes = 2 * 30 * D("0.088") + 1_000 * D("0.0055")
@@ -140,8 +143,10 @@ def test_months_have_their_own_hours_but_a_volume_month_is_a_month() -> None:
 
 def test_a_volume_that_stands_for_half_a_day_pays_its_share_of_the_month() -> None:
     """Volumes are billed by the second: 2 000 GB x 12 h / 720 h = 33.333333333 GB-months x 0.08 = 2.67."""
-    line = """
-      - {service: AmazonEC2, region: us-east-1, meter: "EBS:VolumeUsage.gp3", quantity: 33.333333333}
+    gb_months = prorated(D(2_000), D("0.5"), 30)
+    assert gb_months == D("33.333333333")
+    line = f"""
+      - {{service: AmazonEC2, region: us-east-1, meter: "EBS:VolumeUsage.gp3", quantity: {gb_months}}}
     """
     assert cents(line, period="2026-11") == D("2.67")
 
@@ -152,11 +157,13 @@ def test_gp3_includes_3000_iops_and_125_mib_per_second() -> None:
     2 000 GB x 0.08 = 160.00; 2 x (10 000 - 3 000) IOPS x 0.005 = 70.00;
     2 x (500 - 125) / 1 024 = 0.732421875 GiB/s x 40.96 = 30.00; in all 260.00.
     """
-    total = cents("""
-      - {service: AmazonEC2, region: us-east-1, meter: "EBS:VolumeUsage.gp3", quantity: 2000}
-      - {service: AmazonEC2, region: us-east-1, meter: "EBS:VolumeP-IOPS.gp3", quantity: 14000}
-      - {service: AmazonEC2, region: us-east-1, meter: "EBS:VolumeP-Throughput.gp3", quantity: 0.732421875}
-    """)
+    lines = ['- {service: AmazonEC2, region: us-east-1, meter: "EBS:VolumeUsage.gp3", quantity: 2000}']
+    for iops, mibps in ((10_000, 500), (10_000, 500), (3_000, 125)):  # the third is free
+        lines += [
+            f'- {{service: AmazonEC2, region: us-east-1, meter: "{meter}", quantity: {quantity}}}'
+            for meter, quantity in gp3_extra(iops, mibps).items()
+        ]
+    total = cents("\n".join(lines))
     assert total == D("160.00") + D("70.00") + D("30.00") == D("260.00")
 
 
@@ -342,22 +349,26 @@ def test_lambda_shares_its_free_tier_over_both_architectures() -> None:
 def test_ephemeral_storage_is_billed_above_512_mb() -> None:
     """10 million jobs of 10 s with 10 240 MB: (10 240 - 512) / 1 024 = 9.5 GB x 100 million s.
 
-    950 million GB-s x 0.0000000309 = 29.355, half a cent rounded up.
+    950 million GB-s x 0.0000000309 = 29.355, half a cent rounded up. 512 MB cost nothing.
     """
-    line = "- {service: AWSLambda, region: us-east-1, meter: Lambda-Storage-GB-Second, quantity: 950000000}"
-    assert cents(line) == D("29.36")
+    line = "- {service: AWSLambda, region: us-east-1, meter: Lambda-Storage-GB-Second, quantity: %s}"
+    jobs_s = 10_000_000 * D(10)
+    assert cents(line % ephemeral_gb_s(10_240, jobs_s)) == D("29.36")
+    assert cents(line % ephemeral_gb_s(512, jobs_s)) == D("0.00")
 
 
 def test_streamed_bytes_beyond_six_megabytes_a_response() -> None:
     """The first 6 MB of a response are free, and 100 GB a month beyond them.
 
-    A million responses of 10 MB: 4 million MB / 1 024 = 3 906.25 GB, less 100, x 0.008 = 30.45.
+    A million responses of 10 MB: 4 million MB / 1 024 = 3 906.25 GB, less 100, x 0.008 = 30.45. As many of
+    6 MB cost nothing.
     """
-    line = """
+    charged_gb = streamed_gb(1_000_000, D(10)) + streamed_gb(1_000_000, D(6))
+    line = f"""
       - service: AWSLambda
         region: us-east-1
         meter: response-streaming-bytes-beyond-6-mb-per-request
-        quantity: 3906.25
+        quantity: {charged_gb}
     """
     assert cents(line) == D("3806.25") * D("0.008") == D("30.45")
     assert cents(line, free_tier=False) == D("31.25")

@@ -16,7 +16,7 @@ from costmodel.scenario.model import Scenario
 from costmodel.services._base import Usage
 from costmodel.services.aurora import AuroraCluster, AuroraServerless
 from costmodel.services.dynamodb import OnDemandTable, ProvisionedTable
-from costmodel.services.rds import RdsInstance
+from costmodel.services.rds import RdsInstance, charged_hours, charged_iops
 from shops.database import demand_of, shop
 from shops.till import billed, billed_cents, cents
 
@@ -101,12 +101,14 @@ def test_instance_hours_are_decimal_because_rds_bills_by_the_second() -> None:
 
     (3.3375 + 0.166666667) h x 1.148 (db.r7g.xlarge Multi-AZ in Tokyo) = 4.02278333...
     """
-    total = cents("""
+    hours = charged_hours([3 * 3_600 + 20 * 60 + 15, 4 * 60])
+    assert hours == D("3.504166667")
+    total = cents(f"""
       - service: AmazonRDS
         region: ap-northeast-1
         meter: "Multi-AZUsage:db.r7g.xl"
-        attributes: {engine: MySQL}
-        quantity: 3.504166667
+        attributes: {{engine: MySQL}}
+        quantity: {hours}
     """)
     assert total == to_cents(D("3.504166667") * D("1.148")) == D("4.02")
 
@@ -224,11 +226,19 @@ def test_io1_and_io2_bill_every_provisioned_iops() -> None:
     """Frankfurt, no IOPS included: Single-AZ io1 with 100 GB x 0.149 = 14.90 and 1 000 IOPS x 0.119 = 119;
     Multi-AZ io2 with 500 GB x 0.298 = 149 and 20 000 IOPS x 0.238 = 4 760. In all 5 042.90.
     """
-    total = cents("""
-      - {service: AmazonRDS, region: eu-central-1, meter: "RDS:PIOPS-Storage", quantity: 100}
-      - {service: AmazonRDS, region: eu-central-1, meter: "RDS:PIOPS", quantity: 1000}
-      - {service: AmazonRDS, region: eu-central-1, meter: "RDS:Multi-AZ-PIOPS-Storage-IO2", quantity: 500}
-      - {service: AmazonRDS, region: eu-central-1, meter: "RDS:Multi-AZ-PIOPS", quantity: 20000}
+
+    def charged(storage_type: str, iops: float, gb: float) -> str:
+        (all_month,) = set(charged_iops(storage_type, iops, np.full(30, gb)))
+        return f"{all_month:.0f}"
+
+    total = cents(f"""
+      - {{service: AmazonRDS, region: eu-central-1, meter: "RDS:PIOPS-Storage", quantity: 100}}
+      - {{service: AmazonRDS, region: eu-central-1, meter: "RDS:PIOPS", quantity: {charged("io1", 1_000, 100)}}}
+      - {{service: AmazonRDS, region: eu-central-1, meter: "RDS:Multi-AZ-PIOPS-Storage-IO2", quantity: 500}}
+      - service: AmazonRDS
+        region: eu-central-1
+        meter: "RDS:Multi-AZ-PIOPS"
+        quantity: {charged("io2", 20_000, 500)}
     """)
     single = 100 * D("0.149") + 1_000 * D("0.119")
     assert total == single + 500 * D("0.298") + 20_000 * D("0.238") == D("5042.90")
@@ -552,18 +562,29 @@ def test_the_infrequent_access_class_has_its_own_rates_and_no_free_storage() -> 
 
 
 def test_a_global_table_writes_and_stores_in_every_region() -> None:
-    """30 million replicated writes in each of two regions, at each one's rate: x 0.625 = 18.75, x 0.705 = 21.15.
+    """43.2 million writes of one unit, replicated in each of two regions at its rate: x 0.625 = 27, x 0.705 = 30.456.
 
-    40 GB in each, with 25 GB free in each: 15 x 0.25 = 3.75 and 15 x 0.283 = 4.245. In all 47.895.
+    50 GiB = 53.6870912 GB, and 100 + 48 bytes on each 1 024: x 1.14453125 = 61.446554 GB in each, with 25 GB free
+    in each: 36.446554 x 0.25 = 9.111638 and x 0.283 = 10.314375.
     """
-    total = cents("""
-      - {service: AmazonDynamoDB, region: us-east-1, meter: ReplWriteRequestUnits, quantity: 30000000}
-      - {service: AmazonDynamoDB, region: eu-west-1, meter: ReplWriteRequestUnits, quantity: 30000000}
-      - {service: AmazonDynamoDB, region: us-east-1, meter: TimedStorage-ByteHrs, quantity: 40}
-      - {service: AmazonDynamoDB, region: eu-west-1, meter: TimedStorage-ByteHrs, quantity: 40}
-    """)
-    writes = 30 * D("0.625") + 30 * D("0.705")
-    assert total == to_cents(writes + 15 * D("0.25") + 15 * D("0.283")) == D("47.90")
+    scenario = shop(
+        database={
+            "reads_per_call": 0,
+            "writes_per_call": 1,
+            "read_item_kb": 1,
+            "write_item_kb": 1,
+            "transaction_write_ratio": 0,
+            "secondary_indexes": 0,
+        }
+    )
+    table = replace(on_demand(scenario), replica_region_ids=("eu-west-1",))
+    usages = used(table, demand_of(scenario, 1_000.0), "ReplWriteRequestUnits", "TimedStorage-ByteHrs")
+    bill = billed(usages)
+    assert {usage.meter.query.region_id for usage in usages} == {"us-east-1", "eu-west-1"}
+    assert {name: round(usd, 6) for name, usd in bill.by("region_id").items()} == {
+        "us-east-1": D("27") + D("9.111638"),
+        "eu-west-1": D("30.456") + D("10.314375"),
+    }
 
 
 def test_streams_backups_restores_and_exports() -> None:

@@ -18,7 +18,7 @@ from costmodel.services import s3
 from costmodel.services._base import Footprint, Usage
 from costmodel.services.cloudfront import SERVICE as CLOUDFRONT
 from costmodel.services.cloudfront import Distribution, FlatRatePlan, PayAsYouGo, PriceClass
-from costmodel.services.s3 import STORAGE_CLASSES
+from costmodel.services.s3 import STORAGE_CLASSES, intelligent_tiering
 from shops.platform import FAN_OUT, demand_of, scenario_of
 from shops.till import billed, billed_cents, cents
 
@@ -313,10 +313,21 @@ def class_lines(
     )
 
 
-def s3_line(meter: str, quantity: int, *, to: str = "", region: str = "us-east-1") -> str:
-    """A line of requests, retrievals or, with `to`, lifecycle transitions."""
-    attributes = f"attributes: {{transition: {to}}}, " if to else ""
-    return f"- {{service: AmazonS3, region: {region}, meter: {meter}, {attributes}quantity: {quantity}}}\n"
+def s3_line(meter: str, quantity: Any) -> str:
+    """A line of requests, retrievals or storage."""
+    return f"- {{service: AmazonS3, region: us-east-1, meter: {meter}, quantity: {quantity}}}\n"
+
+
+def moved_line(storage_class: str, objects: int) -> str:
+    """A line of lifecycle transitions into a class, one for each object."""
+    query = STORAGE_CLASSES[storage_class].moved_in("us-east-1")
+    ((name, destination),) = query.attributes
+    attributes = f"attributes: {{{name}: {destination}}}"
+    return f"- {{service: AmazonS3, region: us-east-1, meter: {query.usage_type}, {attributes}, quantity: {objects}}}\n"
+
+
+def read_back_line(storage_class: str, gb: int) -> str:
+    return s3_line(STORAGE_CLASSES[storage_class].retrieval, gb)
 
 
 def test_s3_in_frankfurt_crosses_50_tb() -> None:
@@ -418,7 +429,7 @@ def test_infrequent_access_is_billed_for_thirty_days_at_least() -> None:
     a million PUT 10.00; 100 GB read back x 0.01 = 1.00.
     """
     lines = class_lines("us-east-1", "STANDARD_IA", 1_000_000, "1024", "10")
-    total = cents(lines + s3_line("Requests-SIA-Tier1", 1_000_000) + s3_line("Retrieval-SIA", 100))
+    total = cents(lines + s3_line("Requests-SIA-Tier1", 1_000_000) + read_back_line("STANDARD_IA", 100))
     assert total == to_cents(D("12.207031") + 10 + 1) == D("23.21")
 
 
@@ -448,7 +459,7 @@ def test_glacier_adds_40_kb_to_every_object() -> None:
     8 KB each = 7.62939453125 GB x 3 x 0.023 = 0.526428; a million transitions x 30.00 a million = 30.00.
     """
     lines = class_lines("us-east-1", "GLACIER", 1_000_000, "1024", "90")
-    total = cents(lines + s3_line("Requests-Tier3", 1_000_000, to="Glacier Flexible"))
+    total = cents(lines + moved_line("GLACIER", 1_000_000))
     assert total == to_cents(D("10.876465") + D("0.526428") + 30) == D("41.40")
 
 
@@ -457,7 +468,7 @@ def test_deep_archive_is_billed_for_half_a_year_at_least() -> None:
     7.62939453125 x 6 x 0.023 = 1.052856; a million transitions x 50.00 a million = 50.00.
     """
     lines = class_lines("us-east-1", "DEEP_ARCHIVE", 1_000_000, "1024", "30")
-    total = cents(lines + s3_line("Requests-Tier3", 1_000_000, to="Deep Archive"))
+    total = cents(lines + moved_line("DEEP_ARCHIVE", 1_000_000))
     assert total == to_cents(D("5.982056") + D("1.052856") + 50) == D("57.03")
 
 
@@ -466,26 +477,29 @@ def test_transitions_cost_what_their_destination_asks() -> None:
     Intelligent-Tiering x 10 a million = 50.00; 200 GB out of Glacier Instant Retrieval x 0.03 = 6.00.
     """
     total = cents(
-        s3_line("Requests-Tier4", 2_000_000, to="Standard-IA")
-        + s3_line("Requests-Tier4", 1_000_000, to="GIR")
-        + s3_line("Requests-Tier4", 1_000_000, to="INT")
-        + s3_line("Retrieval-GIR", 200)
+        moved_line("STANDARD_IA", 2_000_000)
+        + moved_line("GLACIER_IR", 1_000_000)
+        + moved_line("INTELLIGENT_TIERING", 1_000_000)
+        + read_back_line("GLACIER_IR", 200)
     )
     assert total == D("50.00") + D("6.00") == D("56.00")
 
 
 def test_intelligent_tiering_watches_objects_of_128_kb_and_more() -> None:
-    """5 million watched objects x 2.50 a million = 12.50: 1 000 GB in frequent x 0.023 = 23.00, 3 000 GB in
-    infrequent x 0.0125 = 37.50, 800 GB in archive instant access x 0.004 = 3.20. 2 million objects of 64 KB
-    are not watched and stay in frequent access: 122.0703125 GB x 0.023 = 2.807617. In all 79.007617.
+    """Objects of 1 MB: 1 024 000 are 1 000 GB in frequent access x 0.023 = 23.00, 3 072 000 are 3 000 GB in
+    infrequent x 0.0125 = 37.50, 819 200 are 800 GB in archive instant access x 0.004 = 3.20. All are watched:
+    4 915 200 x 2.50 a million = 12.288. 2 million objects of 64 KB are not and stay in frequent access:
+    122.0703125 GB x 0.023 = 2.807617. In all 78.795617.
     """
-    total = cents(
-        s3_line("Monitoring-Automation-INT", 5_000_000)
-        + s3_line("TimedStorage-INT-FA-ByteHrs", 1_000)
-        + class_lines("us-east-1", "STANDARD", 2_000_000, "64", "30").replace(
-            "TimedStorage-ByteHrs", "TimedStorage-INT-FA-ByteHrs"
+    lines = [
+        s3_line(meter, quantity)
+        for objects, object_kb, access in (
+            (1_024_000, D(1_024), "FA"),
+            (3_072_000, D(1_024), "IA"),
+            (819_200, D(1_024), "AIA"),
+            (2_000_000, D(64), "IA"),
         )
-        + s3_line("TimedStorage-INT-IA-ByteHrs", 3_000)
-        + s3_line("TimedStorage-INT-AIA-ByteHrs", 800)
-    )
-    assert total == to_cents(D("12.50") + D("23.00") + D("37.50") + D("3.20") + D("2.807617")) == D("79.01")
+        for meter, quantity in intelligent_tiering(objects, object_kb, access).items()
+    ]
+    total = cents("".join(lines))
+    assert total == to_cents(D("12.288") + D("23.00") + D("37.50") + D("3.20") + D("2.807617")) == D("78.80")

@@ -10,9 +10,12 @@ import numpy as np
 import pytest
 
 from costmodel.billing.charge import to_cents
+from costmodel.demand.calendar import prorated
 from costmodel.services import cloudwatch, kms, route53, waf
 from costmodel.services._base import Footprint, Role, Usage
+from costmodel.services.cloudwatch import metric_readings
 from costmodel.services.dynamodb import ProvisionedTable
+from costmodel.services.route53 import health_check_months
 from shops import database
 from shops.platform import demand_of, scenario_of
 from shops.till import billed, billed_cents, cents
@@ -91,11 +94,14 @@ def test_every_kind_of_query_climbs_its_own_tiers() -> None:
 
 
 def test_checks_of_endpoints_outside_aws_are_never_free() -> None:
-    """10 x 0.75 = 7.50; four optional features x 2 = 8."""
-    total = cents("""
-      - {service: AmazonRoute53, region: global, meter: Health-Check-Non-AWS, quantity: 10}
-      - {service: AmazonRoute53, region: global, meter: Health-Check-Option-Non-AWS, quantity: 4}
-    """)
+    """10 x 0.75 = 7.50; two of them with HTTPS and string matching, 4 optional features x 2 = 8."""
+    plain = health_check_months(8, 0, on_aws=False)
+    total = cents(
+        "".join(
+            f"- {{service: AmazonRoute53, region: global, meter: {meter}, quantity: {plain[meter] + more}}}\n"
+            for meter, more in health_check_months(2, 2, on_aws=False).items()
+        )
+    )
     assert total == 10 * D("0.75") + 4 * D("2.00") == D("15.50")
 
 
@@ -241,12 +247,20 @@ def test_the_first_stored_and_scanned_logs_and_a_million_requests_are_free() -> 
 
 
 def test_asking_for_metrics_is_billed_by_the_metric() -> None:
-    """GetMetricData: 5 million metrics x 0.01 per thousand = 50. A stream: 10 million updates x 0.003 = 30."""
-    total = cents("""
-      - {service: AmazonCloudWatch, region: us-east-1, meter: "CW:GMD-Metrics", quantity: 5000000}
-      - {service: AmazonCloudWatch, region: us-east-1, meter: "CW:MetricStreamUsage", quantity: 10000000}
+    """GetMetricData asks for 500 metrics every five minutes: x 288 x 30 days = 4.32 million x 0.01 per thousand =
+    43.20. A stream sends 200 metrics every minute: x 43 200 = 8.64 million updates x 0.003 = 25.92.
+    """
+    total = cents(f"""
+      - service: AmazonCloudWatch
+        region: us-east-1
+        meter: "CW:GMD-Metrics"
+        quantity: {metric_readings(500, 5, 30)}
+      - service: AmazonCloudWatch
+        region: us-east-1
+        meter: "CW:MetricStreamUsage"
+        quantity: {metric_readings(200, 1, 30)}
     """)
-    assert total == 5_000 * D("0.01") + 10_000 * D("0.003") == D("80.00")
+    assert total == 4_320 * D("0.01") + 8_640 * D("0.003") == D("69.12")
 
 
 # --- WAF -------------------------------------------------------------------------------------------
@@ -323,7 +337,9 @@ def test_the_first_two_rotations_of_a_key_cost_a_key_month_each() -> None:
 
 def test_a_key_of_ten_days_pays_ten_days() -> None:
     """10 / 31 of October x 1 = 0.322580645."""
-    line = "- {service: awskms, region: us-east-1, meter: KMS-Keys, quantity: 0.322580645}"
+    key_months = prorated(D(1), D(10), 31)
+    line = f"- {{service: awskms, region: us-east-1, meter: KMS-Keys, quantity: {key_months}}}"
+    assert key_months == D("0.322580645")
     assert cents(line) == D("0.32")
 
 
