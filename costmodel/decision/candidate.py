@@ -127,6 +127,7 @@ def count_combinations(designs: Designs) -> int:
 
 
 def designs_of(tiers: Tiers) -> dict[Role, list[TierDesign]]:
+    """What was simulated, by role."""
     return {role: [tier.design for tier in found] for role, found in tiers.items()}
 
 

@@ -52,4 +52,5 @@ def left_by_calls(demand: Demand, api: Api, database: Database) -> Footprint:
 
 @lru_cache(maxsize=4)
 def early_calls(demand: Demand, patience: Patience) -> FloatArray:
+    """Calls that come early enough in their hour for every further attempt to fall in it too, shape (hours,)."""
     return read_only(work_begun_in_time(demand.api_requests, patience))

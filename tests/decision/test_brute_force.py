@@ -1,4 +1,7 @@
-"""Brute force and search on small random problems: the same best of every kind, the same front, the same counts."""
+"""Brute force and search on small random problems: the same best of every kind, the same front, the same counts.
+
+Some problems give carbon a price, some allow plans, some both.
+"""
 
 from __future__ import annotations
 
@@ -17,17 +20,20 @@ from costmodel.billing.rates import NO_OWN_RATES, OwnRates
 from costmodel.billing.tariff import Tariff
 from costmodel.decision import search as searching
 from costmodel.decision.candidate import Candidate, SimulatedDesign, combine
+from costmodel.decision.carbon import carbon_of
 from costmodel.decision.constraints import joint_limits, single_tier_limits, worst
 from costmodel.decision.front import coordinates
-from costmodel.decision.pricer import platform_usages
-from costmodel.decision.recovery import Stage
-from costmodel.decision.search import SearchResult, search
+from costmodel.decision.plans import Planner
+from costmodel.decision.pricer import platform_designs, platform_usages
+from costmodel.decision.recovery import Stage, Standing
+from costmodel.decision.search import Evaluation, SearchResult, search
 from costmodel.demand.demand import Demand
 from costmodel.demand.synthesise import synthesise
 from costmodel.errors import Infeasible, PriceNotFound
 from costmodel.pricing.book import PriceBook
+from costmodel.pricing.commitment import Offers
 from costmodel.scenario.load import validate
-from costmodel.scenario.model import Scenario
+from costmodel.scenario.model import PLANS, Scenario
 from costmodel.scenario.rates_file import parse_rates_file
 from costmodel.services._base import TIER_ROLES, Footprint, Role, TierDesign, Usage
 
@@ -75,6 +81,14 @@ MOST_DESIGNS = {
     Role.DELIVERY: 2,
     Role.RENDERING: 2,
 }
+MOST_WITH_PLANS = {
+    Role.COMPUTE: 4,
+    Role.LOAD_BALANCER: 1,
+    Role.DATABASE: 2,
+    Role.DELIVERY: 1,
+    Role.RENDERING: 1,
+}
+"""The best portfolio of a candidate takes a while."""
 
 
 @dataclass(frozen=True)
@@ -155,6 +169,13 @@ def problem(seed: int) -> Problem:
     }
     if place[1] and luck.random() < 0.8:
         objectives["region_rto_minutes"] = luck.choice([2.5, 5, 10, 30, 1_440])
+    if luck.random() < 0.3:
+        objectives["carbon_usd_per_tonne"] = luck.choice([100, 5_000, 200_000])
+    most_designs = MOST_DESIGNS
+    if luck.random() < 0.15:
+        constraints["commitments"] = list({"on_demand": 0, **dict.fromkeys(constraints["commitments"])})
+        constraints["commitments"] += some(list(PLANS), 3)
+        most_designs = MOST_WITH_PLANS
     scenario = shop(
         place,
         TRAFFIC[traffic],
@@ -167,8 +188,8 @@ def problem(seed: int) -> Problem:
     every = EVERY_DESIGN(scenario, demand)
     designs = {
         role: listed
-        if len(listed) <= MOST_DESIGNS[role]
-        else [listed[at] for at in sorted(luck.sample(range(len(listed)), MOST_DESIGNS[role]))]
+        if len(listed) <= most_designs[role]
+        else [listed[at] for at in sorted(luck.sample(range(len(listed)), most_designs[role]))]
         for role, listed in every.items()
     }
     return Problem(scenario, demand, rates_of(luck.choice(RATES)), designs)
@@ -194,9 +215,10 @@ def brute_force(given: Problem, result: SearchResult | None) -> Truth:
     broken = {id(tier.design) for found in tiers.values() for tier in found if rejected(tier)}
     unpriced = {id(tier.design) for found in tiers.values() for tier in found if not priced(tier)}
     alive: defaultdict[tuple[str, ...], int] = defaultdict(int)
-    best_usd: dict[tuple[str, ...], float] = {}
+    best: dict[tuple[str, ...], Cost] = {}
     points = set()
     stage = Stage(given.scenario, given.demand)
+    planner = Planner(given.scenario, given.demand.calendar, Offers(BOOK), given.rates)
     budget_usd = given.scenario.constraints.monthly_budget_usd or math.inf
     for candidate in combine(tiers):
         names = {id(tier.design) for tier in candidate.tiers}
@@ -208,26 +230,54 @@ def brute_force(given: Problem, result: SearchResult | None) -> Truth:
         alive[candidate.kinds] += not known_to_break
         if names & broken or together:
             continue
-        usd = min(whole_costs(given, tariff, stage, candidate), default=math.inf)
-        best_usd[candidate.kinds] = min(usd, best_usd.get(candidate.kinds, math.inf))
-        if usd < math.inf and usd <= budget_usd:
-            points.add((round(usd, 2), *coordinates(candidate.tiers)))
-    standing = {kinds: usd for kinds, usd in best_usd.items() if usd <= budget_usd and usd < math.inf}
+        costs = list(whole_costs(given, tariff, stage, planner, candidate))
+        if costs:
+            best[candidate.kinds] = min([*costs, best.get(candidate.kinds, costs[0])])
+        for usd, paid_usd in costs:
+            if paid_usd <= budget_usd:
+                points.add((round(usd, 2), *coordinates(candidate.tiers)))
+    standing = {kinds: usd for kinds, (usd, paid_usd) in best.items() if paid_usd <= budget_usd}
     front = {point for point in points if not any(beats(other, point) for other in points)}
     return Truth(standing, front, sum(alive[kinds] for kinds in standing))
 
 
-def whole_costs(given: Problem, tariff: Tariff, stage: Stage, candidate: Candidate) -> Iterator[float]:
-    """Mean cost a month under each strategy that can be had."""
+Cost = tuple[float, float]
+"""All in and without carbon, a mean month."""
+
+
+def whole_costs(
+    given: Problem, tariff: Tariff, stage: Stage, planner: Planner, candidate: Candidate
+) -> Iterator[Cost]:
+    """What a candidate costs under each strategy that can be had."""
     for strategy in stage.strategies():
         if stage.can_stand(candidate, strategy):
             standing = stage.stand(candidate, strategy)
             home = standing.candidate
-            platform = platform_of(given, home.footprint)
+            usages = (*home.usages, *platform_of(given, home.footprint), *standing.usages)
             try:
-                yield tariff.cost_usd([tariff.sketch((*home.usages, *platform, *standing.usages))])
+                paid_usd = tariff.cost_usd([tariff.sketch(usages)])
             except PriceNotFound:
                 continue
+            paid_usd -= float(planner.portfolio(usages).saves_usd)
+            yield paid_usd + emitted_usd(given, standing), paid_usd
+
+
+def emitted_usd(given: Problem, standing: Standing) -> float:
+    """What the likely emission of everything is worth."""
+    usd_per_tonne = given.scenario.objectives.carbon_usd_per_tonne
+    if not usd_per_tonne:
+        return 0.0
+    home = standing.candidate
+    platform = platform_designs(given.scenario, home.footprint)
+    energies = [tier.energy for tier in home.tiers] + [standing.energy]
+    energies += [design.energy(given.demand, home.footprint) for design in platform]
+    return sum(carbon_of(energy).total_kg.likely for energy in energies) / 1_000 * usd_per_tonne
+
+
+def weighed_usd(given: Problem, found: Evaluation) -> float:
+    usd_per_tonne = given.scenario.objectives.carbon_usd_per_tonne or 0.0
+    tonnes = carbon_of(found.energy).total_kg.likely / 1_000
+    return float(found.effective_monthly_usd) + tonnes * usd_per_tonne
 
 
 def platform_of(given: Problem, footprint: Footprint) -> tuple[Usage, ...]:
@@ -270,7 +320,7 @@ def agree(seed: int, given: Problem, monkeypatch: pytest.MonkeyPatch) -> None:
         assert not brute_force(given, None).best_usd, seed
         return
     truth = brute_force(given, found)
-    best_usd = {e.candidate.kinds: float(e.monthly_usd) for e in (found.best, *found.rivals)}
+    best_usd = {e.candidate.kinds: weighed_usd(given, e) for e in (found.best, *found.rivals)}
     assert best_usd == pytest.approx(truth.best_usd, rel=1e-9), seed
     assert {member.point for member in found.front} == truth.front, seed
     assert len(found.front) == len(truth.front), seed

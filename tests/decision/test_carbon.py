@@ -35,6 +35,7 @@ def shop(usd_per_tonne: float | None = None, region: str = "eu-west-1", **parts:
         "traffic": {"monthly_visitors": {"europe": 60_000}},
         "constraints": {
             "instance_families": ["m7g", "c7i"],
+            "cpu_target_ratios": [0.5],
             "database": ["rds", "dynamodb_on_demand"],
             "database_families": ["t4g"],
             "delivery": ["flat_rate"],
@@ -161,7 +162,8 @@ def weighed_usd(evaluation: Evaluation, usd_per_tonne: float) -> float:
 ONLY_EC2 = {
     "constraints": {
         "compute": ["ec2"],
-        "instance_families": ["m7g", "c7i"],
+        "instance_families": ["r7g", "c7i"],
+        "cpu_target_ratios": [0.5],
         "database": ["rds"],
         "database_families": ["t4g", "m7g"],
         "delivery": ["flat_rate"],
@@ -193,7 +195,7 @@ def test_the_search_finds_what_weighing_every_candidate_finds(
 
 
 def test_a_price_changes_the_choice_and_leaves_the_bill_alone() -> None:
-    """m7g.large costs 6 USD less than c7i.large; with twice the memory, and a third of the vCPUs to a server, it emits more."""
+    """r7g.medium costs 24 USD less than c7i.large; with twice the memory, and a third of the vCPUs to a server, it emits more."""
     plain, dear = (simulate(shop(price, **ONLY_EC2), BOOK) for price in (None, DEAR))
     assert plain.chosen.compute != dear.chosen.compute or plain.chosen.database != dear.chosen.database
     assert dear.monthly_usd > plain.monthly_usd
