@@ -89,6 +89,8 @@ MOST_WITH_PLANS = {
     Role.RENDERING: 1,
 }
 """The best portfolio of a candidate takes a while."""
+PRICED_PLANS = [name for name in PLANS if not name.endswith(("all_upfront", "partial_upfront"))]
+"""Plans of which the book has rates."""
 
 
 @dataclass(frozen=True)
@@ -172,9 +174,9 @@ def problem(seed: int) -> Problem:
     if luck.random() < 0.3:
         objectives["carbon_usd_per_tonne"] = luck.choice([100, 5_000, 200_000])
     most_designs = MOST_DESIGNS
-    if luck.random() < 0.15:
+    if luck.random() < 0.2:
         constraints["commitments"] = list({"on_demand": 0, **dict.fromkeys(constraints["commitments"])})
-        constraints["commitments"] += some(list(PLANS), 3)
+        constraints["commitments"] += some(PRICED_PLANS, 3)
         most_designs = MOST_WITH_PLANS
     scenario = shop(
         place,
