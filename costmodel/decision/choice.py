@@ -112,6 +112,8 @@ class Choice:
     place: int
     tied: tuple[int, ...]
     """Others that may be better: behind by less than `SURE_ERRORS` standard errors of the difference."""
+    stake_ratio: float
+    """How much better one of those may be, as a share of the choice's score; 0 without a tie."""
     enough: bool
     """Whether it holds in the share of draws that is asked for. Where no finalist does, it is the one that holds most."""
 
@@ -122,7 +124,7 @@ def choose(sample: Sample, objectives: Objectives) -> Choice:
     wanted = objectives.least_hold_ratio
     able = np.flatnonzero(holds >= wanted)
     if not able.size:
-        return Choice(int(holds.argmax()), (), enough=False)
+        return Choice(int(holds.argmax()), (), 0.0, enough=False)
     score = SCORES[objectives.aim]
     among = sample.columns(able.tolist())
     scores = score(among)
@@ -136,6 +138,9 @@ def choose(sample: Sample, objectives: Objectives) -> Choice:
     with np.errstate(invalid="ignore"):
         errors = jackknifed_error(among.usd.shape[0], lambda kept: behind(among.rows(kept)))
         near = scores - scores[first] <= SURE_ERRORS * errors
-    level = [int(able[place]) for place in np.flatnonzero(near)]
-    place = max(level, key=lambda one: (holds[one], one == able[first]))
-    return Choice(place, tuple(one for one in level if one != place), enough=True)
+    level = np.flatnonzero(near)
+    place = max(level, key=lambda one: (holds[able[one]], one == first))
+    others = level[level != place]
+    ahead = SURE_ERRORS * errors[others] + scores[place] - scores[others]
+    stake = float(ahead.max(initial=0.0) / scores[place]) if scores[place] else 0.0
+    return Choice(int(able[place]), tuple(able[others].tolist()), stake, enough=True)

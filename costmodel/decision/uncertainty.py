@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -40,6 +40,8 @@ MOST_DRAWS = 256
 """Where drawing ends when nobody states how many draws to take."""
 SETTLED_ERROR_RATIO = 0.02
 """Standard error of the mean, as a share of it, at which the figures are good enough to stop."""
+SMALL_STAKE_RATIO = 0.01
+"""How much better another finalist may still be, as a share of the score, when drawing ends."""
 FAR_ERRORS = 6.0
 """Standard errors by which a finalist must be dearer than the choice, in every draw, to be tried no further."""
 
@@ -129,11 +131,12 @@ class Study:
 
     @property
     def settled(self) -> bool:
-        """Whether the same finalist led twice, apart from all others, and its mean is known well enough."""
+        """Whether the same finalist led twice, little is at stake between it and others, and its mean is known well enough."""
         if len(self.worlds) < LEAST_DRAWS or self.choices[-2].place != self.choice.place:
             return False
         now = self.settling[-1]
-        return not self.choice.tied and now.standard_error_usd <= SETTLED_ERROR_RATIO * now.mean_usd
+        certain = self.choice.stake_ratio <= SMALL_STAKE_RATIO
+        return certain and now.standard_error_usd <= SETTLED_ERROR_RATIO * now.mean_usd
 
     def draw(self, draws: int) -> None:
         """One more batch."""
@@ -146,8 +149,10 @@ class Study:
         sample = self._sample()
         choice = choose(sample, self.scenario.objectives)
         self.choices.append(
-            Choice(
-                self.racing[choice.place], tuple(self.racing[place] for place in choice.tied), choice.enough
+            replace(
+                choice,
+                place=self.racing[choice.place],
+                tied=tuple(self.racing[place] for place in choice.tied),
             )
         )
         usd = sample.billed_usd[:, choice.place]
