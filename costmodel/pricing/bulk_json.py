@@ -63,7 +63,7 @@ class _Layout:
         """How long these entries are in the file; a SKU that stands there twice would make it longer."""
         line = len(self.line_break) + len(self.step) * (depth + 1)
         around = line + len(b'"",') + len(self.colon)
-        inside = sum(len(sku) + len(memoryview(content)) for sku, content in entries.items())
+        inside = sum(map(len, entries)) + sum([len(memoryview(content)) for content in entries.values()])
         return inside + around * len(entries) - len(b",") - (line if first else 0)
 
 
@@ -240,15 +240,21 @@ class _Reading:
             _decoded(_ANYTHING, content, self.window, f"{name}: ")
 
     def _read_products(self) -> None:
-        store = self.offer.store
+        store, wanted, decode = self.offer.store, self.wanted, _PRODUCT.decode
         for entries in self._entries(depth=1):
+            if again := store.first_known(entries):
+                raise self.window.fault(f"product {again} is listed twice")
+            kept = []
             for sku, content in entries.items():
-                product = _decoded(_PRODUCT, content, self.window, f"product {sku}: ")
-                if sku in store:
-                    raise self.window.fault(f"product {sku} is listed twice")
+                try:
+                    product = decode(content)
+                except (ValueError, RecursionError) as error:
+                    raise self.window.fault(f"product {sku}: {error}") from error
                 if product.sku != sku:
                     raise self.window.fault(f"product {sku} calls itself {product.sku}")
-                store.add_product(sku, memoryview(content) if self.wanted(product) else None)
+                if wanted(product):
+                    kept.append((sku, memoryview(content)))
+            store.add_products(entries, kept)
 
     def _read_terms(self) -> None:
         seen: set[str] = set()
@@ -265,11 +271,10 @@ class _Reading:
         store = self.offer.store
         keep = kind in self.kinds
         for entries in self._entries(depth=2):
-            for sku, content in entries.items():
-                if not store.note_terms(sku, kind):
-                    raise self.window.fault(f"{kind} terms of {sku} are listed twice")
-                if keep and store.keeps(sku):
-                    store.add_terms(sku, kind, memoryview(content))
+            if again := store.note_terms(entries, kind):
+                raise self.window.fault(f"{kind} terms of {again} are listed twice")
+            if keep:
+                store.add_terms(kind, ((sku, memoryview(entries[sku])) for sku in store.kept_of(entries)))
 
     def _read_plans(self) -> None:
         """Flat-rate plans stand in a list; each becomes a term of its SKU, with the plan's codes as attributes."""
@@ -280,10 +285,10 @@ class _Reading:
             if key in by_sku[plan.sku]:
                 raise self.window.fault(f"{FLAT_RATE} plan {key} is listed twice")
             by_sku[plan.sku][key] = plan.as_term()
-        for sku, terms in by_sku.items():
-            store.note_terms(sku, FLAT_RATE)
-            if FLAT_RATE in self.kinds and store.keeps(sku):
-                store.add_terms(sku, FLAT_RATE, msgspec.json.encode(terms))
+        store.note_terms(by_sku, FLAT_RATE)
+        if FLAT_RATE in self.kinds:
+            kept = store.kept_of(by_sku)
+            store.add_terms(FLAT_RATE, ((sku, msgspec.json.encode(by_sku[sku])) for sku in kept))
 
     def _entries(self, depth: int) -> Iterator[Entries]:
         """Entries of the object that starts here, one or more at a time."""
@@ -328,6 +333,7 @@ class _Reading:
             return None, 0
         cut = start_of_end + len(end)
         try:
-            return _ENTRIES.decode(b"{%b}" % self.window.data[self.window.at : cut]), cut
+            inside = memoryview(self.window.data)[self.window.at : cut]
+            return _ENTRIES.decode(b"".join((b"{", inside, b"}"))), cut
         except (ValueError, RecursionError):
             return None, 0
