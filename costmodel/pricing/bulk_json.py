@@ -14,8 +14,9 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO, TypeVar
+from typing import TypeVar
 
 import msgspec
 
@@ -24,7 +25,7 @@ from costmodel.pricing.bulk_store import EntryStore
 from costmodel.pricing.offer import FLAT_RATE, Plans, Product, Term
 
 WINDOW_BYTES = 128 * 1024
-"""Larger windows are slower: their memory is given back and taken anew each time."""
+"""Engineering choice: between 32 and 256 kB the size hardly matters."""
 LARGEST_VALUE_BYTES = 8 * 1024 * 1024
 """A single product or block of terms is a few kilobytes; beyond this the file is not a price list."""
 
@@ -69,7 +70,7 @@ class _Layout:
 
 def _layout(window: Window) -> _Layout:
     window.peek()
-    found = _LAYOUT.match(window.data)
+    found = _LAYOUT.match(window.data, window.at, window.end)
     if found is None:
         raise _LaidOutDifferently
     return _Layout(*found.groups())
@@ -85,7 +86,7 @@ class JsonOffer:
 
 
 def read_json(
-    open_file: Callable[[], BinaryIO],
+    open_file: Callable[[], BufferedReader],
     path: Path,
     wanted: Callable[[Product], bool],
     kinds: Collection[str],
@@ -106,12 +107,17 @@ def read_json(
 
 
 class Window:
-    """The part of the file in memory: `data[at:]` is read and not yet used."""
+    """The part of the file in memory: `data[at:end]` is read and not yet used.
 
-    def __init__(self, path: Path, stream: BinaryIO, size_bytes: int) -> None:
+    Before it there is always a byte to write on. The next part is read into another buffer, so that what was
+    decoded from this one stays as it is until the one after.
+    """
+
+    def __init__(self, path: Path, stream: BufferedReader, size_bytes: int) -> None:
         self.path, self.stream, self.size_bytes = path, stream, size_bytes
-        self.data, self.at = b"", 0
-        self._before = 0
+        self.data, self._other = bytearray(1 + size_bytes), bytearray(1 + 2 * size_bytes)
+        self.at = self.end = 1
+        self._before = -1
         self._text: str | None = None
 
     @property
@@ -121,20 +127,24 @@ class Window:
 
     def grow(self) -> bool:
         """Drop what is used and read on; False at the end of the file."""
-        rest = self.data[self.at :]
-        if len(rest) > LARGEST_VALUE_BYTES:
+        rest = self.end - self.at
+        if rest > LARGEST_VALUE_BYTES:
             raise self.fault(f"something longer than {LARGEST_VALUE_BYTES} bytes starts here")
-        more = self.stream.read(max(self.size_bytes, len(rest)))
-        self._before += self.at
-        self.data, self.at, self._text = rest + more, 0, None
-        return bool(more)
+        needed = 1 + rest + max(self.size_bytes, rest)
+        data = self._other if len(self._other) >= needed else bytearray(needed)
+        data[1 : 1 + rest] = memoryview(self.data)[self.at : self.end]
+        more = self.stream.readinto(memoryview(data)[1 + rest : needed])
+        self._before += self.at - 1
+        self.data, self._other, self._text = data, self.data, None
+        self.at, self.end = 1, 1 + rest + more
+        return more > 0
 
     def peek(self) -> bytes:
         """The next byte that is not a space; empty at the end of the file."""
         while True:
-            self.at = _SPACE.match(self.data, self.at).end()  # type: ignore[union-attr]
-            if self.at < len(self.data) or not self.grow():
-                return self.data[self.at : self.at + 1]
+            self.at = _SPACE.match(self.data, self.at, self.end).end()  # type: ignore[union-attr]
+            if self.at < self.end or not self.grow():
+                return bytes(self.data[self.at : min(self.at + 1, self.end)])
 
     def take(self, mark: bytes) -> None:
         """Step over this byte. Raises PriceFileCorrupt if another one, or none, comes next."""
@@ -149,7 +159,7 @@ class Window:
         while True:
             if self._text is None:
                 # One character per byte, so the end found in the text is the end in the data.
-                self._text = self.data.decode("latin-1")
+                self._text = str(memoryview(self.data)[: self.end], "latin-1")
             try:
                 _, end = _VALUE.raw_decode(self._text, self.at)
             except json.JSONDecodeError as error:
@@ -158,9 +168,9 @@ class Window:
                 continue
             except (ValueError, RecursionError) as error:
                 raise self.fault(f"a value starts here that cannot be read ({error})") from error
-            if end == len(self.data) and self.grow():
+            if end == self.end and self.grow():
                 continue
-            found, self.at = self.data[self.at : end], end
+            found, self.at = bytes(self.data[self.at : end]), end
             return found
 
     def members(self) -> Iterator[str]:
@@ -310,10 +320,10 @@ class _Reading:
             return
         first = True
         while True:
-            entries, cut = self._until(window.data.rfind(end + b",", window.at), end)
+            entries, cut = self._until(window.data.rfind(end + b",", window.at, window.end), end)
             last = entries is None
             if entries is None:
-                entries, cut = self._until(window.data.find(end_of_all, window.at), end)
+                entries, cut = self._until(window.data.find(end_of_all, window.at, window.end), end)
             if entries is None:
                 if not window.grow():
                     raise _LaidOutDifferently
@@ -328,12 +338,18 @@ class _Reading:
                 return
 
     def _until(self, start_of_end: int, end: bytes) -> tuple[Entries | None, int]:
-        """Entries up to this end of one, and the place behind it; None if the end is not one of theirs."""
+        """Entries up to this end of one, and the place behind it; None if the end is not one of theirs.
+
+        They are decoded where they are, between braces that stand there for so long.
+        """
         if start_of_end < 0:
             return None, 0
-        cut = start_of_end + len(end)
+        data, first, cut = self.window.data, self.window.at - 1, start_of_end + len(end)
+        around = data[first], data[cut]
+        data[first], data[cut] = b"{}"
         try:
-            inside = memoryview(self.window.data)[self.window.at : cut]
-            return _ENTRIES.decode(b"".join((b"{", inside, b"}"))), cut
+            return _ENTRIES.decode(memoryview(data)[first : cut + 1]), cut
         except (ValueError, RecursionError):
             return None, 0
+        finally:
+            data[first], data[cut] = around
