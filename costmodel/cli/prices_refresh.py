@@ -92,6 +92,9 @@ def refresh(
         write_json(json.dumps(_plain(outcome), indent=2).encode() + b"\n")
     else:
         print_result(*_tables(outcome, before))
+    for name in accept_moved or ():
+        if not any(of.accepted and name in (of.name, of.sku_id) for of in outcome.moved):
+            messages().print(f"--accept-moved {name!r} was not needed.", soft_wrap=True)
     if outcome.failures:
         raise RefreshIncomplete({failure.label: str(failure.error) for failure in outcome.failures})
 

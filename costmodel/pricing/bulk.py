@@ -145,25 +145,33 @@ def _offered(path: Path, edition: Edition, records: list[Record]) -> OfferedProd
     (_, content), *others = records
     product = _PRODUCT.decode(content)
     place = f"product {product.sku}"
-    for kind, text in records:
-        try:
-            refuse_repeats(text)
-        except ValueError as error:
-            raise PriceFileCorrupt(path, place, f"{kind} terms: {error}" if kind else f"{error}") from error
+    _refuse_repeats(path, place, content, product)
     terms: dict[str, dict[str, Term]] = {}
     for kind, content in others:
         try:
             found = _TERMS.decode(content)
         except ValueError as error:
             raise PriceFileCorrupt(path, place, f"{kind} terms: {error}") from error
+        _refuse_repeats(path, place, content, found, f"{kind} terms: ")
+        of_kind = terms.setdefault(kind, {})
         for key, term in found.items():
             if term.sku != product.sku:
                 raise PriceFileCorrupt(path, place, f"{kind} term {key} is of SKU {term.sku}")
-            of_kind = terms.setdefault(kind, {})
-            if key in of_kind and of_kind[key].effective_date != term.effective_date:
-                raise PriceFileCorrupt(path, place, f"rates of {kind} term {key} begin on different days")
-            of_kind[key] = _joined(of_kind[key], term) if key in of_kind else term
+            if key in of_kind:
+                if of_kind[key].effective_date != term.effective_date:
+                    raise PriceFileCorrupt(path, place, f"rates of {kind} term {key} begin on different days")
+                term = _joined(of_kind[key], term)
+            of_kind[key] = term
     return OfferedProduct(product, {kind: tuple(of.values()) for kind, of in terms.items()}, edition)
+
+
+def _refuse_repeats(
+    path: Path, place: str, content: bytes, decoded: Product | dict[str, Term], what: str = ""
+) -> None:
+    try:
+        refuse_repeats(content, decoded)
+    except ValueError as error:
+        raise PriceFileCorrupt(path, place, f"{what}{error}") from error
 
 
 def _joined(term: Term, rest: Term) -> Term:

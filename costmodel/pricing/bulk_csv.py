@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 import msgspec
+from msgspec import UNSET
 
 from costmodel.errors import PriceFileCorrupt
 from costmodel.pricing.bulk_store import EntryStore
@@ -124,8 +125,8 @@ class _Reading:
             sku, kind = row[sku_at], row[kind_at]
             if sku not in self.store:
                 self._add_product(sku, row)
-            self.store.note_terms(sku, kind)
-            if self.store.keeps(sku):
+            self.store.note_terms((sku,), kind)
+            if sku in self._descriptions:
                 self._check_product(number, sku, row)
                 if kind in self.kinds:
                     self._add_rate(number, sku, kind, row)
@@ -153,7 +154,7 @@ class _Reading:
         attributes = {name: row[at] for name, at in self._product_columns if row[at]}
         product = Product(sku, attributes, self._family(row))
         keep = self.wanted(product)
-        self.store.add_product(sku, msgspec.json.encode(product) if keep else None)
+        self.store.add_products((sku,), [(sku, msgspec.json.encode(product))] if keep else ())
         if keep:
             self._descriptions[sku] = self._description(row)
 
@@ -178,10 +179,10 @@ class _Reading:
             sku=sku,
             offer_term_code=cells["OfferTermCode"],
             price_dimensions={cells["RateCode"]: _dimension(cells)},
-            effective_date=cells["EffectiveDate"],
-            term_attributes={name: cells[name] for name in TERM_ATTRIBUTES if cells.get(name)},
+            stated_effective_date=cells["EffectiveDate"],
+            stated_attributes={name: cells[name] for name in TERM_ATTRIBUTES if cells.get(name)},
         )
-        self.store.add_terms(sku, kind, msgspec.json.encode({f"{sku}.{term.offer_term_code}": term}))
+        self.store.add_terms(kind, [(sku, msgspec.json.encode({f"{sku}.{term.offer_term_code}": term}))])
 
 
 def _dimension(cells: Mapping[str, str]) -> Dimension:
@@ -189,7 +190,8 @@ def _dimension(cells: Mapping[str, str]) -> Dimension:
         rate_code=cells["RateCode"],
         unit=cells["Unit"],
         price_per_unit={cells["Currency"]: cells["PricePerUnit"]},
-        description=cells["PriceDescription"],
-        begin_range=cells["StartingRange"] or "0",
-        end_range=cells["EndingRange"] or "Inf",
+        stated_description=cells["PriceDescription"],
+        stated_begin=cells["StartingRange"] or UNSET,
+        stated_end=cells["EndingRange"] or UNSET,
+        stated_applies_to=[],
     )

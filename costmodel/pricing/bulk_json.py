@@ -14,8 +14,9 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO, TypeVar
+from typing import TypeVar
 
 import msgspec
 
@@ -24,7 +25,7 @@ from costmodel.pricing.bulk_store import EntryStore
 from costmodel.pricing.offer import FLAT_RATE, Plans, Product, Term
 
 WINDOW_BYTES = 128 * 1024
-"""Larger windows are slower: their memory is given back and taken anew each time."""
+"""Engineering choice: between 32 and 256 kB the size hardly matters."""
 LARGEST_VALUE_BYTES = 8 * 1024 * 1024
 """A single product or block of terms is a few kilobytes; beyond this the file is not a price list."""
 
@@ -63,13 +64,13 @@ class _Layout:
         """How long these entries are in the file; a SKU that stands there twice would make it longer."""
         line = len(self.line_break) + len(self.step) * (depth + 1)
         around = line + len(b'"",') + len(self.colon)
-        inside = sum(len(sku) + len(memoryview(content)) for sku, content in entries.items())
+        inside = sum(map(len, entries)) + sum([len(memoryview(content)) for content in entries.values()])
         return inside + around * len(entries) - len(b",") - (line if first else 0)
 
 
 def _layout(window: Window) -> _Layout:
     window.peek()
-    found = _LAYOUT.match(window.data)
+    found = _LAYOUT.match(window.data, window.at, window.end)
     if found is None:
         raise _LaidOutDifferently
     return _Layout(*found.groups())
@@ -85,7 +86,7 @@ class JsonOffer:
 
 
 def read_json(
-    open_file: Callable[[], BinaryIO],
+    open_file: Callable[[], BufferedReader],
     path: Path,
     wanted: Callable[[Product], bool],
     kinds: Collection[str],
@@ -106,12 +107,17 @@ def read_json(
 
 
 class Window:
-    """The part of the file in memory: `data[at:]` is read and not yet used."""
+    """The part of the file in memory: `data[at:end]` is read and not yet used.
 
-    def __init__(self, path: Path, stream: BinaryIO, size_bytes: int) -> None:
+    Before it there is always a byte to write on. The next part is read into another buffer, so that what was
+    decoded from this one stays as it is until the one after.
+    """
+
+    def __init__(self, path: Path, stream: BufferedReader, size_bytes: int) -> None:
         self.path, self.stream, self.size_bytes = path, stream, size_bytes
-        self.data, self.at = b"", 0
-        self._before = 0
+        self.data, self._other = bytearray(1 + size_bytes), bytearray(1 + 2 * size_bytes)
+        self.at = self.end = 1
+        self._before = -1
         self._text: str | None = None
 
     @property
@@ -121,20 +127,24 @@ class Window:
 
     def grow(self) -> bool:
         """Drop what is used and read on; False at the end of the file."""
-        rest = self.data[self.at :]
-        if len(rest) > LARGEST_VALUE_BYTES:
+        rest = self.end - self.at
+        if rest > LARGEST_VALUE_BYTES:
             raise self.fault(f"something longer than {LARGEST_VALUE_BYTES} bytes starts here")
-        more = self.stream.read(max(self.size_bytes, len(rest)))
-        self._before += self.at
-        self.data, self.at, self._text = rest + more, 0, None
-        return bool(more)
+        needed = 1 + rest + max(self.size_bytes, rest)
+        data = self._other if len(self._other) >= needed else bytearray(needed)
+        data[1 : 1 + rest] = memoryview(self.data)[self.at : self.end]
+        more = self.stream.readinto(memoryview(data)[1 + rest : needed])
+        self._before += self.at - 1
+        self.data, self._other, self._text = data, self.data, None
+        self.at, self.end = 1, 1 + rest + more
+        return more > 0
 
     def peek(self) -> bytes:
         """The next byte that is not a space; empty at the end of the file."""
         while True:
-            self.at = _SPACE.match(self.data, self.at).end()  # type: ignore[union-attr]
-            if self.at < len(self.data) or not self.grow():
-                return self.data[self.at : self.at + 1]
+            self.at = _SPACE.match(self.data, self.at, self.end).end()  # type: ignore[union-attr]
+            if self.at < self.end or not self.grow():
+                return bytes(self.data[self.at : min(self.at + 1, self.end)])
 
     def take(self, mark: bytes) -> None:
         """Step over this byte. Raises PriceFileCorrupt if another one, or none, comes next."""
@@ -149,7 +159,7 @@ class Window:
         while True:
             if self._text is None:
                 # One character per byte, so the end found in the text is the end in the data.
-                self._text = self.data.decode("latin-1")
+                self._text = str(memoryview(self.data)[: self.end], "latin-1")
             try:
                 _, end = _VALUE.raw_decode(self._text, self.at)
             except json.JSONDecodeError as error:
@@ -158,9 +168,9 @@ class Window:
                 continue
             except (ValueError, RecursionError) as error:
                 raise self.fault(f"a value starts here that cannot be read ({error})") from error
-            if end == len(self.data) and self.grow():
+            if end == self.end and self.grow():
                 continue
-            found, self.at = self.data[self.at : end], end
+            found, self.at = bytes(self.data[self.at : end]), end
             return found
 
     def members(self) -> Iterator[str]:
@@ -240,15 +250,21 @@ class _Reading:
             _decoded(_ANYTHING, content, self.window, f"{name}: ")
 
     def _read_products(self) -> None:
-        store = self.offer.store
+        store, wanted, decode = self.offer.store, self.wanted, _PRODUCT.decode
         for entries in self._entries(depth=1):
+            if again := store.first_known(entries):
+                raise self.window.fault(f"product {again} is listed twice")
+            kept = []
             for sku, content in entries.items():
-                product = _decoded(_PRODUCT, content, self.window, f"product {sku}: ")
-                if sku in store:
-                    raise self.window.fault(f"product {sku} is listed twice")
+                try:
+                    product = decode(content)
+                except (ValueError, RecursionError) as error:
+                    raise self.window.fault(f"product {sku}: {error}") from error
                 if product.sku != sku:
                     raise self.window.fault(f"product {sku} calls itself {product.sku}")
-                store.add_product(sku, memoryview(content) if self.wanted(product) else None)
+                if wanted(product):
+                    kept.append((sku, memoryview(content)))
+            store.add_products(entries, kept)
 
     def _read_terms(self) -> None:
         seen: set[str] = set()
@@ -265,11 +281,10 @@ class _Reading:
         store = self.offer.store
         keep = kind in self.kinds
         for entries in self._entries(depth=2):
-            for sku, content in entries.items():
-                if not store.note_terms(sku, kind):
-                    raise self.window.fault(f"{kind} terms of {sku} are listed twice")
-                if keep and store.keeps(sku):
-                    store.add_terms(sku, kind, memoryview(content))
+            if again := store.note_terms(entries, kind):
+                raise self.window.fault(f"{kind} terms of {again} are listed twice")
+            if keep:
+                store.add_terms(kind, ((sku, memoryview(entries[sku])) for sku in store.kept_of(entries)))
 
     def _read_plans(self) -> None:
         """Flat-rate plans stand in a list; each becomes a term of its SKU, with the plan's codes as attributes."""
@@ -280,10 +295,10 @@ class _Reading:
             if key in by_sku[plan.sku]:
                 raise self.window.fault(f"{FLAT_RATE} plan {key} is listed twice")
             by_sku[plan.sku][key] = plan.as_term()
-        for sku, terms in by_sku.items():
-            store.note_terms(sku, FLAT_RATE)
-            if FLAT_RATE in self.kinds and store.keeps(sku):
-                store.add_terms(sku, FLAT_RATE, msgspec.json.encode(terms))
+        store.note_terms(by_sku, FLAT_RATE)
+        if FLAT_RATE in self.kinds:
+            kept = store.kept_of(by_sku)
+            store.add_terms(FLAT_RATE, ((sku, msgspec.json.encode(by_sku[sku])) for sku in kept))
 
     def _entries(self, depth: int) -> Iterator[Entries]:
         """Entries of the object that starts here, one or more at a time."""
@@ -305,10 +320,10 @@ class _Reading:
             return
         first = True
         while True:
-            entries, cut = self._until(window.data.rfind(end + b",", window.at), end)
+            entries, cut = self._until(window.data.rfind(end + b",", window.at, window.end), end)
             last = entries is None
             if entries is None:
-                entries, cut = self._until(window.data.find(end_of_all, window.at), end)
+                entries, cut = self._until(window.data.find(end_of_all, window.at, window.end), end)
             if entries is None:
                 if not window.grow():
                     raise _LaidOutDifferently
@@ -323,11 +338,18 @@ class _Reading:
                 return
 
     def _until(self, start_of_end: int, end: bytes) -> tuple[Entries | None, int]:
-        """Entries up to this end of one, and the place behind it; None if the end is not one of theirs."""
+        """Entries up to this end of one, and the place behind it; None if the end is not one of theirs.
+
+        They are decoded where they are, between braces that stand there for so long.
+        """
         if start_of_end < 0:
             return None, 0
-        cut = start_of_end + len(end)
+        data, first, cut = self.window.data, self.window.at - 1, start_of_end + len(end)
+        around = data[first], data[cut]
+        data[first], data[cut] = b"{}"
         try:
-            return _ENTRIES.decode(b"{%b}" % self.window.data[self.window.at : cut]), cut
+            return _ENTRIES.decode(memoryview(data)[first : cut + 1]), cut
         except (ValueError, RecursionError):
             return None, 0
+        finally:
+            data[first], data[cut] = around

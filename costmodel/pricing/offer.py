@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 RESERVED = "Reserved"
 FLAT_RATE = "FlatRate"
@@ -21,21 +22,41 @@ ORDINARY_TERM = "JRTCKXETXF"
 """Term code of every on-demand price. Source: AmazonCloudFront offer (2025-07-01) and GetProducts samples."""
 
 
+_encode = msgspec.json.Encoder().encode
 _ZERO = re.compile(r"0+(\.0+)?")
 
 
 class Dimension(msgspec.Struct, frozen=True, rename="camel"):
-    """One step of a term's price: so much per unit between two monthly quantities."""
+    """One step of a term's price: so much per unit between two monthly quantities.
+
+    `stated_...` is what the text says, if anything; the property without it fills in what is meant then.
+    """
 
     rate_code: str
     unit: str
     price_per_unit: dict[str, str]
     """Currency code to decimal text."""
-    description: str = ""
-    begin_range: str = "0"
-    end_range: str = "Inf"
-    applies_to: list[str] = []
-    """SKUs that an allowance is granted on; empty for an ordinary price."""
+    stated_description: str | UnsetType = msgspec.field(default=UNSET, name="description")
+    stated_begin: str | UnsetType = msgspec.field(default=UNSET, name="beginRange")
+    stated_end: str | UnsetType = msgspec.field(default=UNSET, name="endRange")
+    stated_applies_to: list[str] | UnsetType = msgspec.field(default=UNSET, name="appliesTo")
+
+    @property
+    def description(self) -> str:
+        return self.stated_description or ""
+
+    @property
+    def begin_range(self) -> str:
+        return "0" if self.stated_begin is UNSET else self.stated_begin
+
+    @property
+    def end_range(self) -> str:
+        return "Inf" if self.stated_end is UNSET else self.stated_end
+
+    @property
+    def applies_to(self) -> list[str]:
+        """SKUs that an allowance is granted on; empty for an ordinary price."""
+        return self.stated_applies_to or []
 
     @property
     def is_free(self) -> bool:
@@ -49,9 +70,17 @@ class Term(msgspec.Struct, frozen=True, rename="camel"):
     offer_term_code: str
     price_dimensions: dict[str, Dimension]
     """Unordered on the wire."""
-    effective_date: str = ""
-    """When the price begins to hold, ISO 8601 in UTC; a day alone in a CSV file; empty where nothing is said."""
-    term_attributes: dict[str, str] = {}
+    stated_effective_date: str | UnsetType = msgspec.field(default=UNSET, name="effectiveDate")
+    stated_attributes: dict[str, str] | UnsetType = msgspec.field(default=UNSET, name="termAttributes")
+
+    @property
+    def effective_date(self) -> str:
+        """When the price begins to hold, ISO 8601 in UTC; a day alone in a CSV file; empty where nothing is said."""
+        return self.stated_effective_date or ""
+
+    @property
+    def term_attributes(self) -> dict[str, str]:
+        return self.stated_attributes or {}
 
     @property
     def is_grant(self) -> bool:
@@ -94,7 +123,7 @@ class Plan(msgspec.Struct, frozen=True, rename="camel"):
             sku=self.sku,
             offer_term_code=self.plan_code,
             price_dimensions={price.rate_code: dimension},
-            term_attributes={"planCode": self.plan_code, "planFamilyCode": self.plan_family_code},
+            stated_attributes={"planCode": self.plan_code, "planFamilyCode": self.plan_family_code},
         )
 
 
@@ -109,7 +138,11 @@ class Product(msgspec.Struct, frozen=True, rename="camel"):
 
     sku: str
     attributes: dict[str, str]
-    product_family: str = ""
+    stated_family: str | UnsetType = msgspec.field(default=UNSET, name="productFamily")
+
+    @property
+    def product_family(self) -> str:
+        return self.stated_family or ""
 
     @property
     def usage_type(self) -> str:
@@ -153,12 +186,18 @@ class OfferedProduct:
     edition: Edition
 
 
-def refuse_repeats(content: str | bytes) -> None:
-    """Raises ValueError where an object of JSON has a member twice: nobody could tell which one counts."""
-    once = msgspec.json.encode(msgspec.json.decode(content))
+def refuse_repeats(content: str | bytes, decoded: Product | dict[str, Term] | None = None) -> None:
+    """Raises ValueError where an object of JSON has a member twice: nobody could tell which one counts.
+
+    `decoded` is what was decoded from it. Where nothing is escaped, every string of a text has two quotes:
+    a text with as many as what was decoded, written anew, has no member twice. That is quick to see.
+    """
     text = content.encode() if isinstance(content, str) else content
+    if decoded is not None and b"\\" not in text and _encode(decoded).count(b'"') == text.count(b'"'):
+        return
+    once = _encode(msgspec.json.decode(text))
     if msgspec.json.format(text, indent=-1) != once:  # a member is gone, or written in another way
-        json.loads(content, object_pairs_hook=_members)
+        json.loads(text, object_pairs_hook=_members)
 
 
 def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -57,9 +57,10 @@ class Moved:
     """US dollars for one unit."""
     now: Decimal
     where: str
-    """Where the known one stands: `before`, `in the snapshot`."""
+    """Where the known one stands: `before`, `in the snapshot`, `on demand`."""
     accepted: bool
     """The user named it; else it is only told."""
+    sku_id: str
 
 
 def moved_far(
@@ -103,12 +104,14 @@ def check_against_on_demand(
     known: Mapping[PriceQuery, Price],
     told: Mapping[PriceQuery, Price],
     accepted: Collection[str],
-) -> None:
+) -> list[Moved]:
     """Compare Savings Plans rates or spot prices with the on-demand prices of the same uses.
 
     Those are what AWS has just told, else the book's `known`, from which the price may have moved. Of several
-    tiers the dearest counts. Raises UnusableUnit where one counts in another unit, and ImplausiblePrice.
+    tiers the dearest counts. Returns what is beyond the shares and was accepted. Raises UnusableUnit where one
+    counts in another unit, and ImplausiblePrice.
     """
+    taken = []
     for price in prices:
         query = _on_demand(price.query)
         on_demand = told.get(query) or known.get(query)
@@ -121,14 +124,21 @@ def check_against_on_demand(
         move = Decimal(1) if query in told else ON_DEMAND_MOVE
         least, most = shares[0] / move, shares[1] * move
         dearest = max(tier.list_unit_price for tier in on_demand.tiers)
-        for tier in price.tiers:
-            within = not dearest or least * dearest <= tier.list_unit_price <= most * dearest
-            if not within and not _is_accepted(price, accepted):
+        beyond = [
+            tier
+            for tier in price.tiers
+            if dearest and not least * dearest <= tier.list_unit_price <= most * dearest
+        ]
+        for tier in beyond[:1]:
+            if not _is_accepted(price, accepted):
                 raise ImplausiblePrice(
                     f"{price.query}",
                     f"{tier.list_unit_price:f} per {price.pricing_unit}, {dearest:f} on demand: "
                     f"not between {least:f} and {most:f} times that",
                 )
+            step = UnitPriceMove(tier.begin, dearest, tier.list_unit_price)
+            taken.append(_moved(price, step, "on demand", accepted=True))
+    return taken
 
 
 def _on_demand(query: PriceQuery) -> PriceQuery:
@@ -157,4 +167,4 @@ def _too_far(price: Price, known: Price, factor: Decimal) -> UnitPriceMove | Non
 
 def _moved(price: Price, step: UnitPriceMove, where: str, *, accepted: bool) -> Moved:
     known, now = step.before or Decimal(0), step.after or Decimal(0)
-    return Moved(str(price.query), step.begin, price.pricing_unit, known, now, where, accepted)
+    return Moved(str(price.query), step.begin, price.pricing_unit, known, now, where, accepted, price.sku_id)

@@ -436,8 +436,8 @@ class Refresh:
             for price in rates.prices
             if price.query in before
         ]
-        self._check_against_on_demand(rates.prices, PLAN_SHARES, base, region_id, told)
-        told.moved += [of for of in moved if of is not None]
+        beyond = self._check_against_on_demand(rates.prices, PLAN_SHARES, base, region_id, told)
+        told.moved += [of for of in (*moved, *beyond) if of is not None]
         return parts
 
     def _check_against_on_demand(
@@ -447,9 +447,9 @@ class Refresh:
         base: PriceBook,
         region_id: str,
         told: _Told,
-    ) -> None:
+    ) -> list[Moved]:
         known = {price.query: price for price in base.prices(region_id, kinds=(PRICES,))}
-        check_against_on_demand(prices, shares, known, told.prices, self.accepted)
+        return check_against_on_demand(prices, shares, known, told.prices, self.accepted)
 
     def _spot(self, region_id: str, base: PriceBook, told: _Told) -> list[Part]:
         usage_types = {price.query.usage_type for price in base.prices(region_id, EC2, (PRICES,))}
@@ -464,7 +464,7 @@ class Refresh:
             if file.path == part.path
         ]
         _refuse_withdrawal(_in_any_zone(prices), held)
-        self._check_against_on_demand(prices, SPOT_SHARES, base, region_id, told)
+        told.moved += self._check_against_on_demand(prices, SPOT_SHARES, base, region_id, told)
         return [part]
 
     @property

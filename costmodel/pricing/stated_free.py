@@ -15,11 +15,18 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from costmodel.errors import AllowanceChanged
+from costmodel.errors import AllowanceChanged, PriceCacheCorrupt
 from costmodel.pricing.book import PriceBook
 from costmodel.pricing.origin import Source
 from costmodel.pricing.price import FreeAllowance, Price
-from costmodel.pricing.snapshot import FREE, STATED_FREE_COLUMNS, Part, PriceFile, partition_path
+from costmodel.pricing.snapshot import (
+    FREE,
+    STATED_FREE_COLUMNS,
+    WHAT_NEXT,
+    Part,
+    PriceFile,
+    partition_path,
+)
 
 
 class Form(StrEnum):
@@ -61,7 +68,10 @@ def held_statements(
     if file is None:
         return None
     rows = book.table(path, STATED_FREE_COLUMNS)
-    return file, [StatedFree(row[0], row[1], Form(row[2]), *row[3:]) for row in rows]
+    try:
+        return file, [StatedFree(row[0], row[1], Form(row[2]), *row[3:]) for row in rows]
+    except ValueError as error:
+        raise PriceCacheCorrupt(f"{book.folder / path}: {error}. {WHAT_NEXT}") from error
 
 
 def statements_part(

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from aws.cloud import CREDENTIALS, TODAY, Cloud, Truth
+from aws.fixtures import sku_of
 from aws.server import Fault, Seen
 from costmodel.pricing.shelf import Shelf
 
@@ -118,11 +119,15 @@ def test_a_price_that_moved_too_far_can_be_accepted_by_its_name(aws: Cloud, cli:
     assert told.code == 0, told.err
     line = f"Accepted: {key.query} costs 6 per Keys, 1 before: 6 times as much."
     assert line in " ".join(told.out.split())
+    assert told.err == ""
+    again = cli(*command, "--accept-moved", str(key.query))
+    assert (again.code, again.err) == (0, f"--accept-moved '{key.query}' was not needed.\n")
     aws.charge(TODAY.times(Decimal("2.5")))
     document = json.loads(cli("prices", "refresh", "--service", "AmazonRoute53", "--format", "json").out)
     assert len(document["moved"]) == sum(any(t.list_unit_price for t in of.tiers) for of in storage.stated)
     query = {"name": "AmazonRoute53 global HostedZone", "begin": "0", "pricing_unit": "HostedZone"}
-    assert query | {"known": "0.5", "now": "1.25", "where": "in the snapshot", "accepted": False} in [
+    told_of_it = {"known": "0.5", "now": "1.25", "where": "in the snapshot", "accepted": False}
+    assert query | told_of_it | {"sku_id": sku_of("AmazonRoute53 global HostedZone")} in [
         of | {"known": of["known"].rstrip("0"), "now": of["now"].rstrip("0")} for of in document["moved"]
     ]
 

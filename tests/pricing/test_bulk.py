@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import random
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterable
@@ -486,3 +487,35 @@ def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
         peaks.append(peak)
     assert max(peaks) < 110 * 1024
     assert peaks[1] - peaks[0] < 8 * 1024
+
+
+NESTED = (
+    *("sku", "productFamily", "attributes", "tenancy", "offerTermCode", "effectiveDate", "termAttributes"),
+    *("priceDimensions", "rateCode", "unit", "pricePerUnit", "USD", "appliesTo", "beginRange", "endRange"),
+)
+
+
+@pytest.mark.parametrize("name", NESTED)
+@pytest.mark.parametrize("escaped", [False, True])
+def test_a_member_that_stands_twice_anywhere_is_refused(tmp_path: Path, name: str, escaped: bool) -> None:
+    """The quick look counts quotes; a text with an escaped one is read the slow way. Both see it."""
+    document = json.loads(json.dumps(SMALL))
+    if escaped:
+        for product in document["products"].values():
+            product["attributes"]["remark"] = 'said "so"'
+    text = as_aws(document)
+    place = re.search(rf'"{name}" : ', text)
+    assert place is not None
+    value, _ = json.JSONDecoder().raw_decode(text, place.end())
+    repeated = f'"{name}" : {json.dumps(value)}, '
+    path = written(tmp_path, text[: place.start()] + repeated + text[place.start() :])
+    with pytest.raises(PriceFileCorrupt, match=f"{name!r} is listed twice"):
+        list(read_offer(path, everything))
+
+
+def test_what_nobody_knows_is_no_repetition(tmp_path: Path) -> None:
+    document = json.loads(json.dumps(SMALL))
+    for product in document["products"].values():
+        product["colour"] = ["red", "blue"]
+    path = written(tmp_path, as_aws(document))
+    assert read(path) == from_json_load(document, everything, ALL_KINDS)

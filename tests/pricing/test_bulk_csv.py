@@ -107,7 +107,7 @@ def test_every_column_of_the_generator_gets_its_attribute() -> None:
 
 def without_time(offered: OfferedProduct) -> OfferedProduct:
     def dated(term: Term) -> Term:
-        return msgspec.structs.replace(term, effective_date=term.effective_date[:10])
+        return msgspec.structs.replace(term, stated_effective_date=term.effective_date[:10])
 
     terms = {kind: tuple(map(dated, of_kind)) for kind, of_kind in offered.terms.items()}
     return dataclasses.replace(offered, terms=terms)

@@ -28,9 +28,10 @@ def test_the_published_example() -> None:
             rate_code="WQGC34PB2AWS8R4U.JRTCKXETXF.6YS6EN2CT7",
             unit="GB-Mo",
             price_per_unit={"USD": "0.1380000000"},
-            description="$0.138 per GB-month of Provisioned IOPS SSD (io1)  provisioned storage - Canada (Central)",
-            begin_range="0",
-            end_range="Inf",
+            stated_description="$0.138 per GB-month of Provisioned IOPS SSD (io1)  provisioned storage - Canada (Central)",
+            stated_begin="0",
+            stated_end="Inf",
+            stated_applies_to=[],
         ),
     )
 
@@ -68,15 +69,20 @@ def test_flat_rate_plans_stand_in_a_list() -> None:
     assert term.price_dimensions["PLAN.R"].price_per_unit == {"USD": "15.00"}
 
 
-def test_a_grant_is_told_by_its_term_code_or_by_what_it_applies_to() -> None:
+@pytest.mark.parametrize(("usd", "grants"), [("0.0000000000", True), ("0.0850000000", False)])
+def test_a_grant_is_told_by_its_term_code_or_by_what_it_applies_to(usd: str, grants: bool) -> None:
+    """And by its price: what costs something is never an allowance."""
     document = copy.deepcopy(CLOUDFRONT_EUROPE)
     (term,) = document["terms"]["OnDemand"].values()
+    for rate in term["priceDimensions"].values():
+        rate["pricePerUnit"]["USD"] = usd
     term["offerTermCode"] = "A429C66SYZ"
     (by_code,) = read_listing(json.dumps(document)).terms["OnDemand"]
     term["offerTermCode"] = "JRTCKXETXF"
+    (ordinary,) = read_listing(json.dumps(document)).terms["OnDemand"]
     next(iter(term["priceDimensions"].values()))["appliesTo"] = ["GTNGTASZWM5Y2YH6"]
     (by_target,) = read_listing(json.dumps(document)).terms["OnDemand"]
-    assert (by_code.is_grant, by_target.is_grant) == (True, True)
+    assert (by_code.is_grant, ordinary.is_grant, by_target.is_grant) == (grants, False, grants)
 
 
 def test_a_term_of_another_sku_is_refused() -> None:

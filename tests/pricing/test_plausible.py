@@ -13,7 +13,7 @@ import pytest
 from typer.main import get_command
 
 from aws.books import price
-from aws.cloud import NEEDS, REGION, TODAY, Cloud, Truth, small_aws
+from aws.cloud import NEEDS, REGION, TODAY, Cloud, Truth, plan_rates, small_aws
 from costmodel.cli.app import app
 from costmodel.errors import ImplausiblePrice
 from costmodel.pricing.download import Patience
@@ -145,3 +145,20 @@ def test_the_refusal_names_every_price_and_the_command_that_accepts_them(cloud: 
     names = context.params["accept_moved"]
     assert sorted(names) == sorted(str(of.query) for of in KEYS)
     assert len(refresh(shelf, *names).moved) == len(KEYS)
+
+
+def test_a_rate_far_from_its_on_demand_price_can_be_accepted_too(cloud: Cloud, shelf: Shelf) -> None:
+    lambdas = TODAY.of("AWSLambda").stated
+    first, *others = plan_rates(lambdas)
+    cloud.sell([(*first[:3], first[3] * 10, first[4]), *others])
+    quick = PublicIndex(Patience(tries_without_progress=2, first_wait_s=0.0))
+
+    def run(*accepted: str) -> Refreshed:
+        refreshing = Refresh(shelf, NEEDS, Source.API, NOW, lambda *_: None, frozenset(accepted), quick)
+        return refreshing.run((), ["AWSLambda"])
+
+    (failure,) = run().failures
+    name = shlex.split(str(failure.error).partition("--accept-moved ")[2])[0]
+    outcome = run(name)
+    assert outcome.failures == ()
+    assert [(of.name, of.where, of.accepted) for of in outcome.moved] == [(name, "on demand", True)]
