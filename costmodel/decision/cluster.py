@@ -6,9 +6,11 @@ depends on its world alone, and results come back in the order of the worlds. Th
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
+from urllib.parse import urlsplit
 
 from costmodel.errors import ClusterFailed, CostModelError
 from costmodel.version import VERSION
@@ -62,6 +64,7 @@ def cluster_at(address: str) -> Iterator[Cluster]:
             "Dask is not installed. Type: pip install 'costmodel[distributed]', here and on every worker."
         ) from None
     try:
+        _reach(address)
         client = Client(address, timeout=CONNECT_S, set_as_default=False)
     except (OSError, TimeoutError, ValueError) as error:
         raise ClusterFailed(
@@ -70,6 +73,14 @@ def cluster_at(address: str) -> Iterator[Cluster]:
     with client:
         _check_workers(client, address)
         yield Cluster(client)
+
+
+def _reach(address: str) -> None:
+    """Raises OSError or ValueError where nothing listens: a client that fails to start may lock up the next one."""
+    parts = urlsplit(address)
+    if parts.scheme not in ("tcp", "tls") or parts.hostname is None or parts.port is None:
+        raise ValueError("that is no such address")
+    socket.create_connection((parts.hostname, parts.port), timeout=CONNECT_S).close()
 
 
 def _check_workers(client: Client, address: str) -> None:

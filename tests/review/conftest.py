@@ -13,11 +13,13 @@ import pytest
 
 from costmodel.decision.run import (
     FORMAT,
+    CarbonNote,
     ChargeNote,
     Comparison,
     CostRange,
     Counts,
     DesignNote,
+    Estimated,
     ExpectedLoss,
     Option,
     PriceBookNote,
@@ -257,7 +259,7 @@ def run_of(*designs: DesignNote, **changes: Any) -> Run:
         chosen=Option(
             *(compute.kind, database.kind, "flat_rate", "no_rendering"),
             *(compute.label, "ALB", database.label, DELIVERY.label, "no rendering"),
-            *(Decimal("600.00"), 100.0, 200.0, 0.999, 0.0, ""),
+            *(Decimal("600.00"), 100.0, 200.0, 0.999, 0.0, "", 1.0, Decimal("600.00")),
         ),
         alternatives=(),
         comparisons=COMPARISONS,
@@ -270,6 +272,8 @@ def run_of(*designs: DesignNote, **changes: Any) -> Run:
         drills=(),
         expected_loss=ExpectedLoss(0.0, 0.0, 0.0),
         recovery=None,
+        plan=None,
+        commitments=(),
         designs=tuple(by_role.values()),
         charges=CHARGES,
         daily_cost_usd={},
@@ -277,6 +281,8 @@ def run_of(*designs: DesignNote, **changes: Any) -> Run:
         first_view_ms={},
         terraform=TERRAFORM,
         assumptions=(),
+        front=(),
+        carbon=CarbonNote("", None, (), 0.0, Estimated(0.0, 0.0, 0.0), (), (), ()),
     )
     return replace(run, **changes)
 

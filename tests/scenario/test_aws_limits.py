@@ -49,9 +49,9 @@ def told(folder: Path, **parts: object) -> list[str]:
             "api.response_kb",
             "at most 1,024 KB where compute is lambda only (Application Load Balancer User Guide",
         ),
-        # The smallest type of the family, m7g.large, has 2 vCPUs; one in each of two zones.
+        # The smallest type of the family with 4 GiB, c7g.large, has 2 vCPUs; one in each of two zones.
         (
-            {"account": {"ec2_vcpus": 3}, "constraints": {"compute": ["ec2"], "instance_families": ["m7g"]}},
+            {"account": {"ec2_vcpus": 3}, "constraints": {"compute": ["ec2"], "instance_families": ["c7g"]}},
             "account.ec2_vcpus",
             "must be at least 4: one instance of the smallest allowed type in each of 2 zones (AWS quota",
         ),

@@ -27,71 +27,40 @@ variable "tags" {
   }
 }
 
-variable "autoscaling" {
-  description = "Auto Scaling group of the API instances"
+variable "lambda" {
+  description = "Function that answers API calls"
   type = object({
-    name                       = string
-    instance_type              = string
-    min_size                   = number
-    max_size                   = number
-    desired_capacity           = number
-    target_requests_per_target = number
-    default_instance_warmup    = number
-    volume_size                = number
-    volume_type                = string
-    enable_monitoring          = bool
-    health_check_type          = string
+    memory_size                       = number
+    timeout                           = number
+    runtime                           = string
+    architectures                     = list(string)
+    provisioned_concurrent_executions = number
   })
   nullable = false
 
   validation {
-    condition     = can(regex("^[A-Za-z0-9-]{1,64}$", var.autoscaling.name))
-    error_message = "The value of autoscaling.name must be 1 to 64 letters, digits or -."
+    condition     = var.lambda.memory_size >= 128 && var.lambda.memory_size <= 10240 && floor(var.lambda.memory_size) == var.lambda.memory_size
+    error_message = "The value of lambda.memory_size must be a whole number from 128 to 10240."
   }
 
   validation {
-    condition     = can(regex("^[a-z][a-z0-9-]*[.][a-z0-9-]+$", var.autoscaling.instance_type))
-    error_message = "The value of autoscaling.instance_type must be an EC2 instance type such as m7g.large."
+    condition     = var.lambda.timeout >= 1 && var.lambda.timeout <= 900 && floor(var.lambda.timeout) == var.lambda.timeout
+    error_message = "The value of lambda.timeout must be a whole number from 1 to 900."
   }
 
   validation {
-    condition     = var.autoscaling.min_size >= 1 && var.autoscaling.min_size <= 5000 && floor(var.autoscaling.min_size) == var.autoscaling.min_size
-    error_message = "The value of autoscaling.min_size must be a whole number from 1 to 5000."
+    condition     = contains(["dotnet8", "java21", "nodejs22.x", "provided.al2023", "python3.13", "ruby3.4"], var.lambda.runtime)
+    error_message = "The value of lambda.runtime must be one of dotnet8, java21, nodejs22.x, provided.al2023, python3.13, ruby3.4."
   }
 
   validation {
-    condition     = var.autoscaling.max_size >= 1 && var.autoscaling.max_size <= 5000 && floor(var.autoscaling.max_size) == var.autoscaling.max_size && var.autoscaling.max_size >= var.autoscaling.min_size
-    error_message = "The value of autoscaling.max_size must be a whole number from 1 to 5000, at least autoscaling.min_size."
+    condition     = length(var.lambda.architectures) == 1 && alltrue([for name in var.lambda.architectures : contains(["x86_64", "arm64"], name)])
+    error_message = "The value of lambda.architectures must be a list of one of x86_64, arm64."
   }
 
   validation {
-    condition     = var.autoscaling.desired_capacity >= 1 && var.autoscaling.desired_capacity <= 5000 && floor(var.autoscaling.desired_capacity) == var.autoscaling.desired_capacity && var.autoscaling.desired_capacity >= var.autoscaling.min_size && var.autoscaling.desired_capacity <= var.autoscaling.max_size
-    error_message = "The value of autoscaling.desired_capacity must be a whole number from 1 to 5000, at least autoscaling.min_size and at most autoscaling.max_size."
-  }
-
-  validation {
-    condition     = var.autoscaling.target_requests_per_target >= 1 && var.autoscaling.target_requests_per_target <= 1000000000 && floor(var.autoscaling.target_requests_per_target) == var.autoscaling.target_requests_per_target
-    error_message = "The value of autoscaling.target_requests_per_target must be a whole number from 1 to 1000000000."
-  }
-
-  validation {
-    condition     = var.autoscaling.default_instance_warmup >= 0 && var.autoscaling.default_instance_warmup <= 3600 && floor(var.autoscaling.default_instance_warmup) == var.autoscaling.default_instance_warmup
-    error_message = "The value of autoscaling.default_instance_warmup must be a whole number from 0 to 3600."
-  }
-
-  validation {
-    condition     = var.autoscaling.volume_size >= 1 && var.autoscaling.volume_size <= 16384 && floor(var.autoscaling.volume_size) == var.autoscaling.volume_size
-    error_message = "The value of autoscaling.volume_size must be a whole number from 1 to 16384."
-  }
-
-  validation {
-    condition     = contains(["gp2", "gp3"], var.autoscaling.volume_type)
-    error_message = "The value of autoscaling.volume_type must be one of gp2, gp3."
-  }
-
-  validation {
-    condition     = contains(["EC2", "ELB"], var.autoscaling.health_check_type)
-    error_message = "The value of autoscaling.health_check_type must be one of EC2, ELB."
+    condition     = var.lambda.provisioned_concurrent_executions >= -1 && var.lambda.provisioned_concurrent_executions <= 900 && floor(var.lambda.provisioned_concurrent_executions) == var.lambda.provisioned_concurrent_executions && (var.lambda.provisioned_concurrent_executions != 0)
+    error_message = "The value of lambda.provisioned_concurrent_executions must be a whole number from -1 to 900, and must not be 0: -1 stands for none."
   }
 }
 
@@ -107,8 +76,8 @@ variable "alb" {
   nullable = false
 
   validation {
-    condition     = contains(["application", "network"], var.alb.load_balancer_type)
-    error_message = "The value of alb.load_balancer_type must be one of application, network."
+    condition     = contains(["application"], var.alb.load_balancer_type)
+    error_message = "The value of alb.load_balancer_type must be application."
   }
 
   validation {
@@ -117,56 +86,112 @@ variable "alb" {
   }
 }
 
-variable "rds" {
-  description = "Database instance: inputs of terraform-aws-modules/rds."
+variable "dynamodb_table" {
+  description = "Table: inputs of terraform-aws-modules/dynamodb-table."
   type = object({
-    identifier              = string
-    engine                  = string
-    instance_class          = string
-    allocated_storage       = number
-    max_allocated_storage   = number
-    storage_type            = string
-    multi_az                = bool
-    backup_retention_period = number
-    storage_encrypted       = bool
-    publicly_accessible     = bool
-    deletion_protection     = bool
+    billing_mode                   = string
+    read_capacity                  = number
+    write_capacity                 = number
+    autoscaling_enabled            = bool
+    table_class                    = string
+    point_in_time_recovery_enabled = bool
+    server_side_encryption_enabled = bool
+    deletion_protection_enabled    = bool
   })
   nullable = false
 
   validation {
-    condition     = can(regex("^[a-z](-?[a-z0-9])*$", var.rds.identifier)) && (length(var.rds.identifier) <= 63)
-    error_message = "The value of rds.identifier must be lower-case letters, digits and single hyphens, a letter first and no hyphen last, and must have at most 63 characters."
+    condition     = contains(["PAY_PER_REQUEST", "PROVISIONED"], var.dynamodb_table.billing_mode)
+    error_message = "The value of dynamodb_table.billing_mode must be one of PAY_PER_REQUEST, PROVISIONED."
   }
 
   validation {
-    condition     = contains(["postgres", "mysql"], var.rds.engine)
-    error_message = "The value of rds.engine must be one of postgres, mysql."
+    condition     = var.dynamodb_table.read_capacity >= 1 && var.dynamodb_table.read_capacity <= 40000 && floor(var.dynamodb_table.read_capacity) == var.dynamodb_table.read_capacity
+    error_message = "The value of dynamodb_table.read_capacity must be a whole number from 1 to 40000."
   }
 
   validation {
-    condition     = can(regex("^db\\.[a-z0-9]+\\.[a-z0-9]+$", var.rds.instance_class))
-    error_message = "The value of rds.instance_class must be a database class such as db.m7g.large."
+    condition     = var.dynamodb_table.write_capacity >= 1 && var.dynamodb_table.write_capacity <= 40000 && floor(var.dynamodb_table.write_capacity) == var.dynamodb_table.write_capacity
+    error_message = "The value of dynamodb_table.write_capacity must be a whole number from 1 to 40000."
   }
 
   validation {
-    condition     = var.rds.allocated_storage >= 20 && var.rds.allocated_storage <= 65536 && floor(var.rds.allocated_storage) == var.rds.allocated_storage
-    error_message = "The value of rds.allocated_storage must be a whole number from 20 to 65536."
+    condition     = var.dynamodb_table.autoscaling_enabled == false || var.dynamodb_table.billing_mode == "PROVISIONED"
+    error_message = "The value of dynamodb_table.autoscaling_enabled must be false unless dynamodb_table.billing_mode is PROVISIONED."
   }
 
   validation {
-    condition     = var.rds.max_allocated_storage == 0 || (var.rds.max_allocated_storage >= 1.1 * var.rds.allocated_storage && var.rds.max_allocated_storage <= 65536 && floor(var.rds.max_allocated_storage) == var.rds.max_allocated_storage)
-    error_message = "The value of rds.max_allocated_storage must be a whole number at least 10 % above rds.allocated_storage and at most 65536, or 0 for no storage autoscaling."
+    condition     = contains(["STANDARD", "STANDARD_INFREQUENT_ACCESS"], var.dynamodb_table.table_class)
+    error_message = "The value of dynamodb_table.table_class must be one of STANDARD, STANDARD_INFREQUENT_ACCESS."
+  }
+}
+
+variable "dynamodb_table_autoscaling_read" {
+  description = "autoscaling_read of terraform-aws-modules/dynamodb-table."
+  type = object({
+    max_capacity = number
+    target_value = number
+  })
+  nullable = false
+
+  validation {
+    condition     = var.dynamodb_table_autoscaling_read.max_capacity >= 1 && var.dynamodb_table_autoscaling_read.max_capacity <= 40000 && floor(var.dynamodb_table_autoscaling_read.max_capacity) == var.dynamodb_table_autoscaling_read.max_capacity && var.dynamodb_table_autoscaling_read.max_capacity >= var.dynamodb_table.read_capacity
+    error_message = "The value of dynamodb_table_autoscaling_read.max_capacity must be a whole number from 1 to 40000, at least dynamodb_table.read_capacity."
   }
 
   validation {
-    condition     = contains(["gp3", "gp2"], var.rds.storage_type)
-    error_message = "The value of rds.storage_type must be one of gp3, gp2."
+    condition     = var.dynamodb_table_autoscaling_read.target_value >= 20 && var.dynamodb_table_autoscaling_read.target_value <= 90 && floor(var.dynamodb_table_autoscaling_read.target_value) == var.dynamodb_table_autoscaling_read.target_value
+    error_message = "The value of dynamodb_table_autoscaling_read.target_value must be a whole number from 20 to 90."
+  }
+}
+
+variable "dynamodb_table_autoscaling_write" {
+  description = "autoscaling_write of terraform-aws-modules/dynamodb-table."
+  type = object({
+    max_capacity = number
+    target_value = number
+  })
+  nullable = false
+
+  validation {
+    condition     = var.dynamodb_table_autoscaling_write.max_capacity >= 1 && var.dynamodb_table_autoscaling_write.max_capacity <= 40000 && floor(var.dynamodb_table_autoscaling_write.max_capacity) == var.dynamodb_table_autoscaling_write.max_capacity && var.dynamodb_table_autoscaling_write.max_capacity >= var.dynamodb_table.write_capacity
+    error_message = "The value of dynamodb_table_autoscaling_write.max_capacity must be a whole number from 1 to 40000, at least dynamodb_table.write_capacity."
   }
 
   validation {
-    condition     = var.rds.backup_retention_period >= 1 && var.rds.backup_retention_period <= 35 && floor(var.rds.backup_retention_period) == var.rds.backup_retention_period
-    error_message = "The value of rds.backup_retention_period must be a whole number from 1 to 35."
+    condition     = var.dynamodb_table_autoscaling_write.target_value >= 20 && var.dynamodb_table_autoscaling_write.target_value <= 90 && floor(var.dynamodb_table_autoscaling_write.target_value) == var.dynamodb_table_autoscaling_write.target_value
+    error_message = "The value of dynamodb_table_autoscaling_write.target_value must be a whole number from 20 to 90."
+  }
+}
+
+variable "dynamodb_table_autoscaling_index" {
+  description = "One entry of autoscaling_indexes of terraform-aws-modules/dynamodb-table, the same for every index."
+  type = object({
+    read_min_capacity  = number
+    read_max_capacity  = number
+    write_min_capacity = number
+    write_max_capacity = number
+  })
+  nullable = false
+
+  validation {
+    condition     = var.dynamodb_table_autoscaling_index.read_min_capacity >= 1 && var.dynamodb_table_autoscaling_index.read_min_capacity <= 40000 && floor(var.dynamodb_table_autoscaling_index.read_min_capacity) == var.dynamodb_table_autoscaling_index.read_min_capacity
+    error_message = "The value of dynamodb_table_autoscaling_index.read_min_capacity must be a whole number from 1 to 40000."
+  }
+
+  validation {
+    condition     = var.dynamodb_table_autoscaling_index.read_max_capacity >= 1 && var.dynamodb_table_autoscaling_index.read_max_capacity <= 40000 && floor(var.dynamodb_table_autoscaling_index.read_max_capacity) == var.dynamodb_table_autoscaling_index.read_max_capacity && var.dynamodb_table_autoscaling_index.read_max_capacity >= var.dynamodb_table_autoscaling_index.read_min_capacity
+    error_message = "The value of dynamodb_table_autoscaling_index.read_max_capacity must be a whole number from 1 to 40000, at least dynamodb_table_autoscaling_index.read_min_capacity."
+  }
+
+  validation {
+    condition     = var.dynamodb_table_autoscaling_index.write_min_capacity >= 1 && var.dynamodb_table_autoscaling_index.write_min_capacity <= 40000 && floor(var.dynamodb_table_autoscaling_index.write_min_capacity) == var.dynamodb_table_autoscaling_index.write_min_capacity
+    error_message = "The value of dynamodb_table_autoscaling_index.write_min_capacity must be a whole number from 1 to 40000."
+  }
+
+  validation {
+    condition     = var.dynamodb_table_autoscaling_index.write_max_capacity >= 1 && var.dynamodb_table_autoscaling_index.write_max_capacity <= 40000 && floor(var.dynamodb_table_autoscaling_index.write_max_capacity) == var.dynamodb_table_autoscaling_index.write_max_capacity && var.dynamodb_table_autoscaling_index.write_max_capacity >= var.dynamodb_table_autoscaling_index.write_min_capacity
+    error_message = "The value of dynamodb_table_autoscaling_index.write_max_capacity must be a whole number from 1 to 40000, at least dynamodb_table_autoscaling_index.write_min_capacity."
   }
 }
 
