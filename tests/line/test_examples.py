@@ -97,8 +97,8 @@ def without_free_tier() -> Run:
 @pytest.mark.parametrize(
     ("meter", "unit_price_usd"),
     [
-        # List prices of us-east-1, from AWS's pricing pages (2025): EC2 m7g.large, gp3, NAT, ALB, ...
-        ("Instance hours", "0.0816"),
+        # List prices of us-east-1, from AWS's pricing pages (2025): EC2 m7g.medium, gp3, NAT, ALB, ...
+        ("Instance hours", "0.0408"),
         ("gp3 volume storage", "0.08"),
         ("NAT gateway hours", "0.045"),
         ("NAT gateway data", "0.045"),
