@@ -66,13 +66,20 @@ def simulate(
     finalists = [result.best, *result.rivals][:FINALISTS]
     found = tried(finalists)
     if not found.choice.enough:
-        finalists += _hardier(scenario, demand, book, own_rates, found.worlds)
+        known = {Finalist.of(evaluation) for evaluation in finalists}
+        for evaluation in _hardier(scenario, demand, book, own_rates, found.worlds):
+            if Finalist.of(evaluation) not in known:
+                known.add(Finalist.of(evaluation))
+                finalists.append(evaluation)
         found = tried(finalists)
         if not found.choice.enough:
             raise Infeasible(_holds_too_rarely(scenario, found))
     best = finalists[found.choice.place]
     others = dict.fromkeys((result.best, *result.rivals, *finalists))
-    rivals = sorted(others.keys() - {best}, key=lambda evaluation: evaluation.effective_monthly_usd)
+    rivals = sorted(
+        (evaluation for evaluation in others if evaluation is not best),
+        key=lambda evaluation: evaluation.effective_monthly_usd,
+    )
     usages = whole_usages(scenario, demand, best)
     commitments = commitment_notes(scenario, usages, book, demand.calendar, own_rates)
     result = replace(result, best=best, rivals=tuple(rivals))
@@ -93,7 +100,6 @@ def _hardier(
     wanted = scenario.objectives.least_hold_ratio
     hardest = len(worlds) - 1
     share = min(hardest, math.ceil(wanted * len(worlds)))
-    known = set()
     for place in dict.fromkeys((share, (share + hardest) // 2, hardest)):
         world = worlds[place]
         there = synthesise(world.scenario, seed=world.seed)
@@ -102,10 +108,7 @@ def _hardier(
         except Infeasible:
             continue
         for evaluation in (found.best, *found.rivals):
-            finalist = Finalist.of(evaluation)
-            if finalist not in known:
-                known.add(finalist)
-                yield from _at_home(scenario, demand, book, own_rates, finalist)
+            yield from _at_home(scenario, demand, book, own_rates, Finalist.of(evaluation))
 
 
 def _at_home(

@@ -151,6 +151,8 @@ def test_a_preset_asks_for_what_holds_in_the_draws() -> None:
     safe = simulate(shop(**parts, objectives={"preset": "balanced"}), BOOK, draws=32)
     assert cheap.cost_range.holds_ratio < 0.9 <= safe.cost_range.holds_ratio
     assert safe.monthly_usd > cheap.monthly_usd
+    labels = [note.label for note in safe.finalists]
+    assert len(labels) == len(set(labels)), "what is best in several worlds is tried once"
     (cheaper,) = (one for one in safe.alternatives if one.monthly_usd == cheap.monthly_usd)
     assert "a month less under the middle inputs, but holds in" in cheaper.why
 
