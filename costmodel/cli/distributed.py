@@ -1,15 +1,16 @@
-"""Where draws run: on threads of this machine, or on a Dask cluster."""
+"""Where draws and points of a sweep run: on this machine, or on a Dask cluster."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
 if TYPE_CHECKING:
-    from costmodel.decision.uncertainty import Runner
+    from costmodel.decision.cluster import Cluster
+
+Here = TypeVar("Here")
 
 DistributedOption = Annotated[
     str | None,
@@ -20,15 +21,10 @@ DistributedOption = Annotated[
 ]
 
 
-@contextmanager
-def runner_at(address: str | None) -> Iterator[Runner]:
-    """The cluster at an address, or the threads of this machine for None. Raises ClusterFailed."""
+def cluster_or(address: str | None, here: Here) -> AbstractContextManager[Here | Cluster]:
+    """The cluster at an address, or what does the same on this machine for None. Raises ClusterFailed on entry."""
     if address is None:
-        from costmodel.decision.uncertainty import on_threads
-
-        yield on_threads
-        return
+        return nullcontext(here)
     from costmodel.decision.cluster import cluster_at
 
-    with cluster_at(address) as cluster:
-        yield cluster
+    return cluster_at(address)

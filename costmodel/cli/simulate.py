@@ -18,7 +18,7 @@ from costmodel.cli.console import (
     write_file,
     write_json,
 )
-from costmodel.cli.distributed import DistributedOption, runner_at
+from costmodel.cli.distributed import DistributedOption, cluster_or
 from costmodel.cli.gates import BudgetOption, FailIfOption, judge_gates, read_gates
 from costmodel.cli.options import format_option, number_for, preset_name, region_code, whole_between
 from costmodel.cli.own_rates import RatesFileOption, note_unused, read_own_rates
@@ -151,11 +151,12 @@ def answer(
     the cluster that they run on; None is this machine. `prices` names a price book by its date or folder; None is the one in force.
     """
     from costmodel.decision.simulate import simulate as run_scenario
+    from costmodel.decision.uncertainty import on_threads
 
     scenario = read_scenario(scenario_name, overrides)
     book = open_book(prices)
     note_trace(scenario)
-    with runner_at(distributed) as runner, compilation_noted(), progress_bar() as progress:
+    with cluster_or(distributed, on_threads) as runner, compilation_noted(), progress_bar() as progress:
         run = run_scenario(scenario, book, progress, own_rates, draws=draws, run=runner)
     used = used_prices(book, (charge.sku_price_id for charge in run.charges))
     check_ages(book, used, max_price_age_days)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from itertools import product
 from math import prod
@@ -22,14 +21,14 @@ from costmodel.cli.console import (
     write_file,
     write_json,
 )
-from costmodel.cli.distributed import DistributedOption
+from costmodel.cli.distributed import DistributedOption, cluster_or
 from costmodel.cli.options import format_option, number_for, region_code
 from costmodel.cli.own_rates import RatesFileOption, read_own_rates
 from costmodel.cli.simulate import read_scenario
 from costmodel.errors import OptionFault, ScenarioError
 
 if TYPE_CHECKING:
-    from costmodel.decision.sweep import Mapper, Sweep
+    from costmodel.decision.sweep import Sweep
     from costmodel.scenario.document import Scalar
     from costmodel.scenario.model import Scenario
     from costmodel.scenario.vary import Axis
@@ -98,7 +97,7 @@ def sweep(
     scenarios = [_scenario(scenario, overrides, axes, values) for values in combinations]
     book = open_book(prices)
     answer_one = partial(sweep_point, book=book, own_rates=read_own_rates(rates))
-    with compilation_noted(), progress_bar() as progress, _mapper(distributed) as mapper:
+    with compilation_noted(), progress_bar() as progress, cluster_or(distributed, map) as mapper:
         found = run_points(axes, combinations, scenarios, answer_one, mapper, progress)
     used = used_prices(book, (price_id for point in found.points for price_id in point.answer.price_ids))
     check_ages(book, used, None)
@@ -149,15 +148,6 @@ def _scenario(
         raise ScenarioError(
             error.source, error.faults, f"Correct {keys}. What each key takes: costmodel scenario schema"
         ) from None
-
-
-def _mapper(address: str | None) -> AbstractContextManager[Mapper]:
-    """The cluster at an address, or one point after the other here: each keeps this machine busy by itself."""
-    if address is None:
-        return nullcontext(map)
-    from costmodel.decision.cluster import cluster_at
-
-    return cluster_at(address)
 
 
 def _draw(found: Sweep, scenario_name: str, file: Path) -> None:
