@@ -39,6 +39,7 @@ def test_the_parts_of_a_run_agree(run: Run) -> None:
     assert run.counts.considered == run.counts.rejected + run.counts.pruned + run.counts.priced
     assert run.counts.considered >= 200
     assert run.front[0].monthly_usd == round(run.monthly_usd, 2)
+    assert run.front[0].api_p99_ms == run.chosen.api_p99_ms, "of equal cents the first on the front is run"
     assert [member.monthly_usd for member in run.front] == sorted(member.monthly_usd for member in run.front)
     assert [requirement.name for requirement in run.requirements] == [
         "availability",
