@@ -81,6 +81,7 @@ def every_bill(scenario: Scenario, demand: Demand, rates: OwnRates = NO_OWN_RATE
                 "compute": ["lambda"],
                 "database": ["aurora", "dynamodb_provisioned"],
                 "database_families": ["t4g"],
+                "rendering": ["lambda_workers", "spot_workers"],
             },
         ),
         shop(
@@ -106,6 +107,8 @@ def every_bill(scenario: Scenario, demand: Demand, rates: OwnRates = NO_OWN_RATE
                 "compute": ["lambda"],
                 "database": ["dynamodb_on_demand"],
                 "asset_formats": ["original", "draco_webp_2k", "meshopt_webp_1k"],
+                "lambda_memory_mb": [512, 1769],
+                "rendering": ["lambda_workers", "ec2_workers"],
             },
             network={"second_region": "us-west-2"},
         ),
@@ -168,8 +171,15 @@ SHARED_LADDERS = own_rates(
             "instance_families": ["t4g"],
             "database": ["dynamodb_on_demand", "rds"],
             "database_families": ["t4g"],
+            "rendering": ["spot_workers"],
         },
-        {"compute": ["lambda"], "database": ["aurora", "dynamodb_provisioned"], "database_families": ["t4g"]},
+        {
+            "compute": ["lambda"],
+            "lambda_memory_mb": [512, 1769],
+            "database": ["aurora", "dynamodb_provisioned"],
+            "database_families": ["t4g"],
+            "rendering": ["lambda_workers"],
+        },
     ],
 )
 def test_at_own_rates_the_search_still_finds_what_billing_every_candidate_finds(
