@@ -16,7 +16,6 @@ from costmodel.billing.charge import converted, dollars
 from costmodel.cli.console import table_of
 from costmodel.cli.own_rates import currency_sentence
 from costmodel.decision.run import (
-    CommitmentNote,
     FrontNote,
     Option,
     OwnRatesNote,
@@ -24,6 +23,7 @@ from costmodel.decision.run import (
     RejectionNote,
     Run,
 )
+from costmodel.export.decision_sections import best_of_each_kind, commitment_level
 from costmodel.units import figure, two_digits
 
 SHOWN_REJECTIONS = 8
@@ -155,11 +155,7 @@ def _commitments(run: Run) -> Table:
         whole=("Rate",),
         title="If you committed: each alone, at its best level, beside the bill above",
     )
-    best: dict[str, CommitmentNote] = {}
-    for note in run.commitments:
-        if note.kind not in best or note.saves_usd > best[note.kind].saves_usd:
-            best[note.kind] = note
-    for note in best.values():
+    for note in best_of_each_kind(run.commitments):
         pays = note.best.level_usd > 0
         table.add_row(
             f"{note.kind}, {note.years}yr {note.payment}: {note.covers}",
@@ -170,17 +166,6 @@ def _commitments(run: Run) -> Table:
             "published" if note.published else "inferred",
         )
     return table
-
-
-def commitment_level(note: CommitmentNote) -> str:
-    """`$1.234 an hour`, or `6 x m7g.large`."""
-    if note.count is not None:
-        return f"{note.count} x {note.unit}"
-    return (
-        f"${note.best.level_usd:,.3f} an {note.per}"
-        if note.per == "hour"
-        else f"{dollars(note.best.level_usd)} a month"
-    )
 
 
 def _comparisons(run: Run) -> Table:

@@ -64,7 +64,7 @@ instances" (2023-06).
 """
 
 CURVE_RATIOS = (0.0, 0.25, 0.5, 0.75, 0.9, 1.0, 1.1, 1.25, 1.5, 2.0)
-"""Levels that a curve shows, over the best one; over the mean use where none pays."""
+"""Levels that a curve shows, as far as they are sold, over the best one; over the mean use where none pays."""
 
 GROWTH_DOUBT_RATIO = 0.01
 """How far growth a month may be off either way where the scenario gives no range. Engineering guess."""
@@ -247,9 +247,18 @@ def _note(
             for growth, other in zip(growths_per_month[1:], curves[1:], strict=True)
         ),
         curve=tuple(
-            _point(curve, committable_usd, ratio * shown_usd, best_usd, months) for ratio in CURVE_RATIOS
+            _point(curve, committable_usd, level_usd, best_usd, months)
+            for level_usd in _shown_levels_usd(shown_usd, unit_usd)
         ),
     )
+
+
+def _shown_levels_usd(usd: float, unit_usd: float | None) -> list[float]:
+    """Levels around one, ascending; whole numbers of units where the commitment is sold in those."""
+    levels_usd = (ratio * usd for ratio in CURVE_RATIOS)
+    if unit_usd:
+        levels_usd = (round(level_usd / unit_usd) * unit_usd for level_usd in levels_usd)
+    return list(dict.fromkeys(levels_usd))
 
 
 def _best_usd(curve: LevelCurve, unit_usd: float | None) -> float:

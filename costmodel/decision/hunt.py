@@ -39,6 +39,7 @@ from costmodel.decision.run import KINDS_OF_A_CANDIDATE
 from costmodel.errors import PriceNotFound
 from costmodel.services._base import TIER_ROLES, Role, Strategy, TierDesign
 
+HALF_CENT_USD = 0.005
 FLOAT_SLACK = 1e-9
 """Relative error that a float cost may have against the exact bill."""
 
@@ -86,12 +87,13 @@ class Rejection:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Winner:
-    """The cheapest candidate of its kinds so far."""
+    """The cheapest candidate of its kinds so far; of those that cost the same to the cent, the first by coordinates."""
 
     candidate: Candidate
     strategy: Strategy
     usd: float
     """A month, all in."""
+    point: Point
 
 
 class Hunt:
@@ -256,11 +258,17 @@ class Hunt:
         """The cheapest of the best so far and every choice of one of each of the parts."""
         floor_usd = self._floor_usd(kinds, strategy)
         for candidate, parts_usd in self._by_cost(parts, strategy):
-            if best is not None and floor_usd + parts_usd > best.usd * (1 + FLOAT_SLACK):
-                break
+            others = self._coordinates(candidate.tiers)
+            least = (least_cents_usd(floor_usd + parts_usd), *others)
+            if best is not None and least >= best.point:
+                if least[0] > best.point[0]:
+                    break
+                continue
             usd = self.pricer.whole(candidate, strategy).usd
-            if usd < (math.inf if best is None else best.usd):
-                best = Winner(candidate, strategy, usd)
+            if usd < math.inf:
+                point = (round(usd, CENTS), *others)
+                if best is None or point < best.point:
+                    best = Winner(candidate, strategy, usd, point)
         return best
 
     def _stand_out(self, kinds: Kinds, parts: Sequence[Sequence[Part]], strategy: Strategy) -> None:
@@ -373,7 +381,9 @@ class Hunt:
                 best = self.winners.get(kinds)
                 beside_usd = self._beside_usd(kinds, others, strategy)
                 if beside_usd < math.inf:
-                    whole_usd = math.inf if best is None else best.usd * (1 + FLOAT_SLACK)
+                    whole_usd = (
+                        math.inf if best is None else (best.point[0] + HALF_CENT_USD) * (1 + FLOAT_SLACK)
+                    )
                     most = max(most, whole_usd - beside_usd)
             return most
 

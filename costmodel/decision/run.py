@@ -511,7 +511,7 @@ class CommitmentNote:
     """Growth over the term that the level is the best for."""
     other_growth: tuple[GrowthRegret, ...]
     curve: tuple[CommitmentPoint, ...]
-    """From no commitment to twice the best, ascending."""
+    """From no commitment to twice the best, ascending; levels that are sold."""
 
     @property
     def saves_usd(self) -> float:

@@ -11,7 +11,6 @@ from costmodel.billing.rates import NO_OWN_RATES, OwnRates
 from costmodel.decision.candidate import Candidate
 from costmodel.decision.commitments import commitment_notes
 from costmodel.decision.constraints import broken_limits
-from costmodel.decision.front import CENTS
 from costmodel.decision.plans import Planner
 from costmodel.decision.recommend import recommend
 from costmodel.decision.recovery import Recovery, Stage
@@ -19,7 +18,6 @@ from costmodel.decision.run import Run
 from costmodel.decision.search import (
     Evaluation,
     Progress,
-    SearchResult,
     evaluate,
     search,
     silent,
@@ -60,7 +58,6 @@ def simulate(
     own_rates = own_rates.under(scenario)
     demand = synthesise(scenario)
     result = search(scenario, demand, book, progress, own_rates)
-    result = replace(result, best=_first_of_equals(scenario, demand, book, own_rates, result))
 
     def tried(evaluations: Sequence[Evaluation]) -> Doubt:
         finalists = [Finalist.of(evaluation) for evaluation in evaluations]
@@ -87,23 +84,6 @@ def simulate(
     commitments = commitment_notes(scenario, usages, book, demand.calendar, own_rates)
     result = replace(result, best=best, rivals=tuple(rivals))
     return recommend(scenario, demand, book, result, found, commitments, own_rates)
-
-
-def _first_of_equals(
-    scenario: Scenario, demand: Demand, book: PriceBook, own_rates: OwnRates, result: SearchResult
-) -> Evaluation:
-    """The best; of candidates that cost the same to the cent, the first on the front."""
-    first = result.front[0]
-    designs = tuple(tier.design for tier in first.candidate.tiers)
-    best = result.best
-    if (designs, first.strategy) == (best.designs, best.strategy):
-        return best
-    equals = _at_home(scenario, demand, book, own_rates, Finalist(designs, first.strategy))
-    return next((found for found in equals if _cents(found) == _cents(best)), best)
-
-
-def _cents(found: Evaluation) -> Decimal:
-    return round(found.effective_monthly_usd, CENTS)
 
 
 def _hardier(

@@ -16,9 +16,12 @@ from decimal import Decimal
 from html import escape
 from typing import Any
 
+from costmodel.decision.run import Settling
+
 LARGEST_SERVICES = 6
 """Services with a colour of their own; the rest is drawn as one."""
 OTHER = "Other services"
+OTHER_KINDS = "Other kinds"
 OTHER_COLOUR = "other"
 
 _WIDE_PT = 920
@@ -66,6 +69,17 @@ class Chart:
     """(CSS variable without dashes, label)."""
 
 
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """What each level of something costs, and where that is least."""
+
+    name: str
+    per: str
+    """What the levels are committed for: `an hour`."""
+    points: tuple[tuple[float, float], ...]
+    best: tuple[float, float]
+
+
 def service_bars(cost_usd: Mapping[str, Decimal], title: str) -> Chart:
     """One horizontal bar per service, in the order given, each labelled with its dollars."""
     groups = [(name, ((float(cost), "#0000b1"),)) for name, cost in cost_usd.items()]
@@ -100,6 +114,28 @@ def daily_cost(series: Mapping[str, Sequence[float]], first_day: date, title: st
 def daily_load(series: Mapping[str, Sequence[float]], first_day: date, title: str) -> Chart:
     """One panel per series over the days, each on its own scale from zero."""
     return _both(title, lambda width_pt: _panels(series, first_day, width_pt))
+
+
+def front_points(
+    groups: Mapping[str, Sequence[tuple[float, float]]], chosen: tuple[float, float], title: str
+) -> Chart:
+    """Dollars a month over milliseconds, a colour for each group of points, and a ring around the chosen one.
+
+    There are at most `LARGEST_SERVICES` groups.
+    """
+    legend = tuple((f"series-{rank}", name) for rank, name in enumerate(groups, start=1))
+    return _both(title, lambda width_pt: _points(list(groups.values()), chosen, width_pt), legend)
+
+
+def settling(steps: Sequence[Settling], title: str) -> Chart:
+    """Mean with two standard errors either way, and the range from P10 to P90, after each batch of draws."""
+    legend = (("series-1", "Mean and two standard errors"), ("series-2", "P10 and P90"))
+    return _both(title, lambda width_pt: _settling(steps, width_pt), legend)
+
+
+def level_curves(curves: Sequence[Curve], title: str) -> Chart:
+    """One panel per curve, each on its own scale, with a dot where it is lowest."""
+    return _both(title, lambda width_pt: _curves(curves, width_pt))
 
 
 def _both(title: str, draw: Callable[[int], Any], legend: tuple[tuple[str, str], ...] = ()) -> Chart:
@@ -180,6 +216,69 @@ def _panels(series: Mapping[str, Sequence[float]], first_day: date, width_pt: in
         _scale(axes, first_day, len(values), "{x:,.0f}")
         axes.text(-_margin_pt(figure), 88, name, transform=_points_of(axes), fontsize=12)
     return figure
+
+
+def _points(
+    groups: Sequence[Sequence[tuple[float, float]]], chosen: tuple[float, float], width_pt: int
+) -> Any:
+    figure = _figure(width_pt, 300)
+    axes = figure.add_axes(_frame(figure), facecolor="none")
+    for rank, points in enumerate(groups, start=1):
+        axes.plot(*zip(*points, strict=True), "o", markersize=7, color=f"#0000b{rank}")
+    axes.plot(*chosen, "o", markersize=14, markerfacecolor="none", markeredgecolor=_INK)
+    axes.set_ylim(bottom=0)
+    _number_scale(axes, "{x:,.0f} ms")
+    return figure
+
+
+def _settling(steps: Sequence[Settling], width_pt: int) -> Any:
+    figure = _figure(width_pt, 240)
+    axes = figure.add_axes(_frame(figure), facecolor="none")
+    draws = [step.draws for step in steps]
+    axes.errorbar(
+        draws,
+        [step.mean_usd for step in steps],
+        yerr=[2 * step.standard_error_usd for step in steps],
+        color="#0000b1",
+        marker="o",
+        markersize=4,
+        capsize=3,
+    )
+    for ends in ([step.p10_usd for step in steps], [step.p90_usd for step in steps]):
+        axes.plot(draws, ends, color="#0000b2", linewidth=1.2, linestyle=(0, (4, 3)))
+    _number_scale(axes, "{x:,.0f} draws")
+    return figure
+
+
+def _curves(curves: Sequence[Curve], width_pt: int) -> Any:
+    panel_pt = 190
+    figure = _figure(width_pt, panel_pt * len(curves))
+    left, _, width, _ = _frame(figure)
+    share = 1 / len(curves)
+    for row, curve in enumerate(curves):
+        bottom = 1 - (row + 1) * share
+        axes = figure.add_axes(
+            (left, bottom + 24 / panel_pt * share, width, 130 / panel_pt * share), facecolor="none"
+        )
+        axes.plot(*zip(*curve.points, strict=True), color="#0000b1", linewidth=1.8)
+        axes.plot(*curve.best, "o", markersize=8, color="#0000b2")
+        _number_scale(axes, "${x:,.3g}" + f" {curve.per}")
+        axes.text(-_margin_pt(figure), 146, _short(curve.name), transform=_points_of(axes), fontsize=12)
+    return figure
+
+
+def _number_scale(axes: Any, form: str) -> None:
+    """Dollars upwards, and another quantity from nothing to the right."""
+    from matplotlib.ticker import MaxNLocator, StrMethodFormatter
+
+    axes.set_xlim(left=0)
+    low, high = axes.get_ylim()
+    axes.yaxis.set_major_locator(MaxNLocator(4))
+    axes.yaxis.set_major_formatter(StrMethodFormatter("${x:,.0f}" if high - low >= 5 else "${x:,.2f}"))
+    axes.xaxis.set_major_locator(MaxNLocator(4))
+    axes.xaxis.set_major_formatter(StrMethodFormatter(form))
+    axes.tick_params(labelsize=11)
+    axes.grid(axis="y")
 
 
 def _frame(figure: Any) -> tuple[float, float, float, float]:

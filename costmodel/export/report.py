@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import re
 import shlex
-import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal, localcontext
 from typing import Any
@@ -20,7 +18,9 @@ from costmodel.billing.charge import EXACT, converted, dollars
 from costmodel.decision.run import AssumptionNote, CarbonPart, RecoveryNote, Run
 from costmodel.demand.calendar import BillingPeriod
 from costmodel.export import charts
-from costmodel.export.charts import LARGEST_SERVICES, OTHER, Chart
+from costmodel.export.charts import LARGEST_SERVICES, OTHER
+from costmodel.export.decision_sections import decision_sections
+from costmodel.export.sections import NOTHING, Column, Section, Table, number, slug, words
 from costmodel.review.variance import MonthVariance, Variance, VarianceRow
 from costmodel.units import two_digits
 
@@ -32,8 +32,6 @@ _SHOWN_REJECTIONS = 25
 _SHOWN_ALTERNATIVES = 8
 _CHARTED_VARIANCES = 12
 _PROJECTED_MONTHS = 3
-_SLUG_LENGTH = 60
-_NOTHING = "\N{EN DASH}"
 
 _LOAD_NAMES = {
     "page_views": "Page views",
@@ -44,41 +42,6 @@ _LOAD_NAMES = {
     "egress_gb": "Delivered GB",
 }
 _CHARTED_LOADS = ("page_views", "api_requests", "egress_gb")
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    name: str
-    number: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """Rows of text under their columns."""
-
-    columns: tuple[Column, ...]
-    rows: tuple[tuple[str, ...], ...]
-    total: tuple[str, ...] = ()
-    title: str = ""
-    folded: bool = False
-    """Hidden behind its title until asked for."""
-
-
-@dataclass(frozen=True, slots=True)
-class Section:
-    """One part of the report, in the order shown."""
-
-    title: str
-    text: tuple[str, ...] = ()
-    warning: str = ""
-    chart: Chart | None = None
-    tables: tuple[Table, ...] = ()
-    notes: tuple[str, ...] = ()
-    commands: tuple[str, ...] = ()
-
-    @property
-    def anchor(self) -> str:
-        return slug(self.title)
 
 
 def monthly_report(run: Run, variance: Variance | None = None) -> dict[str, bytes]:
@@ -98,12 +61,6 @@ def monthly_report(run: Run, variance: Variance | None = None) -> dict[str, byte
 def report_folder(run: Run) -> str:
     """Name of the report's folder: the scenario and its first month, safe as a path."""
     return f"{slug(run.scenario_name)}-{slug(run.months[0])}"
-
-
-def slug(text: str) -> str:
-    """Lower-case letters, digits and single dashes."""
-    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
-    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:_SLUG_LENGTH].rstrip("-") or "scenario"
 
 
 # Layout --------------------------------------------------------------------------------------------
@@ -154,10 +111,9 @@ def _sections(run: Run, variance: Variance | None) -> Iterator[Section]:
     yield _requirements(run)
     yield _carbon(run)
     yield _side_by_side(run)
+    yield from decision_sections(run)
     yield _next_months(run)
     yield _rejected(run)
-    if run.drivers:
-        yield _drivers(run)
     yield _assumptions(run)
     yield _provenance(run)
 
@@ -195,25 +151,21 @@ def _total(costs: Iterable[Decimal]) -> Decimal:
 
 
 def _share(part: Decimal, whole: Decimal) -> str:
-    return f"{part / whole:.1%}" if whole else _NOTHING
-
-
-def _number(name: str) -> Column:
-    return Column(name, number=True)
+    return f"{part / whole:.1%}" if whole else NOTHING
 
 
 def _bill(run: Run) -> Section:
     totals = _totals((charge.service_name, charge.billed_cost) for charge in run.charges)
     whole = _total(totals.values())
     at_list = _totals((charge.service_name, charge.list_cost) for charge in run.charges)
-    own = (_number("List USD"), _number("Discount USD")) if run.own_rates else ()
+    own = (number("List USD"), number("Discount USD")) if run.own_rates else ()
 
     def costs(listed: Decimal, cost: Decimal) -> tuple[str, ...]:
         return tuple(map(dollars, (listed, listed - cost, cost) if own else (cost,)))
 
     rows = tuple((name, *costs(at_list[name], cost), _share(cost, whole)) for name, cost in totals.items())
     by_service = Table(
-        (Column("Service"), *own, _number("USD"), _number("Share")),
+        (Column("Service"), *own, number("USD"), number("Share")),
         rows,
         ("Total", *costs(_total(at_list.values()), whole), ""),
     )
@@ -223,10 +175,10 @@ def _bill(run: Run) -> Section:
             Column("Month"),
             Column("Service"),
             Column("Meter"),
-            _number("Quantity"),
+            number("Quantity"),
             Column("Unit"),
-            _number("Unit price USD"),
-            _number("USD"),
+            number("Unit price USD"),
+            number("USD"),
         ),
         tuple(
             (
@@ -277,10 +229,10 @@ def _own_rates(run: Run, whole_usd: Decimal) -> Iterator[str]:
 def _forecast_against_actual(month: MonthVariance, variance: Variance) -> Section:
     columns = (
         Column("Service"),
-        _number("Forecast USD"),
-        _number("Actual USD"),
-        _number("Difference USD"),
-        _number("Difference"),
+        number("Forecast USD"),
+        number("Actual USD"),
+        number("Difference USD"),
+        number("Difference"),
         Column("Where"),
     )
     rows = tuple(
@@ -338,7 +290,7 @@ def _variance_sentence(month: MonthVariance, variance: Variance) -> str:
 def _apart_table(month: MonthVariance) -> Iterator[Table]:
     if month.apart_usd:
         yield Table(
-            (Column("Also on the invoice, not forecast"), _number("USD")),
+            (Column("Also on the invoice, not forecast"), number("USD")),
             tuple((category, dollars(cost)) for category, cost in sorted(month.apart_usd.items())),
             (f"Invoice of {month.actual_month}, services included", dollars(month.invoice_usd)),
         )
@@ -364,17 +316,17 @@ def _variance_notes(month: MonthVariance, variance: Variance) -> Iterator[str]:
 
 
 def _dollars_or_nothing(amount: Decimal | None) -> str:
-    return _NOTHING if amount is None else dollars(amount)
+    return NOTHING if amount is None else dollars(amount)
 
 
 def _signed_share(ratio: Decimal | None) -> str:
-    return _NOTHING if ratio is None else f"{ratio:+,.1%}"
+    return NOTHING if ratio is None else f"{ratio:+,.1%}"
 
 
 def _cost_by_day(run: Run) -> Section:
     series = _largest_series(run.daily_cost_usd)
     days = _days(run)
-    columns = (Column("Day"), *(_number(name) for name in series), _number("Total USD"))
+    columns = (Column("Day"), *(number(name) for name in series), number("Total USD"))
     by_day = dict(zip(days, zip(*series.values(), strict=True), strict=True))
     rows = tuple(
         (day.isoformat(), *map(dollars, costs), dollars(sum(costs))) for day, costs in by_day.items()
@@ -413,7 +365,7 @@ def _load_by_day(run: Run) -> Section:
         for name in _CHARTED_LOADS
         if name in run.daily_load
     }
-    columns = (Column("Day"), *(_number(_LOAD_NAMES.get(name, name)) for name in run.daily_load))
+    columns = (Column("Day"), *(number(_LOAD_NAMES.get(name, name)) for name in run.daily_load))
     rows = tuple(
         (day.isoformat(), *(f"{value:,.0f}" for value in values))
         for day, values in zip(days, zip(*run.daily_load.values(), strict=True), strict=True)
@@ -429,11 +381,11 @@ def _load_by_day(run: Run) -> Section:
 def _requirements(run: Run) -> Section:
     rows = tuple((known.name, "yes" if known.met else "no", known.summary) for known in run.requirements)
     views = tuple(
-        (_words(geography), f"{median / 1000:,.1f}", f"{tail / 1000:,.1f}")
+        (words(geography), f"{median / 1000:,.1f}", f"{tail / 1000:,.1f}")
         for geography, (median, tail) in run.first_view_ms.items()
     )
     first_view = Table(
-        (Column("First view of a 3D model from"), _number("Median s"), _number("95th percentile s")), views
+        (Column("First view of a 3D model from"), number("Median s"), number("95th percentile s")), views
     )
     return Section(
         "Five requirements",
@@ -449,21 +401,21 @@ def _requirements(run: Run) -> Section:
 def _recovery(note: RecoveryNote) -> Table:
     columns = (
         Column("Strategy"),
-        _number("Serves within minutes"),
-        _number("Loses minutes of work"),
-        _number("More USD a month"),
-        _number("Minutes out a month, expected"),
+        number("Serves within minutes"),
+        number("Loses minutes of work"),
+        number("More USD a month"),
+        number("Minutes out a month, expected"),
         Column("Verdict"),
     )
     rows = tuple(
         (
-            _words(option.strategy),
+            words(option.strategy),
             *(
-                _NOTHING if minutes is None else _figure(minutes)
+                NOTHING if minutes is None else _figure(minutes)
                 for minutes in (option.rto_minutes, option.rpo_minutes)
             ),
-            _NOTHING if option.more_usd is None else dollars(option.more_usd),
-            _NOTHING
+            NOTHING if option.more_usd is None else dollars(option.more_usd),
+            NOTHING
             if option.expected_minutes_per_month is None
             else f"{option.expected_minutes_per_month:.2f}",
             "recommended"
@@ -480,10 +432,10 @@ def _drills(run: Run) -> Table:
     columns = (
         Column("If"),
         Column("At the"),
-        _number("Calls a second"),
-        _number("Minutes losing calls"),
-        _number("Calls lost"),
-        _number("Minutes until fast again"),
+        number("Calls a second"),
+        number("Minutes losing calls"),
+        number("Calls lost"),
+        number("Minutes until fast again"),
     )
     rows = tuple(
         (
@@ -512,10 +464,10 @@ def _carbon(run: Run) -> Section:
     parts = Table(
         (
             Column("Part"),
-            _number("kWh a month"),
-            _number("kg CO2e of electricity"),
-            _number("kg CO2e of making"),
-            _number("Together, from and to"),
+            number("kWh a month"),
+            number("kg CO2e of electricity"),
+            number("kg CO2e of making"),
+            number("Together, from and to"),
         ),
         tuple(cells(part) for part in note.parts),
     )
@@ -545,7 +497,7 @@ def _carbon_of_rivals(run: Run) -> Table:
         for option in (run.chosen, *run.alternatives[:_SHOWN_ALTERNATIVES])
     )
     designs = tuple(Column(name) for name in ("Compute", "Database", "Delivery", "Rendering"))
-    return Table((*designs, _number("kg CO2e a month")), rows, title="Recommended, and runners-up, in carbon")
+    return Table((*designs, number("kg CO2e a month")), rows, title="Recommended, and runners-up, in carbon")
 
 
 def _side_by_side(run: Run) -> Section:
@@ -554,13 +506,13 @@ def _side_by_side(run: Run) -> Section:
             Column("Choice"),
             Column("Kind"),
             Column("Best of its kind"),
-            _number("USD a month"),
+            number("USD a month"),
             Column("Outcome"),
         ),
         tuple(
             (
                 row.role,
-                _words(row.kind),
+                words(row.kind),
                 row.label or "none feasible",
                 _dollars_or_nothing(row.monthly_usd),
                 row.why,
@@ -574,8 +526,8 @@ def _side_by_side(run: Run) -> Section:
             Column("Database"),
             Column("Delivery"),
             Column("Rendering"),
-            _number("p99 ms"),
-            _number("USD a month"),
+            number("p99 ms"),
+            number("USD a month"),
             Column("Why"),
         ),
         tuple(
@@ -650,7 +602,7 @@ def _simulated_months(run: Run, bills: Mapping[str, Decimal]) -> Section:
         text=(
             f"Every month of the run is simulated. The dearest is {dearest} with {dollars(bills[dearest])}.",
         ),
-        tables=(Table((Column("Service"), *map(_number, run.months), _number("USD")), rows, total),),
+        tables=(Table((Column("Service"), *map(number, run.months), number("USD")), rows, total),),
     )
 
 
@@ -667,7 +619,7 @@ def _projection(month: str, bill_usd: Decimal, growth_ratio: Decimal) -> Table:
         period = period.next()
         bill_usd *= 1 + growth_ratio
         rows.append((str(period), dollars(bill_usd)))
-    return Table((Column("Month"), _number("USD if every cost grew with traffic")), tuple(rows))
+    return Table((Column("Month"), number("USD if every cost grew with traffic")), tuple(rows))
 
 
 def _rejected(run: Run) -> Section:
@@ -687,10 +639,10 @@ def _rejected(run: Run) -> Section:
     columns = (
         Column("Design"),
         Column("Breaks"),
-        _number("Observed"),
-        _number("Allowed"),
+        number("Observed"),
+        number("Allowed"),
         Column("Unit"),
-        _number("Candidates"),
+        number("Candidates"),
     )
     return Section(
         "Rejected, and why",
@@ -708,15 +660,6 @@ def _figure(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
 
 
-def _drivers(run: Run) -> Section:
-    rows = tuple((driver.path, dollars(driver.low_usd), dollars(driver.high_usd)) for driver in run.drivers)
-    return Section(
-        "What moves the bill most",
-        text=("Each uncertain input moved alone from its low to its high value.",),
-        tables=(Table((Column("Input"), _number("At low, USD"), _number("At high, USD")), rows),),
-    )
-
-
 def _assumptions(run: Run) -> Section:
     known = run.assumptions
     return Section(
@@ -730,7 +673,7 @@ def _assumptions(run: Run) -> Section:
 
 
 def _sources(figures: Iterable[AssumptionNote], title: str) -> Table:
-    columns = (Column("Input"), _number("Value"), Column("Unit"), Column("Source"), Column("As of"))
+    columns = (Column("Input"), number("Value"), Column("Unit"), Column("Source"), Column("As of"))
     rows = tuple((known.path, known.value, known.unit, known.source, known.as_of) for known in figures)
     return Table(columns, rows, title=title, folded=True)
 
@@ -751,7 +694,3 @@ def _provenance(run: Run) -> Section:
             "costmodel report monthly RUN.json",
         ),
     )
-
-
-def _words(name: str) -> str:
-    return name.replace("_", " ")

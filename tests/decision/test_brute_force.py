@@ -22,7 +22,7 @@ from costmodel.decision import search as searching
 from costmodel.decision.candidate import Candidate, SimulatedDesign, combine
 from costmodel.decision.carbon import carbon_of
 from costmodel.decision.constraints import joint_limits, single_tier_limits, worst
-from costmodel.decision.front import coordinates
+from costmodel.decision.front import Point, coordinates
 from costmodel.decision.plans import Planner
 from costmodel.decision.pricer import platform_designs, platform_usages
 from costmodel.decision.recovery import Stage, Standing
@@ -35,7 +35,7 @@ from costmodel.pricing.commitment import Offers
 from costmodel.scenario.load import validate
 from costmodel.scenario.model import PLANS, Scenario
 from costmodel.scenario.rates_file import parse_rates_file
-from costmodel.services._base import TIER_ROLES, Footprint, Role, TierDesign, Usage
+from costmodel.services._base import TIER_ROLES, Footprint, Role, Strategy, TierDesign, Usage
 
 BOOK = PriceBook.shipped()
 SIMULATE, EVERY_DESIGN = searching.simulate_alike, searching.list_designs
@@ -103,10 +103,20 @@ class Problem:
 
 
 @dataclass(frozen=True)
+class Best:
+    """The best of some kinds."""
+
+    point: Point
+    usd: tuple[float, ...]
+    """What candidates at this point cost all in, unrounded."""
+    paid_usd: float
+
+
+@dataclass(frozen=True)
 class Truth:
     """What billing every feasible candidate finds."""
 
-    best_usd: dict[tuple[str, ...], float]
+    best: dict[tuple[str, ...], Best]
     front: set[tuple[float, ...]]
     alive: int
     """Candidates of kinds that do not fall as a whole, and that what was simulated does not reject."""
@@ -217,7 +227,7 @@ def brute_force(given: Problem, result: SearchResult | None) -> Truth:
     broken = {id(tier.design) for found in tiers.values() for tier in found if rejected(tier)}
     unpriced = {id(tier.design) for found in tiers.values() for tier in found if not priced(tier)}
     alive: defaultdict[tuple[str, ...], int] = defaultdict(int)
-    best: dict[tuple[str, ...], Cost] = {}
+    costed: defaultdict[tuple[str, ...], list[tuple[Point, Cost]]] = defaultdict(list)
     points = set()
     stage = Stage(given.scenario, given.demand)
     planner = Planner(given.scenario, given.demand.calendar, Offers(BOOK), given.rates)
@@ -232,15 +242,23 @@ def brute_force(given: Problem, result: SearchResult | None) -> Truth:
         alive[candidate.kinds] += not known_to_break
         if names & broken or together:
             continue
-        costs = list(whole_costs(given, tariff, stage, planner, candidate))
-        if costs:
-            best[candidate.kinds] = min([*costs, best.get(candidate.kinds, costs[0])])
-        for usd, paid_usd in costs:
+        for usd, paid_usd in whole_costs(given, tariff, stage, planner, candidate):
+            point = (round(usd, 2), *coordinates(candidate.tiers))
+            costed[candidate.kinds].append((point, (usd, paid_usd)))
             if paid_usd <= budget_usd:
-                points.add((round(usd, 2), *coordinates(candidate.tiers)))
-    standing = {kinds: usd for kinds, (usd, paid_usd) in best.items() if paid_usd <= budget_usd}
+                points.add(point)
+    standing = {
+        kinds: best for kinds, found in costed.items() if (best := best_of(found)).paid_usd <= budget_usd
+    }
     front = {point for point in points if not any(beats(other, point) for other in points)}
     return Truth(standing, front, sum(alive[kinds] for kinds in standing))
+
+
+def best_of(costed: Sequence[tuple[Point, Cost]]) -> Best:
+    """The cheapest to the cent, and of those the first by coordinates."""
+    first = min(point for point, _ in costed)
+    alike = [cost for point, cost in costed if point == first]
+    return Best(first, tuple(usd for usd, _ in alike), min(paid_usd for _, paid_usd in alike))
 
 
 Cost = tuple[float, float]
@@ -319,11 +337,16 @@ def agree(seed: int, given: Problem, monkeypatch: pytest.MonkeyPatch) -> None:
     try:
         found = search(given.scenario, given.demand, BOOK, own_rates=given.rates)
     except (Infeasible, PriceNotFound):
-        assert not brute_force(given, None).best_usd, seed
+        assert not brute_force(given, None).best, seed
         return
     truth = brute_force(given, found)
-    best_usd = {e.candidate.kinds: weighed_usd(given, e) for e in (found.best, *found.rivals)}
-    assert best_usd == pytest.approx(truth.best_usd, rel=1e-9), seed
+    winners = {e.candidate.kinds: e for e in (found.best, *found.rivals)}
+    assert winners.keys() == truth.best.keys(), seed
+    for kinds, evaluation in winners.items():
+        best = truth.best[kinds]
+        assert any(weighed_usd(given, evaluation) == pytest.approx(usd, rel=1e-9) for usd in best.usd), seed
+        if evaluation.strategy is Strategy.NONE:
+            assert coordinates(evaluation.candidate.tiers) == best.point[1:], seed
     assert {member.point for member in found.front} == truth.front, seed
     assert len(found.front) == len(truth.front), seed
     assert found.considered - found.rejected == truth.alive, seed

@@ -11,6 +11,7 @@ from costmodel.decision import carbon
 from costmodel.decision.candidate import combine
 from costmodel.decision.carbon import carbon_of, carbon_usd, kg_per_kwh, regional, unknown_regions
 from costmodel.decision.constraints import joint_limits, single_tier_limits
+from costmodel.decision.front import coordinates
 from costmodel.decision.run import Run, encode
 from costmodel.decision.search import Evaluation, evaluate, search, simulate_all
 from costmodel.decision.simulate import simulate
@@ -191,20 +192,21 @@ def test_the_search_finds_what_weighing_every_candidate_finds(parts: dict[str, o
         agree(shop(usd_per_tonne, **parts), demand, evaluations, usd_per_tonne)
 
 
+def place(evaluation: Evaluation, usd_per_tonne: float) -> tuple[float, ...]:
+    """Weighed dollars to the cent, then every other coordinate of the front."""
+    return (round(weighed_usd(evaluation, usd_per_tonne), 2), *coordinates(evaluation.candidate.tiers))
+
+
 def agree(scenario: Scenario, demand: Demand, evaluations: list[Evaluation], usd_per_tonne: float) -> None:
     """The search finds the least weighed cost of all, and of each combination of kinds."""
     found = search(scenario, demand, BOOK)
-    least = min(weighed_usd(evaluation, usd_per_tonne) for evaluation in evaluations)
-    assert weighed_usd(found.best, usd_per_tonne) == pytest.approx(least, rel=1e-9)
-    cheapest: dict[tuple[str, ...], float] = {}
+    first: dict[tuple[str, ...], tuple[float, ...]] = {}
     for evaluation in evaluations:
-        kinds = evaluation.candidate.kinds
-        usd = weighed_usd(evaluation, usd_per_tonne)
-        cheapest[kinds] = min(cheapest.get(kinds, usd), usd)
+        kinds, here = evaluation.candidate.kinds, place(evaluation, usd_per_tonne)
+        first[kinds] = min(first.get(kinds, here), here)
+    assert place(found.best, usd_per_tonne) == min(first.values())
     for evaluation in (found.best, *found.rivals):
-        assert weighed_usd(evaluation, usd_per_tonne) == pytest.approx(
-            cheapest[evaluation.candidate.kinds], rel=1e-9
-        )
+        assert place(evaluation, usd_per_tonne) == first[evaluation.candidate.kinds]
     assert found.pruned > 0
 
 

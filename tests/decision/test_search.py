@@ -16,6 +16,7 @@ from costmodel.billing.tariff import Tariff
 from costmodel.decision import search as searching
 from costmodel.decision.candidate import Candidate, combine, count_combinations, designs_of
 from costmodel.decision.constraints import joint_limits, promise, single_tier_limits
+from costmodel.decision.front import coordinates
 from costmodel.decision.hunt import cheapest_first
 from costmodel.decision.search import Evaluation, evaluate, search, simulate_all
 from costmodel.demand.demand import Demand
@@ -61,6 +62,23 @@ def every_bill(scenario: Scenario, demand: Demand, rates: OwnRates = NO_OWN_RATE
         for candidate in combine(tiers)
         if not any(limit.broken for limit in joint_limits(candidate, scenario.objectives))
     ]
+
+
+Place = tuple[Decimal | float, ...]
+"""Dollars to the cent, then every other coordinate of the front."""
+
+
+def place(evaluation: Evaluation) -> Place:
+    return (round(evaluation.monthly_usd, 2), *coordinates(evaluation.candidate.tiers))
+
+
+def first_of_each(evaluations: list[Evaluation]) -> dict[tuple[str, ...], Place]:
+    """The best place of each combination of kinds."""
+    first: dict[tuple[str, ...], Place] = {}
+    for evaluation in evaluations:
+        kinds = evaluation.candidate.kinds
+        first[kinds] = min(first.get(kinds, place(evaluation)), place(evaluation))
+    return first
 
 
 @pytest.mark.parametrize(
@@ -119,12 +137,8 @@ def test_the_search_finds_what_billing_every_candidate_finds(scenario: Scenario)
     demand = synthesise(scenario)
     evaluations = every_bill(scenario, demand)
     found = search(scenario, demand, BOOK)
-    assert found.best.monthly_usd == min(evaluation.monthly_usd for evaluation in evaluations)
-    cheapest: dict[tuple[str, ...], Decimal] = {}
-    for evaluation in evaluations:
-        kinds = evaluation.candidate.kinds
-        cheapest[kinds] = min(cheapest.get(kinds, evaluation.monthly_usd), evaluation.monthly_usd)
-    assert {e.candidate.kinds: e.monthly_usd for e in (found.best, *found.rivals)} == cheapest
+    assert place(found.best) == min(map(place, evaluations))
+    assert {e.candidate.kinds: place(e) for e in (found.best, *found.rivals)} == first_of_each(evaluations)
     assert found.considered == found.rejected + found.pruned + found.priced
     assert found.considered - found.rejected >= len(evaluations) >= 20
     if not found.never_simulated:
@@ -189,11 +203,7 @@ def test_at_own_rates_the_search_still_finds_what_billing_every_candidate_finds(
     demand = synthesise(scenario)
     evaluations = every_bill(scenario, demand, SHARED_LADDERS)
     found = search(scenario, demand, BOOK, own_rates=SHARED_LADDERS)
-    cheapest: dict[tuple[str, ...], Decimal] = {}
-    for evaluation in evaluations:
-        kinds = evaluation.candidate.kinds
-        cheapest[kinds] = min(cheapest.get(kinds, evaluation.monthly_usd), evaluation.monthly_usd)
-    assert {e.candidate.kinds: e.monthly_usd for e in (found.best, *found.rivals)} == cheapest
+    assert {e.candidate.kinds: place(e) for e in (found.best, *found.rivals)} == first_of_each(evaluations)
     assert found.best.bill.list_cost > found.best.bill.billed_cost
 
 
