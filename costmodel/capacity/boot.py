@@ -23,9 +23,14 @@ LONGEST_WARMUP_S = 3600
 """Source: Amazon EC2 Auto Scaling User Guide, default instance warm-up, range 0 to 3 600 s (2023-06)."""
 
 
+def start_s(bootstrap_s: float) -> float:
+    """Seconds from the scaling decision until an instance has bootstrapped."""
+    return LAUNCH_S + OPERATING_SYSTEM_S + bootstrap_s
+
+
 def boot_s(bootstrap_s: float) -> float:
-    """Seconds from the scaling decision until an instance serves, given its bootstrap time."""
-    return LAUNCH_S + OPERATING_SYSTEM_S + bootstrap_s + FIRST_HEALTH_CHECK_S
+    """Seconds from the scaling decision until a load balancer finds an instance healthy and it serves."""
+    return start_s(bootstrap_s) + FIRST_HEALTH_CHECK_S
 
 
 def warmup_s(bootstrap_s: float) -> int:
@@ -40,6 +45,11 @@ def warmup_s(bootstrap_s: float) -> int:
 def boot_minutes(bootstrap_s: float) -> int:
     """Whole minutes from the scaling decision until an instance serves."""
     return math.ceil(boot_s(bootstrap_s) / SECONDS_PER_MINUTE)
+
+
+def start_minutes(bootstrap_s: float) -> int:
+    """Whole minutes from the scaling decision until an instance takes work from a queue: nothing checks it first."""
+    return math.ceil(start_s(bootstrap_s) / SECONDS_PER_MINUTE)
 
 
 def warm_pool_boot_minutes() -> int:

@@ -275,7 +275,7 @@ def _number_scale(axes: Any, form: str) -> None:
     low, high = axes.get_ylim()
     axes.yaxis.set_major_locator(MaxNLocator(4))
     axes.yaxis.set_major_formatter(StrMethodFormatter("${x:,.0f}" if high - low >= 5 else "${x:,.2f}"))
-    axes.xaxis.set_major_locator(MaxNLocator(4))
+    axes.xaxis.set_major_locator(MaxNLocator(4 if axes.figure.get_figwidth() * 72 > _NARROW_PT else 3))
     axes.xaxis.set_major_formatter(StrMethodFormatter(form))
     axes.tick_params(labelsize=11)
     axes.grid(axis="y")

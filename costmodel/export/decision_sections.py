@@ -11,6 +11,10 @@ from costmodel.export.charts import LARGEST_SERVICES, OTHER_KINDS, Curve
 from costmodel.export.sections import NOTHING, Column, Section, Table, number, words
 
 _SHOWN_CURVES = 4
+_CURVE_NOTE = (
+    "USD a month by USD committed; the dot marks the best level. To its left more use is billed on demand, to its "
+    "right more of the commitment idles. The scales do not start at nothing."
+)
 
 
 def decision_sections(run: Run) -> Iterator[Section]:
@@ -100,7 +104,7 @@ def _draw_tables(run: Run) -> Iterator[Table]:
     if run.finalists:
         yield Table(
             (
-                *(Column(name) for name in ("Compute", "Database", "Delivery")),
+                *(Column(name) for name in ("Compute", "Database", "Delivery", "Rendering")),
                 *map(number, ("Draws", "Mean USD", "P10", "P90", "Best in", "Regret USD", "Holds in")),
             ),
             tuple(_finalist_row(note) for note in sorted(run.finalists, key=_by_rank)),
@@ -132,7 +136,7 @@ def _by_rank(note: FinalistNote) -> tuple[bool, int, float]:
 
 def _finalist_row(note: FinalistNote) -> tuple[str, ...]:
     return (
-        *map(words, note.kinds[:3]),
+        *map(words, note.kinds),
         f"{note.draws:,}",
         *(dollars(usd) for usd in (note.mean_usd, note.p10_usd, note.p90_usd)),
         f"{note.best_ratio:.0%}",
@@ -163,11 +167,7 @@ def _commitments(run: Run) -> Section:
         ),
         chart=charts.level_curves(curves, "Cost by level of commitment") if curves else None,
         tables=(table, *(_purchases(run.plan) if run.plan else ())),
-        notes=(
-            "The dot marks the best level: to its left use is left at dear prices, to its right commitment idles.",
-        )
-        if curves
-        else (),
+        notes=(_CURVE_NOTE,) if curves else (),
     )
 
 

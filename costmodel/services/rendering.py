@@ -23,7 +23,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from costmodel.capacity.boot import boot_minutes, warmup_s
+from costmodel.capacity.boot import start_minutes, warmup_s
 from costmodel.capacity.cold_starts import INIT_TIMES, billed_init_ms, billed_ms, cold_start_ratio
 from costmodel.capacity.concurrency import (
     LEAST_MAXIMUM_CONCURRENCY,
@@ -268,7 +268,7 @@ class Ec2Workers:
             min_workers=self.min_size,
             max_workers=self.max_size,
             backlog_per_worker=self.backlog_per_instance,
-            boot_minutes=boot_minutes(self.api.bootstrap_s),
+            boot_minutes=start_minutes(self.api.bootstrap_s),
             spot_pools=self.zones if self.spot else 1,
         )
 
@@ -780,7 +780,7 @@ def _group(scenario: Scenario, demand: Demand, worker: Worker, *, spot: bool) ->
     rendering = scenario.rendering
     slots = worker.slots(rendering)
     jobs_per_worker_minute = worker.speed(rendering) * SECONDS_PER_MINUTE / rendering.cpu_s_per_job
-    launch_minutes = REACTION_MINUTES + boot_minutes(scenario.api.bootstrap_s)
+    launch_minutes = REACTION_MINUTES + start_minutes(scenario.api.bootstrap_s)
     spare_minutes = rendering.deadline_minutes - launch_minutes - slots / jobs_per_worker_minute
     most = math.ceil(_needed(rendering, demand, worker) * HEADROOM_FACTOR)
     wait_minutes = max(1.0, spare_minutes * WAIT_SHARE)

@@ -59,7 +59,7 @@ def test_the_draws_are_told_the_choice_first(run: Run, sections: dict[str, Secti
         dollars(usd) in told.text[0] for usd in (known.mean_usd, known.p10_usd, known.p90_usd, known.cvar_usd)
     )
     chosen = next(note for note in run.finalists if note.chosen)
-    assert tried.rows[0][4] == dollars(chosen.mean_usd)
+    assert tried.rows[0][5] == dollars(chosen.mean_usd)
     assert len(tried.rows) == len(run.finalists)
     assert [row[0] for row in drivers.rows] == [driver.path for driver in run.drivers]
 

@@ -6,6 +6,7 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
+from costmodel.capacity.boot import boot_minutes, start_minutes
 from costmodel.capacity.instances import instance_type
 from costmodel.demand.calendar import BillingPeriod, Calendar
 from costmodel.demand.demand import Demand, FanOut, read_only
@@ -310,3 +311,10 @@ class TestDesigns:
         with_jobs = demand_of(100)
         without = replace(with_jobs, fan_out=replace(with_jobs.fan_out, render_jobs_per_page_view=0.0))
         assert EC2.designs(scenario, with_jobs) == EC2.designs(scenario, without)
+
+
+def test_workers_do_not_wait_for_a_load_balancer():
+    """Launch 7 s, system 15 s, bootstrap 90 s: 112 s are 2 minutes. With the 15 s of a health check they would be 3."""
+    api = scenario_of(api={"bootstrap_s": 90}).api
+    assert (start_minutes(90.0), boot_minutes(90.0)) == (2, 3)
+    assert workers_of(api=api).group.boot_minutes == 2
