@@ -31,7 +31,11 @@ format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(VENV)/.dev  ## Measure; nothing here passes or fails on time. Writes docs/performance.md anew.
+$(VENV)/.bench: $(VENV)/.dev
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[bench]'
+	touch $@
+
+bench: $(VENV)/.bench  ## Measure; nothing here passes or fails on time. Writes docs/performance.md anew.
 	$(BIN)/python -m pytest tests/bench --benchmark-enable --benchmark-only -p no:xdist --write-performance
 
 clean:

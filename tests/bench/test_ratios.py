@@ -292,12 +292,23 @@ def test_dynamodb_provisioned(benchmark: BenchmarkFixture, ratio: Record) -> Non
     done(benchmark, compiled)
 
 
-def test_a_year_of_100_designs_and_100_draws(benchmark: BenchmarkFixture, ratio: Record) -> None:
-    """64 fleets, 16 functions, 4 tables and 16 database nodes; each figure is checked in test_many."""
-    rates = np.stack([shop_day(YEAR), 0.6 * shop_day(YEAR)])
+@pytest.mark.parametrize(
+    ("minutes", "fleets", "draws", "words"),
+    [(YEAR, 64, 100, "a year"), (MONTH, 164, 1_000, "a month")],
+    ids=["year", "month"],
+)
+def test_many_designs_and_draws(
+    benchmark: BenchmarkFixture, ratio: Record, minutes: int, fleets: int, draws: int, words: str
+) -> None:
+    """Fleets, 16 functions, 4 tables and 16 database nodes; each figure is checked in test_many."""
+    rates = np.stack([shop_day(minutes), 0.6 * shop_day(minutes)])
     places = ("europe", "united_states")
     designs = Designs(
-        fleets=CATALOGUE,
+        fleets=[
+            group(cpu_s, target)
+            for cpu_s in np.linspace(60, 240, fleets // 4).tolist()
+            for target in (0.4, 0.5, 0.6, 0.7)
+        ],
         cpu_s_per_call=0.3,
         functions=[FunctionSize(duration_s, 1_000) for duration_s in np.linspace(0.05, 0.4, 16).tolist()],
         tables=[TableBounds(units, target, 5, 40_000) for units in (1, 4) for target in (0.6, 0.7)],
@@ -309,14 +320,14 @@ def test_a_year_of_100_designs_and_100_draws(benchmark: BenchmarkFixture, ratio:
         return count_swinging(rates, streams, swings(number, 0.10, 0.12)).sum(axis=0)
 
     def many() -> object:
-        return run_draws(one, 100, designs)
+        return run_draws(one, draws, designs)
 
     run_draws(one, 1, designs)
     processor, wall = time.process_time(), time.perf_counter()
     done(benchmark, many)
     processor, wall = time.process_time() - processor, time.perf_counter() - wall
     ratio(
-        "a year of minutes, 100 designs, 100 draws",
+        f"{words} of minutes, {fleets + 36} designs, {draws:,} draws",
         wall,
         10,
         f"wall-clock, two threads; {processor:.1f} s of processor time, {processor / 2:.1f} s on two free cores",
