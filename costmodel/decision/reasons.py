@@ -75,6 +75,10 @@ class Reasons:
             return f"{less} was not tried in the draws"
         if note.holds_ratio < chosen.holds_ratio:
             return f"{less} holds in {note.holds_ratio:.0%} of the draws, not in {chosen.holds_ratio:.0%}"
+        if self.scenario.objectives.aim == "latency" and note.api_p99_ms > chosen.api_p99_ms:
+            return (
+                f"{less} takes {note.api_p99_ms:,.0f} ms at the 99th percentile, not {chosen.api_p99_ms:,.0f}"
+            )
         return (
             f"{less} {dollars(note.mean_usd)} on average and {dollars(note.p90_usd)} at the 90th percentile, "
             f"against {dollars(chosen.mean_usd)} and {dollars(chosen.p90_usd)}"

@@ -194,8 +194,9 @@ def _headline(scenario: Scenario, result: SearchResult, doubt: Doubt, own_rates:
         text += f" The draws cannot tell it from {tied[0]}{_and_more(len(tied) - 1)}: a tie."
     if result.rivals:
         rival = result.rivals[0]
+        alike = rival.candidate.kinds == best.candidate.kinds
         text += (
-            f" The next best combination of kinds, {rival.candidate.compute.design.label} with "
+            f" The next best {'candidate' if alike else 'combination of kinds'}, {rival.candidate.compute.design.label} with "
             f"{rival.candidate.database.design.label} and {rival.candidate.delivery.design.label}"
             f"{'' if _renders_nothing(rival) else f', {rival.candidate.rendering.design.label}'}, "
             f"{Reasons(scenario, best, doubt).in_short(rival)}."

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from decimal import Decimal
 
 from costmodel.billing.rates import NO_OWN_RATES, OwnRates
 from costmodel.decision.candidate import Candidate
+from costmodel.decision.choice import DEARER_RATIO
 from costmodel.decision.commitments import commitment_notes
 from costmodel.decision.constraints import broken_limits
 from costmodel.decision.plans import Planner
@@ -18,6 +19,7 @@ from costmodel.decision.run import Run
 from costmodel.decision.search import (
     Evaluation,
     Progress,
+    SearchResult,
     evaluate,
     search,
     silent,
@@ -64,13 +66,11 @@ def simulate(
         return doubt(scenario, finalists, book, progress, own_rates, draws=draws, run=run)
 
     finalists = [result.best, *result.rivals][:FINALISTS]
+    if scenario.objectives.aim == "latency":
+        finalists = _distinct(finalists, _faster(scenario, demand, book, own_rates, result))
     found = tried(finalists)
     if not found.choice.enough:
-        known = {Finalist.of(evaluation) for evaluation in finalists}
-        for evaluation in _hardier(scenario, demand, book, own_rates, found.worlds):
-            if Finalist.of(evaluation) not in known:
-                known.add(Finalist.of(evaluation))
-                finalists.append(evaluation)
+        finalists = _distinct(finalists, _hardier(scenario, demand, book, own_rates, found.worlds))
         found = tried(finalists)
         if not found.choice.enough:
             raise Infeasible(_holds_too_rarely(scenario, found))
@@ -84,6 +84,23 @@ def simulate(
     commitments = commitment_notes(scenario, usages, book, demand.calendar, own_rates)
     result = replace(result, best=best, rivals=tuple(rivals))
     return recommend(scenario, demand, book, result, found, commitments, own_rates)
+
+
+def _distinct(known: Sequence[Evaluation], more: Iterable[Evaluation]) -> list[Evaluation]:
+    """Those known, and of the others what is not the same finalist again."""
+    found = {Finalist.of(evaluation): evaluation for evaluation in (*known, *more)}
+    return list(found.values())
+
+
+def _faster(
+    scenario: Scenario, demand: Demand, book: PriceBook, own_rates: OwnRates, result: SearchResult
+) -> Iterator[Evaluation]:
+    """What is on the front and no dearer than a choice for its latency may be."""
+    most_usd = (1 + DEARER_RATIO) * result.front[0].point[0]
+    for member in result.front:
+        if member.point[0] <= most_usd:
+            designs = tuple(tier.design for tier in member.candidate.tiers)
+            yield from _at_home(scenario, demand, book, own_rates, Finalist(designs, member.strategy))
 
 
 def _hardier(
