@@ -77,7 +77,7 @@ def told(name: str, run: Run, more: Run | None, found: Iterable[BreakEven]) -> I
 
 
 def _front(run: Run) -> Iterator[str]:
-    yield f"Nothing else betters these {len(run.front)} in cost, latency and availability at once; the cheapest and the fastest:\n"
+    yield f"Nothing else betters these {len(run.front)} in cost, latency, availability and carbon at once; the cheapest and the fastest:\n"
     yield "| stack | USD a month | p99, ms | availability |"
     yield "| --- | ---: | ---: | ---: |"
     ends = (min(run.front, key=lambda one: one.monthly_usd), min(run.front, key=lambda one: one.api_p99_ms))

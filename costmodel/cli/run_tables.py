@@ -200,7 +200,7 @@ def _alternatives(run: Run) -> Table:
         table.add_row(
             _difference(option, run.chosen) or option.load_balancer,
             figure(round(option.api_p99_ms)),
-            "unknown" if option.carbon_kg_per_month is None else two_digits(option.carbon_kg_per_month),
+            _carbon_figure(option.carbon_kg_per_month),
             dollars(option.effective_monthly_usd),
             _more(option.effective_monthly_usd, run),
         )
@@ -208,13 +208,17 @@ def _alternatives(run: Run) -> Table:
     return table
 
 
+def _carbon_figure(kg_per_month: float | None) -> str:
+    return "unknown" if kg_per_month is None else two_digits(kg_per_month)
+
+
 def _front(run: Run) -> Table:
     """One line a member, with the designs in which it differs from the recommendation."""
-    numbers = ("USD a month", "p99 ms", "Availability")
+    numbers = ("USD a month", "p99 ms", "Availability", "kg CO2e")
     table = table_of(
         "Stack", *numbers,
         right=numbers,
-        title="Worth choosing: nothing is as cheap, as fast and as available and better in one",
+        title="Worth choosing: no other is as good in cost, latency, availability and carbon at once",
     )  # fmt: skip
     for member in run.front[:SHOWN_FRONT]:
         table.add_row(
@@ -222,6 +226,7 @@ def _front(run: Run) -> Table:
             dollars(member.monthly_usd),
             figure(round(member.api_p99_ms)),
             f"{member.availability_ratio:.3%}",
+            _carbon_figure(member.carbon_kg_per_month),
         )
     _say_hidden(table, len(run.front) - SHOWN_FRONT)
     return table

@@ -78,6 +78,11 @@ def unknown_regions(energies: Iterable[Energy]) -> tuple[str, ...]:
     return tuple(region_id for region_id in region_ids if not _known(region_id))
 
 
+def likely_kg(energy: Energy, months: int) -> float | None:
+    """Likely CO2e of a calendar month; None when a region has no figures."""
+    return None if unknown_regions([energy]) else carbon_of(energy).total_kg.likely / months
+
+
 def _known(region_id: str) -> bool:
     return {("pue", region_id), ("grid", region_id)} <= regional().keys()
 

@@ -50,11 +50,6 @@ def _parts(result: SearchResult, months: int) -> Iterator[CarbonPart]:
             )
 
 
-def likely_kg(energy: Energy, months: int) -> float | None:
-    """CO2e of a calendar month; None when a region has no figures."""
-    return None if unknown_regions([energy]) else carbon_of(energy).total_kg.likely / months
-
-
 def _monthly(total: Span, months: int) -> Estimated:
     return Estimated(total.low / months, total.likely / months, total.high / months)
 

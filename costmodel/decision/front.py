@@ -13,13 +13,29 @@ import numpy as np
 import numpy.typing as npt
 
 from costmodel.capacity.availability import lost_minutes_per_month, series
+from costmodel.capacity.energy import Energy
 from costmodel.decision.candidate import INSIDE_ROLES, Candidate, SimulatedDesign
+from costmodel.decision.carbon import likely_kg
 from costmodel.demand.calendar import FloatArray
 from costmodel.services._base import Strategy
 
 CENTS = 2
 SLACK = 1e-9
 """Relative error that a bound on a cost may have."""
+
+
+CARBON_DIGITS = 2
+"""Digits in which emissions are told apart: the figures they are worked out with are known no better."""
+
+
+def by_decimals(digits: int) -> Callable[[float], float]:
+    """Rounds to so many digits behind the point."""
+    return lambda value: round(value, digits)
+
+
+def by_digits(digits: int) -> Callable[[float], float]:
+    """Rounds to so many significant digits."""
+    return lambda value: float(f"{value:.{digits}g}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +46,8 @@ class Coordinate:
     """What some tiers of a candidate come to. Of some of its tiers it is never above that of all of them, and of
     what stands in for a design never above that of the design simulated. Which of two tiers in the same place
     does better does not depend on the others."""
-    digits: int
-    """Behind the point, in comparisons."""
+    rounded: Callable[[float], float]
+    """As it is compared."""
 
 
 def api_p99_ms(tiers: Sequence[SimulatedDesign]) -> float:
@@ -45,7 +61,21 @@ def unavailable_minutes(tiers: Sequence[SimulatedDesign]) -> float:
     return lost_minutes_per_month(series(tier.design.reliability.sla_ratio for tier in inside))
 
 
-COORDINATES = (Coordinate(api_p99_ms, 0), Coordinate(unavailable_minutes, 6))
+def inside_energy(tiers: Sequence[SimulatedDesign]) -> Energy:
+    """What an API call passes draws over the run."""
+    return sum((tier.energy for tier in tiers if tier.design.role in INSIDE_ROLES), Energy())
+
+
+def emitted_kg(tiers: Sequence[SimulatedDesign]) -> float:
+    """Likely CO2e over the run of what an API call passes; 0, and so alike, where a region has no figures."""
+    return likely_kg(inside_energy(tiers), 1) or 0.0
+
+
+COORDINATES = (
+    Coordinate(api_p99_ms, by_decimals(0)),
+    Coordinate(unavailable_minutes, by_decimals(6)),
+    Coordinate(emitted_kg, by_digits(CARBON_DIGITS)),
+)
 
 Point = tuple[float, ...]
 """US dollars a month, then each coordinate."""
@@ -53,7 +83,7 @@ Point = tuple[float, ...]
 
 def coordinates(tiers: Sequence[SimulatedDesign]) -> Point:
     """Every coordinate but cost, as compared."""
-    return tuple(round(coordinate.of(tiers), coordinate.digits) for coordinate in COORDINATES)
+    return tuple(coordinate.rounded(coordinate.of(tiers)) for coordinate in COORDINATES)
 
 
 def unrounded(tiers: Sequence[SimulatedDesign]) -> Point:

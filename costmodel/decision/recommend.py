@@ -24,10 +24,11 @@ from costmodel.capacity.availability import (
 )
 from costmodel.capacity.result import Capacity
 from costmodel.decision.candidate import SimulatedDesign
-from costmodel.decision.carbon_note import carbon_note, likely_kg
+from costmodel.decision.carbon import likely_kg
+from costmodel.decision.carbon_note import carbon_note
 from costmodel.decision.constraints import promise
 from costmodel.decision.drills import drill
-from costmodel.decision.front import Member
+from costmodel.decision.front import Member, inside_energy
 from costmodel.decision.hunt import Rejection
 from costmodel.decision.plans import Portfolio, Purchase
 from costmodel.decision.reasons import Reasons, why_chosen, why_none
@@ -133,11 +134,11 @@ def recommend(
             for known in assumptions(scenario)
         ),
         carbon=carbon_note(scenario, result, months),
-        front=tuple(_front_note(member) for member in result.front),
+        front=tuple(_front_note(member, scenario.months) for member in result.front),
     )
 
 
-def _front_note(member: Member) -> FrontNote:
+def _front_note(member: Member, months: int) -> FrontNote:
     compute, balancer, database, delivery, rendering = member.candidate.labels
     promised = promise(member.candidate)
     return FrontNote(
@@ -152,6 +153,7 @@ def _front_note(member: Member) -> FrontNote:
         api_p95_ms=promised.api_p95_ms,
         api_p99_ms=promised.api_p99_ms,
         availability_ratio=promised.availability_ratio,
+        carbon_kg_per_month=likely_kg(inside_energy(member.candidate.tiers), months),
     )
 
 

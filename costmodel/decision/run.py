@@ -394,9 +394,9 @@ class RecoveryNote:
 
 @dataclass(frozen=True, slots=True)
 class FrontNote:
-    """A candidate that no other one matches in cost, latency and availability and betters in one of them.
+    """A candidate that no other one matches in cost, latency, availability and carbon and betters in one of them.
 
-    Latency and availability are those without a recovery strategy; the cost is with it.
+    Latency, availability and carbon are those without a recovery strategy; the cost is with it.
     """
 
     kinds: tuple[str, ...]
@@ -414,6 +414,8 @@ class FrontNote:
     api_p95_ms: float
     api_p99_ms: float
     availability_ratio: float
+    carbon_kg_per_month: float | None
+    """Likely emission of compute, load balancer and database; None where a region has no figures."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -617,7 +619,7 @@ class Run:
     terraform: tuple[TerraformVariableNote, ...]
     assumptions: tuple[AssumptionNote, ...]
     front: tuple[FrontNote, ...]
-    """Every candidate worth choosing by cost, latency and availability, cheapest first."""
+    """Every candidate worth choosing by cost, latency, availability and carbon, cheapest first."""
     carbon: CarbonNote
 
     @property

@@ -9,6 +9,7 @@ from costmodel.decision.run import CommitmentNote, CostRange, FinalistNote, Fron
 from costmodel.export import charts
 from costmodel.export.charts import LARGEST_SERVICES, OTHER_KINDS, Curve
 from costmodel.export.sections import NOTHING, Column, Section, Table, number, words
+from costmodel.units import two_digits
 
 _SHOWN_CURVES = 4
 _CURVE_NOTE = (
@@ -32,6 +33,7 @@ def _front(run: Run) -> Section:
         number("USD a month"),
         number("p99 ms"),
         number("Availability"),
+        number("kg CO2e a month"),
     )
     rows = tuple(
         (
@@ -42,6 +44,7 @@ def _front(run: Run) -> Section:
             dollars(member.monthly_usd),
             f"{member.api_p99_ms:,.0f}",
             f"{member.availability_ratio:.3%}",
+            NOTHING if member.carbon_kg_per_month is None else two_digits(member.carbon_kg_per_month),
         )
         for member in run.front
     )
@@ -49,8 +52,8 @@ def _front(run: Run) -> Section:
     return Section(
         "Cost against latency",
         text=(
-            "Candidates that no other one matches in cost, latency and availability and betters in one of them. "
-            "The ring marks what is recommended.",
+            "Candidates that no other one matches in cost, latency, availability and carbon and betters in one of them. "
+            "Carbon is that of compute, load balancer and database. The ring marks what is recommended.",
         ),
         chart=charts.front_points(_by_kinds(run.front), chosen, "Cost against latency"),
         tables=(Table(columns, rows, title=f"All {len(rows)} of them", folded=True),),
