@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from costmodel.capacity.availability import REGION_IMPAIRMENT
 from costmodel.capacity.energy import Energy, unmeasured
@@ -309,7 +309,7 @@ def _run(design: TierDesign, demand: Demand, *, at_least: bool) -> SimulatedDesi
     capacity = design.simulate(demand)
     return SimulatedDesign(
         design,
-        capacity.summary(),
+        replace(capacity.summary(), lost_ratio=demand.lost_ratio),
         design.usage(demand, capacity),
         design.footprint(demand, capacity),
         design.energy(demand, capacity),

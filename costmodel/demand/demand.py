@@ -182,10 +182,12 @@ class Demand:
 
     def scaled(self, ratio: float) -> Demand:
         """The same shop with this share of the traffic, 0 or more; what is stored stays."""
+        lost = self.outage_loss
         return replace(
             self,
             page_views=read_only(self.page_views * ratio),
             model_views=read_only(self.model_views * ratio),
+            outage_loss=lost and replace(lost, page_views=read_only(lost.page_views * ratio)),
         )
 
     def daily(self, per_minute: FloatArray) -> FloatArray:

@@ -109,3 +109,10 @@ def test_a_load_factor_keeps_the_shape_and_the_random_numbers(shop) -> None:
     assert np.abs(ten.page_views - busier.page_views).max() <= 1  # the same rate, but for rounding
     assert (ten.page_views >= base.page_views).all()
     assert np.array_equal(base.asset_stored_gb, ten.asset_stored_gb)
+
+
+def test_part_of_the_traffic_loses_its_part_of_the_calls(shop) -> None:
+    whole = synthesise(shop(monthly_visitors={"europe": 3e6}, events=(OUTAGE,)))
+    half = whole.scaled(0.5)
+    assert half.lost_api_requests == pytest.approx(whole.lost_api_requests / 2)
+    assert half.lost_ratio == pytest.approx(whole.lost_ratio)
