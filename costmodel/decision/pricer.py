@@ -141,7 +141,7 @@ class Pricer:
 
     def _whole(self, candidate: Candidate, strategy: Strategy) -> Whole:
         parts = [part for tier in candidate.tiers if (part := self._part(tier, strategy)) is not None]
-        if len(parts) < len(candidate.tiers):
+        if len(parts) < len(candidate.tiers) or self.stage.missed(candidate, strategy) is not None:
             return NOWHERE
         home = away = Footprint.none(self.demand.days)
         for part in parts:

@@ -15,6 +15,7 @@ from costmodel.capacity.availability import REGION_IMPAIRMENT
 from costmodel.capacity.energy import Energy, unmeasured
 from costmodel.capacity.result import MISSING_PRICES, Limit
 from costmodel.decision.candidate import Candidate, SimulatedDesign, stand_in
+from costmodel.decision.constraints import broken_limits, worst
 from costmodel.decision.run import RecoveryOption
 from costmodel.demand.demand import Demand
 from costmodel.errors import PriceNotFound
@@ -205,6 +206,19 @@ class Stage:
         home = Candidate(*(found.home for found in stood))
         return Standing(home, tuple(usages), sum(energies, Energy()))
 
+    def missed(self, candidate: Candidate, strategy: Strategy) -> Limit | None:
+        """What a candidate breaks where only part of the traffic comes to it; None where every part holds.
+
+        With half the traffic in each of two regions there are fewer servers to share the load of a moment.
+        """
+        stood = [found for tier in candidate.tiers if (found := self.stood(tier, strategy)) is not None]
+        if strategy is not Strategy.ACTIVE_ACTIVE or len(stood) < len(candidate.tiers):
+            return None
+        home = Candidate(*(found.home for found in stood))
+        away = Candidate(*(found.away[0] if found.away else found.home for found in stood))
+        objectives = self.scenario.objectives
+        return worst((*broken_limits(home, objectives), *broken_limits(away, objectives)))
+
     def recovery(self, candidate: Candidate, strategy: Strategy, bill_usd: MonthlyUsd) -> Recovery:
         """A strategy that meets the regional objectives, beside all others where there are any objectives."""
         designs = tuple(tier.design for tier in candidate.tiers)
@@ -216,6 +230,11 @@ class Stage:
 
         A missing price where a strategy would do but for it; else the limit missed by least of one that can be had.
         """
+        broken = [
+            limit for strategy in self.strategies() if (limit := self.missed(candidate, strategy)) is not None
+        ]
+        if broken:
+            return min(broken, key=lambda limit: limit.excess)
         place = self.scenario.network.second_region
         unpriced = Limit(f"published price of a recovery in {place}", 1, 0, MISSING_PRICES)
         options = tuple(self.options(candidate, bill_usd))
@@ -238,6 +257,10 @@ class Stage:
         for strategy in Strategy:
             if not self.can_stand(candidate, strategy):
                 yield self._option(strategy, None, ONE_WRITER)
+                continue
+            broken = self.missed(candidate, strategy)
+            if broken is not None:
+                yield self._option(strategy, None, f"half the traffic: {broken.miss}")
                 continue
             try:
                 usd = bill_usd(self.stand(candidate, strategy))

@@ -90,7 +90,9 @@ def try_in(
         standing = stage.stand(found, finalist.strategy)
         candidate = standing.candidate
         beside = (*platform_usages(scenario, demand, candidate.footprint), *standing.usages)
-        broken = worst(broken_limits(candidate, scenario.objectives))
+        broken = worst(broken_limits(candidate, scenario.objectives)) or stage.missed(
+            found, finalist.strategy
+        )
         cost_usd = tariff.cost_usd([*map(sketch, candidate.tiers), tariff.sketch(beside)])
         saved_usd = planner.saves_usd(finalist.plans, (*candidate.usages, *beside))
         return Trial(

@@ -270,7 +270,7 @@ def whole_costs(
 ) -> Iterator[Cost]:
     """What a candidate costs under each strategy that can be had."""
     for strategy in stage.strategies():
-        if stage.can_stand(candidate, strategy):
+        if stage.can_stand(candidate, strategy) and stage.missed(candidate, strategy) is None:
             standing = stage.stand(candidate, strategy)
             home = standing.candidate
             usages = (*home.usages, *platform_of(given, home.footprint), *standing.usages)

@@ -8,6 +8,7 @@ import pytest
 
 from costmodel.billing.rate import bill
 from costmodel.decision.candidate import Candidate
+from costmodel.decision.constraints import promise
 from costmodel.decision.pricer import platform_usages
 from costmodel.decision.recovery import RESTORATIONS, Stage
 from costmodel.decision.search import SearchResult, evaluate, search, simulate_design
@@ -19,7 +20,7 @@ from costmodel.errors import Infeasible
 from costmodel.pricing.book import PriceBook
 from costmodel.scenario.load import validate
 from costmodel.scenario.model import Scenario
-from costmodel.services._base import Strategy
+from costmodel.services._base import Strategy, TierDesign
 
 BOOK = PriceBook.shipped()
 LAMBDA_AND_TABLE = {"compute": ["lambda"], "database": ["dynamodb_on_demand"], "delivery": ["pay_as_you_go"]}
@@ -205,3 +206,35 @@ def test_sooner_is_never_later() -> None:
     found = [RESTORATIONS[strategy] for strategy in Strategy]
     assert [one.rto_minutes for one in found] == sorted((one.rto_minutes for one in found), reverse=True)
     assert [one.rpo_minutes for one in found] == sorted((one.rpo_minutes for one in found), reverse=True)
+
+
+def test_each_half_of_the_traffic_must_meet_the_objectives() -> None:
+    """Functions that half as many call are cold more often: what holds whole may be too slow in two halves."""
+    parts: dict[str, object] = {
+        **LAMBDA_AND_TABLE,
+        "lambda_memory_mb": [512],
+    }
+    scenario = shop(parts, region_rto_minutes=2.5)
+    demand = synthesise(scenario)
+    plain = Candidate(*(simulate_design(design, demand) for design in searched(scenario).best.designs))
+    half = Stage(scenario, demand).stand(plain, Strategy.ACTIVE_ACTIVE).candidate
+    whole_ms, half_ms = promise(plain).api_p99_ms, promise(half).api_p99_ms
+    assert half_ms > whole_ms + 0.5
+    between = shop(parts, region_rto_minutes=2.5, api_p95_ms=150, api_p99_ms=(whole_ms + half_ms) / 2)
+    assert Stage(scenario, demand).missed(plain, Strategy.ACTIVE_ACTIVE) is None
+    missed = Stage(between, demand).missed(plain, Strategy.ACTIVE_ACTIVE)
+    assert missed is not None
+    assert missed.observed == pytest.approx(half_ms)
+    other = searched(between).best
+    assert other.designs != plain_designs(plain)
+    assert promise(other.candidate).api_p99_ms <= between.objectives.api_p99_ms
+    (trial,) = try_in(
+        World(between, between.seed, (), cut=False),
+        [Finalist(plain_designs(plain), Strategy.ACTIVE_ACTIVE)],
+        BOOK,
+    )
+    assert trial.breaks == "API latency, 99th percentile"
+
+
+def plain_designs(candidate: Candidate) -> tuple[TierDesign, ...]:
+    return tuple(tier.design for tier in candidate.tiers)
