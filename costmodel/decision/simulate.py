@@ -28,7 +28,7 @@ from costmodel.decision.search import (
 )
 from costmodel.decision.trials import Finalist
 from costmodel.decision.uncertainty import Doubt, Runner, doubt, on_threads
-from costmodel.decision.worlds import World
+from costmodel.decision.worlds import draw_world
 from costmodel.demand.demand import Demand
 from costmodel.demand.synthesise import synthesise
 from costmodel.errors import Infeasible
@@ -70,7 +70,7 @@ def simulate(
         finalists = _distinct(finalists, _faster(scenario, demand, book, own_rates, result))
     found = tried(finalists)
     if not found.choice.enough:
-        finalists = _distinct(finalists, _hardier(scenario, demand, book, own_rates, found.worlds))
+        finalists = _distinct(finalists, _hardier(scenario, demand, book, own_rates, found.ranked_draws))
         found = tried(finalists)
         if not found.choice.enough:
             raise Infeasible(_holds_too_rarely(scenario, found))
@@ -108,17 +108,17 @@ def _hardier(
     demand: Demand,
     book: PriceBook,
     own_rates: OwnRates,
-    worlds: Sequence[World],
+    ranked_draws: Sequence[int],
 ) -> Iterator[Evaluation]:
     """What is best in harder worlds, as it does at home: from the share of worlds that it must hold in, upwards.
 
     A dearer world is a busier one, nearly always; what holds there holds in those below.
     """
     wanted = scenario.objectives.least_hold_ratio
-    hardest = len(worlds) - 1
-    share = min(hardest, math.ceil(wanted * len(worlds)))
+    hardest = len(ranked_draws) - 1
+    share = min(hardest, math.ceil(wanted * len(ranked_draws)))
     for place in dict.fromkeys((share, (share + hardest) // 2, hardest)):
-        world = worlds[place]
+        world = draw_world(scenario, ranked_draws[place])
         there = synthesise(world.scenario, seed=world.seed)
         try:
             found = search(world.scenario, there, book, own_rates=own_rates)

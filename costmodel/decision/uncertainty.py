@@ -69,8 +69,8 @@ class Doubt:
     """Largest effect on the choice's cost first."""
     finalists: tuple[FinalistNote, ...]
     """In the order they were given."""
-    worlds: tuple[World, ...]
-    """In order of what the choice costs there."""
+    ranked_draws: tuple[int, ...]
+    """Numbers of the draws, in order of what the choice costs there."""
     places: Mapping[Finalist, int]
 
     def note_of(self, finalist: Finalist) -> FinalistNote | None:
@@ -95,9 +95,9 @@ def doubt(
     """
     study = Study(scenario, finalists, book, own_rates, run)
     most = draws or MOST_DRAWS
-    while len(study.worlds) < most:
-        study.draw(min(BATCH_DRAWS, most - len(study.worlds)))
-        progress("drawing worlds", len(study.worlds), most)
+    while study.draws < most:
+        study.draw(min(BATCH_DRAWS, most - study.draws))
+        progress("drawing worlds", study.draws, most)
         if draws is None and study.settled:
             break
     return study.result(progress)
@@ -118,12 +118,18 @@ class Study:
         self._book, self._own_rates, self._run = book, own_rates, run
         self.racing = list(range(len(finalists)))
         """Places of the finalists that are tried on, and which the choice is between."""
-        self.worlds: list[World] = []
+        self.deviates: list[tuple[float, ...]] = []
+        """Of each world. The worlds themselves are drawn again where they are needed."""
+        self.cut_draws = 0
         self.trials: list[list[Trial]] = [[] for _ in finalists]
         """Of each finalist, one a draw."""
         self.choices: list[Choice] = []
         """After each batch, by place among all finalists."""
         self.settling: list[Settling] = []
+
+    @property
+    def draws(self) -> int:
+        return len(self.deviates)
 
     @property
     def choice(self) -> Choice:
@@ -132,7 +138,7 @@ class Study:
     @property
     def settled(self) -> bool:
         """Whether the same finalist led twice, little is at stake between it and others, and its mean is known well enough."""
-        if len(self.worlds) < LEAST_DRAWS or self.choices[-2].place != self.choice.place:
+        if self.draws < LEAST_DRAWS or self.choices[-2].place != self.choice.place:
             return False
         now = self.settling[-1]
         certain = self.choice.stake_ratio <= SMALL_STAKE_RATIO
@@ -140,12 +146,12 @@ class Study:
 
     def draw(self, draws: int) -> None:
         """One more batch."""
-        first = len(self.worlds)
-        worlds = [draw_world(self.scenario, number) for number in range(first, first + draws)]
+        worlds = [draw_world(self.scenario, number) for number in range(self.draws, self.draws + draws)]
         for found in self._try(self.racing, worlds):
             for place, trial in zip(self.racing, found, strict=True):
                 self.trials[place].append(trial)
-        self.worlds += worlds
+        self.deviates += [world.deviates for world in worlds]
+        self.cut_draws += sum(world.cut for world in worlds)
         sample = self._sample()
         choice = choose(sample, self.scenario.objectives)
         self.choices.append(
@@ -171,7 +177,7 @@ class Study:
             cost_range=self._range(usd),
             drivers=self._drivers(progress),
             finalists=tuple(self._notes()),
-            worlds=tuple(self.worlds[draw] for draw in np.argsort(usd, kind="stable")),
+            ranked_draws=tuple(np.argsort(usd, kind="stable").tolist()),
             places={finalist: place for place, finalist in enumerate(self.finalists)},
         )
 
@@ -197,7 +203,7 @@ class Study:
         p10, p50, p90 = (float(value) for value in quantiles(usd, (0.1, 0.5, 0.9)))
         return CostRange(
             draws=len(usd),
-            cut_draws=sum(world.cut for world in self.worlds),
+            cut_draws=self.cut_draws,
             mean_usd=float(usd.mean()),
             p10_usd=p10,
             p50_usd=p50,
@@ -255,7 +261,7 @@ class Study:
         usd = self._sample().usd
         drivers = []
         for number, path in enumerate(inputs):
-            deviates = np.array([world.deviates[number] for world in self.worlds])
+            deviates = np.array([known[number] for known in self.deviates])
             low, high = tried[2 * number : 2 * number + 2]
             drivers.append(
                 Driver(
