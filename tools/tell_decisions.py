@@ -1,7 +1,7 @@
 """Write docs/decisions.md: what is recommended for each example scenario, why, and how sure that is.
 
-Run it from a checkout after a change of a model or of prices: `python tools/tell_decisions.py`. Break-even points
-take half a minute a month of each example; those of the examples named in `SHORT` alone are looked for.
+Run it from a checkout after a change of a model or of prices: `python tools/tell_decisions.py`. It takes half an hour
+of processor time.
 """
 
 from __future__ import annotations
@@ -23,9 +23,7 @@ ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "decisions.md"
 FIGURES = "figures/decisions"
 FEW, MANY = 256, 4_096
-"""Draws that the choice is compared between."""
-LONG_MONTHS = 6
-"""Examples of so many months are drawn `FEW` times only, and have no break-even points."""
+"""Draws that the choice is compared between. A choice that the tool calls a tie after the first needs no more."""
 SHOWN_FINALISTS = 5
 
 HEAD = """# Decisions
@@ -46,10 +44,9 @@ def main() -> None:
         name = example.path.stem
         print(name, flush=True)
         scenario = load(example.path)
-        long = scenario.months >= LONG_MONTHS
         run = simulate(scenario, book, draws=FEW)
-        more = None if long else simulate(scenario, book, draws=MANY)
-        found = () if long else break_even(scenario, book)
+        more = None if any(note.tied for note in run.finalists) else simulate(scenario, book, draws=MANY)
+        found = break_even(scenario, book)
         (folder / f"{name}-front.svg").write_bytes(front_chart(run, "svg"))
         (folder / f"{name}-draws.svg").write_bytes(settling_chart(more or run, "svg"))
         if found:
@@ -106,10 +103,8 @@ def _row(note: FinalistNote) -> str:
 
 def _stable(run: Run, more: Run | None) -> str:
     if more is None:
-        return f"Drawn {FEW} times.\n"
-    same = _chosen(run) == _chosen(more)
-    tied = any(note.tied for note in run.finalists)
-    words = "the same" if same else "another, which the tool had called a tie" if tied else "ANOTHER"
+        return f"The tool calls it a tie after {FEW} draws.\n"
+    words = "the same" if _chosen(run) == _chosen(more) else "ANOTHER"
     means = f"{dollars(run.cost_range.mean_usd)} and {dollars(more.cost_range.mean_usd)}"
     return f"With {MANY:,} draws instead of {FEW} the recommendation is {words}; the means are {means}.\n"
 
