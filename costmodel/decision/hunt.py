@@ -170,6 +170,17 @@ class Hunt:
         waiting: Iterable[SimulatedDesign] = next(filter(None, self.waiting.values()), ())
         return sorted(waiting, key=self._least_usd)
 
+    def winner(self, kinds: Kinds) -> Winner | None:
+        """The cheapest of its kinds; of equal cents the first on the front, if these kinds are there."""
+        found = self.winners.get(kinds)
+        if found is None:
+            return None
+        for member in self.front.in_order():
+            same = tuple(map(self._kind_of, _of_kinds(member.candidate))) == kinds
+            if same and member.point[0] == round(found.usd, CENTS):
+                return Winner(member.candidate, member.strategy, found.usd)
+        return found
+
     def cheapest_plain(self, kinds: Kinds) -> Winner | None:
         """The cheapest of its kinds without any recovery; None where nothing is feasible."""
         for found, parts in self._groups(self.feasible, self.sound):
@@ -471,6 +482,11 @@ def cheapest_first(costs: Sequence[Sequence[float]]) -> Iterator[tuple[tuple[int
                 heappush(
                     heap, (sum(column[step] for column, step in zip(costs, dearer, strict=True)), dearer)
                 )
+
+
+def _of_kinds(candidate: Candidate) -> Iterator[TierDesign]:
+    """The designs whose kinds tell candidates apart."""
+    return (tier.design for tier in candidate.tiers if tier.design.role in KIND_ROLES)
 
 
 def _matches(one: Point, other: Point) -> bool:

@@ -29,7 +29,7 @@ from costmodel.decision.candidate import (
     stand_in,
 )
 from costmodel.decision.constraints import Promise, promise
-from costmodel.decision.front import Member
+from costmodel.decision.front import CENTS, Member, coordinates
 from costmodel.decision.hunt import Hunt, KindOf, Kinds, Rejection, Winner, own_kind
 from costmodel.decision.plans import NOTHING, Planner, Portfolio
 from costmodel.decision.pricer import Pricer, platform_designs, platform_usages
@@ -169,9 +169,7 @@ def search(
     considered = count_combinations(hunt.designs)
     alive = sum(hunt.count_alive(kinds) for kinds in winners)
     priced = sum(Candidate(*tiers).kinds in winners for tiers in {tiers for tiers, _ in pricer.wholes})
-    ranked = sorted(
-        winners.values(), key=lambda found: pricer.weighed_usd(found.effective_monthly_usd, found.energy)
-    )
+    ranked = sorted(winners.values(), key=lambda found: _rank(pricer, found))
     return SearchResult(
         best=_with_options(pricer, ranked[0]),
         rivals=tuple(ranked[1:]),
@@ -306,7 +304,7 @@ def recoverable(hunt: Hunt) -> tuple[dict[Kinds, Winner], list[Rejection]]:
     fallen: list[Rejection] = []
     for kinds in hunt.all_kinds():
         members = hunt.count_alive(kinds)
-        winner = hunt.winners.get(kinds) or (hunt.cheapest_plain(kinds) if members else None)
+        winner = hunt.winner(kinds) or (hunt.cheapest_plain(kinds) if members else None)
         if winner is None:
             continue
         if winner.strategy in stage.strategies():
@@ -335,6 +333,12 @@ def _bill_winners(
         else:
             fallen.append(over)
     return winners, fallen
+
+
+def _rank(pricer: Pricer, found: Evaluation) -> tuple[Decimal | float, ...]:
+    """What evaluations are sorted by: their place on the front."""
+    usd = pricer.weighed_usd(found.effective_monthly_usd, found.energy)
+    return (round(usd, CENTS), *coordinates(found.candidate.tiers))
 
 
 def _with_options(pricer: Pricer, best: Evaluation) -> Evaluation:
