@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from costmodel.billing.charge import to_cents
+from costmodel.capacity import balancer_units
 from costmodel.demand.demand import Demand
-from costmodel.services import elb, vpc
+from costmodel.services import vpc
 from costmodel.services._base import Footprint, Usage, meter_usage, region_to_region
 from costmodel.services.elb import ALB_UNITS, NLB_TCP_UNIT, ApplicationLoadBalancer, NetworkLoadBalancer
 from shops.calls import MINUTES_OF_NOVEMBER, demand_of_calls, scenario_of_calls
@@ -113,7 +114,7 @@ def test_every_hour_is_billed_by_its_own_largest_dimension() -> None:
         new_connections_per_s=np.array([500.0, 100.0, 25.0]),
         active_connections=np.array([30_000.0, 30_000.0, 3_000.0]),
         processed_gb_per_hour=np.array([8.0, 2.0, 5.0]),
-        rule_evaluations_per_s=np.array([0.0, 800.0, (30 - elb.FREE_RULES) * 800.0]),
+        rule_evaluations_per_s=np.array([0.0, 800.0, (30 - balancer_units.FREE_RULES) * 800.0]),
     )
     assert units.tolist() == [20, 10, 16]
     total = cents(f"""
