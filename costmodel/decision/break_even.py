@@ -40,7 +40,7 @@ COMPUTE_NAMES = {
     "ec2": "EC2",
     "lambda": "Lambda",
     "lambda_managed": "Lambda Managed Instances",
-    "hybrid": "a fixed EC2 group with Lambda for the overflow",
+    "hybrid": "EC2 with Lambda for the overflow",
 }
 API_CALLS = "API calls a second on average"
 DELIVERED = "GB delivered a month"

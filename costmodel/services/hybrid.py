@@ -195,7 +195,7 @@ class Hybrid:
         return (
             *self.steady.usage(to_steady, steady),
             *self.overflow.usage(to_overflow, overflow),
-            *self._shared_usage(demand, to_overflow),
+            *usage_beside(self.region_id, demand, to_overflow),
         )
 
     def footprint(self, demand: Demand, capacity: Capacity) -> Footprint:
@@ -224,7 +224,7 @@ class Hybrid:
         steady = self.steady.least(to_steady, steady_served_ratio)
         overflow = self.overflow.warm(to_overflow, lost_calls)
         return Least(
-            (*steady.usages, *overflow.usages, *self._shared_usage(demand, to_overflow)),
+            (*steady.usages, *overflow.usages, *usage_beside(self.region_id, demand, to_overflow)),
             steady.footprint + overflow.footprint,
             surely_below(_fastest(steady.latency, overflow.latency)),
         )
@@ -261,34 +261,38 @@ class Hybrid:
             return steady.saturation_requests_per_s
         return steady_per_s + overflow.saturation_requests_per_s
 
-    def _shared_usage(self, demand: Demand, to_overflow: Demand) -> tuple[Usage, ...]:
-        """What neither half uses: runs that read a minute's calls and set weights, and capacity units for functions."""
-        calendar = demand.calendar
-        runs = np.full(calendar.days, float(MINUTES_PER_DAY))
-        memory_gb = WEIGHTS_MEMORY_MB / MB_PER_GB
-        return (
-            *self._metered(_RUNS, calendar, runs, "one run a minute"),
-            *self._metered(
-                _RUN_DURATION,
-                calendar,
-                np.full(calendar.hours, MINUTES_PER_HOUR * WEIGHTS_S * memory_gb),
-                f"one run a minute x {WEIGHTS_S:g} s x {memory_gb:g} GB",
-            ),
-            *self._metered(_READS, calendar, runs, "one GetMetricStatistics a minute"),
-            *self._metered(
-                _MORE_UNITS,
-                calendar,
-                calendar.hours_to_days(more_for_functions(demand, to_overflow)),
-                "sum over hours of what 0.4 GB in place of 1 GB a unit adds for bytes of functions",
-            ),
-        )
 
-    def _metered(
-        self, priced: _Priced, calendar: Calendar, quantity: FloatArray, formula: str
-    ) -> tuple[Usage, ...]:
-        query = PriceQuery(priced.service_code, self.region_id, priced.usage_type, priced.attributes)
-        meter = Meter(priced.name, priced.service_name, priced.service_category, priced.unit, query)
-        return meter_usage(meter, priced.resource_name, calendar, quantity, formula)
+def usage_beside(region_id: str, demand: Demand, to_overflow: Demand) -> tuple[Usage, ...]:
+    """What neither half uses: runs that read a minute's calls and set weights, and capacity units for functions."""
+    calendar = demand.calendar
+    runs = np.full(calendar.days, float(MINUTES_PER_DAY))
+    memory_gb = WEIGHTS_MEMORY_MB / MB_PER_GB
+    return (
+        *_metered(_RUNS, region_id, calendar, runs, "one run a minute"),
+        *_metered(
+            _RUN_DURATION,
+            region_id,
+            calendar,
+            np.full(calendar.hours, MINUTES_PER_HOUR * WEIGHTS_S * memory_gb),
+            f"one run a minute x {WEIGHTS_S:g} s x {memory_gb:g} GB",
+        ),
+        *_metered(_READS, region_id, calendar, runs, "one GetMetricStatistics a minute"),
+        *_metered(
+            _MORE_UNITS,
+            region_id,
+            calendar,
+            calendar.hours_to_days(more_for_functions(demand, to_overflow)),
+            "sum over hours of what 0.4 GB in place of 1 GB a unit adds for bytes of functions",
+        ),
+    )
+
+
+def _metered(
+    priced: _Priced, region_id: str, calendar: Calendar, quantity: FloatArray, formula: str
+) -> tuple[Usage, ...]:
+    query = PriceQuery(priced.service_code, region_id, priced.usage_type, priced.attributes)
+    meter = Meter(priced.name, priced.service_name, priced.service_category, priced.unit, query)
+    return meter_usage(meter, priced.resource_name, calendar, quantity, formula)
 
 
 class _Priced(NamedTuple):

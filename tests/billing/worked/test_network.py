@@ -15,6 +15,7 @@ from costmodel.demand.demand import Demand
 from costmodel.services import vpc
 from costmodel.services._base import Footprint, Usage, meter_usage, region_to_region
 from costmodel.services.elb import ALB_UNITS, NLB_TCP_UNIT, ApplicationLoadBalancer, NetworkLoadBalancer
+from costmodel.services.hybrid import usage_beside
 from shops.calls import MINUTES_OF_NOVEMBER, demand_of_calls, scenario_of_calls
 from shops.till import billed, billed_cents, cents
 
@@ -74,6 +75,19 @@ def test_functions_fill_a_capacity_unit_with_two_fifths_of_the_bytes() -> None:
     demand = demand_of_calls(1_000)
     total = billed_cents(used_by(ApplicationLoadBalancer(REGION, 2, "lambda"), demand))
     assert total == to_cents(D("55618.2861328125") * D("0.008") + D("16.20")) == D("461.15")
+
+
+def test_instances_and_functions_behind_one_load_balancer() -> None:
+    """600 calls/s to instances, 400 to functions: 13 348.388671875 + 22 247.314453125 = 35 595.703125 LCU-hours.
+
+    35 595.703125 x 0.008 = 284.765625; 720 h x 0.0225 = 16.20.
+    """
+    demand = demand_of_calls(1_000)
+    balancer = ApplicationLoadBalancer(REGION, 2, "hybrid")
+    beside = usage_beside(REGION, demand, demand.scaled(0.4))
+    more = [usage for usage in beside if usage.resource_name == balancer.resource_name]
+    total = billed_cents((*used_by(balancer, demand), *more))
+    assert total == to_cents(D("35595.703125") * D("0.008") + D("16.20")) == D("300.97")
 
 
 def test_network_capacity_units_are_cheaper() -> None:
