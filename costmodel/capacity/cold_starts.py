@@ -144,6 +144,7 @@ def steady_state(
 
 def cold_start_latency(fixed_ms: float, cpu_ms: float, cold_ratio: float, init: InitTime) -> Latency:
     """Response time when CPU time is exponential and a share of requests first waits for `init`."""
+    slower_ratio = _SlowerThan(fixed_ms, cpu_ms, cold_ratio, init)
     inits_ms = init.quantiles_ms(_INIT_QUANTILES)
     slower_ratios = np.array([0.50, 0.05, 0.01])
     low = np.zeros(3)
@@ -156,7 +157,25 @@ def cold_start_latency(fixed_ms: float, cpu_ms: float, cold_ratio: float, init: 
         low, high = np.where(slower, middle, low), np.where(slower, high, middle)
     p50_ms, p95_ms, p99_ms = (fixed_ms + float(time_ms) for time_ms in high)
     mean_ms = fixed_ms + cpu_ms + cold_ratio * float(inits_ms.mean())
-    return Latency(mean_ms, p50_ms, p95_ms, p99_ms)
+    return Latency(mean_ms, p50_ms, p95_ms, p99_ms, slower_ratio)
+
+
+@dataclass(frozen=True, slots=True)
+class _SlowerThan:
+    """Share of requests that take longer than a time, of those of `cold_start_latency`."""
+
+    fixed_ms: float
+    cpu_ms: float
+    cold_ratio: float
+    init: InitTime
+
+    def __call__(self, time_ms: float) -> float:
+        left_ms = time_ms - self.fixed_ms
+        if left_ms <= 0.0:
+            return 1.0
+        inits_ms = self.init.quantiles_ms(_INIT_QUANTILES)
+        cold = float(np.exp(-np.maximum(0.0, left_ms - inits_ms) / self.cpu_ms).mean())
+        return (1.0 - self.cold_ratio) * math.exp(-left_ms / self.cpu_ms) + self.cold_ratio * cold
 
 
 def billed_ms(fixed_ms: float, cpu_ms: float) -> float:

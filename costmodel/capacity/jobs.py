@@ -151,7 +151,8 @@ class JobRun:
         mean = float((mass * (first + last)).sum()) / 2.0 / jobs
         waits = (mean, *(self._wait_quantile(share, jobs) for share in (0.5, 0.95, 0.99)))
         to_ms = SECONDS_PER_MINUTE * 1000.0
-        return Latency(*((wait + self.group.job_minutes) * to_ms for wait in waits))
+        mean_ms, p50_ms, p95_ms, p99_ms = ((wait + self.group.job_minutes) * to_ms for wait in waits)
+        return Latency(mean_ms, p50_ms, p95_ms, p99_ms)
 
     def _wait_quantile(self, share: float, jobs: float) -> float:
         waits = self.pieces[:, _FIRST_WAIT : _LAST_WAIT + 1].max(axis=1)

@@ -255,6 +255,7 @@ def unqueued_latency(requests: float, service_time_ms: float, *, fixed_ms: float
         p50_ms=fixed_ms + service_time_ms * p50,
         p95_ms=fixed_ms + service_time_ms * p95,
         p99_ms=fixed_ms + service_time_ms * p99,
+        slower_ratio=_SlowerUnqueued(service_time_ms, fixed_ms),
     )
 
 
@@ -279,6 +280,55 @@ def percentiles_of_sum(parts: Sequence[Latency]) -> Latency:
     )
 
 
+def mixed_latency(parts: Sequence[tuple[float, Latency]]) -> Latency:
+    """Response time when a request takes one of several ways, from how many requests took each.
+
+    Percentiles are those of the mixture itself, to one in a million, and not a mean of percentiles. Ways that
+    nobody took do not count; `NO_LATENCY` when all are such. Raises ValueError for a latency of which only
+    the percentiles are known.
+    """
+    taken = [(requests, latency) for requests, latency in parts if requests > 0.0]
+    if len(taken) < 2:
+        return taken[0][1] if taken else NO_LATENCY
+    total = math.fsum(requests for requests, _ in taken)
+    slower_ratio = _SlowerOnAnyWay(tuple((requests / total, latency) for requests, latency in taken))
+    scale_ms = max(latency.p95_ms for _, latency in taken)
+
+    def percentile_ms(share: float) -> float:
+        return _invert(lambda time: slower_ratio(time * scale_ms), 1.0 - share, _CLOSE) * scale_ms
+
+    return Latency(
+        mean_ms=sum(requests / total * latency.mean_ms for requests, latency in taken),
+        p50_ms=percentile_ms(0.50),
+        p95_ms=percentile_ms(0.95),
+        p99_ms=percentile_ms(0.99),
+        slower_ratio=slower_ratio,
+    )
+
+
+def surely_below(latency: Latency) -> Latency:
+    """The same, less what two percentiles may be off: a bound on whatever is at least as slow."""
+    factor = 1.0 - 2.0 * _CLOSE
+    return Latency(
+        latency.mean_ms * factor, latency.p50_ms * factor, latency.p95_ms * factor, latency.p99_ms * factor
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _SlowerOnAnyWay:
+    """Share of requests that take longer than a time, from each way's share of them and its latency."""
+
+    ways: tuple[tuple[float, Latency], ...]
+
+    def __call__(self, time_ms: float) -> float:
+        total = 0.0
+        for share, latency in self.ways:
+            if latency.slower_ratio is None:
+                raise ValueError("a latency of which only the percentiles are known cannot be mixed")
+            total += share * latency.slower_ratio(time_ms)
+        return total
+
+
 @dataclass(frozen=True, slots=True)
 class _Mixture:
     """Groups of minutes that are alike; times in service times. Arrays of shape (groups,)."""
@@ -293,10 +343,33 @@ class _Mixture:
         return float(np.sum(self.share * (1.0 + self.delay + self.waiting / self.rate)))
 
     def percentile(self, share: float) -> float:
-        def tail(time: float) -> float:
-            return float(_mixture_tail(time, self.share, self.rate, self.delay, self.waiting))
+        return _invert(self.tail, 1.0 - share, _CLOSE)
 
-        return _invert(tail, 1.0 - share, _CLOSE)
+    def tail(self, time: float) -> float:
+        return float(_mixture_tail(time, self.share, self.rate, self.delay, self.waiting))
+
+
+@dataclass(frozen=True, slots=True)
+class _SlowerThan:
+    """Share of the requests of a mixture that take longer than a time."""
+
+    mixture: _Mixture
+    service_time_ms: float
+    fixed_ms: float
+
+    def __call__(self, time_ms: float) -> float:
+        return self.mixture.tail((time_ms - self.fixed_ms) / self.service_time_ms)
+
+
+@dataclass(frozen=True, slots=True)
+class _SlowerUnqueued:
+    """The same where nobody waits."""
+
+    service_time_ms: float
+    fixed_ms: float
+
+    def __call__(self, time_ms: float) -> float:
+        return math.exp(-max(0.0, time_ms - self.fixed_ms) / self.service_time_ms)
 
 
 def _latency_of(mixture: _Mixture, service_time_ms: float, fixed_ms: float) -> Latency:
@@ -306,6 +379,7 @@ def _latency_of(mixture: _Mixture, service_time_ms: float, fixed_ms: float) -> L
         p50_ms=fixed_ms + service_time_ms * p50,
         p95_ms=fixed_ms + service_time_ms * p95,
         p99_ms=fixed_ms + service_time_ms * p99,
+        slower_ratio=_SlowerThan(mixture, service_time_ms, fixed_ms),
     )
 
 

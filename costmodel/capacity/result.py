@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 from costmodel.demand.calendar import FloatArray
 from costmodel.units import SECONDS_PER_MINUTE, figure
@@ -21,6 +22,8 @@ class Latency:
     p50_ms: float
     p95_ms: float
     p99_ms: float
+    slower_ratio: Callable[[float], float] | None = field(default=None, compare=False, repr=False)
+    """Share of requests that take longer than so many ms, 0 to 1; None where only the percentiles are known."""
 
 
 NO_LATENCY = Latency(0.0, 0.0, 0.0, 0.0)
@@ -96,6 +99,8 @@ class Capacity:
     """Those of `servers` that are spot; None for a design without."""
     stopped_servers: FloatArray | None = None
     """Stopped instances beside `servers`, of which only volumes are paid; None for a design without."""
+    halves: tuple[Capacity, Capacity] | None = None
+    """What the two designs ran that share the requests; None for a design of one piece."""
     remedy: str = ""
     """What would let it serve more: a setting of the design, or the quota that AWS can raise."""
 

@@ -36,7 +36,12 @@ NUDGE = 1.009
 """How far beyond the load where costs should meet the next one is tried: the border is then caught from both sides."""
 RESERVED = ("reserved_1yr_no_upfront", "reserved_3yr_no_upfront")
 RELATIONAL = ("rds", "aurora", "aurora_serverless")
-COMPUTE_NAMES = {"ec2": "EC2", "lambda": "Lambda", "lambda_managed": "Lambda Managed Instances"}
+COMPUTE_NAMES = {
+    "ec2": "EC2",
+    "lambda": "Lambda",
+    "lambda_managed": "Lambda Managed Instances",
+    "hybrid": "EC2 with Lambda for the overflow",
+}
 API_CALLS = "API calls a second on average"
 DELIVERED = "GB delivered a month"
 

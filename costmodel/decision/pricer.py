@@ -143,10 +143,9 @@ class Pricer:
         parts = [part for tier in candidate.tiers if (part := self._part(tier, strategy)) is not None]
         if len(parts) < len(candidate.tiers) or self.stage.missed(candidate, strategy) is not None:
             return NOWHERE
-        home = away = Footprint.none(self.demand.days)
-        for part in parts:
-            home += part.stood.home.footprint
-            away += _away(part.stood, self.demand.days)
+        nothing = Footprint.none(self.demand.days)
+        home = sum((part.stood.home.footprint for part in parts), nothing)
+        away = sum((tier.footprint for part in parts for tier in part.stood.away), nothing)
         platform = self._platform(home, away, strategy)
         if platform is None:
             return NOWHERE

@@ -9,7 +9,7 @@ or be on the front. `hunt` has the argument that nothing is missed, `pricer` wha
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -32,14 +32,23 @@ from costmodel.decision.constraints import Promise, promise
 from costmodel.decision.front import CENTS, Member, coordinates
 from costmodel.decision.hunt import Hunt, KindOf, Kinds, Rejection, Winner, own_kind
 from costmodel.decision.plans import NOTHING, Planner, Portfolio
-from costmodel.decision.pricer import Pricer, platform_designs, platform_usages
+from costmodel.decision.pricer import Pricer, platform_designs
 from costmodel.decision.recovery import Recovery, Stage
 from costmodel.demand.demand import Demand
 from costmodel.errors import Infeasible
 from costmodel.pricing.book import PriceBook
 from costmodel.pricing.commitment import Offers
 from costmodel.scenario.model import Scenario
-from costmodel.services._base import TIER_ROLES, PlatformDesign, Role, Strategy, TierDesign, Usage, is_bounded
+from costmodel.services._base import (
+    TIER_ROLES,
+    Footprint,
+    PlatformDesign,
+    Role,
+    Strategy,
+    TierDesign,
+    Usage,
+    is_bounded,
+)
 from costmodel.services.registry import TIER_SERVICES
 from costmodel.units import figure
 
@@ -362,13 +371,14 @@ def evaluate(
 
     With a planner it also gets the best portfolio of the plans that the scenario allows.
     """
-    usages = _usages(scenario, demand, candidate, recovery)
+    footprint = candidate.footprint
+    platform = platform_designs(scenario, footprint)
+    usages = _usages(demand, candidate, platform, footprint, recovery)
     whole = bill(usages, book, free_tier=scenario.account.free_tier, own_rates=own_rates)
     monthly_usd = whole.billed_cost / len(demand.calendar.periods)
-    platform = platform_designs(scenario, candidate.footprint)
     portfolio = planner.portfolio(usages) if planner else NOTHING
     energies = {tier.design.role.value: tier.energy for tier in candidate.tiers}
-    energies |= {design.role.value: design.energy(demand, candidate.footprint) for design in platform}
+    energies |= {design.role.value: design.energy(demand, footprint) for design in platform}
     if recovery and recovery.strategy is not Strategy.NONE:
         energies["second region"] = recovery.standing.energy
     return Evaluation(
@@ -376,16 +386,21 @@ def evaluate(
     )
 
 
-def whole_usages(scenario: Scenario, demand: Demand, found: Evaluation) -> tuple[Usage, ...]:
+def whole_usages(demand: Demand, found: Evaluation) -> tuple[Usage, ...]:
     """Everything that is on the bill of an evaluated candidate."""
-    return _usages(scenario, demand, found.candidate, found.recovery)
+    candidate = found.candidate
+    return _usages(demand, candidate, found.platform, candidate.footprint, found.recovery)
 
 
 def _usages(
-    scenario: Scenario, demand: Demand, candidate: Candidate, recovery: Recovery | None
+    demand: Demand,
+    candidate: Candidate,
+    platform: Iterable[PlatformDesign],
+    footprint: Footprint,
+    recovery: Recovery | None,
 ) -> tuple[Usage, ...]:
-    home = candidate.usages + platform_usages(scenario, demand, candidate.footprint)
-    return home + (recovery.standing.usages if recovery else ())
+    beside = tuple(usage for design in platform for usage in design.usage(demand, footprint))
+    return candidate.usages + beside + (recovery.standing.usages if recovery else ())
 
 
 def _over_budget(scenario: Scenario, best: Evaluation, members: int) -> Rejection | None:

@@ -80,7 +80,7 @@ def simulate(
         (evaluation for evaluation in others if evaluation is not best),
         key=lambda evaluation: evaluation.effective_monthly_usd,
     )
-    usages = whole_usages(scenario, demand, best)
+    usages = whole_usages(demand, best)
     commitments = commitment_notes(scenario, usages, book, demand.calendar, own_rates)
     result = replace(result, best=best, rivals=tuple(rivals))
     return recommend(scenario, demand, book, result, found, commitments, own_rates)

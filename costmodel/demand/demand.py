@@ -180,8 +180,10 @@ class Demand:
     def _by_day(self, per_minute: FloatArray) -> FloatArray:
         return read_only(per_minute.reshape(len(self.geographies), self.days, -1).sum(axis=2))
 
-    def scaled(self, ratio: float) -> Demand:
-        """The same shop with this share of the traffic, 0 or more; what is stored stays."""
+    def scaled(self, ratio: float | FloatArray) -> Demand:
+        """The same shop with this share of the traffic, 0 or more, all the time or in each minute, shape (minutes,);
+        what is stored stays.
+        """
         lost = self.outage_loss
         return replace(
             self,

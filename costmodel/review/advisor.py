@@ -18,7 +18,7 @@ from costmodel.capacity.instances import InstanceType, database_class, instance_
 from costmodel.decision.run import DesignNote, RejectionNote, Run
 from costmodel.errors import UnknownInstanceType
 from costmodel.pricing.commitment import CommitmentKind
-from costmodel.review.advisor_checks import LIMITS, SOURCE, Prediction, Verdict, predict
+from costmodel.review.advisor_checks import EC2, LAMBDA, LIMITS, SOURCE, Prediction, Verdict, predict
 from costmodel.review.advisor_facts import Facts, Unknown, word
 from costmodel.review.findings import Finding, Findings, Resource, Status, current_id
 from costmodel.services._base import Role
@@ -429,7 +429,7 @@ def _compute_size(
     comparer: _Comparer, finding: Finding, here: tuple[Resource, ...], prediction: Prediction | None
 ) -> View:
     design = comparer.facts.design(Role.COMPUTE)
-    if design.kind != "ec2":
+    if design.kind not in EC2:
         saving = comparer.saving_over(Role.COMPUTE, "ec2")
         return View(Outcome.AGREE, f"we recommend {design.label}, so no instance is left", saving)
     return _size(comparer, here, prediction, design, "instance_type", instance_type)
@@ -504,7 +504,7 @@ def _objection(
     """Why the simulation holds a type to be too small; empty when it does not."""
     if rejection := comparer.rejection(design.label.replace(ours, target)):
         return _rejected(rejection)
-    if design.role != Role.COMPUTE:
+    if design.role != Role.COMPUTE or design.kind == "hybrid":
         return ""
     peak, saturation = (design.figures.get(f"{name}_requests_per_s") for name in ("peak", "saturation"))
     ratio = _compute_units(target, look_up) / (_compute_units(ours, look_up) or 1.0)
@@ -525,7 +525,7 @@ def _function_size(
     comparer: _Comparer, finding: Finding, here: tuple[Resource, ...], prediction: Prediction | None
 ) -> View:
     design = comparer.facts.design(Role.COMPUTE)
-    if design.kind != "lambda":
+    if design.kind not in LAMBDA:
         saving = comparer.saving_over(Role.COMPUTE, "lambda")
         return View(Outcome.AGREE, f"we recommend {design.label}, so no function is left", saving)
     ours = design.settings.get("memory_mb")

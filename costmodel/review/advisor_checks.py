@@ -189,6 +189,8 @@ def _instance_network_mb(facts: Facts, design: DesignNote) -> list[float]:
     for name in ("request_kb", "response_kb", "external_kb_per_call", "log_kb_per_call"):
         kb_per_call += facts.scenario_number(f"api.{name}")
     mb_per_call = kb_per_call * BYTES_PER_KB / BYTES_PER_MB
+    if design.kind == "hybrid":
+        raise Unknown("the run does not tell the calls of instances from those of functions")
     servers = daily(design, "servers_mean", CPU_WINDOW_DAYS)
     calls = daily(design, "requests", CPU_WINDOW_DAYS)
     if min(servers) <= 0:
@@ -266,6 +268,8 @@ def _function_timeouts(facts: Facts, design: DesignNote) -> Judgement:
 
 
 def _worst_failing_ratio(facts: Facts, design: DesignNote) -> float:
+    if design.kind == "hybrid":
+        raise Unknown("the run does not tell the calls of functions from those of instances")
     offered = daily(design, "requests", IDLE_DAYS)
     throttled = daily(design, "failed_requests", IDLE_DAYS)
     failing = daily(facts.design(Role.DATABASE), "failed_requests", IDLE_DAYS)
@@ -345,7 +349,7 @@ def _zone_balance(facts: Facts, design: DesignNote) -> Judgement:
 def _target_balance(facts: Facts, design: DesignNote) -> Judgement:
     """Equal zones pass whatever the part of the criterion is that AWS does not publish."""
     compute = facts.design(Role.COMPUTE)
-    if compute.kind != "ec2":
+    if compute.kind not in EC2:
         return _not_applicable("functions are no targets in a zone")
     zones = int(number(compute, "availability_zones"))
 
@@ -666,7 +670,7 @@ def _health_check_quota(facts: Facts, design: DesignNote) -> Judgement:
 COST, PERFORMANCE, SECURITY = "cost_optimizing", "performance", "security"
 FAULT_TOLERANCE, LIMITS = "fault_tolerance", "service_limits"
 
-EC2, LAMBDA = ("ec2",), ("lambda",)
+EC2, LAMBDA = ("ec2", "hybrid"), ("lambda", "hybrid")
 RELATIONAL_KINDS = ("rds", "aurora", "aurora_serverless")
 RDS, CLUSTERS = ("rds",), ("aurora", "aurora_serverless")
 PROVISIONED = ("dynamodb_provisioned",)

@@ -585,7 +585,7 @@ class Objectives(Model):
         return obeying(self, [Rule(("api_p95_ms",), problem, self.api_p95_ms)])
 
 
-ComputeKind = Literal["ec2", "lambda", "lambda_managed"]
+ComputeKind = Literal["ec2", "lambda", "lambda_managed", "hybrid"]
 DatabaseKind = Literal[
     "rds", "aurora", "aurora_serverless", "dynamodb_on_demand", "dynamodb_provisioned", "dynamodb_dax"
 ]
@@ -620,9 +620,11 @@ class Constraints(Model):
     """What the search may choose from."""
 
     compute: Annotated[tuple[ComputeKind, ...], AfterValidator(distinct)] = assumed(
-        ("ec2", "lambda"), "kinds", "all but Lambda Managed Instances, whose fee no price list here holds"
+        ("ec2", "lambda", "hybrid"),
+        "kinds",
+        "all but Lambda Managed Instances, whose fee no price list here holds",
     )
-    """Forms of compute to consider."""
+    """Forms of compute to consider; a hybrid is a fixed EC2 group with Lambda for the overflow."""
     database: Annotated[tuple[DatabaseKind, ...], AfterValidator(distinct)] = assumed(
         ("rds", "aurora", "aurora_serverless", "dynamodb_on_demand", "dynamodb_provisioned"),
         "kinds",
@@ -706,7 +708,8 @@ class Constraints(Model):
     def _check(self) -> Self:
         rules = []
         if "ec2" not in self.compute and "alb" not in self.load_balancer:
-            problem = "must include alb when compute is lambda only: an NLB cannot call functions"
+            kinds = " or ".join(self.compute)
+            problem = f"must include alb when compute is {kinds} only: an NLB cannot call functions"
             rules.append(Rule(("load_balancer",), problem, list(self.load_balancer)))
         if self.min_instances and self.max_instances and self.max_instances < self.min_instances:
             problem = (

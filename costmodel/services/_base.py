@@ -247,14 +247,14 @@ class Footprint:
         return cls(**least)
 
     def __add__(self, other: Footprint) -> Footprint:
-        total = {}
-        for f in fields(self):
-            mine, theirs = getattr(self, f.name), getattr(other, f.name)
-            if isinstance(mine, frozenset | bool):
-                total[f.name] = mine | theirs
-            else:
-                total[f.name] = mine + theirs
-        return Footprint(**total)
+        total = []
+        for name in _FOOTPRINT_NAMES:
+            mine, theirs = getattr(self, name), getattr(other, name)
+            total.append(mine | theirs if isinstance(mine, frozenset | bool) else mine + theirs)
+        return Footprint(*total)
+
+
+_FOOTPRINT_NAMES = tuple(f.name for f in fields(Footprint))
 
 
 @dataclass(frozen=True, slots=True)

@@ -400,7 +400,7 @@ class Ec2Fleet:
             requests=requests,
             failed_requests=read_only(requests * run.failed_ratio),
             latency=latency,
-            saturation_requests_per_s=self.max_size * self._sustained_requests_per_s(demand),
+            saturation_requests_per_s=self.max_size * self.sustained_requests_per_s(demand),
             remedy="a higher maximum of instances or a larger type",
             limits=self._limits(demand, run),
             peak_connections=float(run.running.max()) * self.instance.vcpu * CONNECTIONS_PER_VCPU,
@@ -615,7 +615,7 @@ class Ec2Fleet:
         most_gbps = self.instance.compute_units * budget.gbit_per_cpu_s
         return budget if most_gbps > budget.baseline_gbps else None
 
-    def _sustained_requests_per_s(self, demand: Demand) -> float:
+    def sustained_requests_per_s(self, demand: Demand) -> float:
         """API calls one instance answers for good: without bursts and credits."""
         cpu = self.instance.compute_units / cpu_s_per_call(self.api)
         if self.credit_mode == "standard" and self.instance.cpu_baseline_ratio is not None:
@@ -663,7 +663,7 @@ def designs(scenario: Scenario, demand: Demand) -> tuple[Ec2Fleet, ...]:
     if "ec2" not in scenario.constraints.compute:
         return ()
     load = RisingLoad(work_cpu_s(demand, scenario.api))
-    families = [_within_reach(sizes, scenario, load) for sizes in _sizes_by_family(scenario)]
+    families = [_within_reach(sizes, scenario, load) for sizes in sizes_by_family(scenario)]
     types = [instance for sizes in families for instance in sizes]
     found = [
         replace(fleet, purchase=purchase)
@@ -842,7 +842,7 @@ def family_rules(scenario: Scenario) -> list[Rule]:
     return rules
 
 
-def _sizes_by_family(scenario: Scenario) -> list[list[InstanceType]]:
+def sizes_by_family(scenario: Scenario) -> list[list[InstanceType]]:
     """Instance types to look at for each allowed family, from small to large. Raises ScenarioError."""
     refuse(family_rules(scenario), scenario.name)
     return [_sizes_of(family) for family in scenario.constraints.instance_families]

@@ -9,9 +9,16 @@ from typing import ClassVar, Literal, Self
 
 import numpy as np
 
+from costmodel.capacity.balancer_units import (
+    ALB_FUNCTION_UNIT,
+    ALB_INSTANCE_UNIT,
+    CONNECTION_LIFE_S,
+    NLB_TCP_UNIT,
+    CapacityUnit,
+    hourly_load,
+)
 from costmodel.capacity.energy import Energy, unmeasured
 from costmodel.capacity.result import NO_LATENCY, Capacity
-from costmodel.demand.calendar import FloatArray
 from costmodel.demand.demand import Demand, read_only
 from costmodel.pricing.need import Distinction, PriceNeed
 from costmodel.pricing.price import PriceQuery
@@ -33,23 +40,12 @@ from costmodel.services._base import (
     meter_usage,
     one_of,
 )
-from costmodel.units import BYTES_PER_GB, HOURS_PER_DAY, MINUTES_PER_HOUR, SECONDS_PER_MINUTE
+from costmodel.units import HOURS_PER_DAY, MINUTES_PER_HOUR
 
 SERVICE_NAME = "Elastic Load Balancing"
 SERVICE_CODE = "AWSELB"
 SERVICE_CATEGORY = "Networking"
 
-CONNECTIONS_PER_REQUEST = 0.1
-"""New connections for each request: CloudFront keeps its connections and reuses them.
-
-Engineering guess between 0.05 and 0.2; 1 without connection reuse.
-"""
-CONNECTION_LIFE_S = 60.0
-"""An idle connection is closed after 60 s. Source: Application Load Balancer User Guide, idle timeout (2023-06)."""
-FREE_RULES = 10
-"""Rules evaluated without charge for each request. Source: Elastic Load Balancing pricing (2025-12)."""
-LISTENER_RULES = 5
-"""Rules of one shop: API, checkout, rendering, health, default. Engineering guess."""
 ALARMS = 2
 """Server errors, and unhealthy targets or rejected connections. Engineering guess."""
 ZONE_LOSS_RECOVERY_MINUTES = 2.0
@@ -64,56 +60,24 @@ _TYPES: dict[ComputeKind, tuple[str, ...]] = {
     "ec2": ("application", "network"),
     "lambda": ("application",),
     "lambda_managed": ("application",),
+    "hybrid": ("application",),
 }
 """Terraform's types of load balancer that can stand before a kind of compute."""
 _TARGETS: dict[ComputeKind, str] = {
     "ec2": "instances",
     "lambda": "functions",
     "lambda_managed": "functions on managed instances",
+    "hybrid": "instances and functions",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class CapacityUnit:
-    """What one load balancer capacity unit (LCU) holds in an hour."""
-
-    new_connections_per_s: float
-    active_connections: float
-    processed_gb_per_hour: float
-    rule_evaluations_per_s: float
-
-    def needed(
-        self,
-        new_connections_per_s: FloatArray,
-        active_connections: FloatArray,
-        processed_gb_per_hour: FloatArray,
-        rule_evaluations_per_s: FloatArray,
-    ) -> FloatArray:
-        """Units billed for each hour: the largest of the four dimensions, not their sum.
-
-        Arguments are means over each hour, shape (hours,).
-
-        Source: Elastic Load Balancing pricing, as in vantage-sh/handbook (2025-01).
-        """
-        dimensions = np.stack(
-            [
-                new_connections_per_s / self.new_connections_per_s,
-                active_connections / self.active_connections,
-                processed_gb_per_hour / self.processed_gb_per_hour,
-                rule_evaluations_per_s / self.rule_evaluations_per_s,
-            ]
-        )
-        return np.asarray(dimensions.max(axis=0))
 
 
 ALB_UNITS: dict[ComputeKind, CapacityUnit] = {
-    "ec2": CapacityUnit(25.0, 3_000.0, 1.0, 1_000.0),
-    "lambda": CapacityUnit(25.0, 3_000.0, 0.4, 1_000.0),
-    "lambda_managed": CapacityUnit(25.0, 3_000.0, 0.4, 1_000.0),
+    "ec2": ALB_INSTANCE_UNIT,
+    "lambda": ALB_FUNCTION_UNIT,
+    "lambda_managed": ALB_FUNCTION_UNIT,
+    "hybrid": ALB_INSTANCE_UNIT,
 }
-"""Source: Elastic Load Balancing pricing, ALB LCU details (2025-12)."""
-NLB_TCP_UNIT = CapacityUnit(800.0, 100_000.0, 1.0, np.inf)
-"""Source: Elastic Load Balancing pricing, NLB LCU details for TCP; an NLB has no rules (2025-12)."""
+"""What a hybrid's calls to functions need beyond that is metered by the hybrid, which knows how many there are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +167,7 @@ class _LoadBalancer(ABC):
         AWS scales a load balancer by itself and publishes neither a ceiling nor the time it adds to
         a request, so saturation is infinite and the latency zero.
         """
-        units_per_hour = self._unit.needed(*_hourly_load(demand))
+        units_per_hour = self._unit.needed(*hourly_load(demand))
         zeros = read_only(np.zeros(demand.minutes))
         return Capacity(
             servers=read_only(np.repeat(units_per_hour, MINUTES_PER_HOUR)),
@@ -310,19 +274,6 @@ def designs(scenario: Scenario, demand: Demand) -> tuple[_LoadBalancer, ...]:
             elif serves == "ec2":
                 found.append(NetworkLoadBalancer(region_id, zones, serves))
     return tuple(found)
-
-
-def _hourly_load(demand: Demand) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
-    """Hourly means of new connections/s, active connections, processed GB and rule evaluations/s."""
-    requests_per_s = demand.calendar.mean_per_hour(demand.api_requests) / SECONDS_PER_MINUTE
-    new_connections_per_s = requests_per_s * CONNECTIONS_PER_REQUEST
-    bytes_per_request = demand.fan_out.api_request_bytes + demand.fan_out.api_response_bytes
-    return (
-        new_connections_per_s,
-        new_connections_per_s * CONNECTION_LIFE_S,
-        requests_per_s * SECONDS_PER_MINUTE * MINUTES_PER_HOUR * bytes_per_request / BYTES_PER_GB,
-        requests_per_s * max(0, LISTENER_RULES - FREE_RULES),
-    )
 
 
 APPLICATION = (("operation", ("LoadBalancing:Application",)),)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import lru_cache
@@ -43,6 +43,7 @@ from costmodel.capacity.provisioned_concurrency import (
     follow_utilisation,
     hold_provisioned,
 )
+from costmodel.capacity.queueing import unqueued_latency
 from costmodel.capacity.result import NO_LATENCY, Capacity, Limit
 from costmodel.demand.calendar import FloatArray
 from costmodel.demand.demand import Demand, read_only
@@ -54,6 +55,7 @@ from costmodel.services._base import (
     FUNCTIONS,
     SENT_RATIO,
     Footprint,
+    Least,
     Meter,
     Reliability,
     Role,
@@ -316,21 +318,11 @@ class LambdaFunction:
         run = self._run(demand)
         calendar = demand.calendar
         memory_gb = self.memory_mb / MB_PER_GB
-        call_ms = billed_ms(self.waiting_ms, self.cpu_ms)
-        init_ms = self.billed_start_ms
+        call_ms = self._call_ms
         answered = capacity.requests - capacity.failed_requests
         provisioned_calls = answered * run.provisioned_ratio
-        on_demand_ms = (answered - provisioned_calls) * call_ms + run.cold_starts * init_ms
-        usages = self._usage(
-            "Requests", "Request", "Requests", demand, calendar.per_day(answered), "API calls answered"
-        ) + self._usage(
-            "Duration",
-            "Lambda-GB-Second",
-            "GB-Seconds",
-            demand,
-            calendar.per_hour(on_demand_ms) / 1000.0 * memory_gb,
-            f"(calls x {call_ms:.3f} ms + cold starts x {init_ms:.3f} ms) x {memory_gb:g} GB",
-        )
+        on_demand_ms = (answered - provisioned_calls) * call_ms + run.cold_starts * self.billed_start_ms
+        usages = self._called(demand, answered, on_demand_ms)
         if self.snap_start:
             usages += self._snapshot_usage(demand, run)
         if not self.most_provisioned:
@@ -364,7 +356,7 @@ class LambdaFunction:
         run = self._run(demand)
         answered = capacity.requests - capacity.failed_requests
         starts_s = run.cold_starts * self.billed_start_ms / 1000.0
-        called_s = answered * (1.0 - run.provisioned_ratio) * billed_ms(self.waiting_ms, self.cpu_ms) / 1000.0
+        called_s = answered * (1.0 - run.provisioned_ratio) * self._call_ms / 1000.0
         held_s = float((called_s + starts_s + self._provisioned(demand).billed_s).sum())
         work_s = answered * self.api.cpu_ms_per_call / 1000.0 / RELATIVE_SPEED[self.architecture]
         share = vcpus(self.memory_mb)
@@ -382,7 +374,47 @@ class LambdaFunction:
         The function joins the network only beside a database that stands in it; then its calls to
         other companies pass NAT gateways.
         """
-        calls = demand.daily(capacity.requests - capacity.failed_requests)
+        return self._left(demand, capacity.requests - capacity.failed_requests)
+
+    def warm(self, demand: Demand, lost_calls: float) -> Least:
+        """What a function on demand comes to at least, as long as no more than so many of its calls fail.
+
+        No call waits for a start, and no start is billed. When the lost calls came is unknown: they are taken
+        off every billing period once.
+        """
+        answered = demand.api_requests.copy()
+        for _, days in demand.calendar.day_slices:
+            period = slice(days.start * MINUTES_PER_DAY, days.stop * MINUTES_PER_DAY)
+            calls = float(answered[period].sum())
+            answered[period] *= max(0.0, 1.0 - lost_calls / calls) if calls > 0 else 0.0
+        return Least(
+            self._called(demand, answered, answered * self._call_ms),
+            self._left(demand, answered),
+            unqueued_latency(demand.total_api_requests, self.cpu_ms, fixed_ms=self.api.wait_ms_per_call),
+        )
+
+    @property
+    def _call_ms(self) -> float:
+        """Mean billed duration of a warm call."""
+        return billed_ms(self.waiting_ms, self.cpu_ms)
+
+    def _called(self, demand: Demand, answered: FloatArray, on_demand_ms: FloatArray) -> tuple[Usage, ...]:
+        """Requests and duration on demand, from calls and milliseconds of each minute, shape (minutes,)."""
+        calendar = demand.calendar
+        memory_gb = self.memory_mb / MB_PER_GB
+        return self._usage(
+            "Requests", "Request", "Requests", demand, calendar.per_day(answered), "API calls answered"
+        ) + self._usage(
+            "Duration",
+            "Lambda-GB-Second",
+            "GB-Seconds",
+            demand,
+            calendar.per_hour(on_demand_ms) / 1000.0 * memory_gb,
+            f"(calls x {self._call_ms:.3f} ms + cold starts x {self.billed_start_ms:.3f} ms) x {memory_gb:g} GB",
+        )
+
+    def _left(self, demand: Demand, answered: FloatArray) -> Footprint:
+        calls = demand.daily(answered)
         database_kb_per_call = (
             self.database.reads_per_call * self.database.read_item_kb
             + self.database.writes_per_call * self.database.write_item_kb
@@ -543,11 +575,11 @@ def streamed_gb(responses: int, response_mb: Decimal) -> Decimal:
 
 def body_rules(scenario: Scenario) -> list[Rule]:
     """A broken rule for each body that is too large for functions behind a load balancer, where nothing else may run."""
-    if scenario.constraints.compute != ("lambda",):
+    if not set(scenario.constraints.compute) <= {"lambda", "hybrid"}:
         return []
     most_kb = Way.LOAD_BALANCER.largest_mb * KB_PER_MB
     problem = (
-        f"must be at most {most_kb:,.0f} KB where compute is lambda only "
+        f"must be at most {most_kb:,.0f} KB where compute is {' or '.join(scenario.constraints.compute)} only "
         "(Application Load Balancer User Guide, Lambda functions as targets, 2023-06)"
     )
     sizes = {"request_kb": scenario.api.request_kb, "response_kb": scenario.api.response_kb}
@@ -563,15 +595,46 @@ def designs(scenario: Scenario, demand: Demand) -> tuple[LambdaFunction, ...]:
     """
     if "lambda" not in scenario.constraints.compute:
         return ()
+    peak_per_s = float(demand.api_requests.max()) / SECONDS_PER_MINUTE
+    found = []
+    for on_demand in _on_demand(scenario, demand):
+        most = on_demand.concurrency_quota - UNRESERVABLE_CONCURRENCY
+        found.append(on_demand)
+        median_erlangs = np.median(demand.api_requests) / SECONDS_PER_MINUTE * on_demand.duration_s
+        wanted = math.ceil(float(busiest_moment(np.asarray(median_erlangs))))
+        provisioned = min(wanted, most)
+        if provisioned > 0:
+            found.append(replace(on_demand, provisioned_concurrency=provisioned))
+            busiest = math.ceil(peak_per_s * on_demand.duration_s / RECOMMENDED_TARGET_RATIO)
+            scaling = ProvisionedScaling(1, min(max(1, busiest), most))
+            found.append(replace(on_demand, provisioned_scaling=scaling))
+        if SNAP_START_RUNTIMES.get(scenario.api.lambda_runtime) == "free":
+            found.append(replace(on_demand, snap_start=True))
+    return tuple(found)
+
+
+def overflow_functions(scenario: Scenario, demand: Demand) -> tuple[LambdaFunction, ...]:
+    """Functions on demand for what a fixed group of instances cannot take: of each architecture the one that bills
+    the least GB-seconds a call, and the fastest.
+
+    Nothing is provisioned: what comes seldom would pay for waiting. Engineering guess.
+    """
+    found = []
+    for architecture in RELATIVE_SPEED:
+        functions = [one for one in _on_demand(scenario, demand) if one.architecture == architecture]
+        found.append(min(functions, key=lambda one: one.memory_mb * one.duration_s))
+        found.append(min(functions, key=lambda one: one.duration_s))
+    return tuple(dict.fromkeys(found))
+
+
+def _on_demand(scenario: Scenario, demand: Demand) -> Iterator[LambdaFunction]:
+    """Memory sizes x architectures, without anything provisioned."""
     quota = scenario.account.lambda_concurrency
     if demand.has_rendering and "lambda_workers" in scenario.constraints.rendering:
         quota -= rendering_concurrency(quota)
-    most = quota - UNRESERVABLE_CONCURRENCY
-    peak_per_s = float(demand.api_requests.max()) / SECONDS_PER_MINUTE
-    found = []
     for memory_mb in scenario.constraints.lambda_memory_mb:
         for architecture in RELATIVE_SPEED:
-            on_demand = LambdaFunction(
+            yield LambdaFunction(
                 region_id=scenario.region,
                 memory_mb=memory_mb,
                 architecture=architecture,
@@ -581,18 +644,6 @@ def designs(scenario: Scenario, demand: Demand) -> tuple[LambdaFunction, ...]:
                 api=scenario.api,
                 database=scenario.database,
             )
-            found.append(on_demand)
-            median_erlangs = np.median(demand.api_requests) / SECONDS_PER_MINUTE * on_demand.duration_s
-            wanted = math.ceil(float(busiest_moment(np.asarray(median_erlangs))))
-            provisioned = min(wanted, most)
-            if provisioned > 0:
-                found.append(replace(on_demand, provisioned_concurrency=provisioned))
-                busiest = math.ceil(peak_per_s * on_demand.duration_s / RECOMMENDED_TARGET_RATIO)
-                scaling = ProvisionedScaling(1, min(max(1, busiest), most))
-                found.append(replace(on_demand, provisioned_scaling=scaling))
-            if SNAP_START_RUNTIMES.get(scenario.api.lambda_runtime) == "free":
-                found.append(replace(on_demand, snap_start=True))
-    return tuple(found)
 
 
 PRICES = (FUNCTIONS,)

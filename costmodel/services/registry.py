@@ -10,12 +10,14 @@ from costmodel.scenario.faults import did_you_mean
 from costmodel.scenario.fields import Rule
 from costmodel.scenario.model import Scenario
 from costmodel.services import (
+    _fixed_group,
     aurora,
     cloudfront,
     cloudwatch,
     dynamodb,
     ec2,
     elb,
+    hybrid,
     kms,
     lambda_,
     lambda_managed,
@@ -28,10 +30,18 @@ from costmodel.services import (
 )
 from costmodel.services._base import PlatformService, TierService
 
+HYBRID = hybrid.service(
+    _fixed_group.fixed_groups,
+    lambda_.overflow_functions,
+    (*ec2.PRICES, *lambda_.PRICES, *elb.PRICES, *cloudwatch.PRICES),
+)
+"""The one service whose designs are made of others'; it knows neither, and is handed both here."""
+
 TIER_SERVICES: tuple[TierService, ...] = (
     ec2.SERVICE,
     lambda_.SERVICE,
     lambda_managed.SERVICE,
+    HYBRID,
     elb.SERVICE,
     rds.SERVICE,
     aurora.SERVICE,

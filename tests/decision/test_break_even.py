@@ -283,6 +283,8 @@ def test_kinds_are_compared_as_far_as_the_constraints_allow_both() -> None:
 
     assert names() == [
         ("EC2", "Lambda"),
+        ("EC2", "EC2 with Lambda for the overflow"),
+        ("Lambda", "EC2 with Lambda for the overflow"),
         ("RDS or Aurora", "DynamoDB"),
         ("CloudFront paid as you go", "CloudFront's flat-rate plan"),
     ]

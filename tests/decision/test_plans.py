@@ -193,7 +193,7 @@ def test_a_plan_saves_no_more_than_its_rates_allow() -> None:
     demand = synthesise(EVERYTHING)
     planner = Planner(EVERYTHING, demand.calendar, Offers(BOOK), NO_OWN_RATES)
     best = search(EVERYTHING, demand, BOOK).best
-    usages = whole_usages(EVERYTHING, demand, best)
+    usages = whole_usages(demand, best)
     costs = {usage: evaluate_alone_usd(usage) for usage in usages}
     most_usd = sum(planner.most_saved_ratio(usage) * usd for usage, usd in costs.items())
     assert 0 < float(best.portfolio.saves_usd) <= most_usd

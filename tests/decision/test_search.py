@@ -81,6 +81,26 @@ def first_of_each(evaluations: list[Evaluation]) -> dict[tuple[str, ...], Place]
     return first
 
 
+BOTS_AT_NIGHT = shop(
+    traffic={
+        "monthly_visitors": {"europe": 6_000_000},
+        "events": [
+            {"kind": "bot_scrape", "start": f"2026-02-{day:02d}T18:00:00Z", "peak_multiplier": 4}
+            for day in range(3, 27, 3)
+        ],
+    },
+    api={"cpu_ms_per_call": 80, "bootstrap_s": 600},
+    rendering={"jobs_per_1000_page_views": 0},
+    constraints={
+        "instance_families": ["c7g"],
+        "database": ["dynamodb_on_demand"],
+        "delivery": ["pay_as_you_go"],
+        "lambda_memory_mb": [1024, 1769],
+    },
+)
+"""A steady base of heavy calls, and bots that nobody announces: instances would be ready ten minutes late."""
+
+
 @pytest.mark.parametrize(
     "scenario",
     [
@@ -130,8 +150,9 @@ def first_of_each(evaluations: list[Evaluation]) -> dict[tuple[str, ...], Place]
             },
             network={"second_region": "us-west-2"},
         ),
+        BOTS_AT_NIGHT,
     ],
-    ids=["plans", "no free tier", "ec2 only", "pay as you go", "formats"],
+    ids=["plans", "no free tier", "ec2 only", "pay as you go", "formats", "hybrid"],
 )
 def test_the_search_finds_what_billing_every_candidate_finds(scenario: Scenario) -> None:
     demand = synthesise(scenario)
@@ -143,6 +164,19 @@ def test_the_search_finds_what_billing_every_candidate_finds(scenario: Scenario)
     assert found.considered - found.rejected >= len(evaluations) >= 20
     if not found.never_simulated:
         assert found.considered - found.rejected == len(evaluations)
+
+
+def test_steady_load_with_spikes_that_nobody_announces_is_cheapest_on_a_hybrid() -> None:
+    """Functions alone pay their rate for the base; a group pays all month for room that bots fill for hours."""
+    found = search(BOTS_AT_NIGHT, synthesise(BOTS_AT_NIGHT), BOOK)
+    usd = {e.candidate.compute.design.kind: e.monthly_usd for e in (found.best, *found.rivals)}
+    assert list(usd) == ["hybrid", "lambda", "ec2"]
+    assert usd["lambda"] / usd["hybrid"] > Decimal("1.02")
+    assert usd["ec2"] / usd["hybrid"] > Decimal("1.1")
+    assert found.best.candidate.compute.design.label == (
+        "EC2 fleet of 5 c7g.large at 70 % CPU, on demand, with Lambda 1024 MB arm64 for the overflow"
+    )
+    assert 0 < found.best.promise.error_ratio < BOTS_AT_NIGHT.objectives.error_ratio
 
 
 def test_an_objective_for_first_views_decides_about_formats() -> None:

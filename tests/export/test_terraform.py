@@ -54,6 +54,7 @@ def terraform(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
 STACKS = {
     "lambda with dynamodb": {"compute": ["lambda"], "database": ["dynamodb_provisioned"]},
     "ec2 with rds": {"compute": ["ec2"], "database": ["rds"], "delivery": ["pay_as_you_go"]},
+    "hybrid with dynamodb": {"compute": ["hybrid"], "database": ["dynamodb_on_demand"]},
     "ec2 with aurora serverless": {
         "compute": ["ec2"],
         "database": ["aurora_serverless"],

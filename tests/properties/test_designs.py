@@ -281,8 +281,13 @@ def fresh(scenario):
 
 
 def bits(value: Any) -> Any:
-    """Fields of a dataclass, arrays as raw bytes, so that `==` compares every bit."""
+    """Fields of a dataclass, arrays as raw bytes, so that `==` compares every bit; also those of its halves."""
+    if isinstance(value, tuple):
+        return tuple(bits(part) for part in value)
+    if hasattr(value, "tobytes"):
+        return value.tobytes()
+    if not dataclasses.is_dataclass(value):
+        return value
     return {
-        field.name: found.tobytes() if hasattr(found := getattr(value, field.name), "tobytes") else found
-        for field in dataclasses.fields(value)
+        field.name: bits(getattr(value, field.name)) for field in dataclasses.fields(value) if field.compare
     }

@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 
 from costmodel.billing.charge import to_cents
+from costmodel.capacity import balancer_units
 from costmodel.demand.demand import Demand
-from costmodel.services import elb, vpc
+from costmodel.services import vpc
 from costmodel.services._base import Footprint, Usage, meter_usage, region_to_region
 from costmodel.services.elb import ALB_UNITS, NLB_TCP_UNIT, ApplicationLoadBalancer, NetworkLoadBalancer
+from costmodel.services.hybrid import usage_beside
 from shops.calls import MINUTES_OF_NOVEMBER, demand_of_calls, scenario_of_calls
 from shops.till import billed, billed_cents, cents
 
@@ -75,6 +77,19 @@ def test_functions_fill_a_capacity_unit_with_two_fifths_of_the_bytes() -> None:
     assert total == to_cents(D("55618.2861328125") * D("0.008") + D("16.20")) == D("461.15")
 
 
+def test_instances_and_functions_behind_one_load_balancer() -> None:
+    """600 calls/s to instances, 400 to functions: 13 348.388671875 + 22 247.314453125 = 35 595.703125 LCU-hours.
+
+    35 595.703125 x 0.008 = 284.765625; 720 h x 0.0225 = 16.20.
+    """
+    demand = demand_of_calls(1_000)
+    balancer = ApplicationLoadBalancer(REGION, 2, "hybrid")
+    beside = usage_beside(REGION, demand, demand.scaled(0.4))
+    more = [usage for usage in beside if usage.resource_name == balancer.resource_name]
+    total = billed_cents((*used_by(balancer, demand), *more))
+    assert total == to_cents(D("35595.703125") * D("0.008") + D("16.20")) == D("300.97")
+
+
 def test_network_capacity_units_are_cheaper() -> None:
     """The same bytes behind a Network Load Balancer: 22 247.314453125 x 0.006 = 133.483887; 16.20 for hours."""
     demand = demand_of_calls(1_000)
@@ -113,7 +128,7 @@ def test_every_hour_is_billed_by_its_own_largest_dimension() -> None:
         new_connections_per_s=np.array([500.0, 100.0, 25.0]),
         active_connections=np.array([30_000.0, 30_000.0, 3_000.0]),
         processed_gb_per_hour=np.array([8.0, 2.0, 5.0]),
-        rule_evaluations_per_s=np.array([0.0, 800.0, (30 - elb.FREE_RULES) * 800.0]),
+        rule_evaluations_per_s=np.array([0.0, 800.0, (30 - balancer_units.FREE_RULES) * 800.0]),
     )
     assert units.tolist() == [20, 10, 16]
     total = cents(f"""
