@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import product
 from math import prod
 
 from costmodel.capacity.energy import Energy
 from costmodel.capacity.result import CapacitySummary
+from costmodel.decision.carbon import likely_kg
 from costmodel.services._base import TIER_ROLES, Footprint, Least, Role, TierDesign, Usage
 
 INSIDE_ROLES = (Role.COMPUTE, Role.LOAD_BALANCER, Role.DATABASE)
@@ -29,6 +30,11 @@ class SimulatedDesign:
     energy: Energy
     at_least: bool = False
     """Not simulated: what the design comes to at least stands in for what it would come to."""
+    emitted_kg: float = field(init=False)
+    """Likely CO2e of its energy over the run; 0, and so alike, where a region has no figures."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "emitted_kg", likely_kg(self.energy, 1) or 0.0)
 
 
 def stand_in(design: TierDesign, least: Least) -> SimulatedDesign:

@@ -15,7 +15,6 @@ import numpy.typing as npt
 from costmodel.capacity.availability import lost_minutes_per_month, series
 from costmodel.capacity.energy import Energy
 from costmodel.decision.candidate import INSIDE_ROLES, Candidate, SimulatedDesign
-from costmodel.decision.carbon import likely_kg
 from costmodel.demand.calendar import FloatArray
 from costmodel.services._base import Strategy
 
@@ -67,8 +66,8 @@ def inside_energy(tiers: Sequence[SimulatedDesign]) -> Energy:
 
 
 def emitted_kg(tiers: Sequence[SimulatedDesign]) -> float:
-    """Likely CO2e over the run of what an API call passes; 0, and so alike, where a region has no figures."""
-    return likely_kg(inside_energy(tiers), 1) or 0.0
+    """Likely CO2e over the run of what an API call passes."""
+    return sum(tier.emitted_kg for tier in tiers if tier.design.role in INSIDE_ROLES)
 
 
 COORDINATES = (
