@@ -34,6 +34,8 @@ from costmodel.pricing.book import PriceBook
 from costmodel.scenario.assumptions import uncertain_inputs
 from costmodel.scenario.model import Scenario
 
+FIRST_DRAWS = 4
+"""Draws in which every finalist is tried before any is let go."""
 BATCH_DRAWS = 8
 LEAST_DRAWS = 32
 MOST_DRAWS = 256
@@ -42,8 +44,12 @@ SETTLED_ERROR_RATIO = 0.02
 """Standard error of the mean, as a share of it, at which the figures are good enough to stop."""
 SMALL_STAKE_RATIO = 0.01
 """How much better another finalist may still be, as a share of the score, when drawing ends."""
-FAR_ERRORS = 6.0
-"""Standard errors by which a finalist must be dearer than the choice, in every draw, to be tried no further."""
+FAR_ERRORS, FAR_ERRORS_AT_FIRST = 6.0, 15.0
+"""Standard errors by which a finalist must be dearer than the choice, in every draw, to be tried no further.
+
+With as few as four draws the error is itself not well known: by luck alone Student's t with 3 degrees of freedom is above
+15 as rarely as that with 7 is above 6, once in 3,000 times.
+"""
 
 Runner = Callable[[Callable[[World], tuple[Trial, ...]], Sequence[World]], Iterator[tuple[Trial, ...]]]
 """Runs a trial in each world and gives the results in order: on threads here, on a cluster elsewhere."""
@@ -96,7 +102,7 @@ def doubt(
     study = Study(scenario, finalists, book, own_rates, run)
     most = draws or MOST_DRAWS
     while study.draws < most:
-        study.draw(min(BATCH_DRAWS, most - study.draws))
+        study.draw(min(_batch(study.draws), most - study.draws))
         progress("drawing worlds", study.draws, most)
         if draws is None and study.settled:
             break
@@ -278,6 +284,11 @@ class Study:
         return tuple(drivers)
 
 
+def _batch(drawn: int) -> int:
+    """How many worlds are drawn next: the first eight in two steps, so that most finalists are tried in four."""
+    return FIRST_DRAWS if drawn < BATCH_DRAWS else BATCH_DRAWS
+
+
 def _cheapest(trials: Sequence[Trial]) -> int:
     """Place of the cheapest that breaks nothing; of the cheapest of all where all break something."""
     return min(
@@ -289,9 +300,10 @@ def _cheapest(trials: Sequence[Trial]) -> int:
 def _still_racing(sample: Sample, choice: Choice) -> list[int]:
     """Places of all but those dearer than the choice in every draw, and on average by `FAR_ERRORS` errors."""
     behind = sample.usd - sample.usd[:, choice.place : choice.place + 1]
-    if len(behind) < BATCH_DRAWS:
+    if len(behind) < FIRST_DRAWS:
         return list(range(behind.shape[1]))
-    far = (behind > 0).all(axis=0) & (behind.mean(axis=0) > FAR_ERRORS * standard_error(behind))
+    errors = FAR_ERRORS_AT_FIRST if len(behind) < BATCH_DRAWS else FAR_ERRORS
+    far = (behind > 0).all(axis=0) & (behind.mean(axis=0) > errors * standard_error(behind))
     return np.flatnonzero(~far).tolist()
 
 
