@@ -52,7 +52,8 @@ from costmodel.capacity.table_latency import call_latency
 from costmodel.demand.calendar import FloatArray
 from costmodel.demand.demand import Demand, read_only
 from costmodel.pricing.need import PriceNeed
-from costmodel.pricing.price import PriceQuery
+from costmodel.pricing.offer import RESERVED
+from costmodel.pricing.price import ON_DEMAND, PriceQuery
 from costmodel.scenario.model import Database, Scenario
 from costmodel.services._base import (
     Footprint,
@@ -883,9 +884,11 @@ PRICES = (
             r"ChangeDataCaptureUnits-Kinesis",
             r"Streams-Requests",
         ),
+        terms=(ON_DEMAND, RESERVED),
     ),
     DAX_PRICES,
 )
-"""Source: AmazonDynamoDB usage types as in infracost, internal/resources/aws/dynamodb_table.go (2026-05)."""
+"""Source: AmazonDynamoDB usage types as in infracost, internal/resources/aws/dynamodb_table.go (2026-05). Reserved
+capacity is a term of `...CapacityUnit-Hrs` (AWS price list, 2025-08-28); only bills call it `HeavyUsage:...`."""
 
 SERVICE = TierService(SERVICE_NAME, SERVICE_CODE, Role.DATABASE, designs, PRICES)
