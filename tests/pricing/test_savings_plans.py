@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from aws.books import book_with
 from aws.commitments_server import CommitmentsServer
+from aws.faults.plans import PLAN_BODIES
 from costmodel.errors import (
     AccessDenied,
     ApiFailed,
@@ -36,7 +37,13 @@ from costmodel.errors import (
 from costmodel.pricing.aws_client import open_client
 from costmodel.pricing.commitment import Commitment, CommitmentKind, Payment, commitments
 from costmodel.pricing.price import PriceQuery
-from costmodel.pricing.savings_plans import HOME_REGION, offering_rates, read_plan_file, savings_parts
+from costmodel.pricing.savings_plans import (
+    HOME_REGION,
+    OPERATION,
+    offering_rates,
+    read_plan_file,
+    savings_parts,
+)
 from costmodel.services.registry import PRICE_NEEDS
 
 REGION = "ap-northeast-1"
@@ -274,6 +281,15 @@ def changed(change) -> bytes:
     return json.dumps(document, indent=2).encode()
 
 
+def twice(member: bytes, before: bytes) -> bytes:
+    """The file with another member of the same name, or of another one that stands above, before this one."""
+    assert member in as_json(WANTED)
+    return as_json(WANTED).replace(member, before + member, 1)
+
+
+ANOTHER_LENGTH = {"purchaseOption": "No Upfront", "purchaseTerm": "3yr"}
+
+
 @pytest.mark.parametrize(
     ("content", "told"),
     [
@@ -302,6 +318,28 @@ def changed(change) -> bytes:
             "missing required field `discountedRate`",
         ),
         (changed(lambda d: d.update(products=d.pop("products"))), "terms stand before products"),
+        (twice(b'"price": "', b'"price": "0.01", '), "'price' is listed twice"),
+        (twice(b'"rates": [', b'"sku": "X", '), "'sku' is listed twice"),
+        (twice(b'"purchaseTerm": ', b'"purchaseTerm": "3yr", '), "'purchaseTerm' is listed twice"),
+        (twice(b'"version": ', b'"version": "20260422194204", '), "'version' is listed twice"),
+        (twice(b'"terms": ', b'"terms": {"savingsPlan": []}, '), "'terms' is listed twice"),
+        (
+            changed(lambda d: d["products"].append(d["products"][0] | {"attributes": ANOTHER_LENGTH})),
+            f"product {COMPUTE[0]} is listed twice",
+        ),
+        (
+            changed(lambda d: d["terms"]["savingsPlan"][0]["leaseContractLength"].update(duration=3)),
+            "rates bind for 3 year, their plan for 1yr",
+        ),
+        (as_csv(WANTED).replace(b"DiscountedInstanceType", b"DiscountedRate", 1), "a column is named twice"),
+        (
+            as_csv(WANTED, head=(HEAD[3], ("Version", "20260422194204"), *HEAD[2:4], HEAD[4])),
+            "expected in the first 5",
+        ),
+        (
+            as_csv((*WANTED, rate((*COMPUTE[:3], 3), "APN1-BoxUsage:c5.large", "RunInstances", "0.04"))),
+            f"product {COMPUTE[0]} is described differently",
+        ),
     ],
 )
 def test_a_broken_file_is_refused(tmp_path, content, told):
@@ -491,6 +529,13 @@ def test_an_answer_without_its_list_is_no_empty_answer(aws):
 def test_pages_that_lead_back_end(aws):
     aws.loop = True
     with pytest.raises(ApiFailed, match="lead back"):
+        asked()
+
+
+@pytest.mark.parametrize("body", PLAN_BODIES)
+def test_an_answer_of_another_form_has_a_name(aws, body):
+    aws.bodies = {"savingsplans": body}
+    with pytest.raises((ApiFailed, MalformedListing), match=OPERATION):
         asked()
 
 
