@@ -24,14 +24,13 @@ from costmodel.pricing.bulk_json import read_json
 from costmodel.pricing.bulk_store import EntryStore, Record
 from costmodel.pricing.offer import (
     FLAT_RATE,
-    RESERVED,
     Edition,
     OfferedProduct,
     Product,
     Term,
     refuse_repeats,
 )
-from costmodel.pricing.price import ON_DEMAND
+from costmodel.pricing.price import ON_DEMAND, RESERVED
 from costmodel.pricing.unpacking import MAGIC, open_unpacked
 
 FORMAT_VERSION = "v1.0"

@@ -27,14 +27,22 @@ from costmodel.pricing.need import Place, PriceNeed
 from costmodel.pricing.offer import (
     FLAT_RATE,
     ORDINARY_TERM,
-    RESERVED,
     Dimension,
     Edition,
     OfferedProduct,
     Term,
 )
 from costmodel.pricing.plausible import Moved, moved_far
-from costmodel.pricing.price import ON_DEMAND, FreeAllowance, Price, PriceQuery, PriceTier
+from costmodel.pricing.price import (
+    NO_UPFRONT,
+    ON_DEMAND,
+    RESERVED,
+    UPFRONT_FEE,
+    FreeAllowance,
+    Price,
+    PriceQuery,
+    PriceTier,
+)
 from costmodel.pricing.snapshot import CURRENCY, decimal, ladder
 from costmodel.pricing.stated_free import Form, StatedFree
 from costmodel.units import FOCUS_UNITS
@@ -48,10 +56,6 @@ PLAN_UNIT = "Mo"
 """A flat-rate plan is paid by the month; its subscription price names no unit on the wire."""
 FEE_UNIT = "Quantity"
 """Unit of a reservation's one-off fee."""
-NO_FEE = "No Upfront"
-"""Payment option of a reservation without one."""
-FEE = ("fee", "upfront")
-"""Attribute of a one-off fee's query, beside the hourly rate of the same term."""
 ONE_OFFERING_CLASS = frozenset({"AmazonRDS"})
 """Services that sell reservations of one class only, so that their terms are named without it."""
 GRANT_PREFIX = "Global-"
@@ -205,12 +209,12 @@ def _prices_of_term(
     reserved = query.term.startswith(RESERVED)
     fees = tuple(of for of in dimensions if reserved and of.unit == FEE_UNIT)
     rates = tuple(of for of in dimensions if of not in fees)
-    if fees and term.term_attributes.get("PurchaseOption") == NO_FEE:
+    if fees and term.term_attributes.get("PurchaseOption") == NO_UPFRONT:
         raise UnusableUnit(f"{query}", f"counts in {FEE_UNIT!r}, as a fee does, and has none")
     if rates:
         yield _price(reading, need, query, rates, offered)
     if fees:
-        attributes = tuple(sorted((*query.attributes, FEE)))
+        attributes = tuple(sorted((*query.attributes, UPFRONT_FEE)))
         yield _price(reading, need, replace(query, attributes=attributes), fees, offered)
 
 
@@ -380,7 +384,7 @@ def _chosen(reading: _Reading, query: PriceQuery) -> Price:
 
 def _is_paid_upfront(reading: _Reading, query: PriceQuery) -> bool:
     """Whether a rate may be 0 because a one-off fee pays for it."""
-    fee = replace(query, attributes=tuple(sorted((*query.attributes, FEE))))
+    fee = replace(query, attributes=tuple(sorted((*query.attributes, UPFRONT_FEE))))
     return any(_is_charged(price) for price in reading.candidates.get(fee, ()))
 
 

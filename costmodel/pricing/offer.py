@@ -16,7 +16,6 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, UnsetType
 
-RESERVED = "Reserved"
 FLAT_RATE = "FlatRate"
 ORDINARY_TERM = "JRTCKXETXF"
 """Term code of every on-demand price. Source: AmazonCloudFront offer (2025-07-01) and GetProducts samples."""

@@ -23,8 +23,7 @@ from costmodel.capacity.result import Capacity, Latency
 from costmodel.demand.calendar import BillingPeriod, Calendar, FloatArray
 from costmodel.demand.demand import Demand
 from costmodel.pricing.need import PriceNeed
-from costmodel.pricing.offer import RESERVED
-from costmodel.pricing.price import ON_DEMAND, PriceQuery
+from costmodel.pricing.price import ON_DEMAND, RESERVED, PriceQuery
 from costmodel.scenario.model import Scenario
 from costmodel.units import COUNTED_UNITS, HOURS_PER_DAY, QUANTITY_STEP
 

@@ -52,8 +52,7 @@ from costmodel.capacity.table_latency import call_latency
 from costmodel.demand.calendar import FloatArray
 from costmodel.demand.demand import Demand, read_only
 from costmodel.pricing.need import PriceNeed
-from costmodel.pricing.offer import RESERVED
-from costmodel.pricing.price import ON_DEMAND, PriceQuery
+from costmodel.pricing.price import ON_DEMAND, RESERVED, PriceQuery
 from costmodel.scenario.model import Database, Scenario
 from costmodel.services._base import (
     Footprint,
