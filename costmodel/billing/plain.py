@@ -127,7 +127,8 @@ def price_usage(
     A rate in the usage file replaces the list price of the same service, meter, region and attributes;
     one without attributes stands for all of them. `own_rates` are laid over the list prices that are
     left. `free_tier` overrides the file's. Raises UsageFileError, naming every line whose price is
-    missing or ambiguous or counts in another unit; UnitMismatch where an own price does.
+    missing or ambiguous or counts in another unit; UnitMismatch where an own price does, AmbiguousOwnRate where one
+    fits several list prices.
     """
     free_tier = file.free_tier if free_tier is None else free_tier
     period = BillingPeriod.parse(file.period)

@@ -77,7 +77,10 @@ def price(
     )
     used = used_prices(book, (charge.sku_price_id for charge in priced.bill.charges))
     check_ages(book, used, max_price_age)
-    note_unused(priced.unused_rates, "matches no usage line. Is its service, meter or region misspelt?")
+    elsewhen = priced.own_rates.of_other_months(priced.period)
+    note_unused(elsewhen, f"does not hold in {priced.period}: its months are others.")
+    unmatched = [name for name in priced.unused_rates if name not in elsewhen]
+    note_unused(unmatched, "matches no usage line. Is its service, meter or region misspelt?")
     if output is Format.JSON:
         book_note = {"digest": book.digest, "book_date": book.manifest.book_date}
         write_json(json.dumps(priced.to_dict() | {"price_book": book_note}, indent=2).encode() + b"\n")
