@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from decimal import Decimal
 from typing import Literal
 
 import numpy as np
@@ -78,9 +77,7 @@ from costmodel.services._base import (
 from costmodel.units import (
     BITS_PER_BYTE,
     HOURS_PER_DAY,
-    SECONDS_PER_HOUR,
     SECONDS_PER_MINUTE,
-    to_nine_decimals,
 )
 
 SERVICE_NAME = "Amazon Relational Database Service"
@@ -132,12 +129,6 @@ LARGEST_IOPS_PER_GB = 500.0
 
 GROWN_AT_MOST = 10.0
 """Storage autoscaling stops at this many times the first allocation; our choice."""
-
-LEAST_BILLED_S = 600
-"""An instance is billed by the second, and for ten minutes after each start or change of its class at least.
-
-Source: Amazon RDS User Guide, "On-Demand DB instances for Amazon RDS" (2023-06).
-"""
 
 LEAST_BUSY_S = 1e-12
 """Below this a call asks for nothing."""
@@ -682,15 +673,6 @@ def _striped(attribute: TerraformAttribute) -> TerraformAttribute:
         f"var.rds.allocated_storage >= {STRIPED_FROM_GB:.0f}",
         f"go with rds.allocated_storage of {STRIPED_FROM_GB:.0f} or more",
     )
-
-
-def charged_hours(ran_s: Iterable[int]) -> Decimal:
-    """Hours charged for an instance that ran so many seconds after each start, to nine decimals.
-
-    The databases of a design run whole months. Source: see `LEAST_BILLED_S`.
-    """
-    charged_s = sum(max(LEAST_BILLED_S, seconds) for seconds in ran_s)
-    return to_nine_decimals(Decimal(charged_s) / SECONDS_PER_HOUR)
 
 
 def charged_iops(storage_type: str, iops: float, allocated_gb: FloatArray) -> FloatArray:

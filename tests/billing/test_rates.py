@@ -193,7 +193,7 @@ def test_an_own_price_that_fits_several_list_prices_is_refused() -> None:
     with pytest.raises(AmbiguousOwnRate, match=r"for which load_balancer .*load_balancer: application"):
         priced(ALB, rates)
     rates = own('service: AmazonRDS, usage_type: "Multi-AZUsage:db.t4g.medium", unit: Hrs, price: 0.001')
-    with pytest.raises(AmbiguousOwnRate, match="for which engine .*engine: PostgreSQL"):
+    with pytest.raises(AmbiguousOwnRate, match=r"for which engine .*engine: PostgreSQL"):
         priced(RDS, rates)
 
 
