@@ -49,8 +49,8 @@ from costmodel.pricing.price import PriceQuery
 from costmodel.scenario.estimate import lowest
 from costmodel.scenario.fields import Rule
 from costmodel.scenario.model import Api, Database, Scenario
+from costmodel.services import needs
 from costmodel.services._base import (
-    FUNCTIONS,
     SENT_RATIO,
     Footprint,
     Meter,
@@ -564,6 +564,4 @@ def designs(scenario: Scenario, demand: Demand) -> tuple[LambdaFunction, ...]:
     return tuple(found)
 
 
-PRICES = (FUNCTIONS,)
-
-SERVICE = TierService(SERVICE_NAME, SERVICE_CODE, Role.COMPUTE, designs, PRICES)
+SERVICE = TierService(SERVICE_NAME, SERVICE_CODE, Role.COMPUTE, designs, needs.LAMBDA)

@@ -50,10 +50,10 @@ from costmodel.capacity.volumes import (
 )
 from costmodel.demand.calendar import FloatArray
 from costmodel.demand.demand import Demand, read_only
-from costmodel.pricing.need import Distinction, PriceNeed
-from costmodel.pricing.price import ON_DEMAND, RESERVED, PriceQuery
+from costmodel.pricing.price import ON_DEMAND, PriceQuery
 from costmodel.scenario.load import refuse
 from costmodel.scenario.model import Database, Scenario
+from costmodel.services import needs
 from costmodel.services._base import (
     Footprint,
     Meter,
@@ -782,32 +782,4 @@ def _sized(
     )
 
 
-ANY_ENGINE = (("databaseEngine", ("Any", "MySQL", "PostgreSQL")),)
-PRICES = (
-    *(
-        PriceNeed(
-            SERVICE_CODE,
-            (r"(Instance|Multi-AZ)Usage:db\.[a-z0-9]+\.[a-z0-9]+",),
-            distinctions=(Distinction("engine", "databaseEngine", {engine: engine}),),
-            containing="Usage:db.",
-            terms=(ON_DEMAND, RESERVED),
-        )
-        for engine in ("MySQL", "PostgreSQL")
-    ),
-    PriceNeed(
-        SERVICE_CODE,
-        (
-            r"RDS:(Multi-AZ-)?(GP2-Storage|GP3-(Storage|PIOPS|Throughput)|PIOPS|PIOPS-Storage(-IO2)?)",
-            r"RDS:(StorageUsage|StorageIOUsage|ChargedBackupUsage|SnapshotExportToS3)",
-        ),
-        where=ANY_ENGINE,
-        containing="RDS:",
-    ),
-    PriceNeed(SERVICE_CODE, (r"RDS:ProxyUsage",), containing="RDS:"),
-)
-"""Instances of the two engines; storage, which AWS lists for any engine or for each alike.
-
-Source: infracost, internal/resources/aws/db_instance.go (2026-05).
-"""
-
-SERVICE = TierService(SERVICE_NAME, SERVICE_CODE, Role.DATABASE, designs, PRICES)
+SERVICE = TierService(SERVICE_NAME, SERVICE_CODE, Role.DATABASE, designs, needs.RDS)

@@ -16,9 +16,9 @@ from costmodel.capacity.energy import Energy, moved, stored, unmeasured
 from costmodel.demand.calendar import Calendar, FloatArray
 from costmodel.demand.content import static_files, static_stored_gb
 from costmodel.demand.demand import Demand
-from costmodel.pricing.need import Distinction, PriceNeed
 from costmodel.pricing.price import PriceQuery
 from costmodel.scenario.model import Scenario
+from costmodel.services import needs
 from costmodel.services._base import (
     USAGE_TYPE_CODES,
     Footprint,
@@ -241,39 +241,4 @@ def design(scenario: Scenario, footprint: Footprint) -> AssetBucket:
     )
 
 
-TRANSITIONS = Distinction(
-    "transition",
-    "operation",
-    {
-        "S3-GDATransition": "Deep Archive",
-        "S3-GIRTransition": "GIR",
-        "S3-GlacierTransition": "Glacier Flexible",
-        "S3-INTTransition": "INT",
-        "S3-SIATransition": "Standard-IA",
-    },
-)
-PRICES = (
-    PriceNeed(
-        SERVICE_CODE,
-        (
-            r"TimedStorage-((GIR|SIA|ZIA|XZ|INT-(AA|AIA|DAA|FA|IA))-)?ByteHrs",
-            r"TimedStorage-GlacierByteHrs",
-            r"Requests-((GIR|INT|SIA|XZ|ZIA)-)?Tier[12]",
-            r"Retrieval-(GIR|SIA|ZIA)",
-            r"Monitoring-Automation-INT",
-        ),
-    ),
-    PriceNeed(SERVICE_CODE, (r"Requests-Tier[34]",), distinctions=(TRANSITIONS,)),
-    PriceNeed(SERVICE_CODE, (r"Requests-GLACIER-Tier1",), where=(("operation", ("PutObject",)),)),
-    PriceNeed(SERVICE_CODE, (r"Standard-Retrieval-Bytes",), where=(("operation", ("RestoreObject",)),)),
-    PriceNeed(ARCHIVE_CODE, (r"TimedStorage-GDA-ByteHrs",)),
-    PriceNeed(ARCHIVE_CODE, (r"Requests-GDA-Tier1",), where=(("operation", ("PutObject", "PostObject")),)),
-    PriceNeed(
-        ARCHIVE_CODE, (r"Standard-Retrieval-Bytes",), where=(("operation", ("DeepArchiveRestoreObject",)),)
-    ),
-)
-"""Source: AmazonS3 offer of eu-south-2 (2026-06-12); Amazon S3 User Guide, "AWS billing and usage reports for
-Amazon S3"; the offer of Glacier Deep Archive as in infracost, internal/resources/aws (2026-05).
-"""
-
-SERVICE = PlatformService(SERVICE_NAME, SERVICE_CODE, Role.STORAGE, design, PRICES)
+SERVICE = PlatformService(SERVICE_NAME, SERVICE_CODE, Role.STORAGE, design, needs.S3)

@@ -35,7 +35,7 @@ from costmodel.pricing.conversion import Known, converted
 from costmodel.pricing.need import PriceNeed
 from costmodel.pricing.price import Price, PriceQuery
 from costmodel.pricing.query_api import QUESTION_ATTEMPTS, endpoint_region, fetch
-from costmodel.services.registry import PRICE_NEEDS
+from costmodel.services.needs import PRICE_NEEDS
 
 BOOK = PriceBook.shipped()
 KNOWN = Known(BOOK, BOOK, datetime(2026, 11, 24, 12, 0, tzinfo=UTC))

@@ -44,7 +44,7 @@ from costmodel.pricing.savings_plans import (
     read_plan_file,
     savings_parts,
 )
-from costmodel.services.registry import PRICE_NEEDS
+from costmodel.services.needs import PRICE_NEEDS
 
 REGION = "ap-northeast-1"
 TODAY = "2026-11-24"
