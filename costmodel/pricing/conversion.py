@@ -31,6 +31,7 @@ from costmodel.pricing.offer import (
     Edition,
     OfferedProduct,
     Term,
+    is_time,
 )
 from costmodel.pricing.plausible import Moved, moved_far
 from costmodel.pricing.price import (
@@ -59,7 +60,7 @@ FEE_UNIT = "Quantity"
 ONE_OFFERING_CLASS = frozenset({"AmazonRDS"})
 """Services that sell reservations of one class only, so that their terms are named without it."""
 GRANT_PREFIX = "Global-"
-_DATE = re.compile(r"\d{4}-\d\d-\d\d(T\d\d:\d\d:\d\d(\.\d+)?Z)?")
+_DAY = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,9 +243,10 @@ def _holding(reading: _Reading, query: PriceQuery, terms: Sequence[Term]) -> Ter
 def _begins(query: PriceQuery, term: Term) -> str:
     """When a term begins to be in force, so that texts compare like times; empty where it does not say."""
     date = term.effective_date
-    if date and not _DATE.fullmatch(date):
+    begins = f"{date}T00:00:00Z" if _DAY.fullmatch(date) else date
+    if begins and not is_time(begins):
         raise MalformedListing(f"{query}", f"in force from {date!r}, which is no time in UTC")
-    return f"{date[:10]}T{date[11:19] or '00:00:00'}Z" if date else ""
+    return f"{begins[:19]}Z" if begins else ""
 
 
 def _charged(term: Term) -> frozenset[tuple[str, str, str, frozenset[tuple[str, str]]]]:

@@ -41,7 +41,7 @@ from costmodel.pricing.bulk_csv import lines_of, metadata_of
 from costmodel.pricing.bulk_json import WINDOW_BYTES, Window
 from costmodel.pricing.conversion import UNITS
 from costmodel.pricing.need import PriceNeed
-from costmodel.pricing.offer import refuse_repeats
+from costmodel.pricing.offer import is_time, refuse_no_edition, refuse_repeats
 from costmodel.pricing.places import without_prefix
 from costmodel.pricing.price import Price, PriceQuery, PriceTier
 from costmodel.pricing.snapshot import (
@@ -120,9 +120,7 @@ T = TypeVar("T")
 Fault = Callable[[str], PriceFileCorrupt]
 """Makes an error that names the place in the file."""
 
-_VERSION = re.compile(r"[0-9]{14}")
 _LENGTH = re.compile(r"([13]) ?(?:yr|years?)")
-_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+Z")
 
 
 class _Money(msgspec.Struct, frozen=True):
@@ -222,8 +220,10 @@ def read_plan_file(path: Path, region_id: str, needs: Iterable[PriceNeed], now: 
     except (OSError, EOFError, zlib.error) as error:
         raise PriceFileCorrupt(path, "reading it", str(error)) from error
     version, published = head.get("version", ""), head.get("publicationDate", "")
-    if not _VERSION.fullmatch(version) or not _DATE.fullmatch(published):
-        raise PriceFileCorrupt(path, "its head", "no version of 14 digits with its publication date")
+    try:
+        refuse_no_edition(version, published)
+    except ValueError as error:
+        raise PriceFileCorrupt(path, "its head", str(error)) from error
     return keeping.rates(f"AWS Savings Plans list {version}", published[:10], version)
 
 
@@ -409,7 +409,7 @@ def _read_term(window: Window, plans: Mapping[str, _Plan | None], keeping: _Keep
         if name == "sku":
             sku = _decoded(_TEXT, window.value(), window)
         elif name == "effectiveDate":
-            begins = _decoded(_TEXT, window.value(), window)
+            begins = _beginning(_decoded(_TEXT, window.value(), window), window.fault)
             if read and not keeping.holds(begins):
                 raise window.fault("rates stand before the day on which they begin")
         elif name == "leaseContractLength":
@@ -482,7 +482,8 @@ def _read_csv(path: Path, stream: BinaryIO, keeping: _Keeping) -> dict[str, str]
             plan = _plan(cells["Product Family"], years, cells["PurchaseOption"], fault)
             if plans.setdefault(cells["SKU"], plan) != plan:
                 raise fault(f"product {cells['SKU']} is described differently than in a row before")
-            if plan is not None and keeping.holds(cells.get("EffectiveDate", "")):
+            begins = _beginning(cells.get("EffectiveDate", ""), fault)
+            if plan is not None and keeping.holds(begins):
                 keeping.add(plan, _csv_rate(cells))
     except (csv.Error, UnicodeDecodeError) as error:
         raise fault(str(error)) from error
@@ -509,6 +510,13 @@ def _plan(family: str, length: str, payment: str, fault: Fault) -> _Plan | None:
     if years is None or payment not in PAYMENTS:
         raise fault(f"a {family} product of {length!r} and {payment!r}, not 1 or 3 years and {PAYMENTS}")
     return _Plan(PLANS[family], years, payment)
+
+
+def _beginning(date: str, fault: Fault) -> str:
+    """When rates begin; empty where nothing is said. Raises PriceFileCorrupt for a time that there is not."""
+    if date and not is_time(date):
+        raise fault(f"rates begin on {date!r}, which is not a UTC time")
+    return date
 
 
 def _years(length: str) -> int | None:

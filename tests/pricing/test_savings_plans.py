@@ -304,11 +304,11 @@ ANOTHER_LENGTH = {"purchaseOption": "No Upfront", "purchaseTerm": "3yr"}
         (as_csv(WANTED)[:-30], "columns, the header has 24"),
         (as_csv(WANTED, columns=COLUMNS[:4] + COLUMNS[5:]), "no column DiscountedRate"),
         (as_csv(WANTED, head=HEAD[:4]), "expected in the first 5 rows"),
-        (as_csv(WANTED, head=(*HEAD[:3], ("Version", "7"), HEAD[4])), "no version of 14 digits"),
+        (as_csv(WANTED, head=(*HEAD[:3], ("Version", "7"), HEAD[4])), "is not a time in 14 digits"),
         (as_csv(WANTED).replace(b",1,year,", b",5,year,", 1), "'5year' and 'No Upfront'"),
         (as_csv(WANTED).replace(b"All Upfront", b"Most Upfront", 1), "'3year' and 'Most Upfront'"),
         (as_csv(WANTED).replace(b"Hrs", b"\xff\xfe", 1), "invalid"),
-        (changed(lambda d: d.pop("version")), "no version of 14 digits"),
+        (changed(lambda d: d.pop("version")), "is not a time in 14 digits"),
         (changed(lambda d: d.pop("terms")), "no savingsPlan terms"),
         (changed(lambda d: d["terms"].update(OnDemand={})), "OnDemand terms in a Savings Plans file"),
         (changed(lambda d: d["products"].pop(0)), "which is no product of the file"),
@@ -331,6 +331,19 @@ ANOTHER_LENGTH = {"purchaseOption": "No Upfront", "purchaseTerm": "3yr"}
             changed(lambda d: d["terms"]["savingsPlan"][0]["leaseContractLength"].update(duration=3)),
             "rates bind for 3 year, their plan for 1yr",
         ),
+        (
+            as_csv(WANTED, head=(*HEAD[:3], ("Version", "20261301000000"), HEAD[4])),
+            "is not a time in 14 digits",
+        ),
+        (
+            changed(lambda d: d.update(publicationDate="2026-02-31T00:00:00Z")),
+            "'2026-02-31T00:00:00Z' is not a UTC time",
+        ),
+        (
+            changed(lambda d: d["terms"]["savingsPlan"][0].update(effectiveDate="2026-13-01T00:00:00Z")),
+            "rates begin on '2026-13-01T00:00:00Z', which is not a UTC time",
+        ),
+        (as_csv(WANTED).replace(b"2026-04-20T", b"2026-04-31T", 1), "rates begin on '2026-04-31T21:53:43Z'"),
         (as_csv(WANTED).replace(b"DiscountedInstanceType", b"DiscountedRate", 1), "a column is named twice"),
         (
             as_csv(WANTED, head=(HEAD[3], ("Version", "20260422194204"), *HEAD[2:4], HEAD[4])),
