@@ -20,7 +20,7 @@ from costmodel.scenario.faults import rule_faults
 from costmodel.scenario.fields import Rule
 from costmodel.scenario.usage_file import FIND_PRICES, OwnRate, Rows, UsageFile, UsageLine
 from costmodel.services._base import Meter, Usage
-from costmodel.units import FOCUS_UNITS
+from costmodel.units import COUNTED_UNITS, FOCUS_UNITS
 
 OWN_RATE = "Own rate"
 """Term of a query that the usage file's own rate answers; no free allowance covers it, no discount comes off it."""
@@ -180,6 +180,9 @@ def _look_up(rows: Rows, prices: _PricesWithOwn) -> tuple[dict[int, Price], list
         if line.unit not in (None, unit, pricing_unit):
             problem = f"must be {_either(unit, pricing_unit)}, as the price is"
             broken.append(Rule(("usage", place, "unit"), problem, line.unit))
+        if unit in COUNTED_UNITS and line.quantity % 1:
+            problem = f"must be a whole number, as AWS counts {unit} one by one"
+            broken.append(Rule(("usage", place, "quantity"), problem, _text(line.quantity)))
     return found, broken
 
 

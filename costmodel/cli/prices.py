@@ -384,7 +384,9 @@ def _table(prices: Iterable[Price]) -> Table:
     """Prices tier by tier; what sets a price apart from others of its usage type stands below its name."""
     from costmodel.pricing.price import ON_DEMAND
 
-    table = table_of("Usage type", "From", "USD", "per", "What", right=("From", "USD"), whole=("Usage type",))
+    table = table_of(
+        "Usage type", "From", "USD", "per", "What", right=("From", "USD"), whole=("Usage type", "per")
+    )
     for price in prices:
         query = price.query
         apart = [f"  {name}: {value}" for name, value in query.attributes]

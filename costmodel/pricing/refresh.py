@@ -9,7 +9,7 @@ from __future__ import annotations
 import shutil
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -376,6 +376,8 @@ class Refresh:
             yield path
         finally:
             shutil.rmtree(folder, ignore_errors=True)
+            with suppress(OSError):  # files of other regions may be on their way beside it
+                folder.parent.rmdir()
 
     def _parts(self, prices: Iterable[Price], edition: str) -> list[Part]:
         files: dict[tuple[str, str, str], list[Price]] = defaultdict(list)

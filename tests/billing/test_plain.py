@@ -131,6 +131,16 @@ def test_every_line_that_cannot_be_priced_is_named() -> None:
     assert "engine=PostgreSQL" in text
 
 
+def test_half_a_request_is_no_quantity() -> None:
+    """What is counted one by one is whole; gigabytes and hours are not."""
+    line = "service: AmazonS3, meter: Requests-Tier1, region: eu-west-1"
+    told = r"usage\.0\.quantity.*must be a whole number, as AWS counts Requests one by one"
+    with pytest.raises(UsageFileError, match=told):
+        priced(f"period: 2026-11\nusage:\n  - {{{line}, quantity: 0.5}}")
+    assert priced(f"period: 2026-11\nusage:\n  - {{{line}, quantity: 2.0}}").billed_cost == D("0.00001")
+    assert priced(f"period: 2026-11\nusage:\n  - {{{CDN}, quantity: 1024.5}}").billed_cost == D("0.0425")
+
+
 RESERVED = 'service: AmazonRDS, meter: "InstanceUsage:db.m6g.12xl", region: eu-west-1, term: Reserved 3yr Partial Upfront'
 
 

@@ -103,6 +103,12 @@ def test_show_gives_tiers_units_and_dates(cli: Any) -> None:
     assert "5,242,880   0.02  GB" in outcome.out
 
 
+@pytest.mark.parametrize("columns", [40, 60, 80])
+def test_no_unit_is_broken_within_a_word(cli: Any, columns: int) -> None:
+    shown = cli("prices", "show", "EBS:VolumeP-Throughput.gp3", "--region", "eu-west-1", columns=columns).out
+    assert "  45.056  GiBps-mo  " in shown
+
+
 def test_show_tells_apart_what_shares_a_usage_type(cli: Any) -> None:
     shown = cli("prices", "show", "InstanceUsage:db.m7g.large", "--region", "eu-west-1").out
     assert "  engine: MySQL" in shown
