@@ -180,7 +180,7 @@ def _look_up(rows: Rows, prices: _PricesWithOwn) -> tuple[dict[int, Price], list
         if line.unit not in (None, unit, pricing_unit):
             problem = f"must be {_either(unit, pricing_unit)}, as the price is"
             broken.append(Rule(("usage", place, "unit"), problem, line.unit))
-        if unit in COUNTED_UNITS and line.quantity % 1:
+        if unit in COUNTED_UNITS and line.quantity % 1 and found[place].query.term != OWN_RATE:
             problem = f"must be a whole number, as AWS counts {unit} one by one"
             broken.append(Rule(("usage", place, "quantity"), problem, _text(line.quantity)))
     return found, broken

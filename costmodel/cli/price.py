@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from costmodel.cli.books import MaxPriceAgeOption, PricesOption, check_ages, open_book, used_prices
-from costmodel.cli.console import Format, print_result, table_of, write_json
+from costmodel.cli.console import Format, kept_whole, print_result, table_of, write_json
 from costmodel.cli.gates import BudgetOption, FailIfOption, judge_gates, read_gates
 from costmodel.cli.options import format_option
 from costmodel.cli.own_rates import RatesFileOption, currency_sentence, note_unused, read_own_rates
@@ -165,4 +165,4 @@ def _table(priced: PricedUsage) -> Table:
             *[""] * (3 + len(own)),
             converted(priced.billed_cost, stated.per_usd),
         )
-    return table
+    return kept_whole(table)

@@ -18,7 +18,7 @@ from costmodel.cli.books import (
     open_book,
     warn,
 )
-from costmodel.cli.console import Format, messages, print_result, table_of, write_json
+from costmodel.cli.console import Format, kept_whole, messages, print_result, table_of, write_json
 from costmodel.cli.options import format_option
 from costmodel.cli.prices_diff import diff
 from costmodel.cli.prices_refresh import refresh
@@ -400,4 +400,4 @@ def _table(prices: Iterable[Price]) -> Table:
                 price.pricing_unit,
                 price.description if first else "",
             )
-    return table
+    return kept_whole(table)

@@ -71,6 +71,13 @@ def test_an_upfront_fee_stands_beside_the_total(cli: Any, tmp_path: Path) -> Non
     )
 
 
+@pytest.mark.parametrize("columns", [20, 60, 80])
+def test_no_unit_is_broken_within_a_word(cli: Any, tmp_path: Path, columns: int) -> None:
+    line = 'service: AmazonEC2, meter: "EBS:VolumeP-Throughput.gp3", region: eu-west-1, quantity: 0.5'
+    outcome = cli("price", usage_file(tmp_path, f"period: 2026-11\nusage:\n  - {{{line}}}"), columns=columns)
+    assert "  GiBps-Months  " in outcome.out
+
+
 def test_a_rate_for_nothing_is_noted_on_stderr(cli: Any, tmp_path: Path) -> None:
     rate = '{service: AmazonEC2, meter: "BoxUsage:m7g.lagre", region: eu-west-1, unit: Hrs, tiers: [{from: 0, price: 1}]}'
     file = usage_file(tmp_path, f"period: 2026-11\nusage:\n  - {{{EC2}, quantity: 1}}\nrates:\n  - {rate}")
