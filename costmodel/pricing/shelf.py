@@ -153,7 +153,7 @@ class Shelf:
     def open(self, which: str | None = None) -> PriceBook:
         """A price book: the one in force, the newest not later than a date YYYY-MM-DD, one by name, or a folder's.
 
-        Raises PriceBookNotFound or PriceCacheCorrupt.
+        Raises PriceBookNotFound, PriceCacheCorrupt and, of the one in force, what `choice` raises.
         """
         if which is None:
             return self._open(self.choice().copy.folder)
