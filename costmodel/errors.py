@@ -50,6 +50,7 @@
     │       └── ApiFailed          any other failure on AWS's side
     ├── UnknownInstanceType        no such EC2 instance type, family or database class
     ├── UnitMismatch               a meter and its price count in different units
+    ├── AmbiguousOwnRate           an own price fits several list prices, or several own rates fit one
     ├── LineNotFound               a saved run's bill has no such line
     ├── AmbiguousLine              several lines of a saved run's bill are meant
     ├── LineUnsound                a line of a saved run's bill does not follow from its prices
@@ -396,6 +397,10 @@ class UnknownGrid(CostModelError):
             f"the carbon of {region_id} is unknown: costmodel/decision/carbon.csv has no grid and PUE for it. "
             "Add both rows with their source, or leave out objectives.carbon_usd_per_tonne."
         )
+
+
+class AmbiguousOwnRate(CostModelError):
+    """An own price does not say which of several list prices it replaces, or several own rates fit one alike."""
 
 
 class UnitMismatch(CostModelError):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 
 SECONDS_PER_MINUTE = 60
 MINUTES_PER_HOUR = 60
@@ -114,11 +114,6 @@ CENT = Decimal("0.01")
 def two_digits(value: float) -> str:
     """A number with two significant digits, for estimates: 41, 1,200, 0.53."""
     return f"{Decimal(f'{value:.2g}'):,f}"
-
-
-def to_nine_decimals(quantity: Decimal) -> Decimal:
-    """A billed quantity that is not counted one by one, rounded half up."""
-    return quantity.quantize(QUANTITY_STEP, rounding=ROUND_HALF_UP)
 
 
 def figure(value: float) -> str:

@@ -20,7 +20,7 @@ from costmodel.scenario.faults import rule_faults
 from costmodel.scenario.fields import Rule
 from costmodel.scenario.usage_file import FIND_PRICES, OwnRate, Rows, UsageFile, UsageLine
 from costmodel.services._base import Meter, Usage
-from costmodel.units import FOCUS_UNITS
+from costmodel.units import COUNTED_UNITS, FOCUS_UNITS
 
 OWN_RATE = "Own rate"
 """Term of a query that the usage file's own rate answers; no free allowance covers it, no discount comes off it."""
@@ -74,6 +74,8 @@ class PricedLine:
     unit: str
     """FOCUS unit."""
     tiers: tuple[PricedTier, ...]
+    upfront_fee: Price | None
+    """What a reservation costs at the start for each unit, in no amount here; None where there is none."""
     rate_name: str
     """The rate of the agreement that applies; empty where none does."""
     list_cost: Decimal
@@ -125,7 +127,8 @@ def price_usage(
     A rate in the usage file replaces the list price of the same service, meter, region and attributes;
     one without attributes stands for all of them. `own_rates` are laid over the list prices that are
     left. `free_tier` overrides the file's. Raises UsageFileError, naming every line whose price is
-    missing or ambiguous or counts in another unit; UnitMismatch where an own price does.
+    missing or ambiguous or counts in another unit; UnitMismatch where an own price does, AmbiguousOwnRate where one
+    fits several list prices.
     """
     free_tier = file.free_tier if free_tier is None else free_tier
     period = BillingPeriod.parse(file.period)
@@ -148,7 +151,10 @@ def price_usage(
         free_tier=free_tier,
         own_rates=own_rates,
         bill=whole,
-        lines=tuple(_priced_line(path, line, price, charges[path]) for path, line, price in priced),
+        lines=tuple(
+            _priced_line(path, line, price, _fee_beside(price, found, prices), charges[path])
+            for path, line, price in priced
+        ),
         unused_rates=(*prices.unused(), *own_rates.unused(whole)),
     )
 
@@ -165,6 +171,7 @@ def _look_up(rows: Rows, prices: _PricesWithOwn) -> tuple[dict[int, Price], list
     for place, line in rows.usage.items():
         try:
             found[place] = prices.price(prices.query(line))
+            _fee(found[place], prices)
         except (PriceNotFound, AmbiguousPrice) as error:
             broken.append(Rule(("usage", place), str(error), None))
             continue
@@ -173,7 +180,22 @@ def _look_up(rows: Rows, prices: _PricesWithOwn) -> tuple[dict[int, Price], list
         if line.unit not in (None, unit, pricing_unit):
             problem = f"must be {_either(unit, pricing_unit)}, as the price is"
             broken.append(Rule(("usage", place, "unit"), problem, line.unit))
+        if unit in COUNTED_UNITS and line.quantity % 1 and found[place].query.term != OWN_RATE:
+            problem = f"must be a whole number, as AWS counts {unit} one by one"
+            broken.append(Rule(("usage", place, "quantity"), problem, _text(line.quantity)))
     return found, broken
+
+
+def _fee(price: Price, prices: Prices) -> Price | None:
+    """The fee that belongs to a reservation's rate. Raises PriceNotFound where the book lacks it: half is no price."""
+    query = price.query.upfront_fee
+    return None if query is None else prices.price(query)
+
+
+def _fee_beside(price: Price, found: Mapping[int, Price], prices: Prices) -> Price | None:
+    """The fee of a line's reservation, unless another line of the file is that fee."""
+    fee = _fee(price, prices)
+    return None if fee in found.values() else fee
 
 
 class _PricesWithOwn:
@@ -270,7 +292,9 @@ def _usage(path: str, line: UsageLine, price: Price, period: BillingPeriod) -> U
     return Usage(meter, path, period, line.quantity, daily_quantity, "as stated in the usage file")
 
 
-def _priced_line(path: str, line: UsageLine, price: Price, charges: list[Charge]) -> PricedLine:
+def _priced_line(
+    path: str, line: UsageLine, price: Price, fee: Price | None, charges: list[Charge]
+) -> PricedLine:
     with localcontext(EXACT):
         list_cost = sum((charge.list_cost for charge in charges), Decimal(0))
         billed_cost = sum((charge.billed_cost for charge in charges), Decimal(0))
@@ -285,6 +309,7 @@ def _priced_line(path: str, line: UsageLine, price: Price, charges: list[Charge]
         quantity=line.quantity,
         unit=FOCUS_UNITS[price.pricing_unit],
         tiers=tuple(_priced_tier(charge) for charge in charges),
+        upfront_fee=fee,
         rate_name=next((charge.x_rate_name for charge in charges if charge.x_rate_name), ""),
         list_cost=list_cost,
         billed_cost=billed_cost,
@@ -328,11 +353,21 @@ def _line_dict(line: PricedLine) -> dict[str, Any]:
             }
             for tier in line.tiers
         ],
+        "upfront_fee": line.upfront_fee and _fee_dict(line.upfront_fee),
         "rate_name": line.rate_name,
         "list_cost": _text(line.list_cost),
         "billed_cost": _text(line.billed_cost),
         "source": line.source,
         "as_of": line.as_of,
+    }
+
+
+def _fee_dict(fee: Price) -> dict[str, Any]:
+    return {
+        "unit_price": _text(fee.tiers[0].list_unit_price),
+        "attributes": dict(fee.query.attributes),
+        "source": fee.source,
+        "as_of": fee.as_of,
     }
 
 

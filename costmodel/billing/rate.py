@@ -69,7 +69,8 @@ def bill(
     Usage of nothing makes no charge. Charges stand in the order of the usages, tiers from the
     bottom up.
 
-    Raises PriceNotFound, AmbiguousPrice, or UnitMismatch when meter, price and own rate count differently.
+    Raises PriceNotFound, AmbiguousPrice, UnitMismatch when meter, price and own rate count differently, or
+    AmbiguousOwnRate.
 
     Source: Amazon CloudFront price list, "First 1 TB free, next 9 TB" per month (2025-07-01);
     AWS Price List, free-tier SKUs `appliesTo` the discounted SKUs (2025-07-01).

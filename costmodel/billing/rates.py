@@ -26,7 +26,7 @@ from pathlib import Path
 
 from costmodel.billing.charge import EXACT, Bill
 from costmodel.demand.calendar import BillingPeriod
-from costmodel.errors import UnitMismatch
+from costmodel.errors import AmbiguousOwnRate, UnitMismatch
 from costmodel.pricing.price import ON_DEMAND, Price, PriceQuery
 from costmodel.scenario.events import PriceListChange
 from costmodel.scenario.model import Scenario
@@ -88,10 +88,11 @@ class OwnRates:
     def contracted(self, price: Price, period: BillingPeriod) -> ContractedPrice:
         """What is paid for a price in a month.
 
-        Raises UnitMismatch when an own price counts in another unit than the list price.
+        Raises UnitMismatch when an own price counts in another unit than the list price; AmbiguousOwnRate when
+        it does not say which of several list prices it replaces, or when several rates fit alike.
         """
         covering = [rate for rate in self.discounts if _covers(rate, price, period)]
-        rate = max(covering, key=lambda rate: rate.specificity, default=None)
+        rate = _most_exact(covering, price)
         with localcontext(EXACT):
             if rate is not None and rate.percent is None:
                 return _replaced(price, rate)
@@ -101,6 +102,10 @@ class OwnRates:
         """The change of the price list in force: the most exact, of equally exact ones the latest."""
         in_force = [change for change in self.changes if _changes(change, price.query, period)]
         return max(in_force, key=lambda change: (change.specificity, change.start), default=None)
+
+    def of_other_months(self, period: BillingPeriod) -> tuple[str, ...]:
+        """Rates that do not hold in a month, by name."""
+        return tuple(rate.label for rate in self.discounts if not rate.covers_month(period.start.date()))
 
     def unused(self, bill: Bill) -> tuple[str, ...]:
         """Rates that no charge of a bill carries, by name: misspelt, out of date or about something else."""
@@ -112,9 +117,33 @@ NO_OWN_RATES = OwnRates()
 """List prices, as they are."""
 
 
+def _most_exact(covering: Sequence[Discount], price: Price) -> Discount | None:
+    """The rate that applies. Raises AmbiguousOwnRate."""
+    most = max((rate.specificity for rate in covering), default=None)
+    exact = [rate for rate in covering if rate.specificity == most]
+    if len(exact) > 1:
+        labels = " and ".join(repr(rate.label) for rate in exact)
+        raise AmbiguousOwnRate(
+            f"the own rates {labels} fit {price.query} alike. Give one of them more attributes."
+        )
+    return exact[0] if exact else None
+
+
+def _check_attributes(query: PriceQuery, rate: Discount) -> None:
+    """Raises AmbiguousOwnRate for an own price that names fewer attributes than AWS tells its list prices apart by."""
+    unnamed = dict(query.attributes).keys() - rate.attributes.keys()
+    if rate.sku is None and unnamed:
+        listed = ", ".join(f"{name}: {value}" for name, value in query.attributes)
+        raise AmbiguousOwnRate(
+            f"the own price {rate.label!r} does not say for which {' and '.join(sorted(unnamed))} it is, and AWS prices "
+            f"{query.usage_type} by that. Name it, such as `attributes: {{{listed}}}`, in one rate for each."
+        )
+
+
 def _covers(rate: Discount, price: Price, period: BillingPeriod) -> bool:
     return (
         _in_scope(rate, price.query)
+        and rate.attributes.items() <= dict(price.query.attributes).items()
         and (rate.term or ON_DEMAND) == price.query.term
         and rate.sku in (None, price.sku_id)
         and rate.covers_month(period.start.date())
@@ -173,6 +202,7 @@ def _less(unit_price: Decimal, percent: Decimal) -> Decimal:
 def _replaced(price: Price, rate: Discount) -> ContractedPrice:
     """An own price cut at the list price's steps as well as at its own."""
     _check_unit(price, rate)
+    _check_attributes(price.query, rate)
     listed = [(tier.begin, tier.list_unit_price) for tier in price.tiers]
     own = rate.steps()
     begins = sorted({begin for begin, _ in [*listed, *own]})

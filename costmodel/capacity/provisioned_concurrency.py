@@ -36,13 +36,11 @@ Source: AWS Lambda Developer Guide, configuring provisioned concurrency (2023-10
 """
 RECOMMENDED_TARGET_RATIO = 0.7
 """Source: AWS Lambda Developer Guide, managing provisioned concurrency with Application Auto Scaling (2023-10)."""
-PROVISIONED_STEP_S = 300
-"""Provisioned concurrency is billed from when it is switched on until it is switched off, in steps of 5 minutes.
+BILLED_STEP_MINUTES = 5
+"""Provisioned concurrency is billed from when it is switched on until it is switched off, every step begun.
 
 Source: AWS Lambda pricing, provisioned concurrency (2025-12).
 """
-
-_STEP_MINUTES = PROVISIONED_STEP_S // SECONDS_PER_MINUTE
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +98,7 @@ def follow_utilisation(erlangs: FloatArray, scaling: ProvisionedScaling) -> Prov
     configured, ready = _compiled_follow(
         erlangs, scaling.target_ratio, float(scaling.minimum), float(scaling.maximum)
     )
-    billed = _compiled_billed(configured, _STEP_MINUTES) * SECONDS_PER_MINUTE
+    billed = _compiled_billed(configured) * SECONDS_PER_MINUTE
     return ProvisionedRun(*(read_only(column) for column in (configured, ready, billed)))
 
 
@@ -108,14 +106,6 @@ def hold_provisioned(count: int, minutes: int) -> ProvisionedRun:
     """The same number all the time; it is neither switched on nor off while the run goes on."""
     fixed = read_only(np.full(minutes, float(count)))
     return ProvisionedRun(fixed, fixed, read_only(fixed * SECONDS_PER_MINUTE))
-
-
-def provisioned_billed_s(enabled_s: float) -> int:
-    """Seconds billed for provisioned concurrency that was on for `enabled_s`: every step begun is paid.
-
-    Source: see `PROVISIONED_STEP_S`.
-    """
-    return math.ceil(enabled_s / PROVISIONED_STEP_S) * PROVISIONED_STEP_S
 
 
 def _follow(
@@ -163,7 +153,7 @@ def _follow(
     return configured_in, ready_in
 
 
-def _billed(configured: FloatArray, step_minutes: int) -> FloatArray:
+def _billed(configured: FloatArray) -> FloatArray:
     """Environment-minutes billed in each minute: what is given back stays on the bill until its step ends."""
     minutes = configured.shape[0]
     billed = configured.copy()
@@ -180,7 +170,7 @@ def _billed(configured: FloatArray, step_minutes: int) -> FloatArray:
             held += 1
         while change < 0.0:
             given_back = min(counts[held - 1], -change)
-            rest = -(minute - since[held - 1]) % step_minutes
+            rest = -(minute - since[held - 1]) % BILLED_STEP_MINUTES
             for later in range(minute, min(minutes, minute + rest)):
                 billed[later] += given_back
             counts[held - 1] -= given_back

@@ -76,6 +76,20 @@ def table_of(
     return table
 
 
+def kept_whole(table: Table) -> Table:
+    """A table of texts whose unwrapped columns keep their widest line.
+
+    Rich counts no indentation as needed: where the terminal is narrow it takes it from the words of other columns.
+    """
+    from rich.cells import cell_len
+
+    for column in table.columns:
+        if column.no_wrap:
+            lines = [line for cell in column.cells for line in str(cell).splitlines()]
+            column.min_width = max([column.min_width or 0, *map(cell_len, lines)])
+    return table
+
+
 def print_result(*parts: RenderableType) -> None:
     """Print parts of a result on stdout, one below the other.
 

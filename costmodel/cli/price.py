@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from costmodel.cli.books import MaxPriceAgeOption, PricesOption, check_ages, open_book, used_prices
-from costmodel.cli.console import Format, print_result, table_of, write_json
+from costmodel.cli.console import Format, kept_whole, print_result, table_of, write_json
 from costmodel.cli.gates import BudgetOption, FailIfOption, judge_gates, read_gates
 from costmodel.cli.options import format_option
 from costmodel.cli.own_rates import RatesFileOption, currency_sentence, note_unused, read_own_rates
@@ -77,12 +77,15 @@ def price(
     )
     used = used_prices(book, (charge.sku_price_id for charge in priced.bill.charges))
     check_ages(book, used, max_price_age)
-    note_unused(priced.unused_rates, "matches no usage line. Is its service, meter or region misspelt?")
+    elsewhen = priced.own_rates.of_other_months(priced.period)
+    note_unused(elsewhen, f"does not hold in {priced.period}: its months are others.")
+    unmatched = [name for name in priced.unused_rates if name not in elsewhen]
+    note_unused(unmatched, "matches no usage line. Is its service, meter or region misspelt?")
     if output is Format.JSON:
         book_note = {"digest": book.digest, "book_date": book.manifest.book_date}
         write_json(json.dumps(priced.to_dict() | {"price_book": book_note}, indent=2).encode() + b"\n")
     else:
-        print_result(_table(priced), _prices_sentence(book, used))
+        print_result(_table(priced), *_fee_sentences(priced), _prices_sentence(book, used))
         if priced.own_rates.currency:
             print_result(currency_sentence(priced.own_rates.currency))
     judge_gates(gates, priced.billed_cost, BILL_METRICS)
@@ -95,6 +98,18 @@ def _prices_sentence(book: PriceBook, used: Sequence[Price]) -> str:
     dates = sorted(price.as_of for price in used)
     span = dates[0] if dates[0] == dates[-1] else f"{dates[0]} to {dates[-1]}"
     return f"List prices of {span} (book {book.digest[:12]}), without tax."
+
+
+def _fee_sentences(priced: PricedUsage) -> Iterator[str]:
+    """What reservations cost at the start, which stands beside the total, and how to bill it."""
+    for line in priced.lines:
+        if line.upfront_fee is not None:
+            fee = line.upfront_fee.tiers[0].list_unit_price.normalize()
+            yield (
+                f"{line.path}, {line.term}: the upfront fee of {fee:,f} USD for each unit reserved is in no amount above. "
+                "To bill it, add the same line with `fee: upfront` among its attributes, and how many are reserved as "
+                "its quantity."
+            )
 
 
 def _table(priced: PricedUsage) -> Table:
@@ -150,4 +165,4 @@ def _table(priced: PricedUsage) -> Table:
             *[""] * (3 + len(own)),
             converted(priced.billed_cost, stated.per_usd),
         )
-    return table
+    return kept_whole(table)

@@ -18,7 +18,7 @@ from costmodel.cli.books import (
     open_book,
     warn,
 )
-from costmodel.cli.console import Format, messages, print_result, table_of, write_json
+from costmodel.cli.console import Format, kept_whole, messages, print_result, table_of, write_json
 from costmodel.cli.options import format_option
 from costmodel.cli.prices_diff import diff
 from costmodel.cli.prices_refresh import refresh
@@ -189,7 +189,7 @@ def _status(book: PriceBook, choice: Choice, copies: Iterable[Copy]) -> dict[str
 
 def plain_price(book: PriceBook, price: Price) -> dict[str, Any]:
     """A price of a book as JSON values, with its source, its dates and what of it is free."""
-    file, allowance = book.file_of(price), _allowance(book, price)
+    file, allowance, fee = book.file_of(price), _allowance(book, price), _fee(book, price)
     return {
         "name": str(price.query),
         "service_code": price.query.service_code,
@@ -220,12 +220,18 @@ def plain_price(book: PriceBook, price: Price) -> dict[str, Any]:
             "retrieved_at": file.retrieved_at,
             "edition": file.edition,
         },
+        "upfront_fee": fee and f"{fee.tiers[0].list_unit_price:f}",
         "free_allowance": allowance and _plain_allowance(allowance),
     }
 
 
 def _allowance(book: PriceBook, price: Price) -> FreeAllowance | None:
     return next((allowance for allowance in book.allowances if allowance.covers(price.query)), None)
+
+
+def _fee(book: PriceBook, price: Price) -> Price | None:
+    """What a reservation costs at the start for one unit; None where there is no fee, or the book lacks it."""
+    return next((fee for fee in book.committed(price.query) if fee.query == price.query.upfront_fee), None)
 
 
 def _plain_allowance(allowance: FreeAllowance) -> dict[str, Any]:
@@ -323,6 +329,8 @@ def explanation(book: PriceBook, price: Price) -> Iterator[RenderableType]:
     edition = f", AWS edition {file.edition}" if file.edition else ""
     table = table_of("Where it comes from", "", whole=("Where it comes from",))
     table.add_row("Price", str(price.query))
+    if price.query.upfront_fee is not None:
+        table.add_row("Upfront", _upfront(_fee(book, price)))
     table.add_row("SKU", price.sku_id or "not told by this source")
     table.add_row(
         "Rate codes" if len(codes) > 1 else "Rate code", "\n".join(codes) or "not told by this source"
@@ -332,6 +340,12 @@ def explanation(book: PriceBook, price: Price) -> Iterator[RenderableType]:
     table.add_row(*_how_sure(book, price))
     table.add_row("Free", _free(allowance) if allowance else "no always-free allowance covers it")
     yield table
+
+
+def _upfront(fee: Price | None) -> str:
+    if fee is None:
+        return "a fee at the start as well, which this book does not tell"
+    return f"{fee.tiers[0].list_unit_price:,f} USD at the start for each unit as well: {fee.query}"
 
 
 def _how_sure(book: PriceBook, price: Price) -> tuple[str, str]:
@@ -370,7 +384,9 @@ def _table(prices: Iterable[Price]) -> Table:
     """Prices tier by tier; what sets a price apart from others of its usage type stands below its name."""
     from costmodel.pricing.price import ON_DEMAND
 
-    table = table_of("Usage type", "From", "USD", "per", "What", right=("From", "USD"), whole=("Usage type",))
+    table = table_of(
+        "Usage type", "From", "USD", "per", "What", right=("From", "USD"), whole=("Usage type", "per")
+    )
     for price in prices:
         query = price.query
         apart = [f"  {name}: {value}" for name, value in query.attributes]
@@ -384,4 +400,4 @@ def _table(prices: Iterable[Price]) -> Table:
                 price.pricing_unit,
                 price.description if first else "",
             )
-    return table
+    return kept_whole(table)

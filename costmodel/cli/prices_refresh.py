@@ -25,7 +25,7 @@ SHOWN_MOVED = 10
 
 def _service_code(text: str) -> str:
     """A service that something is billed by. Raises BadParameter."""
-    from costmodel.services.registry import PRICE_NEEDS
+    from costmodel.services.needs import PRICE_NEEDS
 
     return one_of(text, sorted({need.service_code for need in PRICE_NEEDS}))
 
@@ -77,7 +77,7 @@ def refresh(
     from costmodel.errors import RefreshIncomplete
     from costmodel.pricing.refresh import Refresh
     from costmodel.pricing.shelf import Shelf
-    from costmodel.services.registry import PRICE_NEEDS
+    from costmodel.services.needs import PRICE_NEEDS
 
     shelf = Shelf()
     before = shelf.choice().copy.name

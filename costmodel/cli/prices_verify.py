@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from costmodel.cli import books
 from costmodel.cli.books import PricesOption
 from costmodel.cli.console import Format, print_result, table_of, write_json
 from costmodel.cli.options import format_option
+from costmodel.shipped import shipped
+
+if TYPE_CHECKING:
+    from costmodel.pricing.book import PriceBook
 
 SHOWN_FINDINGS = 40
 
@@ -48,9 +52,15 @@ def verify(
         )
     if errors:
         raise PriceBookUnsound(
-            f"the price book in {book.folder} has {_counted(errors, 'error')}. "
-            "Fetch a sound one with: costmodel prices refresh, or use another with --prices."
+            f"the price book in {book.folder} has {_counted(errors, 'error')}. {_way_out(book)}"
         )
+
+
+def _way_out(book: PriceBook) -> str:
+    """A refresh builds upon the book in force, so an unsound one goes first."""
+    if book.folder == shipped("pricing_cache"):
+        return "It came with costmodel: reinstall costmodel, or use another book with --prices."
+    return "Delete this folder, then run: costmodel prices refresh. Or use another book with --prices."
 
 
 def _counted(count: int, noun: str) -> str:

@@ -9,7 +9,6 @@ Source: AWS Billing User Guide, "Reading the service price list file for an AWS 
 
 from __future__ import annotations
 
-import re
 import zlib
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
@@ -24,20 +23,18 @@ from costmodel.pricing.bulk_json import read_json
 from costmodel.pricing.bulk_store import EntryStore, Record
 from costmodel.pricing.offer import (
     FLAT_RATE,
-    RESERVED,
     Edition,
     OfferedProduct,
     Product,
     Term,
+    refuse_no_edition,
     refuse_repeats,
 )
-from costmodel.pricing.price import ON_DEMAND
+from costmodel.pricing.price import ON_DEMAND, RESERVED
 from costmodel.pricing.unpacking import MAGIC, open_unpacked
 
 FORMAT_VERSION = "v1.0"
 
-_VERSION = re.compile(r"[0-9]{14}")
-_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+Z")
 _PRODUCT = msgspec.json.Decoder(Product)
 _TERMS = msgspec.json.Decoder(dict[str, Term])
 
@@ -130,10 +127,10 @@ def _edition(path: Path, head: dict[str, str], service_code: str | None) -> Edit
         raise fault(f"format version {head['formatVersion']}; this costmodel reads {FORMAT_VERSION}")
     if service_code not in (None, head["offerCode"]):
         raise fault(f"prices of {head['offerCode']}, not of {service_code}")
-    if not _VERSION.fullmatch(head["version"]):
-        raise fault(f"version {head['version']!r} is not a time in 14 digits")
-    if not _DATE.fullmatch(head["publicationDate"]):
-        raise fault(f"publication date {head['publicationDate']!r} is not a UTC time")
+    try:
+        refuse_no_edition(head["version"], head["publicationDate"])
+    except ValueError as error:
+        raise fault(str(error)) from error
     return Edition(head["offerCode"], head["version"], head["publicationDate"])
 
 

@@ -68,6 +68,17 @@ def lines_of(stream: BinaryIO) -> Iterator[str]:
         raise csv.Error("the last row is cut short")
 
 
+def metadata_of(rows: Iterator[Row]) -> dict[str, str]:
+    """The rows before the column names, by their names in the JSON. Raises csv.Error."""
+    expected = f"{', '.join(METADATA)} expected in the first {len(METADATA)} rows"
+    found: dict[str, str] = {}
+    for row in islice(rows, len(METADATA)):
+        if len(row) != 2 or row[0] not in METADATA or METADATA[row[0]] in found:
+            raise csv.Error(expected)
+        found[METADATA[row[0]]] = row[1]
+    return found
+
+
 def attribute_name(column: str) -> str:
     """The JSON name of an attribute from its column: `Pre Installed S/W` is `preInstalledSw`.
 
@@ -112,10 +123,7 @@ class _Reading:
         """Kind, rate code and currency of every kept rate."""
 
     def run(self, rows: Iterator[Row]) -> None:
-        for row in islice(rows, len(METADATA)):
-            if len(row) != 2 or row[0] not in METADATA:
-                raise self.fault(1, f"{', '.join(METADATA)} expected in the first {len(METADATA)} rows")
-            self.head[METADATA[row[0]]] = row[1]
+        self.head = metadata_of(rows)
         self._name_columns(next(rows, []))
         width = len(self._columns)
         sku_at, kind_at = self._columns["SKU"], self._columns["TermType"]

@@ -186,6 +186,14 @@ class Window:
                 self.take(b",")
         self.take(b"}")
 
+    def members_once(self, seen: set[str]) -> Iterator[str]:
+        """Keys of an object with few of them, noted in `seen`. Raises PriceFileCorrupt for one that comes again."""
+        for name in self.members():
+            if name in seen:
+                raise self.fault(f"{name!r} is listed twice")
+            seen.add(name)
+            yield name
+
     def fault(self, problem: str) -> PriceFileCorrupt:
         return PriceFileCorrupt(self.path, f"byte {self.place}", problem)
 
@@ -223,10 +231,7 @@ class _Reading:
     def run(self) -> JsonOffer:
         window = self.window
         seen: set[str] = set()
-        for name in window.members():
-            if name in seen:
-                raise window.fault(f"{name!r} is listed twice")
-            seen.add(name)
+        for name in window.members_once(seen):
             if name == "products":
                 self._read_products()
             elif name == "terms":
@@ -267,11 +272,7 @@ class _Reading:
             store.add_products(entries, kept)
 
     def _read_terms(self) -> None:
-        seen: set[str] = set()
-        for kind in self.window.members():
-            if kind in seen:
-                raise self.window.fault(f"{kind} terms are listed twice")
-            seen.add(kind)
+        for kind in self.window.members_once(set()):
             if kind == FLAT_RATE:
                 self._read_plans()
             else:

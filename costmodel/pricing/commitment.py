@@ -15,12 +15,10 @@ from enum import StrEnum
 
 from costmodel.pricing.book import PriceBook
 from costmodel.pricing.discounts import PlanAllowances, PlanDiscount, plan_allowances, plan_discounts
-from costmodel.pricing.price import GLOBAL, ON_DEMAND, Price, PriceQuery
+from costmodel.pricing.price import GLOBAL, ON_DEMAND, UPFRONT_FEE, Price, PriceQuery
 from costmodel.units import HOURS_PER_YEAR
 
 ONE = Decimal(1)
-UPFRONT_FEE = ("fee", "upfront")
-"""Attribute of a reserved price that is paid once: a fee for one unit over the whole term."""
 CENT = Decimal("0.01")
 PLAN_CODE = "CloudFrontPlans"
 FLAT_RATE = "FlatRate"

@@ -27,14 +27,23 @@ from costmodel.pricing.need import Place, PriceNeed
 from costmodel.pricing.offer import (
     FLAT_RATE,
     ORDINARY_TERM,
-    RESERVED,
     Dimension,
     Edition,
     OfferedProduct,
     Term,
+    is_time,
 )
 from costmodel.pricing.plausible import Moved, moved_far
-from costmodel.pricing.price import ON_DEMAND, FreeAllowance, Price, PriceQuery, PriceTier
+from costmodel.pricing.price import (
+    NO_UPFRONT,
+    ON_DEMAND,
+    RESERVED,
+    UPFRONT_FEE,
+    FreeAllowance,
+    Price,
+    PriceQuery,
+    PriceTier,
+)
 from costmodel.pricing.snapshot import CURRENCY, decimal, ladder
 from costmodel.pricing.stated_free import Form, StatedFree
 from costmodel.units import FOCUS_UNITS
@@ -48,14 +57,10 @@ PLAN_UNIT = "Mo"
 """A flat-rate plan is paid by the month; its subscription price names no unit on the wire."""
 FEE_UNIT = "Quantity"
 """Unit of a reservation's one-off fee."""
-NO_FEE = "No Upfront"
-"""Payment option of a reservation without one."""
-FEE = ("fee", "upfront")
-"""Attribute of a one-off fee's query, beside the hourly rate of the same term."""
 ONE_OFFERING_CLASS = frozenset({"AmazonRDS"})
 """Services that sell reservations of one class only, so that their terms are named without it."""
 GRANT_PREFIX = "Global-"
-_DATE = re.compile(r"\d{4}-\d\d-\d\d(T\d\d:\d\d:\d\d(\.\d+)?Z)?")
+_DAY = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,12 +210,12 @@ def _prices_of_term(
     reserved = query.term.startswith(RESERVED)
     fees = tuple(of for of in dimensions if reserved and of.unit == FEE_UNIT)
     rates = tuple(of for of in dimensions if of not in fees)
-    if fees and term.term_attributes.get("PurchaseOption") == NO_FEE:
+    if fees and term.term_attributes.get("PurchaseOption") == NO_UPFRONT:
         raise UnusableUnit(f"{query}", f"counts in {FEE_UNIT!r}, as a fee does, and has none")
     if rates:
         yield _price(reading, need, query, rates, offered)
     if fees:
-        attributes = tuple(sorted((*query.attributes, FEE)))
+        attributes = tuple(sorted((*query.attributes, UPFRONT_FEE)))
         yield _price(reading, need, replace(query, attributes=attributes), fees, offered)
 
 
@@ -238,9 +243,10 @@ def _holding(reading: _Reading, query: PriceQuery, terms: Sequence[Term]) -> Ter
 def _begins(query: PriceQuery, term: Term) -> str:
     """When a term begins to be in force, so that texts compare like times; empty where it does not say."""
     date = term.effective_date
-    if date and not _DATE.fullmatch(date):
+    begins = f"{date}T00:00:00Z" if _DAY.fullmatch(date) else date
+    if begins and not is_time(begins):
         raise MalformedListing(f"{query}", f"in force from {date!r}, which is no time in UTC")
-    return f"{date[:10]}T{date[11:19] or '00:00:00'}Z" if date else ""
+    return f"{begins[:19]}Z" if begins else ""
 
 
 def _charged(term: Term) -> frozenset[tuple[str, str, str, frozenset[tuple[str, str]]]]:
@@ -380,7 +386,7 @@ def _chosen(reading: _Reading, query: PriceQuery) -> Price:
 
 def _is_paid_upfront(reading: _Reading, query: PriceQuery) -> bool:
     """Whether a rate may be 0 because a one-off fee pays for it."""
-    fee = replace(query, attributes=tuple(sorted((*query.attributes, FEE))))
+    fee = replace(query, attributes=tuple(sorted((*query.attributes, UPFRONT_FEE))))
     return any(_is_charged(price) for price in reading.candidates.get(fee, ()))
 
 

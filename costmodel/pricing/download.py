@@ -104,12 +104,13 @@ def download(
 ) -> Fetched:
     """Fetch a file to its place unless the same file is there already.
 
-    Raises PriceFileNotFound where the server has no such file; FileTooLarge for one of more than
+    Raises FileUnavailable for what is no address; PriceFileNotFound where the server has no such file; FileTooLarge for one of more than
     `most_bytes`, unpacked; DownloadFailed without a network, name, certificate, proxy or room on the
     disk, when the server keeps failing, or when nothing tells whether the file came whole; ClockSkewed
     where the server's clock and this machine's are far apart. The file in place stays as it was then, and what has arrived is kept to go on from, where the server gave it a
     strong ETag.
     """
+    _check_address(url)
     try:
         with _pool(url, patience) as pool:
             return _Download(pool, url, path, progress, patience, most_bytes).run()
@@ -390,6 +391,14 @@ class _Part:
     etag: str
     done: int
     total: int | None
+
+
+def _check_address(url: str) -> None:
+    """Raises FileUnavailable for an address with brackets, or a port, that no address has."""
+    try:
+        _ = urlsplit(url).port
+    except ValueError as error:
+        raise FileUnavailable(url, f"this is no address ({error})", CHECK_SERVER) from error
 
 
 def _pool(url: str, patience: Patience) -> PoolManager:

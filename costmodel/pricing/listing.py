@@ -5,7 +5,16 @@ from __future__ import annotations
 import msgspec
 
 from costmodel.errors import MalformedListing
-from costmodel.pricing.offer import FLAT_RATE, Edition, OfferedProduct, Plans, Product, Term, refuse_repeats
+from costmodel.pricing.offer import (
+    FLAT_RATE,
+    Edition,
+    OfferedProduct,
+    Plans,
+    Product,
+    Term,
+    refuse_no_edition,
+    refuse_repeats,
+)
 
 FORMAT_VERSION = "aws_v1"
 
@@ -32,6 +41,7 @@ def read_listing(text: str) -> OfferedProduct:
         listing = _LISTING.decode(text)
         terms = {kind: _terms(kind, raw) for kind, raw in listing.terms.items()}
         refuse_repeats(text)
+        refuse_no_edition(listing.version, listing.publication_date)
     except (ValueError, RecursionError) as error:
         begin = text[:60].replace("\n", " ")
         raise MalformedListing(

@@ -11,18 +11,20 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
-RESERVED = "Reserved"
 FLAT_RATE = "FlatRate"
 ORDINARY_TERM = "JRTCKXETXF"
 """Term code of every on-demand price. Source: AmazonCloudFront offer (2025-07-01) and GetProducts samples."""
 
 
 _encode = msgspec.json.Encoder().encode
+_VERSION = re.compile("[0-9]{14}")
+_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?Z")
 _ZERO = re.compile(r"0+(\.0+)?")
 
 
@@ -148,6 +150,27 @@ class Product(msgspec.Struct, frozen=True, rename="camel"):
     def usage_type(self) -> str:
         """AWS's usage type with its region prefix; empty where the product has none."""
         return self.attributes.get("usagetype", "")
+
+
+def is_time(text: str) -> bool:
+    """Whether a text is a time in UTC that there is, as AWS writes it: `2025-07-01T21:16:47Z`."""
+    return _TIME.fullmatch(text) is not None and _exists(f"{text[:19]}Z")
+
+
+def refuse_no_edition(version: str, publication_date: str) -> None:
+    """Raises ValueError for a version that is no time in 14 digits, or a publication date that is no time in UTC."""
+    if not _VERSION.fullmatch(version) or not _exists(f"{version[:8]}T{version[8:]}Z"):
+        raise ValueError(f"version {version!r} is not a time in 14 digits")
+    if not is_time(publication_date):
+        raise ValueError(f"publication date {publication_date!r} is not a UTC time")
+
+
+def _exists(time: str) -> bool:
+    try:
+        datetime.fromisoformat(time)
+    except ValueError:
+        return False
+    return True
 
 
 def day_of_version(version: str) -> str:

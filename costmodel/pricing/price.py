@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 ON_DEMAND = "OnDemand"
+RESERVED = "Reserved"
+NO_UPFRONT = "No Upfront"
+UPFRONT_FEE = ("fee", "upfront")
+"""Attribute of a reservation's one-off fee for one unit, which stands beside its hourly rate under the same term."""
 SPOT = "Spot"
 GLOBAL = "global"
 
@@ -27,6 +31,18 @@ class PriceQuery:
     attributes: tuple[tuple[str, str], ...] = ()
     """Sorted (name, value) pairs."""
     term: str = ON_DEMAND
+
+    @property
+    def upfront_fee(self) -> PriceQuery | None:
+        """The one-off fee that belongs to a reservation's rate; None for a rate without, and for a fee itself.
+
+        Source: payment options of the AWS price list: all but `No Upfront` begin with a fee (2026-11).
+        """
+        if not self.term.startswith(RESERVED) or self.term.endswith(NO_UPFRONT):
+            return None
+        if UPFRONT_FEE in self.attributes:
+            return None
+        return replace(self, attributes=tuple(sorted((*self.attributes, UPFRONT_FEE))))
 
     def __str__(self) -> str:
         extra = "".join(f" {name}={value}" for name, value in self.attributes)

@@ -21,9 +21,15 @@ from urllib.parse import urljoin
 
 import msgspec
 
-from costmodel.errors import OlderPriceFile, PriceFileCorrupt, PriceFileNotFound, UnknownOffer
+from costmodel.errors import (
+    MalformedListing,
+    OlderPriceFile,
+    PriceFileCorrupt,
+    PriceFileNotFound,
+    UnknownOffer,
+)
 from costmodel.pricing.download import PATIENT, Patience, download
-from costmodel.pricing.query_api import answer, pages
+from costmodel.pricing.query_api import answer, entries
 
 BASE_URL = "https://pricing.us-east-1.amazonaws.com"
 BASE_URL_VARIABLE = "COSTMODEL_PRICE_LIST_URL"
@@ -87,6 +93,14 @@ class _PlanRegionIndex(msgspec.Struct):
     regions: list[_PlanRegion]
 
 
+class _PriceList(msgspec.Struct, rename="pascal"):
+    """One of ListPriceLists."""
+
+    price_list_arn: str
+    region_code: str
+    file_formats: list[str]
+
+
 def base_url() -> str:
     """Server of the price list files: AWS's own unless COSTMODEL_PRICE_LIST_URL names another."""
     return os.environ.get(BASE_URL_VARIABLE) or BASE_URL
@@ -148,7 +162,7 @@ class PublicIndex:
 
     def _page(self, path: str, kind: type[T]) -> T:
         """Raises PriceFileCorrupt for an index that is not what it should be."""
-        url = urljoin(base_url(), path)
+        url = _address(path)
         if url not in self._pages:
             with TemporaryDirectory() as folder:
                 place = Path(folder) / "index.json"
@@ -156,7 +170,7 @@ class PublicIndex:
                 self._pages[url] = place.read_bytes()
         try:
             return msgspec.json.decode(self._pages[url], type=kind)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise PriceFileCorrupt(url, "the index", str(error)) from error
 
 
@@ -172,30 +186,33 @@ def dated_price_file(
     """The price list that was in force on a day, through ListPriceLists and GetPriceListFileUrl.
 
     `client` is a boto3 client of `pricing`; its address is only good for a short time. Raises
-    PriceFileNotFound when there is no such list, OlderPriceFile, and PriceApiError.
+    PriceFileNotFound when there is no such list, OlderPriceFile, MalformedListing for an address that is none,
+    and PriceApiError.
     """
     midnight = datetime(effective_on.year, effective_on.month, effective_on.day, tzinfo=UTC)
     question = {"ServiceCode": service_code, "EffectiveDate": midnight, "CurrencyCode": CURRENCY}
     try:
-        found = pages(client, "list_price_lists", **question)
+        found = entries(client, "list_price_lists", _PriceList, **question)
     except UnknownOffer as error:
         raise PriceFileNotFound(
             f"AWS has no price list of {service_code!r} for {effective_on}. Check the service code and the date."
         ) from error
-    lists = {entry["RegionCode"]: entry for page in found for entry in page["PriceLists"]}
+    lists = {entry.region_code: entry for entry in found}
     if region_id not in lists:
         raise _no_region(service_code, region_id, lists)
     entry = lists[region_id]
-    if file_format not in entry["FileFormats"]:
+    if file_format not in entry.file_formats:
         raise PriceFileNotFound(
-            f"The price list of {service_code} for {region_id} comes in {', '.join(entry['FileFormats'])}, "
+            f"The price list of {service_code} for {region_id} comes in {', '.join(entry.file_formats)}, "
             f"not in {file_format}. Choose another format."
         )
-    arn = entry["PriceListArn"]
+    arn = entry.price_list_arn
     version = _version(arn)
     refuse_older(f"{service_code} {region_id}", version, held_version)
     url = answer(client, "get_price_list_file_url", "Url", PriceListArn=arn, FileFormat=str(file_format))
-    return PriceFileLocation(service_code, region_id, str(url), version)
+    if not url.startswith(("http://", "https://")):
+        raise MalformedListing("GetPriceListFileUrl", f"{url!r} is no address of a file")
+    return PriceFileLocation(service_code, region_id, url, version)
 
 
 def refuse_older(name: str, offered: str | None, held: str | None) -> None:
@@ -211,7 +228,15 @@ def _location(
     refuse_older(f"{name} {region_id or 'in all regions'}", version, held_version)
     # The index names the JSON file; the CSV of the same edition stands beside it.
     beside = f"{path.removesuffix('.json')}.{file_format}"
-    return PriceFileLocation(name, region_id, urljoin(base_url(), beside), version)
+    return PriceFileLocation(name, region_id, _address(beside), version)
+
+
+def _address(path: str) -> str:
+    """Where a path of the index leads. Raises PriceFileCorrupt for one that is none."""
+    try:
+        return urljoin(base_url(), path)
+    except ValueError as error:
+        raise PriceFileCorrupt(base_url(), "the index", f"{path!r} is no address ({error})") from error
 
 
 def _version(path: str) -> str | None:

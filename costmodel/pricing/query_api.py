@@ -11,7 +11,10 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import closing
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import msgspec
+
 from costmodel.errors import ApiFailed, NothingOffered, RequestRefused, UnknownOffer
+from costmodel.pricing.aws_answers import STUMBLES
 from costmodel.pricing.aws_client import open_client
 from costmodel.pricing.aws_errors import AGAIN, BULK, aws_errors
 from costmodel.pricing.listing import FORMAT_VERSION, read_listing
@@ -42,12 +45,15 @@ T = TypeVar("T")
 _IN_A_FORMAT = ("describe_services", "get_products")
 """Operations that can be asked to answer in a format."""
 _STALE_PAGE = "ExpiredNextTokenException"
-_STUMBLES = (AttributeError, KeyError, TypeError, ValueError)
-"""What botocore 1.44.5 raises over an answer that is JSON of another shape, such as `null`."""
 
 
-class _CutShort(Exception):
-    """An answer is not whole."""
+class _Service(msgspec.Struct, rename="pascal"):
+    service_code: str
+    attribute_names: list[str] = []
+
+
+class _AttributeValue(msgspec.Struct, rename="pascal"):
+    value: str
 
 
 def fetch(needs: Iterable[PriceNeed], region_id: str) -> Iterator[OfferedProduct]:
@@ -97,15 +103,13 @@ def _filters(need: PriceNeed, region_id: str) -> tuple[Filter, ...]:
 def _check_service(client: BaseClient, service_code: str, field_names: Collection[str]) -> None:
     """Raises UnknownOffer if AWS has no such price list, or no longer knows an attribute to ask by."""
     try:
-        answers = pages(client, "describe_services", ServiceCode=service_code)
+        services = entries(client, "describe_services", _Service, ServiceCode=service_code)
     except (RequestRefused, UnknownOffer) as error:
         raise _unknown_service(service_code) from error
-    found = [
-        service for page in answers for service in page["Services"] if service["ServiceCode"] == service_code
-    ]
+    found = [service for service in services if service.service_code == service_code]
     if not found:
         raise _unknown_service(service_code)
-    missing = sorted(set(field_names) - set(found[0].get("AttributeNames", ())))
+    missing = sorted(set(field_names) - set(found[0].attribute_names))
     if missing:
         raise UnknownOffer(
             "DescribeServices",
@@ -126,28 +130,19 @@ def _texts(client: BaseClient, question: Question) -> list[str]:
     """All products of one question, as JSON texts; asked anew if an answer is not whole."""
     service_code, filters = question
     wire_filters = [{"Type": kind, "Field": name, "Value": value} for kind, name, value in filters]
-    return [
-        text
-        for page in pages(client, "get_products", ServiceCode=service_code, Filters=wire_filters)
-        for text in page["PriceList"]
-    ]
+    return entries(client, "get_products", str, ServiceCode=service_code, Filters=wire_filters)
 
 
-def pages(client: BaseClient, operation: str, **arguments: Any) -> list[dict[str, Any]]:
-    """Every page of an answer. Raises PriceApiError."""
-    return _whole(client, operation, lambda: list(_whole_pages(client, operation, arguments)))
+def entries(client: BaseClient, operation: str, kind: type[T], **arguments: Any) -> list[T]:
+    """Every entry of every page of an answer. Raises PriceApiError."""
+    return _whole(client, operation, lambda: list(_entries(client, operation, kind, arguments)))
 
 
-def answer(client: BaseClient, operation: str, field: str, **arguments: Any) -> Any:
-    """One field of an answer that has no pages. Raises PriceApiError."""
-
-    def ask() -> Any:
-        found = getattr(client, operation)(**arguments)
-        if field not in found:
-            raise _CutShort
-        return found[field]
-
-    return _whole(client, operation, ask)
+def answer(client: BaseClient, operation: str, field: str, **arguments: Any) -> str:
+    """One text of an answer that has no pages. Raises PriceApiError."""
+    return _whole(
+        client, operation, lambda: msgspec.convert(getattr(client, operation)(**arguments)[field], str)
+    )
 
 
 def _whole(client: BaseClient, operation: str, ask: Callable[[], T]) -> T:
@@ -162,29 +157,28 @@ def _whole(client: BaseClient, operation: str, ask: Callable[[], T]) -> T:
             except ClientError as error:
                 if error.response["Error"]["Code"] != _STALE_PAGE or not attempts_left:
                     raise
-            except (IncompleteReadError, PaginationError, _CutShort, *_STUMBLES):
+            except (IncompleteReadError, PaginationError, *STUMBLES):
                 continue
-    raise ApiFailed(name, "the answer is cut short, again and again", AGAIN)
+    raise ApiFailed(name, "the answer is cut short, again and again, or of another form", AGAIN)
 
 
-def _whole_pages(client: BaseClient, operation: str, arguments: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Pages as they come. Raises _CutShort for one that is not whole.
+def _entries(client: BaseClient, operation: str, kind: type[T], arguments: dict[str, Any]) -> Iterator[T]:
+    """Entries page by page. Raises KeyError for a page that is not whole, ValueError for an entry of another kind.
 
     When a connection breaks within an answer, botocore may take what arrived for an empty answer:
     without the page's list, and without the token that leads to the next page.
     """
     form = {"FormatVersion": FORMAT_VERSION} if operation in _IN_A_FORMAT else {}
     paginator = client.get_paginator(operation)
+    listed = paginator.result_keys[0].expression
     for page in paginator.paginate(**form, **arguments, PaginationConfig={"PageSize": PAGE_SIZE}):
-        if not all(result.expression in page for result in paginator.result_keys):
-            raise _CutShort
         if page.get("FormatVersion", FORMAT_VERSION) != FORMAT_VERSION:
             raise ApiFailed(
                 client.meta.method_to_api_mapping[operation],
                 f"it answers in format {page['FormatVersion']!r}, this costmodel reads {FORMAT_VERSION!r}",
                 "costmodel needs an update.",
             )
-        yield page
+        yield from msgspec.convert(page[listed], list[kind])  # type: ignore[valid-type]
 
 
 def _why_nothing(client: BaseClient, question: Question) -> tuple[str, str]:
@@ -197,9 +191,14 @@ def _why_nothing(client: BaseClient, question: Question) -> tuple[str, str]:
         if not name.lower().endswith("regioncode"):
             continue
         regions = sorted(
-            entry["Value"]
-            for page in pages(client, "get_attribute_values", ServiceCode=service_code, AttributeName=name)
-            for entry in page["AttributeValues"]
+            found.value
+            for found in entries(
+                client,
+                "get_attribute_values",
+                _AttributeValue,
+                ServiceCode=service_code,
+                AttributeName=name,
+            )
         )
         if value not in regions:
             return asked, f"AWS lists nothing; {name} is one of {', '.join(regions)}"

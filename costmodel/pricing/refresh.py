@@ -9,7 +9,7 @@ from __future__ import annotations
 import shutil
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -376,6 +376,8 @@ class Refresh:
             yield path
         finally:
             shutil.rmtree(folder, ignore_errors=True)
+            with suppress(OSError):  # files of other regions may be on their way beside it
+                folder.parent.rmdir()
 
     def _parts(self, prices: Iterable[Price], edition: str) -> list[Part]:
         files: dict[tuple[str, str, str], list[Price]] = defaultdict(list)
@@ -406,7 +408,8 @@ class Refresh:
     ) -> tuple[Part, ...]:
         with closing(open_client("savingsplans", HOME_REGION)) as client:
             rates = offering_rates(client, region_id, needs, f"{self.now.astimezone(UTC):%Y-%m-%d}")
-        return self._plan_parts(rates, region_id, base, told)
+        services = {need.service_code for need in needs}
+        return self._plan_parts(rates, services, region_id, base, told)
 
     def _plan_file(
         self,
@@ -419,15 +422,18 @@ class Refresh:
         location = self.index.savings_plan_file(plan, region_id)
         with self._fetched(location, f"{plan} {region_id}") as path:
             rates = read_plan_file(path, region_id, needs, self.now)
-        return self._plan_parts(rates, region_id, base, told)
+        services = SAVINGS_PLANS[plan] & {need.service_code for need in needs}
+        return self._plan_parts(rates, services, region_id, base, told)
 
-    def _plan_parts(self, rates: PlanRates, region_id: str, base: PriceBook, told: _Told) -> tuple[Part, ...]:
+    def _plan_parts(
+        self, rates: PlanRates, services: Collection[str], region_id: str, base: PriceBook, told: _Told
+    ) -> tuple[Part, ...]:
+        """The rates of the services that were asked about; one of which AWS says nothing any more is withdrawn."""
         parts = savings_parts(rates, origin=self.source.value, retrieved_at=self._retrieved_at)
-        replaced = {part.path for part in parts}
         held = [
             (file, list(base.prices_of(file)))
             for file in base.manifest.files
-            if file.kind == SAVINGS and file.path in replaced
+            if file.kind == SAVINGS and file.region_id == region_id and file.service_code in services
         ]
         _refuse_withdrawal(rates.prices, held)
         before = {price.query: price for _, known in held for price in known}

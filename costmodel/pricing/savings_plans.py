@@ -19,7 +19,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
@@ -35,12 +34,14 @@ from costmodel.errors import (
     PriceFileCorrupt,
     UnusableUnit,
 )
+from costmodel.pricing.aws_answers import entry, readable
 from costmodel.pricing.aws_errors import AGAIN, aws_errors
 from costmodel.pricing.bulk import opened
-from costmodel.pricing.bulk_csv import METADATA, lines_of
+from costmodel.pricing.bulk_csv import lines_of, metadata_of
 from costmodel.pricing.bulk_json import WINDOW_BYTES, Window
 from costmodel.pricing.conversion import UNITS
 from costmodel.pricing.need import PriceNeed
+from costmodel.pricing.offer import is_time, refuse_no_edition, refuse_repeats
 from costmodel.pricing.places import without_prefix
 from costmodel.pricing.price import Price, PriceQuery, PriceTier
 from costmodel.pricing.snapshot import (
@@ -119,9 +120,7 @@ T = TypeVar("T")
 Fault = Callable[[str], PriceFileCorrupt]
 """Makes an error that names the place in the file."""
 
-_VERSION = re.compile(r"[0-9]{14}")
 _LENGTH = re.compile(r"([13]) ?(?:yr|years?)")
-_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+Z")
 
 
 class _Money(msgspec.Struct, frozen=True):
@@ -152,8 +151,40 @@ class _PlanProduct(msgspec.Struct, frozen=True, rename="camel"):
     attributes: _PlanAttributes
 
 
+class _ApiOffering(msgspec.Struct, frozen=True, rename="camel"):
+    plan_type: str
+    duration_seconds: int
+    payment_option: str
+    currency: str
+
+
+class _ApiProperty(msgspec.Struct, frozen=True):
+    name: str
+    value: str
+
+
+class _ApiRate(msgspec.Struct, frozen=True, rename="camel"):
+    """One result of the `savingsplans` API."""
+
+    savings_plan_offering: _ApiOffering
+    rate: str
+    unit: str
+    service_code: str
+    usage_type: str
+    operation: str
+    properties: list[_ApiProperty] = []
+
+
+class _Lease(msgspec.Struct, frozen=True):
+    """How long a plan binds: the same as its product's `purchaseTerm`."""
+
+    duration: int
+    unit: str
+
+
 _TEXT = msgspec.json.Decoder(str)
 _PRODUCT = msgspec.json.Decoder(_PlanProduct)
+_LEASE = msgspec.json.Decoder(_Lease)
 _RATE = msgspec.json.Decoder(_Rate)
 _ANYTHING = msgspec.json.Decoder(msgspec.Raw)
 
@@ -173,8 +204,8 @@ def read_plan_file(path: Path, region_id: str, needs: Iterable[PriceNeed], now: 
     """Read a Savings Plans file, JSON or CSV, as it is or compressed, in bounded memory.
 
     Rates that begin after `now` are left out.
-    Raises PriceFileCorrupt for a file that is cut short, malformed or not of Savings Plans;
-    PriceListFault for a rate in another currency or unit, for two rates of the same use, or if none
+    Raises PriceFileCorrupt for a file that is cut short, malformed or not of Savings Plans, or that says
+    one thing twice; PriceListFault for a rate in another currency or unit, for two rates of the same use, or if none
     is needed.
     """
     keeping = _Keeping(region_id, needs, f"{now.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}")
@@ -189,8 +220,10 @@ def read_plan_file(path: Path, region_id: str, needs: Iterable[PriceNeed], now: 
     except (OSError, EOFError, zlib.error) as error:
         raise PriceFileCorrupt(path, "reading it", str(error)) from error
     version, published = head.get("version", ""), head.get("publicationDate", "")
-    if not _VERSION.fullmatch(version) or not _DATE.fullmatch(published):
-        raise PriceFileCorrupt(path, "its head", "no version of 14 digits with its publication date")
+    try:
+        refuse_no_edition(version, published)
+    except ValueError as error:
+        raise PriceFileCorrupt(path, "its head", str(error)) from error
     return keeping.rates(f"AWS Savings Plans list {version}", published[:10], version)
 
 
@@ -204,8 +237,9 @@ def offering_rates(client: BaseClient, region_id: str, needs: Iterable[PriceNeed
     with aws_errors(OPERATION, "savingsplans"):
         for plan_type, services in API_SERVICES.items():
             for service_code in services:
-                for answer in _pages(client, _question(plan_type, service_code, region_id)):
-                    keeping.add(*_offered(answer))
+                question = _question(plan_type, service_code, region_id)
+                for answer in readable(OPERATION, _answers(client, question)):
+                    keeping.add(*_offered(entry(OPERATION, answer, _ApiRate)))
     return keeping.rates(f"savingsplans {OPERATION}", today, "")
 
 
@@ -325,9 +359,9 @@ def _read_json(window: Window, keeping: _Keeping) -> dict[str, str]:
     head: dict[str, str] = {}
     plans: dict[str, _Plan | None] | None = None
     complete = False
-    for name in window.members():
+    for name in window.members_once(set()):
         if name == "products":
-            plans = dict(_json_plans(window))
+            plans = _json_plans(window)
         elif name == "terms":
             if plans is None:
                 raise window.fault("terms stand before products; AWS writes products first")
@@ -343,17 +377,22 @@ def _read_json(window: Window, keeping: _Keeping) -> dict[str, str]:
     return head
 
 
-def _json_plans(window: Window) -> Iterator[tuple[str, _Plan | None]]:
+def _json_plans(window: Window) -> dict[str, _Plan | None]:
+    """The plan of every SKU."""
+    plans: dict[str, _Plan | None] = {}
     for _ in _items(window):
         product = _decoded(_PRODUCT, window.value(), window)
+        if product.sku in plans:
+            raise window.fault(f"product {product.sku} is listed twice")
         of = product.attributes
-        yield product.sku, _plan(product.product_family, of.purchase_term, of.purchase_option, window.fault)
+        plans[product.sku] = _plan(product.product_family, of.purchase_term, of.purchase_option, window.fault)
+    return plans
 
 
 def _read_terms(window: Window, plans: Mapping[str, _Plan | None], keeping: _Keeping) -> bool:
     """Whether there were Savings Plans terms."""
     found = False
-    for kind in window.members():
+    for kind in window.members_once(set()):
         if kind != "savingsPlan":
             raise window.fault(f"{kind} terms in a Savings Plans file")
         found = True
@@ -364,14 +403,17 @@ def _read_terms(window: Window, plans: Mapping[str, _Plan | None], keeping: _Kee
 
 def _read_term(window: Window, plans: Mapping[str, _Plan | None], keeping: _Keeping) -> None:
     sku = begins = ""
+    lease: _Lease | None = None
     read = False
-    for name in window.members():
+    for name in window.members_once(set()):
         if name == "sku":
             sku = _decoded(_TEXT, window.value(), window)
         elif name == "effectiveDate":
-            begins = _decoded(_TEXT, window.value(), window)
+            begins = _beginning(_decoded(_TEXT, window.value(), window), window.fault)
             if read and not keeping.holds(begins):
                 raise window.fault("rates stand before the day on which they begin")
+        elif name == "leaseContractLength":
+            lease = _decoded(_LEASE, window.value(), window)
         elif name != "rates":
             _decoded(_ANYTHING, window.value(), window)
         elif sku not in plans:
@@ -383,6 +425,15 @@ def _read_term(window: Window, plans: Mapping[str, _Plan | None], keeping: _Keep
                 rate = _decoded(_RATE, window.value(), window)
                 if plan is not None and keeping.holds(begins):
                     keeping.add(plan, rate)
+    _check_lease(plans.get(sku), lease, window)
+
+
+def _check_lease(plan: _Plan | None, lease: _Lease | None, window: Window) -> None:
+    """Raises PriceFileCorrupt where a term binds for longer or shorter than its product says."""
+    if plan is None or lease is None:
+        return
+    if _years(f"{lease.duration} {lease.unit}") != plan.years:
+        raise window.fault(f"rates bind for {lease.duration} {lease.unit}, their plan for {plan.years}yr")
 
 
 def _items(window: Window) -> Iterator[None]:
@@ -398,8 +449,11 @@ def _items(window: Window) -> Iterator[None]:
 
 
 def _decoded(decoder: msgspec.json.Decoder[T], content: bytes, window: Window) -> T:
+    """Raises PriceFileCorrupt for a value of another kind, or with a member twice."""
     try:
-        return decoder.decode(content)
+        found = decoder.decode(content)
+        refuse_repeats(content)
+        return found
     except (ValueError, RecursionError) as error:
         raise window.fault(str(error)) from error
 
@@ -412,29 +466,28 @@ def _read_csv(path: Path, stream: BinaryIO, keeping: _Keeping) -> dict[str, str]
 
     rows = csv.reader(lines_of(stream), strict=True)
     try:
-        head = dict(_metadata(rows, fault))
+        head = metadata_of(rows)
         columns = next(rows, [])
         missing = [name for name in CSV_COLUMNS if name not in columns]
         if missing:
             raise fault(f"no column {', '.join(missing)}")
+        if len(set(columns)) < len(columns):
+            raise fault("a column is named twice")
+        plans: dict[str, _Plan | None] = {}
         for row in rows:
             if len(row) != len(columns):
                 raise fault(f"{len(row)} columns, the header has {len(columns)}")
             cells = dict(zip(columns, row, strict=True))
             years = f"{cells['LeaseContractLength']}{cells['LeaseContractLengthUnit']}"
             plan = _plan(cells["Product Family"], years, cells["PurchaseOption"], fault)
-            if plan is not None and keeping.holds(cells.get("EffectiveDate", "")):
+            if plans.setdefault(cells["SKU"], plan) != plan:
+                raise fault(f"product {cells['SKU']} is described differently than in a row before")
+            begins = _beginning(cells.get("EffectiveDate", ""), fault)
+            if plan is not None and keeping.holds(begins):
                 keeping.add(plan, _csv_rate(cells))
     except (csv.Error, UnicodeDecodeError) as error:
         raise fault(str(error)) from error
     return head
-
-
-def _metadata(rows: Iterator[list[str]], fault: Fault) -> Iterator[tuple[str, str]]:
-    for row in islice(rows, len(METADATA)):
-        if len(row) != 2 or row[0] not in METADATA:
-            raise fault(f"{', '.join(METADATA)} expected in the first {len(METADATA)} rows")
-        yield METADATA[row[0]], row[1]
 
 
 def _csv_rate(cells: Mapping[str, str]) -> _Rate:
@@ -453,10 +506,23 @@ def _plan(family: str, length: str, payment: str, fault: Fault) -> _Plan | None:
     """The plan of a product; None for a family that is left out."""
     if family not in PLANS:
         return None
-    years = _LENGTH.fullmatch(length)
+    years = _years(length)
     if years is None or payment not in PAYMENTS:
         raise fault(f"a {family} product of {length!r} and {payment!r}, not 1 or 3 years and {PAYMENTS}")
-    return _Plan(PLANS[family], int(years[1]), payment)
+    return _Plan(PLANS[family], years, payment)
+
+
+def _beginning(date: str, fault: Fault) -> str:
+    """When rates begin; empty where nothing is said. Raises PriceFileCorrupt for a time that there is not."""
+    if date and not is_time(date):
+        raise fault(f"rates begin on {date!r}, which is not a UTC time")
+    return date
+
+
+def _years(length: str) -> int | None:
+    """`1yr` or `3 years` in years; None for any other text."""
+    found = _LENGTH.fullmatch(length)
+    return int(found[1]) if found else None
 
 
 def _question(plan_type: str, service_code: str, region_id: str) -> dict[str, Any]:
@@ -471,7 +537,7 @@ def _question(plan_type: str, service_code: str, region_id: str) -> dict[str, An
     return question
 
 
-def _pages(client: Any, question: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def _answers(client: Any, question: dict[str, Any]) -> Iterator[Any]:
     """Every rate of every page; the client has no paginator for this operation.
 
     Raises ApiFailed for a page without its list, which is what botocore makes of a broken connection,
@@ -492,25 +558,27 @@ def _pages(client: Any, question: dict[str, Any]) -> Iterator[dict[str, Any]]:
         question = question | {"nextToken": token}
 
 
-def _offered(answer: Mapping[str, Any]) -> tuple[_Plan, _Rate]:
-    """One rate of the API. Raises MalformedListing for one without the fields that a price needs."""
+def _offered(answer: _ApiRate) -> tuple[_Plan, _Rate]:
+    """One rate of the API. Raises MalformedListing for a plan or a length that is not known."""
+    offering = answer.savings_plan_offering
+    properties = {of.name: of.value for of in answer.properties}
+    if len(properties) < len(answer.properties):
+        raise MalformedListing(OPERATION, "a rate with one property twice")
     try:
-        offering = answer["savingsPlanOffering"]
         plan = _Plan(
-            API_PLANS[offering["planType"]],
-            YEARS_OF_SECONDS[offering["durationSeconds"]],
-            offering["paymentOption"],
+            API_PLANS[offering.plan_type],
+            YEARS_OF_SECONDS[offering.duration_seconds],
+            offering.payment_option,
         )
-        properties = {of["name"]: of["value"] for of in answer.get("properties", ())}
-        rate = _Rate(
-            discounted_usage_type=answer["usageType"],
-            discounted_operation=answer["operation"],
-            discounted_service_code=answer["serviceCode"],
-            rate_code="",
-            unit=answer["unit"],
-            discounted_rate=_Money(answer["rate"], offering["currency"]),
-            discounted_region_code=properties.get("region", ""),
-        )
-    except KeyError as missing:
-        raise MalformedListing(OPERATION, f"a rate without a usable {missing}") from missing
+    except KeyError as unknown:
+        raise MalformedListing(OPERATION, f"a plan of an unknown kind or length, {unknown}") from unknown
+    rate = _Rate(
+        discounted_usage_type=answer.usage_type,
+        discounted_operation=answer.operation,
+        discounted_service_code=answer.service_code,
+        rate_code="",
+        unit=answer.unit,
+        discounted_rate=_Money(answer.rate, offering.currency),
+        discounted_region_code=properties.get("region", ""),
+    )
     return plan, rate

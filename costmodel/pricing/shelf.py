@@ -7,6 +7,9 @@
 A book is whole from the moment its folder has its name: it is written beside, synced, read back and
 renamed. Nothing points at it, so nothing can point at half a book. Its price files never change after that;
 its manifest is replaced when AWS was asked again and gave the same prices.
+
+An upgrade brings another snapshot. File by file, what was confirmed later counts: where that is partly the
+snapshot's and partly the last book's, a book of both is put on the shelf.
 """
 
 from __future__ import annotations
@@ -14,7 +17,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import date
@@ -73,6 +76,45 @@ class Choice:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Standing:
+    """The snapshot and the last book on the shelf."""
+
+    snapshot: Copy
+    ships: Manifest
+    """What the snapshot holds."""
+    last: Copy | None
+    held: Manifest | None
+    """What the last book holds."""
+
+    @property
+    def counting(self) -> list[PriceFile]:
+        """Files of the last book that count more than the snapshot's."""
+        return [] if self.held is None else _counting(self.held, self.ships)
+
+    @property
+    def union(self) -> Manifest | None:
+        """The book of both, where both count and the last one is not that already."""
+        union = _merged(self.ships, self.counting)
+        return union if self.counting and self.held and union.digest != self.held.digest else None
+
+    @property
+    def choice(self) -> Choice:
+        if self.last is None or self.held is None:
+            return Choice(self.snapshot, "there are no refreshed prices")
+        if not self.counting:
+            return Choice(
+                self.snapshot, f"it is newer than the last refreshed book, of {self.held.confirmed_on}"
+            )
+        if self.snapshot.book_date > max(file.retrieved_at[:10] for file in self.held.files):
+            return Choice(
+                self.last, "it holds refreshed prices that were confirmed after those of the snapshot"
+            )
+        return Choice(
+            self.last, f"it was refreshed last, and the snapshot is not newer ({self.snapshot.book_date})"
+        )
+
+
 class Shelf:
     """The price books at hand. Several processes may read and add at once."""
 
@@ -95,25 +137,23 @@ class Shelf:
         return (snapshot, *self._shelved())
 
     def choice(self) -> Choice:
-        """The book in force: the last on the shelf, or the snapshot where that is dated later.
+        """The book in force: the last on the shelf, or the snapshot where each of its files counts.
 
-        Raises PriceCacheCorrupt when the last book cannot be read: an older one never takes its
+        Where files of both count, a book of both is put on the shelf first. Raises PriceCacheUnwritable where
+        that cannot be; PriceCacheCorrupt when the last book cannot be read: an older one never takes its
         place unasked.
         """
-        snapshot, *shelved = self.copies()
-        if not shelved:
-            return Choice(snapshot, "there are no refreshed prices")
-        last = shelved[-1]
-        confirmed_on = read_manifest(last.folder).confirmed_on
-        if snapshot.book_date > confirmed_on:
-            reason = f"it is newer than the last refreshed book, of {confirmed_on}"
-            return Choice(snapshot, reason)
-        return Choice(last, f"it was refreshed last, and the snapshot is not newer ({snapshot.book_date})")
+        standing = self._standing()
+        if standing.union is not None:
+            with self._writing():
+                self._unite()
+            standing = self._standing()
+        return standing.choice
 
     def open(self, which: str | None = None) -> PriceBook:
         """A price book: the one in force, the newest not later than a date YYYY-MM-DD, one by name, or a folder's.
 
-        Raises PriceBookNotFound or PriceCacheCorrupt.
+        Raises PriceBookNotFound, PriceCacheCorrupt and, of the one in force, what `choice` raises.
         """
         if which is None:
             return self._open(self.choice().copy.folder)
@@ -149,12 +189,30 @@ class Shelf:
         the book stays. Raises OlderPrices, PriceCacheCorrupt for parts that cannot be read back as
         prices, and PriceCacheUnwritable. Whatever is raised, the books at hand stay as they were.
         """
-        try:
-            with self._locked():
-                self._sweep()
-                return self._add(parts)
-        except OSError as error:
-            raise PriceCacheUnwritable(self.folder, error.strerror or str(error)) from error
+        with self._writing():
+            return self._add(parts)
+
+    def _standing(self) -> _Standing:
+        snapshot, *shelved = self.copies()
+        last = shelved[-1] if shelved else None
+        return _Standing(
+            snapshot,
+            read_manifest(snapshot.folder),
+            last,
+            None if last is None else read_manifest(last.folder),
+        )
+
+    def _unite(self) -> None:
+        """Put the book of the snapshot and the last book on the shelf, where both count and none is that already."""
+        standing = self._standing()
+        union, last, held = standing.union, standing.last, standing.held
+        if union is None or last is None or held is None:
+            return
+
+        def content(file: PriceFile) -> bytes:
+            return read_verified(last.folder if file in held.files else standing.snapshot.folder, file)
+
+        self._shelve(union, content, union.files)
 
     def _shelved(self) -> Iterator[Copy]:
         try:
@@ -187,15 +245,19 @@ class Shelf:
         return max(known, key=lambda copy: (copy.book_date, copy.number)).folder
 
     @contextmanager
-    def _locked(self) -> Iterator[None]:
-        self._books.mkdir(parents=True, exist_ok=True)
+    def _writing(self) -> Iterator[None]:
+        """Hold the shelf, swept. Raises PriceCacheUnwritable."""
         try:
+            self._books.mkdir(parents=True, exist_ok=True)
             with FileLock(self.folder / "lock", timeout=LOCK_WAIT_S):
+                self._sweep()
                 yield
         except Timeout:
             raise PriceCacheUnwritable(
                 self.folder, f"another costmodel has been writing to it for {LOCK_WAIT_S:.0f} s"
             ) from None
+        except OSError as error:
+            raise PriceCacheUnwritable(self.folder, error.strerror or str(error)) from error
 
     def _sweep(self) -> None:
         """Remove what killed processes left, and the indexes of books that are gone."""
@@ -207,34 +269,67 @@ class Shelf:
                 path.unlink(missing_ok=True)
 
     def _add(self, parts: Sequence[Part]) -> PriceBook:
-        copy = self.choice().copy
+        self._unite()
+        copy = self._standing().choice.copy
         base = self._open(copy.folder)
         entries = [part.entry() for part in parts]
         today = self._today(entries)
         held = _without_future(base.manifest, today)
         _refuse_older(held, entries, today)
         manifest = _merged(held, entries)
+        if copy.number and manifest.digest == base.digest and base.manifest.book_date <= today:
+            return self._confirm(copy, replace(manifest, book_date=base.manifest.book_date))
+        contents = {part.path: part.content() for part in parts}
+
+        def content(file: PriceFile) -> bytes:
+            return contents[file.path] if file.path in contents else read_verified(base.folder, file)
+
+        return self._shelve(manifest, content, entries)
+
+    def _confirm(self, copy: Copy, manifest: Manifest) -> PriceBook:
+        """The same prices again: only the days on which AWS said so move."""
         unfinished = self._books / UNFINISHED
         try:
-            if copy.number and manifest.digest == base.digest and base.manifest.book_date <= today:
-                same = replace(manifest, book_date=base.manifest.book_date)
-                _write(unfinished / MANIFEST, same.content())
-                folder = _move(unfinished / MANIFEST, copy.folder / MANIFEST).parent
-            else:
-                _write_book(unfinished, base, parts, manifest)
-                _read_back(unfinished, manifest, entries)
-                number = max(copy.number for copy in self.copies()) + 1
-                name = f"{number:06}-{manifest.book_date}-{manifest.digest[:DIGEST_DIGITS]}"
-                folder = _move(unfinished, self._books / name)
+            _write(unfinished / MANIFEST, manifest.content())
+            return self._open(_move(unfinished / MANIFEST, copy.folder / MANIFEST).parent)
         finally:
             shutil.rmtree(unfinished, ignore_errors=True)
-        return self._open(folder)
+
+    def _shelve(
+        self, manifest: Manifest, content: Callable[[PriceFile], bytes], new: Sequence[PriceFile]
+    ) -> PriceBook:
+        """Write a book beside, read it back and give it its name; the prices of its `new` files are checked."""
+        unfinished = self._books / UNFINISHED
+        try:
+            _write_book(unfinished, manifest, content)
+            _read_back(unfinished, manifest, new)
+            number = max(copy.number for copy in self.copies()) + 1
+            name = f"{number:06}-{manifest.book_date}-{manifest.digest[:DIGEST_DIGITS]}"
+            return self._open(_move(unfinished, self._books / name))
+        finally:
+            shutil.rmtree(unfinished, ignore_errors=True)
 
     def _today(self, entries: Sequence[PriceFile]) -> str:
         """The day of asking. A clock that is behind the snapshot is wrong: no day is then after today."""
         today = max((entry.retrieved_at[:10] for entry in entries), default="")
         snapshot, *_ = self.copies()
         return today if today >= snapshot.book_date else LAST_DAY
+
+
+def _counting(last: Manifest, snapshot: Manifest) -> list[PriceFile]:
+    """Files of the last book that count more than the snapshot's: they were confirmed later.
+
+    A file that AWS was asked for gives way to one of which every price is dated after that; one of an older
+    snapshot to the one that ships now.
+    """
+    ships = {file.path: file for file in snapshot.files}
+    return [file for file in last.files if not _gives_way(file, ships.get(file.path))]
+
+
+def _gives_way(file: PriceFile, ships: PriceFile | None) -> bool:
+    if file.retrieved_at:
+        return ships is not None and ships.oldest_as_of > max(file.newest_as_of, file.retrieved_at[:10])
+    return ships is None or ships.newest_as_of >= file.newest_as_of
 
 
 def _without_future(held: Manifest, today: str) -> Manifest:
@@ -303,11 +398,9 @@ def _regions(base: Manifest, files: Sequence[PriceFile]) -> tuple[str, ...]:
     return (*base.regions, *added)
 
 
-def _write_book(folder: Path, base: PriceBook, parts: Sequence[Part], manifest: Manifest) -> None:
-    contents = {part.path: part.content() for part in parts}
+def _write_book(folder: Path, manifest: Manifest, content: Callable[[PriceFile], bytes]) -> None:
     for file in manifest.files:
-        content = contents.get(file.path)
-        _write(folder / file.path, read_verified(base.folder, file) if content is None else content)
+        _write(folder / file.path, content(file))
     _write(folder / MANIFEST, manifest.content())
     for path in folder.rglob("*"):
         if path.is_dir():

@@ -8,9 +8,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+import msgspec
 
 from costmodel.errors import ApiFailed, MalformedListing, NothingOffered, PlaceholderPrice, PriceNotFound
+from costmodel.pricing.aws_answers import entry, readable
 from costmodel.pricing.aws_errors import AGAIN, aws_errors
 from costmodel.pricing.discounts import SpotSaving, spot_saving
 from costmodel.pricing.price import SPOT as TERM
@@ -37,6 +40,26 @@ MEAN, LOWEST, HIGHEST = "mean", "lowest", "highest"
 
 Change = tuple[datetime, Decimal]
 """From when on, and the price per hour."""
+
+
+class _Told(msgspec.Struct, rename="pascal"):
+    """One entry of the history."""
+
+    instance_type: str
+    product_description: str
+    spot_price: str
+    timestamp: Annotated[datetime, msgspec.Meta(tz=True)]
+    availability_zone: str = ""
+    availability_zone_id: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.zone:
+            raise ValueError("Object missing required field `AvailabilityZone`")
+
+    @property
+    def zone(self) -> str:
+        """Its id (`use1-az1`) means the same zone in every account; its name (`us-east-1a`) does not."""
+        return self.availability_zone_id or self.availability_zone
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,9 +146,9 @@ def spot_history(
     changes: dict[tuple[str, str], list[Change]] = defaultdict(list)
     with aws_errors(OPERATION, "ec2"):
         for answer in _answers(client, instance_types, start, end):
-            if answer.get("ProductDescription") == LINUX:
-                instance_type, zone, change = _change(answer)
-                changes[instance_type, zone].append(change)
+            told = entry(OPERATION, answer, _Told)
+            if told.product_description == LINUX:
+                changes[told.instance_type, told.zone].append(_change(told))
     if not changes:
         raise NothingOffered(f"spot prices in {region_id}", f"AWS tells none of {len(instance_types)} types")
     source = f"ec2 {OPERATION}, {(end - start).days} days"
@@ -209,23 +232,18 @@ def _answers(
     for first in range(0, len(instance_types), TYPES_PER_QUESTION):
         types = list(instance_types[first : first + TYPES_PER_QUESTION])
         asked = {"InstanceTypes": types, "ProductDescriptions": [LINUX], "StartTime": start, "EndTime": end}
-        for page in paginator.paginate(**asked):
+        for page in readable(OPERATION, paginator.paginate(**asked)):
             if "SpotPriceHistory" not in page:
                 raise ApiFailed(OPERATION, "the answer is cut short", AGAIN)
             yield from page["SpotPriceHistory"]
 
 
-def _change(answer: Mapping[str, Any]) -> tuple[str, str, Change]:
-    """Instance type, zone and price change of one answer. Raises MalformedListing, PlaceholderPrice.
-
-    A zone's id (`use1-az1`) means the same zone in every account; its name (`us-east-1a`) does not.
-    """
+def _change(told: _Told) -> Change:
+    """Raises MalformedListing, PlaceholderPrice."""
     try:
-        zone = answer.get("AvailabilityZoneId") or answer["AvailabilityZone"]
-        instance_type, price = answer["InstanceType"], decimal(answer["SpotPrice"])
-        change = answer["Timestamp"], price
-    except (KeyError, ValueError) as error:
-        raise MalformedListing(OPERATION, f"a price without a usable {error}") from error
+        price = decimal(told.spot_price)
+    except ValueError as error:
+        raise MalformedListing(OPERATION, f"a price without a usable figure ({error})") from error
     if not price:
-        raise PlaceholderPrice(f"spot price of {instance_type} in {zone}", "the price listed is 0")
-    return instance_type, zone, change
+        raise PlaceholderPrice(f"spot price of {told.instance_type} in {told.zone}", "the price listed is 0")
+    return told.timestamp, price

@@ -48,6 +48,7 @@ RATES_FILE = Form(
 _NEXT_STEP = "Correct these, then give the file to --rates again. One that works: docs/examples/rates.yaml"
 _DECIMAL = re.compile(r"-?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,3})?")
 _LONGEST_NUMBER = 40
+_CURRENCY_CODE = re.compile("[A-Z]{3}")
 _DAY = re.compile(r"20[0-9]{2}-[0-9]{2}-[0-9]{2}")
 
 
@@ -109,6 +110,12 @@ def _unit(name: str) -> str:
     return name
 
 
+def _currency_code(code: str) -> str:
+    if not _CURRENCY_CODE.fullmatch(code):
+        raise PydanticCustomError("currency_code", "must be three capital letters, such as EUR")
+    return code
+
+
 Quantity = Annotated[Decimal, BeforeValidator(Exactly(Decimal(10**18), decimals=9))]
 UnitPrice = Annotated[Decimal, BeforeValidator(Exactly(Decimal(10**9), decimals=15))]
 Percent = Annotated[Decimal, BeforeValidator(Exactly(Decimal(100), decimals=9))]
@@ -137,8 +144,8 @@ def _climbing(tiers: tuple[RateTier, ...]) -> tuple[RateTier, ...]:
 
 RateTiers = Annotated[tuple[RateTier, ...], Field(min_length=1, max_length=100), AfterValidator(_climbing)]
 
-Scope = tuple[str, str, str, str, str]
-"""Service, what is selected within it, by which key, region and term; empty where any will do."""
+Scope = tuple[str, str, str, tuple[tuple[str, str], ...], str, str]
+"""Service, by which key what is selected within it, attributes, region and term; empty where any will do."""
 
 ON_DEMAND = "OnDemand"
 """What a rate without a term covers, as the price list calls it. Source: term types of the AWS Price List (2026-11)."""
@@ -153,6 +160,8 @@ class Discount(Model):
     """Only instances of this family of EC2 or RDS, such as m7g."""
     usage_type: Name | None = None
     """Only this AWS usage type, without its region prefix, such as `BoxUsage:m7g.large`."""
+    attributes: dict[Name, Name] = Field(default_factory=dict)
+    """Only prices with these attributes, which AWS tells apart under one usage type, such as `engine: PostgreSQL`."""
     sku: Name | None = None
     """Only this SKU of the price list."""
     region: Name | None = None
@@ -175,19 +184,28 @@ class Discount(Model):
     @property
     def scope(self) -> Scope:
         kind, selected = self._selected()
-        return (self.service, kind, selected, self.region or "", self.term or ON_DEMAND)
+        return (
+            self.service,
+            kind,
+            selected,
+            tuple(sorted(self.attributes.items())),
+            self.region or "",
+            self.term or ON_DEMAND,
+        )
 
     @property
-    def specificity(self) -> tuple[int, bool]:
-        """SKU over usage type over family over service; within these, a region over none."""
+    def specificity(self) -> tuple[int, int, bool]:
+        """SKU over usage type over family over service; within these, more attributes, then a region over none."""
         kind, _ = self._selected()
-        return ("", "family", "usage_type", "sku").index(kind), self.region is not None
+        order = ("", "family", "usage_type", "sku")
+        return order.index(kind), len(self.attributes), self.region is not None
 
     @property
     def label(self) -> str:
         """Scope, rate and months in words; no two rates that one file may hold have the same."""
         kind, selected = self._selected()
-        words = [self.service, f"{kind.replace('_', ' ')} {selected}".strip(), self.region, self.term]
+        apart = " ".join(f"{name}={value}" for name, value in sorted(self.attributes.items()))
+        words = [self.service, f"{kind.replace('_', ' ')} {selected}".strip(), apart, self.region, self.term]
         effect = "own price" if self.percent is None else f"{self.percent.normalize():f} % off"
         since = f" from {self.first_day}" if self.first_day else ""
         until = f" until {self.last_day}" if self.last_day else ""
@@ -253,7 +271,7 @@ class Discount(Model):
 class Currency(Model):
     """A currency to show amounts in beside US dollars, at a rate that the file states."""
 
-    code: Annotated[str, Field(pattern="^[A-Z]{3}$")]
+    code: Annotated[str, AfterValidator(_currency_code)]
     """ISO 4217 code, such as EUR."""
     per_usd: PerUsd
     """What one US dollar costs in this currency."""

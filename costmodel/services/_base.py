@@ -23,8 +23,7 @@ from costmodel.capacity.result import Capacity, Latency
 from costmodel.demand.calendar import BillingPeriod, Calendar, FloatArray
 from costmodel.demand.demand import Demand
 from costmodel.pricing.need import PriceNeed
-from costmodel.pricing.offer import RESERVED
-from costmodel.pricing.price import ON_DEMAND, PriceQuery
+from costmodel.pricing.price import PriceQuery
 from costmodel.scenario.model import Scenario
 from costmodel.units import COUNTED_UNITS, HOURS_PER_DAY, QUANTITY_STEP
 
@@ -151,34 +150,6 @@ def region_to_region(source_region_id: str, destination_region_id: str) -> Meter
     usage_type = f"{USAGE_TYPE_CODES[destination_region_id]}-AWS-Out-Bytes"
     query = PriceQuery("AWSDataTransfer", source_region_id, usage_type)
     return Meter("Transfer to another region", "AWS Data Transfer", "Networking", "GB", query)
-
-
-LINUX_INSTANCES = PriceNeed(
-    "AmazonEC2",
-    (r"BoxUsage:[a-z0-9-]+\.(?!metal)[a-z0-9]+",),
-    where=(
-        ("operatingSystem", ("Linux",)),
-        ("tenancy", ("Shared",)),
-        ("preInstalledSw", ("NA",)),
-        ("capacitystatus", ("Used",)),
-        ("operation", ("RunInstances",)),
-    ),
-    containing="BoxUsage:",
-    terms=(ON_DEMAND, RESERVED),
-)
-"""Linux instances without licence, on shared hardware.
-
-Source: infracost, internal/resources/aws (2026-05).
-"""
-
-FUNCTIONS = PriceNeed(
-    "AWSLambda",
-    (
-        r"Request(-ARM)?",
-        r"Lambda-(GB-Second|Provisioned-Concurrency|Provisioned-GB-Second|Storage-GB-Second)(-ARM)?",
-    ),
-)
-"""Lambda's requests, durations and what is kept ready. Source: AWSLambda offer, usage types as of 2026-10-01."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -22,7 +22,6 @@ from costmodel.capacity.accelerator import (
 from costmodel.capacity.result import Limit
 from costmodel.demand.calendar import FloatArray
 from costmodel.demand.demand import Demand
-from costmodel.pricing.need import PriceNeed
 from costmodel.pricing.price import PriceQuery
 from costmodel.scenario.model import Database
 from costmodel.services._base import (
@@ -55,9 +54,6 @@ NEW_NODE_MINUTES = 15.0
 """Time until a replica takes over from a lost primary, and until a lost single node is replaced. Our guesses:
 AWS says "quickly" of the first and nothing of the second.
 """
-
-PRICES = PriceNeed(SERVICE_CODE, (r"NodeUsage:dax\.[a-z0-9]+\.[a-z0-9]+",), units={"Node-hour": "Hrs"})
-"""Source: see `SERVICE_CODE`, which also names the unit."""
 
 
 def smallest_cluster(demand: Demand, work: Database) -> Cluster:

@@ -50,10 +50,10 @@ from costmodel.capacity.serverless import (
 )
 from costmodel.demand.calendar import FloatArray
 from costmodel.demand.demand import Demand, read_only
-from costmodel.pricing.need import Distinction, PriceNeed
 from costmodel.pricing.price import PriceQuery
 from costmodel.scenario.load import refuse
 from costmodel.scenario.model import Database, Scenario
+from costmodel.services import needs
 from costmodel.services._base import (
     Footprint,
     Meter,
@@ -702,30 +702,4 @@ def _serverless(scenario: Scenario, demand: Demand) -> tuple[AuroraServerless, .
     return tuple(found)
 
 
-PRICES = (
-    *(
-        PriceNeed(
-            SERVICE_CODE,
-            (
-                r"InstanceUsage(IOOptimized)?:db\.[a-z0-9]+\.[a-z0-9]+",
-                r"Aurora:ServerlessV2(IOOptimized)?Usage",
-            ),
-            distinctions=(Distinction("engine", "databaseEngine", {engine: engine}),),
-        )
-        for engine in ("Aurora MySQL", "Aurora PostgreSQL")
-    ),
-    PriceNeed(
-        SERVICE_CODE,
-        (
-            r"Aurora:(StorageUsage|IO-OptimizedStorageUsage|StorageIOUsage|ReplicatedWriteIO|BackupUsage|BacktrackUsage)",
-        ),
-        where=(("databaseEngine", ("Any", "Aurora MySQL", "Aurora PostgreSQL")),),
-        containing="Aurora:",
-    ),
-)
-"""Instances and capacity units by engine; storage, which AWS lists for any engine or for each alike.
-
-Source: infracost, internal/resources/aws/rds_cluster.go and rds_cluster_instance.go (2026-05).
-"""
-
-SERVICE = TierService(SERVICE_NAME, SERVICE_CODE, Role.DATABASE, designs, PRICES)
+SERVICE = TierService(SERVICE_NAME, SERVICE_CODE, Role.DATABASE, designs, needs.AURORA)

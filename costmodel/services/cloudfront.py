@@ -22,12 +22,11 @@ from costmodel.capacity.result import Capacity, Limit
 from costmodel.demand.calendar import Calendar, FloatArray
 from costmodel.demand.content import Delivered, served_files_per_product, static_files
 from costmodel.demand.demand import Demand, read_only
-from costmodel.pricing.need import Place, PriceNeed
-from costmodel.pricing.offer import FLAT_RATE
 from costmodel.pricing.plans import Plan, plans
 from costmodel.pricing.price import GLOBAL, PriceQuery
 from costmodel.scenario.fields import Rule
 from costmodel.scenario.model import AssetFormat, Scenario
+from costmodel.services import needs
 from costmodel.services._base import (
     DNS_QUERIES_PER_SESSION,
     Footprint,
@@ -813,39 +812,4 @@ def designs(scenario: Scenario, demand: Demand) -> tuple[TierDesign, ...]:
     return tuple(found)
 
 
-PRICES = (
-    PriceNeed(
-        SERVICE_CODE,
-        (
-            r"DataTransfer-Out-O?Bytes",
-            r"Requests-(Tier1|Tier2-HTTPS|HTTP-Proxy|HTTPS-Proxy|HTTPS-Proxy-FLE)",
-        ),
-        place=Place.EDGE,
-    ),
-    PriceNeed(SERVICE_CODE, (r"Requests-OriginShield", r"Lambda-Edge-(Request|GB-Second)")),
-    PriceNeed(
-        SERVICE_CODE,
-        (
-            r"Executions-CloudFrontFunctions",
-            r"Invalidations",
-            r"KeyValueStore-(APIOperations|EdgeReads)",
-            r"RealTimeLog-KinesisDataStream",
-            r"SSL-Cert-Custom",
-            r"StaticIP-IPv[46]",
-        ),
-        place=Place.GLOBAL,
-    ),
-    PriceNeed(
-        PLAN_CODE,
-        (r"Free", r"Pro", r"Business", r"Premium( \d+ TB)?"),
-        place=Place.GLOBAL,
-        prefix="Global-CloudFrontPlan-",
-        terms=(FLAT_RATE,),
-        free=True,
-    ),
-)
-"""Source: AmazonCloudFront offer (2025-07-01); plan codes of the CloudFrontPlans offer (2026-09-11). How AWS
-codes the larger Premium plans is not known: their names follow the CloudFront pricing page.
-"""
-
-SERVICE = TierService(SERVICE_NAME, SERVICE_CODE, Role.DELIVERY, designs, PRICES)
+SERVICE = TierService(SERVICE_NAME, SERVICE_CODE, Role.DELIVERY, designs, needs.CLOUDFRONT)

@@ -14,9 +14,9 @@ import numpy as np
 from costmodel.capacity.energy import Energy, unmeasured
 from costmodel.demand.calendar import Calendar, FloatArray
 from costmodel.demand.demand import Demand
-from costmodel.pricing.need import Place, PriceNeed
 from costmodel.pricing.price import GLOBAL, PriceQuery
 from costmodel.scenario.model import Scenario
+from costmodel.services import needs
 from costmodel.services._base import (
     Footprint,
     Meter,
@@ -211,22 +211,4 @@ def design(scenario: Scenario, footprint: Footprint) -> Monitoring:
     )
 
 
-PRICES = (
-    PriceNeed(
-        SERVICE_CODE,
-        (
-            r"CW:(Composite|HighRes)?AlarmMonitorUsage",
-            r"CW:(MetricMonitorUsage|MetricStreamUsage|GMD-Metrics|Requests)",
-            r"Data(Processing|ProcessingIA|Scanned)-Bytes",
-            r"VendedLog-Bytes",
-            r"S3-Egress-Bytes",
-            r"TimedStorage-ByteHrs",
-            r"Canary-runs",
-            r"RUM-event",
-        ),
-    ),
-    PriceNeed(SERVICE_CODE, (r"DashboardsUsageHour",), place=Place.GLOBAL, containing="DashboardsUsageHour"),
-)
-"""Source: AmazonCloudWatch usage types as in infracost, internal/resources/aws (2026-05)."""
-
-SERVICE = PlatformService(SERVICE_NAME, SERVICE_CODE, Role.MONITORING, design, PRICES)
+SERVICE = PlatformService(SERVICE_NAME, SERVICE_CODE, Role.MONITORING, design, needs.CLOUDWATCH)

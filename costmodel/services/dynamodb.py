@@ -51,9 +51,9 @@ from costmodel.capacity.result import Capacity, Latency, Limit
 from costmodel.capacity.table_latency import call_latency
 from costmodel.demand.calendar import FloatArray
 from costmodel.demand.demand import Demand, read_only
-from costmodel.pricing.need import PriceNeed
 from costmodel.pricing.price import PriceQuery
 from costmodel.scenario.model import Database, Scenario
+from costmodel.services import needs
 from costmodel.services._base import (
     Footprint,
     Meter,
@@ -68,7 +68,6 @@ from costmodel.services._base import (
     meter_usage,
     region_to_region,
 )
-from costmodel.services._dax import PRICES as DAX_PRICES
 from costmodel.services._dax import (
     cluster_limits,
     cluster_settings,
@@ -872,20 +871,4 @@ def _within_quota(units: float) -> float:
     return min(max(1.0, units), TABLE_QUOTA_UNITS_PER_S)
 
 
-PRICES = (
-    PriceNeed(
-        SERVICE_CODE,
-        (
-            r"(IA-)?(Repl)?(Write|Read)(RequestUnits|CapacityUnit-Hrs)",
-            r"(IA-)?TimedStorage-ByteHrs",
-            r"Timed(Backup|PITR)Storage-ByteHrs",
-            r"(Export|Import|Restore)DataSize-Bytes",
-            r"ChangeDataCaptureUnits-Kinesis",
-            r"Streams-Requests",
-        ),
-    ),
-    DAX_PRICES,
-)
-"""Source: AmazonDynamoDB usage types as in infracost, internal/resources/aws/dynamodb_table.go (2026-05)."""
-
-SERVICE = TierService(SERVICE_NAME, SERVICE_CODE, Role.DATABASE, designs, PRICES)
+SERVICE = TierService(SERVICE_NAME, SERVICE_CODE, Role.DATABASE, designs, needs.DYNAMODB)

@@ -51,8 +51,8 @@ from costmodel.scenario.events import LoadEvent
 from costmodel.scenario.fields import Rule
 from costmodel.scenario.load import refuse
 from costmodel.scenario.model import Api, Constraints, Database, Purchase, Scenario
+from costmodel.services import needs
 from costmodel.services._base import (
-    LINUX_INSTANCES,
     Footprint,
     Least,
     Meter,
@@ -72,7 +72,6 @@ from costmodel.services._base import (
     meter_usage,
     one_of,
 )
-from costmodel.services._ebs import BLOCK_STORAGE
 from costmodel.services._instance_calls import cpu_s_per_call, early_calls, gbit_per_request, left_by_calls
 from costmodel.units import (
     HOURS_PER_DAY,
@@ -892,6 +891,4 @@ def _able(instance: InstanceType) -> InstanceType:
     )
 
 
-PRICES = (LINUX_INSTANCES, BLOCK_STORAGE)
-
-SERVICE = TierService(SERVICE_NAME, SERVICE_CODE, Role.COMPUTE, designs, PRICES)
+SERVICE = TierService(SERVICE_NAME, SERVICE_CODE, Role.COMPUTE, designs, needs.EC2)

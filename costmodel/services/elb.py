@@ -20,9 +20,9 @@ from costmodel.capacity.balancer_units import (
 from costmodel.capacity.energy import Energy, unmeasured
 from costmodel.capacity.result import NO_LATENCY, Capacity
 from costmodel.demand.demand import Demand, read_only
-from costmodel.pricing.need import Distinction, PriceNeed
 from costmodel.pricing.price import PriceQuery
 from costmodel.scenario.model import ComputeKind, Scenario
+from costmodel.services import needs
 from costmodel.services._base import (
     Footprint,
     Meter,
@@ -276,27 +276,4 @@ def designs(scenario: Scenario, demand: Demand) -> tuple[_LoadBalancer, ...]:
     return tuple(found)
 
 
-APPLICATION = (("operation", ("LoadBalancing:Application",)),)
-PRICES = (
-    PriceNeed(
-        SERVICE_CODE,
-        (r"LoadBalancerUsage", r"LCUUsage"),
-        distinctions=(
-            Distinction(
-                "load_balancer",
-                "operation",
-                {
-                    "LoadBalancing": "classic",
-                    "LoadBalancing:Application": "application",
-                    "LoadBalancing:Gateway": "gateway",
-                    "LoadBalancing:Network": "network",
-                },
-            ),
-        ),
-    ),
-    PriceNeed(SERVICE_CODE, (r"ReservedLCUUsage", r"TS-LoadBalancerUsage"), where=APPLICATION),
-    PriceNeed(SERVICE_CODE, (r"DataProcessing-Bytes",), where=(("operation", ("LoadBalancing",)),)),
-)
-"""Source: AWSELB offer, usage types and operations as in infracost, internal/resources/aws/lb.go (2026-05)."""
-
-SERVICE = TierService(SERVICE_NAME, SERVICE_CODE, Role.LOAD_BALANCER, designs, PRICES)
+SERVICE = TierService(SERVICE_NAME, SERVICE_CODE, Role.LOAD_BALANCER, designs, needs.ELB)

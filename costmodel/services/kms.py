@@ -10,9 +10,9 @@ import numpy as np
 from costmodel.capacity.energy import Energy, unmeasured
 from costmodel.demand.calendar import Calendar, FloatArray
 from costmodel.demand.demand import Demand
-from costmodel.pricing.need import PriceNeed
 from costmodel.pricing.price import PriceQuery
 from costmodel.scenario.model import Scenario
+from costmodel.services import needs
 from costmodel.services._base import (
     Footprint,
     Meter,
@@ -139,12 +139,4 @@ def design(scenario: Scenario, footprint: Footprint) -> Keys:
     return Keys(scenario.region, scenario.security.kms_keys)
 
 
-PRICES = (
-    PriceNeed(
-        SERVICE_CODE,
-        (r"KMS-Keys", r"KMS-Requests(-Asymmetric|-GenerateDatakeyPair-(ECC|RSA))?"),
-    ),
-)
-"""Source: awskms offer, usage types as in infracost, internal/resources/aws/kms_key.go (2026-05)."""
-
-SERVICE = PlatformService(SERVICE_NAME, SERVICE_CODE, Role.ENCRYPTION, design, PRICES)
+SERVICE = PlatformService(SERVICE_NAME, SERVICE_CODE, Role.ENCRYPTION, design, needs.KMS)

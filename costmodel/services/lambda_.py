@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from decimal import Decimal
 from functools import lru_cache
 
 import numpy as np
@@ -51,8 +50,8 @@ from costmodel.pricing.price import PriceQuery
 from costmodel.scenario.estimate import lowest
 from costmodel.scenario.fields import Rule
 from costmodel.scenario.model import Api, Database, Scenario
+from costmodel.services import needs
 from costmodel.services._base import (
-    FUNCTIONS,
     SENT_RATIO,
     Footprint,
     Least,
@@ -80,7 +79,6 @@ from costmodel.units import (
     MINUTES_PER_DAY,
     MINUTES_PER_HOUR,
     SECONDS_PER_MINUTE,
-    to_nine_decimals,
 )
 
 SERVICE_NAME = "AWS Lambda"
@@ -90,14 +88,6 @@ SERVICE_CATEGORY = "Compute"
 SECONDS_PER_HOUR = SECONDS_PER_MINUTE * MINUTES_PER_HOUR
 KB_PER_GB = BYTES_PER_GB / BYTES_PER_KB
 KB_PER_MB = BYTES_PER_MB / BYTES_PER_KB
-FREE_STORAGE_MB = 512
-MOST_STORAGE_MB = 10_240
-"""Ephemeral storage of an environment that costs nothing, and the most it may have.
-
-Source: AWS Lambda pricing (2025-12); AWS Lambda Developer Guide, configuring ephemeral storage (2023-10).
-"""
-FREE_RESPONSE_MB = 6
-"""MB of every streamed response that cost nothing. Source: AWS Lambda pricing, response streaming (2025-12)."""
 ALARMS = 2
 """Errors and throttles. Source: AWS Lambda Developer Guide, working with function metrics (2023-10)."""
 SNAP_START_RUNTIMES = {"java21": "free", "python3.13": "billed", "dotnet8": "billed"}
@@ -552,27 +542,6 @@ class LambdaFunction:
         return (TerraformVariable(name, "Auto scaling of the provisioned concurrency", attributes),)
 
 
-def ephemeral_gb_s(storage_mb: int, ran_s: Decimal) -> Decimal:
-    """GB-seconds charged for the ephemeral storage of functions that ran for so long: what exceeds 512 MB.
-
-    `ran_s` are seconds of billed duration. No design buys any. Raises ValueError for a size that cannot
-    be had. Source: see `FREE_STORAGE_MB`.
-    """
-    if not FREE_STORAGE_MB <= storage_mb <= MOST_STORAGE_MB:
-        raise ValueError(
-            f"ephemeral storage has from {FREE_STORAGE_MB} to {MOST_STORAGE_MB:,} MB, not {storage_mb:,}"
-        )
-    return to_nine_decimals(Decimal(storage_mb - FREE_STORAGE_MB) / MB_PER_GB * ran_s)
-
-
-def streamed_gb(responses: int, response_mb: Decimal) -> Decimal:
-    """GB charged for streamed responses of one size: what exceeds 6 MB in each of them.
-
-    No design streams. Source: see `FREE_RESPONSE_MB`.
-    """
-    return to_nine_decimals(responses * max(Decimal(0), response_mb - FREE_RESPONSE_MB) / MB_PER_GB)
-
-
 def body_rules(scenario: Scenario) -> list[Rule]:
     """A broken rule for each body that is too large for functions behind a load balancer, where nothing else may run."""
     if not set(scenario.constraints.compute) <= {"lambda", "hybrid"}:
@@ -646,6 +615,4 @@ def _on_demand(scenario: Scenario, demand: Demand) -> Iterator[LambdaFunction]:
             )
 
 
-PRICES = (FUNCTIONS,)
-
-SERVICE = TierService(SERVICE_NAME, SERVICE_CODE, Role.COMPUTE, designs, PRICES)
+SERVICE = TierService(SERVICE_NAME, SERVICE_CODE, Role.COMPUTE, designs, needs.LAMBDA)

@@ -42,9 +42,8 @@ from costmodel.pricing.price import PriceQuery
 from costmodel.scenario.fields import Rule
 from costmodel.scenario.load import refuse
 from costmodel.scenario.model import Api, Database, Scenario
+from costmodel.services import needs
 from costmodel.services._base import (
-    FUNCTIONS,
-    LINUX_INSTANCES,
     SENT_RATIO,
     Footprint,
     Meter,
@@ -432,7 +431,6 @@ def _needed(instance: InstanceType, peak_vcpus: float, target_ratio: float) -> i
     return max(LEAST_INSTANCES, math.ceil(peak_vcpus / (instance.compute_units * target_ratio)))
 
 
-PRICES = (LINUX_INSTANCES, FUNCTIONS)
 """Source: see `ManagedFunctions.usage`."""
 
-SERVICE = TierService(SERVICE_NAME, SERVICE_CODE, Role.COMPUTE, designs, PRICES)
+SERVICE = TierService(SERVICE_NAME, SERVICE_CODE, Role.COMPUTE, designs, needs.MANAGED_FUNCTIONS)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from decimal import Decimal
 from typing import Literal
 
 import numpy as np
@@ -51,11 +50,10 @@ from costmodel.capacity.volumes import (
 )
 from costmodel.demand.calendar import FloatArray
 from costmodel.demand.demand import Demand, read_only
-from costmodel.pricing.need import Distinction, PriceNeed
-from costmodel.pricing.offer import RESERVED
 from costmodel.pricing.price import ON_DEMAND, PriceQuery
 from costmodel.scenario.load import refuse
 from costmodel.scenario.model import Database, Scenario
+from costmodel.services import needs
 from costmodel.services._base import (
     Footprint,
     Meter,
@@ -79,9 +77,7 @@ from costmodel.services._base import (
 from costmodel.units import (
     BITS_PER_BYTE,
     HOURS_PER_DAY,
-    SECONDS_PER_HOUR,
     SECONDS_PER_MINUTE,
-    to_nine_decimals,
 )
 
 SERVICE_NAME = "Amazon Relational Database Service"
@@ -133,12 +129,6 @@ LARGEST_IOPS_PER_GB = 500.0
 
 GROWN_AT_MOST = 10.0
 """Storage autoscaling stops at this many times the first allocation; our choice."""
-
-LEAST_BILLED_S = 600
-"""An instance is billed by the second, and for ten minutes after each start or change of its class at least.
-
-Source: Amazon RDS User Guide, "On-Demand DB instances for Amazon RDS" (2023-06).
-"""
 
 LEAST_BUSY_S = 1e-12
 """Below this a call asks for nothing."""
@@ -685,15 +675,6 @@ def _striped(attribute: TerraformAttribute) -> TerraformAttribute:
     )
 
 
-def charged_hours(ran_s: Iterable[int]) -> Decimal:
-    """Hours charged for an instance that ran so many seconds after each start, to nine decimals.
-
-    The databases of a design run whole months. Source: see `LEAST_BILLED_S`.
-    """
-    charged_s = sum(max(LEAST_BILLED_S, seconds) for seconds in ran_s)
-    return to_nine_decimals(Decimal(charged_s) / SECONDS_PER_HOUR)
-
-
 def charged_iops(storage_type: str, iops: float, allocated_gb: FloatArray) -> FloatArray:
     """Provisioned IOPS charged on each day, shape (days,), for one copy of the data.
 
@@ -801,32 +782,4 @@ def _sized(
     )
 
 
-ANY_ENGINE = (("databaseEngine", ("Any", "MySQL", "PostgreSQL")),)
-PRICES = (
-    *(
-        PriceNeed(
-            SERVICE_CODE,
-            (r"(Instance|Multi-AZ)Usage:db\.[a-z0-9]+\.[a-z0-9]+",),
-            distinctions=(Distinction("engine", "databaseEngine", {engine: engine}),),
-            containing="Usage:db.",
-            terms=(ON_DEMAND, RESERVED),
-        )
-        for engine in ("MySQL", "PostgreSQL")
-    ),
-    PriceNeed(
-        SERVICE_CODE,
-        (
-            r"RDS:(Multi-AZ-)?(GP2-Storage|GP3-(Storage|PIOPS|Throughput)|PIOPS|PIOPS-Storage(-IO2)?)",
-            r"RDS:(StorageUsage|StorageIOUsage|ChargedBackupUsage|SnapshotExportToS3)",
-        ),
-        where=ANY_ENGINE,
-        containing="RDS:",
-    ),
-    PriceNeed(SERVICE_CODE, (r"RDS:ProxyUsage",), containing="RDS:"),
-)
-"""Instances of the two engines; storage, which AWS lists for any engine or for each alike.
-
-Source: infracost, internal/resources/aws/db_instance.go (2026-05).
-"""
-
-SERVICE = TierService(SERVICE_NAME, SERVICE_CODE, Role.DATABASE, designs, PRICES)
+SERVICE = TierService(SERVICE_NAME, SERVICE_CODE, Role.DATABASE, designs, needs.RDS)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from costmodel.capacity import database_classes
-from costmodel.pricing.need import PriceNeed
 from costmodel.scenario.estimate import lowest
 from costmodel.scenario.events import PriceListChange
 from costmodel.scenario.faults import did_you_mean
@@ -21,6 +20,7 @@ from costmodel.services import (
     kms,
     lambda_,
     lambda_managed,
+    needs,
     rds,
     rendering,
     route53,
@@ -29,11 +29,12 @@ from costmodel.services import (
     waf,
 )
 from costmodel.services._base import PlatformService, TierService
+from costmodel.services.needs import SERVICE_CODES
 
 HYBRID = hybrid.service(
     _fixed_group.fixed_groups,
     lambda_.overflow_functions,
-    (*ec2.PRICES, *lambda_.PRICES, *elb.PRICES, *cloudwatch.PRICES),
+    (*needs.EC2, *needs.LAMBDA, *needs.ELB, *needs.CLOUDWATCH),
 )
 """The one service whose designs are made of others'; it knows neither, and is handed both here."""
 
@@ -58,15 +59,6 @@ PLATFORM_SERVICES: tuple[PlatformService, ...] = (
     kms.SERVICE,
 )
 SERVICES: tuple[TierService | PlatformService, ...] = TIER_SERVICES + PLATFORM_SERVICES
-
-PRICE_NEEDS: tuple[PriceNeed, ...] = tuple(
-    dict.fromkeys(need for service in SERVICES for need in service.prices)
-)
-"""Everything any service is billed on: what to ask AWS's price list for."""
-
-
-SERVICE_CODES: tuple[str, ...] = tuple(sorted({need.service_code for need in PRICE_NEEDS}))
-"""The offers of AWS's price list that anything here is billed on."""
 
 
 def scenario_rules(scenario: Scenario) -> list[Rule]:

@@ -54,9 +54,9 @@ from costmodel.capacity.jobs import REACTION_MINUTES, JobRun, WorkerGroup, run_j
 from costmodel.capacity.result import NO_LATENCY, Capacity, Limit
 from costmodel.demand.calendar import FloatArray
 from costmodel.demand.demand import Demand, read_only
-from costmodel.pricing.need import PriceNeed
 from costmodel.pricing.price import ON_DEMAND, SPOT, PriceQuery
 from costmodel.scenario.model import Api, Rendering, Scenario
+from costmodel.services import needs
 from costmodel.services._base import (
     Footprint,
     Meter,
@@ -802,11 +802,4 @@ def _group(scenario: Scenario, demand: Demand, worker: Worker, *, spot: bool) ->
     )
 
 
-PRICES = (PriceNeed(SERVICE_CODE, (r"Requests-Tier1",), where=(("queueType", ("Standard",)),)),)
-"""Requests of standard queues; what workers run on is priced with EC2 and Lambda.
-
-Source: notes on the AWSQueueService offer in public repositories (2026). In us-east-1 some of them show the
-usage type `Requests-RBP` instead; a refresh that does not find `Requests-Tier1` there keeps the snapshot's price.
-"""
-
-SERVICE = TierService(SERVICE_NAME, SERVICE_CODE, Role.RENDERING, designs, PRICES)
+SERVICE = TierService(SERVICE_NAME, SERVICE_CODE, Role.RENDERING, designs, needs.RENDERING)

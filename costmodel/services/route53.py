@@ -10,9 +10,9 @@ import numpy as np
 from costmodel.capacity.energy import Energy, unmeasured
 from costmodel.demand.calendar import Calendar, FloatArray
 from costmodel.demand.demand import Demand
-from costmodel.pricing.need import Place, PriceNeed
 from costmodel.pricing.price import GLOBAL, PriceQuery
 from costmodel.scenario.model import Scenario
+from costmodel.services import needs
 from costmodel.services._base import (
     DNS_QUERIES_PER_SESSION,
     Footprint,
@@ -185,21 +185,4 @@ def design(scenario: Scenario, footprint: Footprint) -> HostedZone:
     return HostedZone(HEALTH_CHECKS + footprint.watched_endpoints)
 
 
-PRICES = (
-    PriceNeed(
-        SERVICE_CODE,
-        (
-            r"HostedZone",
-            r"(DNS|LBR|Geo|Cidr)-Queries",
-            r"Health-Check(-Option)?-(Non-)?AWS",
-            r"Traffic-Flow-Policy-Records",
-            r"Global-RRSets",
-        ),
-        place=Place.GLOBAL,
-    ),
-    PriceNeed(SERVICE_CODE, (r"Intra-AWS-DNS-Queries",), place=Place.GLOBAL, free=True),
-    PriceNeed(SERVICE_CODE, (r"ResolverNetworkInterface",), containing="ResolverNetworkInterface"),
-)
-"""Source: AmazonRoute53 offer, usage types as of 2026-10-01."""
-
-SERVICE = PlatformService(SERVICE_NAME, SERVICE_CODE, Role.DNS, design, PRICES)
+SERVICE = PlatformService(SERVICE_NAME, SERVICE_CODE, Role.DNS, design, needs.ROUTE53)

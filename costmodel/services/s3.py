@@ -9,18 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import Decimal
-from typing import Literal
 
 import numpy as np
 
 from costmodel.capacity.energy import Energy, moved, stored, unmeasured
-from costmodel.demand.calendar import Calendar, FloatArray, prorated
+from costmodel.demand.calendar import Calendar, FloatArray
 from costmodel.demand.content import static_files, static_stored_gb
 from costmodel.demand.demand import Demand
-from costmodel.pricing.need import Distinction, PriceNeed
 from costmodel.pricing.price import PriceQuery
 from costmodel.scenario.model import Scenario
+from costmodel.services import needs
 from costmodel.services._base import (
     USAGE_TYPE_CODES,
     Footprint,
@@ -38,7 +36,7 @@ from costmodel.services._base import (
     one_of,
     region_to_region,
 )
-from costmodel.units import BYTES_PER_GB, BYTES_PER_KB, HOURS_PER_DAY
+from costmodel.units import HOURS_PER_DAY
 
 SERVICE_NAME = "Amazon Simple Storage Service"
 SERVICE_CODE = "AmazonS3"
@@ -59,119 +57,6 @@ ABORT_MULTIPART_DAYS = 7
 
 Source: AWS Trusted Advisor check reference, c1cj39rr6v (AWS Support User Guide, 2026 copy).
 """
-
-
-@dataclass(frozen=True, slots=True)
-class StorageClass:
-    """How a storage class counts what it holds."""
-
-    usage_type: str
-    """Meter of its storage, in GB-months."""
-    least_kb: int = 0
-    """A smaller object is billed as one of this size."""
-    least_days: int = 0
-    """An object deleted, overwritten or moved on earlier is billed for this long."""
-    archive_kb: int = 0
-    """Added to every object at the class's own rate: index and metadata."""
-    standard_kb: int = 0
-    """Added to every object at the Standard rate: its name, so that it can still be listed."""
-    transition: tuple[str, str] | None = None
-    """Meter of a lifecycle transition into the class, and what its price is told apart by."""
-    retrieval: str = ""
-    """Meter of the bytes read back, in GB; empty where reading costs nothing but its request."""
-
-    def billed_gb_months(
-        self, objects: int, object_kb: Decimal, held_days: Decimal, days_of_month: int
-    ) -> dict[str, Decimal]:
-        """GB-months by usage type for `objects` of one size, written and gone after `held_days`.
-
-        Days of a shorter month are a larger share of it. Rounded half up to nine decimals.
-        """
-        days = max(held_days, Decimal(self.least_days))
-        own_kb = max(object_kb, Decimal(self.least_kb)) + self.archive_kb
-        billed = {self.usage_type: _gb_months(objects * own_kb, days, days_of_month)}
-        if self.standard_kb:
-            _, standard, _ = STORAGE
-            billed[standard] = _gb_months(objects * Decimal(self.standard_kb), days, days_of_month)
-        return billed
-
-    def moved_in(self, region_id: str) -> PriceQuery:
-        """What a lifecycle transition into this class costs, one request for each object.
-
-        Raises ValueError for a class whose transitions have no price at hand.
-        """
-        if self.transition is None:
-            raise ValueError(f"no lifecycle transition into the class of {self.usage_type} is priced")
-        usage_type, destination = self.transition
-        return PriceQuery(SERVICE_CODE, region_id, usage_type, ((TRANSITIONS.name, destination),))
-
-
-WATCHED_FROM_KB = 128
-"""Intelligent-Tiering neither watches nor moves a smaller object: it stays in frequent access.
-
-Source: Amazon S3 pricing, S3 Intelligent-Tiering (2025-12).
-"""
-STORAGE_CLASSES = {
-    "STANDARD": StorageClass("TimedStorage-ByteHrs"),
-    "STANDARD_IA": StorageClass(
-        "TimedStorage-SIA-ByteHrs",
-        least_kb=128,
-        least_days=30,
-        transition=("Requests-Tier4", "Standard-IA"),
-        retrieval="Retrieval-SIA",
-    ),
-    "ONEZONE_IA": StorageClass(
-        "TimedStorage-ZIA-ByteHrs", least_kb=128, least_days=30, retrieval="Retrieval-ZIA"
-    ),
-    "INTELLIGENT_TIERING": StorageClass("TimedStorage-INT-FA-ByteHrs", transition=("Requests-Tier4", "INT")),
-    "GLACIER_IR": StorageClass(
-        "TimedStorage-GIR-ByteHrs",
-        least_kb=128,
-        least_days=90,
-        transition=("Requests-Tier4", "GIR"),
-        retrieval="Retrieval-GIR",
-    ),
-    "GLACIER": StorageClass(
-        "TimedStorage-GlacierByteHrs",
-        least_days=90,
-        archive_kb=32,
-        standard_kb=8,
-        transition=("Requests-Tier3", "Glacier Flexible"),
-        retrieval="Standard-Retrieval-Bytes",
-    ),
-    "DEEP_ARCHIVE": StorageClass(
-        "TimedStorage-GDA-ByteHrs",
-        least_days=180,
-        archive_kb=32,
-        standard_kb=8,
-        transition=("Requests-Tier3", "Deep Archive"),
-        retrieval="Standard-Retrieval-Bytes",
-    ),
-}
-"""Storage classes by the name the S3 API gives them; of Intelligent-Tiering its frequent access.
-
-Source: Amazon S3 pricing, storage, and Amazon S3 User Guide, "Using Amazon S3 storage classes" (2023-06).
-"""
-
-
-def intelligent_tiering(
-    objects: int, object_kb: Decimal, access: Literal["FA", "IA", "AIA"]
-) -> dict[str, Decimal]:
-    """Quantities by usage type for a month of `objects` of one size that lie in one access tier.
-
-    Frequent (FA), infrequent (IA) and archive instant access (AIA) have rates of their own; objects that
-    are watched pay for that as well. Source: see `WATCHED_FROM_KB`.
-    """
-    watched = object_kb >= WATCHED_FROM_KB
-    tier = access if watched else "FA"
-    billed = {f"TimedStorage-INT-{tier}-ByteHrs": _gb_months(objects * object_kb, Decimal(1), 1)}
-    if watched:
-        billed["Monitoring-Automation-INT"] = Decimal(objects)
-    return billed
-
-
-def _gb_months(kilobytes: Decimal, days: Decimal, days_of_month: int) -> Decimal:
-    return prorated(kilobytes * BYTES_PER_KB / BYTES_PER_GB, days, days_of_month)
 
 
 @dataclass(frozen=True, slots=True)
@@ -356,39 +241,4 @@ def design(scenario: Scenario, footprint: Footprint) -> AssetBucket:
     )
 
 
-TRANSITIONS = Distinction(
-    "transition",
-    "operation",
-    {
-        "S3-GDATransition": "Deep Archive",
-        "S3-GIRTransition": "GIR",
-        "S3-GlacierTransition": "Glacier Flexible",
-        "S3-INTTransition": "INT",
-        "S3-SIATransition": "Standard-IA",
-    },
-)
-PRICES = (
-    PriceNeed(
-        SERVICE_CODE,
-        (
-            r"TimedStorage-((GIR|SIA|ZIA|XZ|INT-(AA|AIA|DAA|FA|IA))-)?ByteHrs",
-            r"TimedStorage-GlacierByteHrs",
-            r"Requests-((GIR|INT|SIA|XZ|ZIA)-)?Tier[12]",
-            r"Retrieval-(GIR|SIA|ZIA)",
-            r"Monitoring-Automation-INT",
-        ),
-    ),
-    PriceNeed(SERVICE_CODE, (r"Requests-Tier[34]",), distinctions=(TRANSITIONS,)),
-    PriceNeed(SERVICE_CODE, (r"Requests-GLACIER-Tier1",), where=(("operation", ("PutObject",)),)),
-    PriceNeed(SERVICE_CODE, (r"Standard-Retrieval-Bytes",), where=(("operation", ("RestoreObject",)),)),
-    PriceNeed(ARCHIVE_CODE, (r"TimedStorage-GDA-ByteHrs",)),
-    PriceNeed(ARCHIVE_CODE, (r"Requests-GDA-Tier1",), where=(("operation", ("PutObject", "PostObject")),)),
-    PriceNeed(
-        ARCHIVE_CODE, (r"Standard-Retrieval-Bytes",), where=(("operation", ("DeepArchiveRestoreObject",)),)
-    ),
-)
-"""Source: AmazonS3 offer of eu-south-2 (2026-06-12); Amazon S3 User Guide, "AWS billing and usage reports for
-Amazon S3"; the offer of Glacier Deep Archive as in infracost, internal/resources/aws (2026-05).
-"""
-
-SERVICE = PlatformService(SERVICE_NAME, SERVICE_CODE, Role.STORAGE, design, PRICES)
+SERVICE = PlatformService(SERVICE_NAME, SERVICE_CODE, Role.STORAGE, design, needs.S3)

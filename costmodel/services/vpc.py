@@ -15,9 +15,9 @@ import numpy as np
 from costmodel.capacity.energy import Energy, moved, unmeasured
 from costmodel.demand.calendar import Calendar, FloatArray
 from costmodel.demand.demand import Demand
-from costmodel.pricing.need import FROM_REGION, TO_REGION, PriceNeed
 from costmodel.pricing.price import PriceQuery
 from costmodel.scenario.model import Scenario
+from costmodel.services import needs
 from costmodel.services._base import (
     Footprint,
     Meter,
@@ -205,50 +205,4 @@ def design(scenario: Scenario, footprint: Footprint) -> Network:
     )
 
 
-PRICES = (
-    PriceNeed("AmazonEC2", (r"NatGateway-(Hours|Bytes)",), containing="NatGateway-"),
-    PriceNeed(SERVICE_CODE, (r"PublicIPv4:(Idle|InUse)Address",)),
-    PriceNeed(SERVICE_CODE, (r"VpcEndpoint-(Hours|Bytes)",), where=(("operation", ("VpcEndpoint",)),)),
-    PriceNeed(
-        SERVICE_CODE,
-        (r"TransitGateway-(Hours|Bytes)",),
-        where=(("operation", ("TransitGatewayVPC",)),),
-    ),
-    PriceNeed(
-        TRANSFER_CODE,
-        (r"DataTransfer-Out-Bytes",),
-        where=(("transferType", ("AWS Outbound",)), ("toLocation", ("External",))),
-        region_field=FROM_REGION,
-    ),
-    PriceNeed(
-        TRANSFER_CODE,
-        (r"DataTransfer-Regional-Bytes",),
-        where=(("transferType", ("IntraRegion",)),),
-        region_field=FROM_REGION,
-    ),
-    PriceNeed(
-        TRANSFER_CODE,
-        (r"[A-Z]+[0-9]*-AWS-Out-Bytes",),
-        where=(("transferType", ("InterRegion Outbound",)),),
-        region_field=FROM_REGION,
-    ),
-    PriceNeed(
-        TRANSFER_CODE,
-        (r"CloudFront-Out-Bytes",),
-        where=(("transferType", ("CloudFront Outbound",)),),
-        region_field=FROM_REGION,
-        free=True,
-    ),
-    PriceNeed(
-        TRANSFER_CODE,
-        (r"DataTransfer-In-Bytes",),
-        where=(("transferType", ("AWS Inbound",)), ("fromLocation", ("External",))),
-        region_field=TO_REGION,
-        free=True,
-    ),
-)
-"""Source: infracost, internal/resources/aws/data_transfer.go, nat_gateway.go, vpc_endpoint.go and
-transit_gateway (2026-05); AWS Cost and Usage Report User Guide, data transfer usage types.
-"""
-
-SERVICE = PlatformService(SERVICE_NAME, SERVICE_CODE, Role.NETWORK, design, PRICES)
+SERVICE = PlatformService(SERVICE_NAME, SERVICE_CODE, Role.NETWORK, design, needs.VPC)

@@ -14,9 +14,9 @@ import numpy as np
 from costmodel.capacity.energy import Energy, unmeasured
 from costmodel.demand.calendar import Calendar, FloatArray
 from costmodel.demand.demand import Demand
-from costmodel.pricing.need import PriceNeed
 from costmodel.pricing.price import PriceQuery
 from costmodel.scenario.model import Scenario
+from costmodel.services import needs
 from costmodel.services._base import (
     Footprint,
     Meter,
@@ -117,14 +117,4 @@ def design(scenario: Scenario, footprint: Footprint) -> WebAcl:
     return WebAcl(scenario.security.waf, scenario.security.waf_rules)
 
 
-PRICES = (
-    PriceNeed(SERVICE_CODE, (r"WebACLV2",), units={"Month": "WebACL-Mo"}),
-    PriceNeed(SERVICE_CODE, (r"RuleV2",), units={"Month": "Rule-Mo"}),
-    PriceNeed(
-        SERVICE_CODE,
-        (r"RequestV2-Tier1", r"AMR-ATP", r"AMR-BotControl", r"AMR-BotControl-(Targeted-)?Request"),
-    ),
-)
-"""Source: awswaf offer, usage types and units as of 2026-09-14."""
-
-SERVICE = PlatformService(SERVICE_NAME, SERVICE_CODE, Role.FIREWALL, design, PRICES)
+SERVICE = PlatformService(SERVICE_NAME, SERVICE_CODE, Role.FIREWALL, design, needs.WAF)

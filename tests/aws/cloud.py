@@ -46,7 +46,7 @@ from costmodel.pricing.snapshot import (
     price_rows,
     write_folder,
 )
-from costmodel.services.registry import PRICE_NEEDS
+from costmodel.services.needs import PRICE_NEEDS
 
 REGION = "eu-west-1"
 SERVICES = ("AWSLambda", "AmazonEC2", "AmazonRoute53", "AmazonS3", "awskms")
@@ -227,7 +227,7 @@ def small_aws(monkeypatch: pytest.MonkeyPatch, folder: Path) -> Iterator[Cloud]:
     snapshot = small_snapshot(folder / "small")
     monkeypatch.setattr("costmodel.pricing.shelf.shipped", lambda _: snapshot)
     monkeypatch.setattr("costmodel.pricing.book.shipped", lambda _: snapshot)
-    monkeypatch.setattr("costmodel.services.registry.PRICE_NEEDS", NEEDS)
+    monkeypatch.setattr("costmodel.services.needs.PRICE_NEEDS", NEEDS)
     with reachable(monkeypatch) as cloud:
         cloud.charge(TODAY)
         yield cloud
@@ -238,7 +238,7 @@ def whole_aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
     """AWS as the snapshot that ships has it, among decoys; plans and spot prices for the small region."""
     book = PriceBook.shipped()
     here = Truth(tuple(book.prices(REGION)), book.allowances)
-    monkeypatch.setattr("costmodel.services.registry.PRICE_NEEDS", answered_by(book, PRICE_NEEDS))
+    monkeypatch.setattr("costmodel.services.needs.PRICE_NEEDS", answered_by(book, PRICE_NEEDS))
     with reachable(monkeypatch) as cloud:
         cloud.serve(*_whole_list(), book.regions())
         cloud.sell_plans(here)

@@ -37,6 +37,8 @@ class CommitmentsServer:
     """Status and error code of the next answers, one after another."""
     bare: bool = False
     """Answer without the list, as botocore makes of a broken connection."""
+    bodies: Mapping[str, bytes] = field(default_factory=dict)
+    """What a service answers instead, whatever it is asked: `savingsplans` or `ec2` to a body."""
     loop: bool = False
     """Give the same token with every page."""
     questions: list[Document] = field(default_factory=list)
@@ -154,6 +156,8 @@ class _Handler(BaseHTTPRequestHandler):
 def _json_answer(aws: CommitmentsServer, body: bytes, code: str) -> bytes:
     if code:
         return json.dumps({"message": "planted"}).encode()
+    if "savingsplans" in aws.bodies:
+        return aws.bodies["savingsplans"]
     question = json.loads(body or b"{}")
     aws.questions.append(question)
     return json.dumps(aws.savings_plans(question)).encode()
@@ -165,6 +169,8 @@ def _xml_answer(aws: CommitmentsServer, body: bytes, code: str) -> bytes:
             f"<Response><Errors><Error><Code>{code}</Code><Message>planted</Message></Error></Errors>"
             "<RequestID>1</RequestID></Response>"
         ).encode()
+    if "ec2" in aws.bodies:
+        return aws.bodies["ec2"]
     question = {name: values[0] for name, values in parse_qs(body.decode()).items()}
     assert question["Action"] == "DescribeSpotPriceHistory"
     aws.questions.append(dict(question))

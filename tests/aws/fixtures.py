@@ -23,9 +23,9 @@ from typing import Any
 
 from costmodel.pricing.book import PriceBook
 from costmodel.pricing.need import FROM_REGION, TO_REGION, Place, PriceNeed
-from costmodel.pricing.offer import FLAT_RATE, RESERVED
+from costmodel.pricing.offer import FLAT_RATE
 from costmodel.pricing.places import EDGE_PREFIXES, REGION_PREFIXES, edge_id
-from costmodel.pricing.price import GLOBAL, ON_DEMAND, FreeAllowance, Price, PriceQuery, PriceTier
+from costmodel.pricing.price import GLOBAL, ON_DEMAND, RESERVED, FreeAllowance, Price, PriceQuery, PriceTier
 
 Document = dict[str, Any]
 

@@ -21,6 +21,8 @@ FORMS = {
     "4NA7Y494T4": ("1yr", "standard", "No Upfront"),
     "HU7G6KETJZ": ("1yr", "standard", "Partial Upfront"),
     "38NPMPTW36": ("3yr", "standard", "Partial Upfront"),
+    "YTVHEVGPBZ": ("1yr", "standard", "Heavy Utilization"),
+    "VG8YD49WWM": ("3yr", "standard", "Heavy Utilization"),
 }
 """Reserved terms by their codes."""
 RATE = re.compile(r"(\S+)  (\S+) (\S+) (\S+)")

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
+from aws.books import book_of, price
 from costmodel.billing.plain import PricedUsage, price_usage
 from costmodel.errors import UsageFileError
 from costmodel.pricing.book import PriceBook
@@ -127,6 +129,59 @@ def test_every_line_that_cannot_be_priced_is_named() -> None:
     assert "usage.yaml: 4 faults" in text
     assert "BoxUsage:m99.large" in text
     assert "engine=PostgreSQL" in text
+
+
+def test_half_a_request_is_no_quantity() -> None:
+    """What is counted one by one is whole; gigabytes and hours are not."""
+    line = "service: AmazonS3, meter: Requests-Tier1, region: eu-west-1"
+    told = r"usage\.0\.quantity.*must be a whole number, as AWS counts Requests one by one"
+    with pytest.raises(UsageFileError, match=told):
+        priced(f"period: 2026-11\nusage:\n  - {{{line}, quantity: 0.5}}")
+    assert priced(f"period: 2026-11\nusage:\n  - {{{line}, quantity: 2.0}}").billed_cost == D("0.00001")
+    assert priced(f"period: 2026-11\nusage:\n  - {{{CDN}, quantity: 1024.5}}").billed_cost == D("0.0425")
+
+
+RESERVED = 'service: AmazonRDS, meter: "InstanceUsage:db.m6g.12xl", region: eu-west-1, term: Reserved 3yr Partial Upfront'
+
+
+def test_a_reservation_is_not_billed_by_half_without_a_word() -> None:
+    """24 375 USD at the start, then 0.9275 an hour (snapshot, 2025-04-04)."""
+    engine = "attributes: {engine: MySQL}"
+    result = priced(f"period: 2026-11\nusage:\n  - {{{RESERVED}, {engine}, quantity: 720}}")
+    (line,) = result.lines
+    assert (line.billed_cost, result.billed_cost) == (D("667.8"), D("667.8"))
+    assert line.upfront_fee is not None
+    assert line.upfront_fee.tiers[0].list_unit_price == 24375
+    assert json.loads(json.dumps(result.to_dict()))["lines"][0]["upfront_fee"] == {
+        "unit_price": "24375",
+        "attributes": {"engine": "MySQL", "fee": "upfront"},
+        "source": "ec2.shop@74c9fd8:rds-reserved",
+        "as_of": "2025-04-04",
+    }
+
+
+def test_a_fee_that_has_a_line_of_its_own_is_in_the_total() -> None:
+    engine = "attributes: {engine: MySQL}"
+    fee = "attributes: {engine: MySQL, fee: upfront}"
+    result = priced(f"""
+      period: 2026-11
+      usage:
+        - {{{RESERVED}, {engine}, quantity: 1440}}
+        - {{{RESERVED}, {fee}, quantity: 2}}
+    """)
+    assert [line.upfront_fee for line in result.lines] == [None, None]
+    assert result.billed_cost == 1440 * D("0.9275") + 2 * 24375
+
+
+def test_a_reservation_whose_fee_the_book_lacks_has_no_price(tmp_path: Path) -> None:
+    term = "Reserved standard 1yr All Upfront"
+    book = book_of(tmp_path, price("AmazonEC2", "BoxUsage:m7g.large", "0", term=term))
+    line = (
+        f'{{service: AmazonEC2, meter: "BoxUsage:m7g.large", region: us-east-1, term: {term}, quantity: 720}}'
+    )
+    file = parse_usage_file(f"period: 2026-11\nusage:\n  - {line}", "usage.yaml")
+    with pytest.raises(UsageFileError, match=r"no price for .* fee=upfront"):
+        price_usage(file, book)
 
 
 def test_the_result_is_plain_json_with_exact_numbers() -> None:

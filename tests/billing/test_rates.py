@@ -19,7 +19,7 @@ from costmodel.billing.rate import bill
 from costmodel.billing.rates import NO_OWN_RATES, OwnRates
 from costmodel.billing.tariff import Tariff
 from costmodel.demand.calendar import BillingPeriod
-from costmodel.errors import PriceNotFound, UnitMismatch
+from costmodel.errors import AmbiguousOwnRate, PriceNotFound, UnitMismatch
 from costmodel.pricing.book import PriceBook
 from costmodel.pricing.price import FreeAllowance, Price, PriceQuery, PriceTier
 from costmodel.scenario.rates_file import parse_rates_file
@@ -172,6 +172,55 @@ def test_a_currency_shows_the_total_at_the_stated_rate() -> None:
     assert converted(D("944.86"), D("0.92")) == "869.27"
     assert converted(D(1), D("0.005")) == "0.01"
     assert converted(D("1e9"), D("151.123456789")) == "151,123,456,789.00"
+
+
+ALB = "service: AWSELB, meter: LCUUsage, region: eu-west-1, attributes: {load_balancer: application}, quantity: 1000"
+NLB = ALB.replace("application", "network")
+
+
+def test_an_own_price_reprices_what_it_names_alone() -> None:
+    """ALB at an own 0.001, NLB at AWS's 0.006 (snapshot, 2025-11-03)."""
+    rates = own(
+        "service: AWSELB, usage_type: LCUUsage, attributes: {load_balancer: application}, unit: LCU-Hrs, price: 0.001"
+    )
+    whole = priced(f"{ALB}\n{NLB}", rates)
+    assert [line.billed_cost for line in whole.lines] == [1, 6]
+    assert whole.lines[0].rate_name == "AWSELB usage type LCUUsage load_balancer=application: own price"
+
+
+def test_an_own_price_that_fits_several_list_prices_is_refused() -> None:
+    rates = own("service: AWSELB, usage_type: LCUUsage, unit: LCU-Hrs, price: 0.001")
+    with pytest.raises(AmbiguousOwnRate, match=r"for which load_balancer .*load_balancer: application"):
+        priced(ALB, rates)
+    rates = own('service: AmazonRDS, usage_type: "Multi-AZUsage:db.t4g.medium", unit: Hrs, price: 0.001')
+    with pytest.raises(AmbiguousOwnRate, match=r"for which engine .*engine: PostgreSQL"):
+        priced(RDS, rates)
+
+
+def test_a_percentage_may_name_attributes_and_the_one_with_more_of_them_counts() -> None:
+    rates = own(
+        "service: AmazonRDS, percent: 10", "service: AmazonRDS, attributes: {engine: PostgreSQL}, percent: 50"
+    )
+    mysql = RDS.replace("PostgreSQL", "MySQL")
+    assert [line.billed_cost / line.list_cost for line in priced(f"{RDS}\n{mysql}", rates).lines] == [
+        D("0.5"),
+        D("0.9"),
+    ]
+    assert (
+        priced(RDS, own("service: AmazonRDS, attributes: {engine: MySQL}, percent: 50")).lines[0].rate_name
+        == ""
+    )
+
+
+def test_rates_that_fit_alike_are_refused() -> None:
+    of = PriceQuery("Test", "eu-west-1", "out", (("colour", "red"), ("size", "large")))
+    rates = own(
+        "service: Test, attributes: {colour: red}, percent: 10",
+        "service: Test, attributes: {size: large}, percent: 20",
+    )
+    listed = Price(of, "", "GB", (PriceTier(D(0), None, D(1)),), "test list", "2026-10-01")
+    with pytest.raises(AmbiguousOwnRate, match="fit Test eu-west-1 out colour=red size=large alike"):
+        rates.contracted(listed, NOVEMBER)
 
 
 # --- units, names, columns ------------------------------------------------------------------

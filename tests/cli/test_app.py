@@ -284,15 +284,29 @@ def test_completion_can_be_installed(cli: Any) -> None:
     assert "--install-completion" in cli("--help").out
 
 
-def test_help_imports_nothing_heavy() -> None:
+def loaded_by(*words: str, **environment: str) -> set[str]:
+    """Packages that are loaded when a command has ended."""
     heavy = "import sys; print(*{name.partition('.')[0] for name in sys.modules})"
     program = (
         f"import atexit; atexit.register(lambda: exec({heavy!r})); from costmodel.cli.app import main; main()"
     )
-    shown = subprocess.run(
-        [sys.executable, "-c", program, "--help"], capture_output=True, text=True, check=True
-    ).stdout
-    loaded = set(shown.splitlines()[-1].split())
+    ended = subprocess.run(
+        [sys.executable, "-c", program, *words], capture_output=True, text=True, env=os.environ | environment
+    )
+    return set(ended.stdout.splitlines()[-1].split())
+
+
+def test_a_refresh_loads_nothing_that_simulates(tmp_path: Path) -> None:
+    """So that a price list of 450 MB is read within 110 MB; numba alone takes 60. Its cache folder is a file."""
+    file = tmp_path / "file"
+    file.touch()
+    loaded = loaded_by("prices", "refresh", "--service", "awskms", COSTMODEL_CACHE_DIR=str(file))
+    assert "msgspec" in loaded
+    assert not loaded & {"numpy", "numba", "pandas", "matplotlib"}
+
+
+def test_help_imports_nothing_heavy() -> None:
+    loaded = loaded_by("--help")
     assert "typer" in loaded
     assert not loaded & {
         "numpy",

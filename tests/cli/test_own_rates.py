@@ -149,6 +149,24 @@ def test_a_faulty_file_is_refused_with_every_fault(
     assert "no such file" in cli(*command, "--rates", tmp_path / "gone.yaml").err
 
 
+def test_a_rate_of_other_months_is_told_apart_from_a_misspelt_one(cli: Any, tmp_path: Path) -> None:
+    rates = rates_file(
+        tmp_path, "service: AmazonEC2, percent: 5, until: 2026-10-31", "service: AmazonEC3, percent: 5"
+    )
+    outcome = cli("price", USAGE, "--rates", rates, columns=200)
+    assert outcome.err.splitlines() == [
+        "Note: AmazonEC2: 5 % off until 2026-10-31 does not hold in 2026-11: its months are others.",
+        "Note: AmazonEC3: 5 % off matches no usage line. Is its service, meter or region misspelt?",
+    ]
+
+
+def test_an_own_price_that_fits_several_list_prices_is_told(cli: Any, tmp_path: Path) -> None:
+    rates = rates_file(tmp_path, "service: AWSELB, usage_type: LCUUsage, unit: LCU-Hrs, price: 0.001")
+    outcome = cli("price", USAGE, "--rates", rates, columns=400)
+    assert outcome.code == 1
+    assert "attributes: {load_balancer: application}" in outcome.err
+
+
 def test_an_own_price_in_another_unit_is_told(cli: Any, tmp_path: Path) -> None:
     file = rates_file(tmp_path, "service: AWSELB, usage_type: LoadBalancerUsage, unit: GB, price: 1")
     for command in (["price", USAGE], ["simulate", "small-shop"]):

@@ -58,6 +58,26 @@ def test_the_table_fits_and_groups_by_region(cli: Any) -> None:
     assert any(line.split() == ["from", "10,240", "4,096", "0.08", "327.68"] for line in lines)
 
 
+def test_an_upfront_fee_stands_beside_the_total(cli: Any, tmp_path: Path) -> None:
+    line = (
+        'service: AmazonRDS, meter: "InstanceUsage:db.m6g.12xl", region: eu-west-1, attributes: {engine: MySQL}, '
+        "term: Reserved 3yr Partial Upfront, quantity: 720"
+    )
+    outcome = cli("price", usage_file(tmp_path, f"period: 2026-11\nusage:\n  - {{{line}}}"), columns=300)
+    assert outcome.code == 0
+    (told,) = [row for row in outcome.out.splitlines() if "upfront fee" in row]
+    assert told.startswith(
+        "usage.0, Reserved 3yr Partial Upfront: the upfront fee of 24,375 USD for each unit reserved"
+    )
+
+
+@pytest.mark.parametrize("columns", [20, 60, 80])
+def test_no_unit_is_broken_within_a_word(cli: Any, tmp_path: Path, columns: int) -> None:
+    line = 'service: AmazonEC2, meter: "EBS:VolumeP-Throughput.gp3", region: eu-west-1, quantity: 0.5'
+    outcome = cli("price", usage_file(tmp_path, f"period: 2026-11\nusage:\n  - {{{line}}}"), columns=columns)
+    assert "  GiBps-Months  " in outcome.out
+
+
 def test_a_rate_for_nothing_is_noted_on_stderr(cli: Any, tmp_path: Path) -> None:
     rate = '{service: AmazonEC2, meter: "BoxUsage:m7g.lagre", region: eu-west-1, unit: Hrs, tiers: [{from: 0, price: 1}]}'
     file = usage_file(tmp_path, f"period: 2026-11\nusage:\n  - {{{EC2}, quantity: 1}}\nrates:\n  - {rate}")

@@ -103,6 +103,12 @@ def test_show_gives_tiers_units_and_dates(cli: Any) -> None:
     assert "5,242,880   0.02  GB" in outcome.out
 
 
+@pytest.mark.parametrize("columns", [20, 40, 80])
+def test_no_unit_is_broken_within_a_word(cli: Any, columns: int) -> None:
+    shown = cli("prices", "show", "ReplWriteCapacityUnit-Hrs", "--region", "eu-west-1", columns=columns).out
+    assert "  ReplicatedWriteCapacityUnit-Hrs  " in shown
+
+
 def test_show_tells_apart_what_shares_a_usage_type(cli: Any) -> None:
     shown = cli("prices", "show", "InstanceUsage:db.m7g.large", "--region", "eu-west-1").out
     assert "  engine: MySQL" in shown
@@ -220,6 +226,7 @@ def test_show_as_json_is_exact(cli: Any) -> None:
             "retrieved_at": "",
             "edition": "",
         },
+        "upfront_fee": None,
         "free_allowance": None,
     }
 

@@ -84,6 +84,21 @@ def test_the_snapshot_says_what_it_does_not_know(cli: Any) -> None:
     }
 
 
+RESERVED = "AmazonRDS eu-west-1 InstanceUsage:db.m6g.12xl engine=MySQL (Reserved 3yr Partial Upfront)"
+
+
+def test_a_reservation_names_its_fee(cli: Any) -> None:
+    rows = explained(cli("prices", "show", RESERVED, columns=200).out)
+    assert rows["Upfront"] == (
+        "24,375 USD at the start for each unit as well: AmazonRDS eu-west-1 InstanceUsage:db.m6g.12xl engine=MySQL "
+        "fee=upfront (Reserved 3yr Partial Upfront)"
+    )
+    (shown,) = json.loads(cli("prices", "show", RESERVED, "--format", "json").out)
+    assert shown["upfront_fee"] == "24375"
+    without = RESERVED.replace("3yr Partial", "1yr No")
+    assert "Upfront" not in explained(cli("prices", "show", without, columns=200).out)
+
+
 def test_as_json_with_its_allowance(aws: Cloud, cli: Any) -> None:
     cli("prices", "refresh", "--service", "awskms")
     (price,) = json.loads(cli("prices", "show", "awskms eu-west-1 KMS-Requests", "--format", "json").out)

@@ -257,6 +257,11 @@ def test_another_refresh_is_waited_for(aws: Cloud, cli: Any, monkeypatch: pytest
     assert told[:2] == ["waiting for another refresh", "awskms eu-west-1"]
 
 
+def test_a_refresh_leaves_no_empty_folders(aws: Cloud, cli: Any) -> None:
+    assert cli("prices", "refresh", "--service", "awskms", "--source", "bulk").code == 0
+    assert [path.name for path in Shelf().downloads.iterdir()] == ["lock"]
+
+
 def _telling(tell: Any) -> Any:
     from contextlib import nullcontext
 

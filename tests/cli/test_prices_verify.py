@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from aws.cloud import Cloud
 from costmodel.pricing.book import PriceBook
 from costmodel.pricing.shelf import Shelf
 from costmodel.pricing.snapshot import (
@@ -105,7 +107,7 @@ def test_what_makes_a_bill_wrong_is_an_error(cli: Any, column: int, text: str, t
     errors = sum(finding["severity"] == "error" for finding in document["findings"])
     assert outcome.err == (
         f"Error: the price book in {book.folder} has {errors} error{'s' * (errors > 1)}. "
-        "Fetch a sound one with: costmodel prices refresh, or use another with --prices.\n"
+        "Delete this folder, then run: costmodel prices refresh. Or use another book with --prices.\n"
     )
 
 
@@ -165,8 +167,8 @@ S3 = "AmazonS3/eu-west-1.csv"
 BEGIN = PRICE_COLUMNS.index("tier_start")
 
 
-def found(cli: Any) -> set[tuple[str, str, str]]:
-    document = json.loads(cli("prices", "verify", "--format", "json").out)
+def found(cli: Any, *options: str) -> set[tuple[str, str, str]]:
+    document = json.loads(cli("prices", "verify", "--format", "json", *options).out)
     return {(each["severity"], each["subject"], each["problem"]) for each in document["findings"]}
 
 
@@ -279,4 +281,26 @@ def test_an_allowance_too_many_is_an_error(cli: Any, more: dict[str, str], subje
     (book.folder / FREE_TIER).write_bytes(part.content())
     files = tuple(part.entry() if each.path == FREE_TIER else each for each in book.manifest.files)
     (book.folder / MANIFEST).write_bytes(replace(book.manifest, files=files).content())
-    assert ("error", subject, told) in found(cli)
+    assert ("error", subject, told) in found(cli, "--prices", book.folder.name)
+
+
+def test_the_way_out_of_an_unsound_book_works(aws: Cloud, cli: Any) -> None:
+    """A book that is damaged cannot be built upon: it has to go first."""
+    assert cli("prices", "refresh", "--service", "awskms").code == 0
+    book = Shelf().open()
+    file = book.folder / KMS
+    file.write_bytes(file.read_bytes()[:-20])
+    assert cli("prices", "refresh", "--service", "awskms").code == 1
+    told = cli("prices", "verify", columns=300).err
+    assert told.endswith(
+        "Delete this folder, then run: costmodel prices refresh. Or use another book with --prices.\n"
+    )
+    shutil.rmtree(book.folder)
+    assert cli("prices", "refresh", "--service", "awskms").code == 0
+    assert cli("prices", "verify", "--format", "json").code == 0
+
+
+def test_an_unsound_snapshot_is_installed_anew(cli: Any) -> None:
+    """To a clock that is behind, its rows are dated after today."""
+    told = cli("prices", "verify", columns=300, today=date(2026, 10, 1)).err
+    assert told.endswith("It came with costmodel: reinstall costmodel, or use another book with --prices.\n")

@@ -32,7 +32,7 @@ from costmodel.pricing.listing import read_listing
 from costmodel.pricing.need import Distinction, Place, PriceNeed
 from costmodel.pricing.offer import OfferedProduct
 from costmodel.pricing.price import GLOBAL, Price, PriceQuery
-from costmodel.services.registry import PRICE_NEEDS
+from costmodel.services.needs import PRICE_NEEDS
 
 BOOK = PriceBook.shipped()
 KNOWN = Known(BOOK, BOOK, datetime(2026, 11, 24, 12, 0, tzinfo=UTC))
@@ -567,6 +567,16 @@ def test_the_price_that_began_last_holds(terms: list[tuple[str, str, str]]) -> N
         ),
         ([("JRTCKXETXF", LATER, "0.08")], NotInForce, f"its price is in force from {LATER} on"),
         ([("JRTCKXETXF", "soon", "0.08")], MalformedListing, "in force from 'soon', which is no time in UTC"),
+        (
+            [("JRTCKXETXF", "2026-13-45T99:99:99Z", "0.08")],
+            MalformedListing,
+            "in force from '2026-13-45T99:99:99Z', which is no time in UTC",
+        ),
+        (
+            [("JRTCKXETXF", "2026-02-30", "0.08")],
+            MalformedListing,
+            "in force from '2026-02-30', which is no time in UTC",
+        ),
     ],
 )
 def test_prices_that_hold_together_or_not_yet_are_refused(

@@ -25,7 +25,7 @@ from costmodel.pricing.offer import OfferedProduct
 from costmodel.pricing.price import Price
 from costmodel.pricing.query_api import fetch
 from costmodel.pricing.snapshot import price_rows
-from costmodel.services.registry import PRICE_NEEDS
+from costmodel.services.needs import PRICE_NEEDS
 
 BOOK = PriceBook.shipped()
 KNOWN = Known(BOOK, BOOK, datetime(2026, 11, 24, 12, 0, tzinfo=UTC))

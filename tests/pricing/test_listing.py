@@ -128,3 +128,24 @@ def test_a_text_that_is_cut_short(length: int) -> None:
 def test_a_text_of_another_shape(change: dict[str, Any]) -> None:
     with pytest.raises(MalformedListing, match="not a product with its terms"):
         read_listing(json.dumps(CLOUDFRONT_EUROPE | change))
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "told"),
+    [
+        ("publicationDate", "not a date", "publication date 'not a date' is not a UTC time"),
+        (
+            "publicationDate",
+            "2026-02-31T00:00:00Z",
+            "publication date '2026-02-31T00:00:00Z' is not a UTC time",
+        ),
+        ("publicationDate", "2026-02-28", "publication date '2026-02-28' is not a UTC time"),
+        ("version", "20261399999999", "version '20261399999999' is not a time in 14 digits"),
+        ("version", "00000000000000", "version '00000000000000' is not a time in 14 digits"),
+        ("version", "2026", "version '2026' is not a time in 14 digits"),
+    ],
+)
+def test_a_date_that_is_none_is_refused(name: str, text: str, told: str) -> None:
+    with pytest.raises(MalformedListing) as error:
+        read_listing(json.dumps(CLOUDFRONT_EUROPE | {name: text}))
+    assert told in str(error.value)

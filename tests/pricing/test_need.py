@@ -13,7 +13,8 @@ from costmodel.pricing.book import PriceBook
 from costmodel.pricing.need import FROM_REGION, TO_REGION, Distinction, Place, PriceNeed, wanted
 from costmodel.pricing.offer import Product
 from costmodel.pricing.price import GLOBAL, PriceQuery
-from costmodel.services.registry import PRICE_NEEDS, SERVICES
+from costmodel.services.needs import PRICE_NEEDS
+from costmodel.services.registry import SERVICES
 
 ROOT = Path(__file__).parents[2]
 

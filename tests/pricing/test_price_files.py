@@ -5,13 +5,21 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from aws.server import AwsServer, Fault
-from costmodel.errors import DownloadFailed, OlderPriceFile, PriceFileCorrupt, PriceFileNotFound
-from costmodel.pricing.download import Patience
+from costmodel.errors import (
+    ApiFailed,
+    DownloadFailed,
+    FileUnavailable,
+    OlderPriceFile,
+    PriceFileCorrupt,
+    PriceFileNotFound,
+)
+from costmodel.pricing.download import Patience, download
 from costmodel.pricing.price_files import (
     BASE_URL,
     BASE_URL_VARIABLE,
@@ -206,3 +214,18 @@ def test_what_the_api_does_not_have_is_named(client: Any) -> None:
         dated_price_file(client, "AmazonEC2", "eu-west-1", day)
     with pytest.raises(OlderPriceFile):
         dated_price_file(client, "AmazonEC2", "us-east-1", day, held_version="20240302000000")
+
+
+@pytest.mark.parametrize(
+    "entry", ["null", "{}", '{"RegionCode": "eu-west-1"}', '{"RegionCode": "eu-west-1", "PriceListArn": 5}']
+)
+def test_a_file_entry_of_another_form_has_a_name(aws: AwsServer, client: Any, entry: str) -> None:
+    aws.fault = lambda _: Fault(body=b'{"PriceLists": [%s]}' % entry.encode())
+    with pytest.raises(ApiFailed, match=r"ListPriceLists: .* or of another form"):
+        dated_price_file(client, "AmazonEC2", "us-east-1", date(2024, 3, 9))
+
+
+def test_an_address_that_is_none_has_a_name(tmp_path: Path) -> None:
+    for url in ("http://[::1", "http://127.0.0.1:99999/list"):
+        with pytest.raises(FileUnavailable, match="this is no address"):
+            download(url, tmp_path / "list")

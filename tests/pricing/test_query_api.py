@@ -35,7 +35,7 @@ from costmodel.pricing.conversion import Known, converted
 from costmodel.pricing.need import PriceNeed
 from costmodel.pricing.price import Price, PriceQuery
 from costmodel.pricing.query_api import QUESTION_ATTEMPTS, endpoint_region, fetch
-from costmodel.services.registry import PRICE_NEEDS
+from costmodel.services.needs import PRICE_NEEDS
 
 BOOK = PriceBook.shipped()
 KNOWN = Known(BOOK, BOOK, datetime(2026, 11, 24, 12, 0, tzinfo=UTC))
@@ -227,6 +227,17 @@ PERMANENT: dict[str, tuple[Fault, type[PriceError], str]] = {
     "cut": (Fault(cut_after_bytes=40), ApiFailed, "the answer is cut short, again and again"),
     "empty object": (Fault(body=b"{}"), ApiFailed, "the answer is cut short, again and again"),
     "null": (Fault(body=b"null"), ApiFailed, "the answer is cut short, again and again"),
+    "numbers": (
+        Fault(body=b'{"FormatVersion": "aws_v1", "PriceList": [1]}'),
+        ApiFailed,
+        "or of another form",
+    ),
+    "nulls": (
+        Fault(body=b'{"FormatVersion": "aws_v1", "PriceList": [null]}'),
+        ApiFailed,
+        "or of another form",
+    ),
+    "deep": (Fault(body=b'{"PriceList": ' + b"[" * 100_000), ApiFailed, "or of another form"),
     "other format": (
         Fault(body=b'{"FormatVersion": "aws_v2", "PriceList": []}'),
         ApiFailed,
@@ -243,6 +254,13 @@ PERMANENT: dict[str, tuple[Fault, type[PriceError], str]] = {
         "awskms with regionCode 'us-east-1': AWS lists nothing",
     ),
 }
+
+
+@pytest.mark.parametrize("entry", [b"null", b"{}", b"7", b'{"ServiceCode": 7}'])
+def test_a_service_of_another_form_has_a_name(aws: AwsServer, entry: bytes) -> None:
+    aws.fault = of_operation("DescribeServices", Fault(body=b'{"Services": [%s]}' % entry))
+    with pytest.raises(ApiFailed, match=r"DescribeServices: .* or of another form"):
+        skus()
 
 
 @pytest.mark.parametrize(("fault", "error", "words"), PERMANENT.values(), ids=PERMANENT.keys())

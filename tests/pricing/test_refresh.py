@@ -20,7 +20,7 @@ from costmodel.pricing.price_files import PublicIndex
 from costmodel.pricing.refresh import Refresh, Refreshed
 from costmodel.pricing.shelf import Shelf
 from costmodel.pricing.snapshot import SPOT
-from costmodel.services.registry import PRICE_NEEDS
+from costmodel.services.needs import PRICE_NEEDS
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 REGION = "eu-west-1"

@@ -70,6 +70,22 @@ def test_a_plan_rate_that_its_on_demand_price_rules_out(
     assert "on demand: not between 0.2 and 1 times that" in str(failure.error)
 
 
+@pytest.mark.parametrize("source", [Source.API, Source.BULK])
+def test_plan_rates_of_a_whole_service_do_not_vanish(cloud: Cloud, shelf: Shelf, source: Source) -> None:
+    """Where AWS says nothing of Lambda any more, the old rates stay and the answer is refused by name."""
+    services = (EC2, "AWSLambda")
+    refresh_all = partial(Refresh, shelf, NEEDS, source, NOW, lambda *_: None)
+    assert not refresh_all().run((), services).failures
+    cloud.sell(rate for rate in plan_rates(TODAY.stated) if rate[0] == EC2)
+    outcome = refresh_all().run((), services)
+    (failure,) = outcome.failures
+    assert isinstance(failure.error, PricesWithdrawn)
+    assert "AWSLambda/eu-west-1.savings.csv: AWS no longer lists 2 of 2" in str(failure.error)
+    assert not any(change.path.endswith(".savings.csv") for change in outcome.files)
+    # A service that was not asked about is not missed.
+    assert not refresh(shelf, EC2, source).failures
+
+
 @pytest.mark.parametrize("factor", FACTORS)
 def test_a_plan_rate_without_an_on_demand_price_is_compared_with_the_one_before(
     cloud: Cloud, shelf: Shelf, factor: Decimal

@@ -67,7 +67,7 @@ class Wire:
         lists.fault, lists.largest_page = lambda _: None, 100
         lists.seen.clear()
         others.rates, others.spot = self.rates, self.spot
-        others.faults, others.bare, others.loop = [], False, False
+        others.faults, others.bodies, others.bare, others.loop = [], {}, False, False
         others.questions.clear()
 
 

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from aws.books import book_with
 from aws.commitments_server import CommitmentsServer
+from aws.faults.plans import PLAN_BODIES
 from costmodel.errors import (
     AccessDenied,
     ApiFailed,
@@ -36,8 +37,14 @@ from costmodel.errors import (
 from costmodel.pricing.aws_client import open_client
 from costmodel.pricing.commitment import Commitment, CommitmentKind, Payment, commitments
 from costmodel.pricing.price import PriceQuery
-from costmodel.pricing.savings_plans import HOME_REGION, offering_rates, read_plan_file, savings_parts
-from costmodel.services.registry import PRICE_NEEDS
+from costmodel.pricing.savings_plans import (
+    HOME_REGION,
+    OPERATION,
+    offering_rates,
+    read_plan_file,
+    savings_parts,
+)
+from costmodel.services.needs import PRICE_NEEDS
 
 REGION = "ap-northeast-1"
 TODAY = "2026-11-24"
@@ -274,6 +281,15 @@ def changed(change) -> bytes:
     return json.dumps(document, indent=2).encode()
 
 
+def twice(member: bytes, before: bytes) -> bytes:
+    """The file with another member of the same name, or of another one that stands above, before this one."""
+    assert member in as_json(WANTED)
+    return as_json(WANTED).replace(member, before + member, 1)
+
+
+ANOTHER_LENGTH = {"purchaseOption": "No Upfront", "purchaseTerm": "3yr"}
+
+
 @pytest.mark.parametrize(
     ("content", "told"),
     [
@@ -288,11 +304,11 @@ def changed(change) -> bytes:
         (as_csv(WANTED)[:-30], "columns, the header has 24"),
         (as_csv(WANTED, columns=COLUMNS[:4] + COLUMNS[5:]), "no column DiscountedRate"),
         (as_csv(WANTED, head=HEAD[:4]), "expected in the first 5 rows"),
-        (as_csv(WANTED, head=(*HEAD[:3], ("Version", "7"), HEAD[4])), "no version of 14 digits"),
+        (as_csv(WANTED, head=(*HEAD[:3], ("Version", "7"), HEAD[4])), "is not a time in 14 digits"),
         (as_csv(WANTED).replace(b",1,year,", b",5,year,", 1), "'5year' and 'No Upfront'"),
         (as_csv(WANTED).replace(b"All Upfront", b"Most Upfront", 1), "'3year' and 'Most Upfront'"),
         (as_csv(WANTED).replace(b"Hrs", b"\xff\xfe", 1), "invalid"),
-        (changed(lambda d: d.pop("version")), "no version of 14 digits"),
+        (changed(lambda d: d.pop("version")), "is not a time in 14 digits"),
         (changed(lambda d: d.pop("terms")), "no savingsPlan terms"),
         (changed(lambda d: d["terms"].update(OnDemand={})), "OnDemand terms in a Savings Plans file"),
         (changed(lambda d: d["products"].pop(0)), "which is no product of the file"),
@@ -302,6 +318,41 @@ def changed(change) -> bytes:
             "missing required field `discountedRate`",
         ),
         (changed(lambda d: d.update(products=d.pop("products"))), "terms stand before products"),
+        (twice(b'"price": "', b'"price": "0.01", '), "'price' is listed twice"),
+        (twice(b'"rates": [', b'"sku": "X", '), "'sku' is listed twice"),
+        (twice(b'"purchaseTerm": ', b'"purchaseTerm": "3yr", '), "'purchaseTerm' is listed twice"),
+        (twice(b'"version": ', b'"version": "20260422194204", '), "'version' is listed twice"),
+        (twice(b'"terms": ', b'"terms": {"savingsPlan": []}, '), "'terms' is listed twice"),
+        (
+            changed(lambda d: d["products"].append(d["products"][0] | {"attributes": ANOTHER_LENGTH})),
+            f"product {COMPUTE[0]} is listed twice",
+        ),
+        (
+            changed(lambda d: d["terms"]["savingsPlan"][0]["leaseContractLength"].update(duration=3)),
+            "rates bind for 3 year, their plan for 1yr",
+        ),
+        (
+            as_csv(WANTED, head=(*HEAD[:3], ("Version", "20261301000000"), HEAD[4])),
+            "is not a time in 14 digits",
+        ),
+        (
+            changed(lambda d: d.update(publicationDate="2026-02-31T00:00:00Z")),
+            "'2026-02-31T00:00:00Z' is not a UTC time",
+        ),
+        (
+            changed(lambda d: d["terms"]["savingsPlan"][0].update(effectiveDate="2026-13-01T00:00:00Z")),
+            "rates begin on '2026-13-01T00:00:00Z', which is not a UTC time",
+        ),
+        (as_csv(WANTED).replace(b"2026-04-20T", b"2026-04-31T", 1), "rates begin on '2026-04-31T21:53:43Z'"),
+        (as_csv(WANTED).replace(b"DiscountedInstanceType", b"DiscountedRate", 1), "a column is named twice"),
+        (
+            as_csv(WANTED, head=(HEAD[3], ("Version", "20260422194204"), *HEAD[2:4], HEAD[4])),
+            "expected in the first 5",
+        ),
+        (
+            as_csv((*WANTED, rate((*COMPUTE[:3], 3), "APN1-BoxUsage:c5.large", "RunInstances", "0.04"))),
+            f"product {COMPUTE[0]} is described differently",
+        ),
     ],
 )
 def test_a_broken_file_is_refused(tmp_path, content, told):
@@ -491,6 +542,13 @@ def test_an_answer_without_its_list_is_no_empty_answer(aws):
 def test_pages_that_lead_back_end(aws):
     aws.loop = True
     with pytest.raises(ApiFailed, match="lead back"):
+        asked()
+
+
+@pytest.mark.parametrize("body", PLAN_BODIES)
+def test_an_answer_of_another_form_has_a_name(aws, body):
+    aws.bodies = {"savingsplans": body}
+    with pytest.raises((ApiFailed, MalformedListing), match=OPERATION):
         asked()
 
 

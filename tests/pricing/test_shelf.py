@@ -107,11 +107,69 @@ def test_a_newer_snapshot_wins_over_older_refreshed_prices(
 def test_prices_confirmed_after_the_snapshot_stay_in_force(
     shelf: Shelf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Each file by itself: what AWS was asked for stays, what came with the old snapshot is the new one's."""
     shelf.add([part(*EC2, "2")])
     confirmed = shelf.add([part(*EC2, "2", retrieved_at="2026-09-01T00:00:00Z")])
+    before = contents([confirmed.folder])
     upgraded = snapshot(tmp_path / "upgraded", "2026-08-01")
     monkeypatch.setattr("costmodel.pricing.shelf.shipped", lambda _: upgraded)
-    assert shelf.open().folder == confirmed.folder
+    book = shelf.open()
+    assert prices_in(book, *EC2) == {Decimal(2)}
+    assert book.confirmed_on(book.price(PriceQuery(*EC2, "Thing:0"))) == "2026-09-01"
+    assert book.price(PriceQuery(*S3, "Thing:0")).as_of == "2026-08-01"
+    assert shelf.open().folder == book.folder == books(shelf)[-1]
+    assert len(books(shelf)) == 2
+    assert contents([confirmed.folder]) == before
+    assert shelf.holding(book.digest).folder == book.folder
+
+
+def test_a_newer_snapshot_puts_no_older_row_over_a_refreshed_price(
+    shelf: Shelf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A snapshot is dated by its newest row; most of its rows are older, and so are most of its files."""
+    shelf.add([part(*EC2, "2", retrieved_at="2026-09-20T00:00:00Z")])
+    upgraded = snapshot(tmp_path / "upgraded", "2025-12-02", newest=(*S3, "2026-10-06"))
+    monkeypatch.setattr("costmodel.pricing.shelf.shipped", lambda _: upgraded)
+    book = shelf.open()
+    assert prices_in(book, *EC2) == {Decimal(2)}
+    assert book.price(PriceQuery(*S3, "Thing:0")).as_of == "2026-10-06"
+    assert (
+        shelf.choice().reason == "it holds refreshed prices that were confirmed after those of the snapshot"
+    )
+    again = shelf.add([part(*EC2, "3", as_of="2026-10-07", retrieved_at="2026-10-07T00:00:00Z")])
+    assert (prices_in(again, *EC2), again.price(PriceQuery(*S3, "Thing:0")).as_of) == (
+        {Decimal(3)},
+        "2026-10-06",
+    )
+
+
+def test_an_older_version_of_the_tool_brings_back_no_older_prices(
+    shelf: Shelf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = shelf.add([part(*EC2, "2")])
+    downgraded = snapshot(tmp_path / "downgraded", "2025-01-01")
+    monkeypatch.setattr("costmodel.pricing.shelf.shipped", lambda _: downgraded)
+    assert shelf.open().folder == held.folder
+
+
+def test_a_book_of_both_that_cannot_be_written_is_named(
+    shelf: Shelf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = shelf.add([part(*EC2, "2", retrieved_at="2026-09-20T00:00:00Z")])
+    upgraded = snapshot(tmp_path / "upgraded", "2026-08-01")
+    monkeypatch.setattr("costmodel.pricing.shelf.shipped", lambda _: upgraded)
+    before = contents([shelf.folder / "books-2"])
+    faults = Faults(monkeypatch)
+    for place in range(1, 1000):
+        faults.calls, faults.failing = 0, place
+        try:
+            book = shelf.open()
+        except PriceCacheUnwritable:
+            assert contents([shelf.folder / "books-2"]) == before
+            continue
+        break
+    assert (place > 10, prices_in(book, *EC2), prices_in(book, *S3)) == (True, {Decimal(2)}, {Decimal(1)})
+    assert shelf.open(held.folder.name).digest == held.digest
 
 
 @pytest.mark.parametrize("price_usd", ["2", "3"])

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from aws.books import book_of, book_with, price
 from aws.commitments_server import CommitmentsServer
+from aws.faults.plans import SPOT_BODIES
 from costmodel.errors import (
     AccessDenied,
     ApiFailed,
@@ -22,7 +23,7 @@ from costmodel.errors import (
 )
 from costmodel.pricing.aws_client import open_client
 from costmodel.pricing.book import PriceBook
-from costmodel.pricing.spot import _statistics, spot_history, spot_part, spot_price
+from costmodel.pricing.spot import OPERATION, _statistics, spot_history, spot_part, spot_price
 
 REGION = "us-east-1"
 START = datetime(2026, 11, 1, tzinfo=UTC)
@@ -150,6 +151,13 @@ def test_pages_that_lead_back_end(aws):
     aws.spot = [change(-1, "0.03")]
     aws.loop = True
     with pytest.raises(ApiFailed, match="same next token"):
+        asked()
+
+
+@pytest.mark.parametrize("body", SPOT_BODIES)
+def test_an_answer_of_another_form_has_a_name(aws, body):
+    aws.bodies = {"ec2": body}
+    with pytest.raises((ApiFailed, MalformedListing), match=OPERATION):
         asked()
 
 

@@ -80,6 +80,9 @@ def test_the_most_exact_scope_is_the_most_specific() -> None:
         "service: S, family: m7g, region: r",
         "service: S, usage_type: u",
         "service: S, usage_type: u, region: r",
+        "service: S, usage_type: u, attributes: {a: x}",
+        "service: S, usage_type: u, attributes: {a: x}, region: r",
+        "service: S, usage_type: u, attributes: {a: x, b: y}",
         "service: S, sku: k",
         "service: S, sku: k, region: r",
     ]
@@ -100,8 +103,8 @@ def test_the_most_exact_scope_is_the_most_specific() -> None:
         (
             "service: S, percent: 5, colour: blue",
             "discounts.0.colour",
-            "unknown key; valid keys of discounts.0: service, family, usage_type, sku, region, term, percent, price, "
-            "tiers, unit, from, until",
+            "unknown key; valid keys of discounts.0: service, family, usage_type, attributes, sku, region, term, "
+            "percent, price, tiers, unit, from, until",
         ),
         (
             "service: S, usage_type: u, percent: 5, price: 1, unit: GB",
@@ -188,6 +191,11 @@ def test_two_rates_for_one_thing_at_one_time_are_a_fault_that_names_both(first: 
 )
 def test_rates_that_follow_or_narrow_one_another_are_taken(first: str, second: str) -> None:
     assert len(parse(rates(first, second)).discounts) == 2
+
+
+def test_a_currency_code_is_asked_for_in_so_many_words() -> None:
+    found = faults("name: Agreement\ncurrency: {code: usd, per_usd: 1, date: 2026-11-02, source: s}")
+    assert found == {"currency.code": "must be three capital letters, such as EUR"}
 
 
 @pytest.mark.parametrize(

@@ -8,11 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from costmodel.capacity.cold_starts import INIT_TIMES, cold_start_ratio
-from costmodel.capacity.provisioned_concurrency import provisioned_billed_s
 from costmodel.demand.calendar import BillingPeriod, Calendar
 from costmodel.demand.demand import Demand, FanOut, read_only
 from costmodel.scenario.model import Scenario
-from costmodel.services.lambda_ import SERVICE, LambdaFunction, ephemeral_gb_s, streamed_gb
+from costmodel.services.lambda_ import SERVICE, LambdaFunction
 
 MINUTES = 30 * 1440
 DAY = 1440
@@ -113,12 +112,6 @@ class TestBilling:
             259_200_000 * call_ms / 1000, rel=1e-9
         )
         assert float(found["api", "Lambda-GB-Second"]) == pytest.approx(0, abs=1e-3)
-
-    @given(st.integers(0, 10**7))
-    def test_provisioned_concurrency_is_billed_in_whole_steps(self, enabled_s):
-        seconds = provisioned_billed_s(enabled_s)
-        assert seconds % 300 == 0
-        assert enabled_s <= seconds < enabled_s + 300
 
     def test_a_step_bills_its_initialisations(self):
         """From 1 000 to 4 000 calls/s: 20.5 to 82 busy, (82 + 3 sqrt 82) - (20.5 + 3 sqrt 20.5) = 75.08 starts."""
@@ -299,14 +292,3 @@ def test_more_load_never_costs_less_and_everything_stays_sane(hours, factor):
     first, second = quantities(function, less), quantities(function, more)
     assert all(second[key] >= first[key] >= 0 for key in first)
     assert quantities(function, more) == second
-
-
-def test_only_what_exceeds_the_free_part_is_charged():
-    assert [ephemeral_gb_s(mb, Decimal(8)) for mb in (512, 513, 1_536)] == [0, Decimal("0.0078125"), 8]
-    assert [streamed_gb(1_024, Decimal(mb)) for mb in ("5", "6", "6.5")] == [0, 0, Decimal("0.5")]
-
-
-@pytest.mark.parametrize("impossible", [511, 10_241])
-def test_ephemeral_storage_has_its_limits(impossible):
-    with pytest.raises(ValueError, match="from 512 to 10,240 MB"):
-        ephemeral_gb_s(impossible, Decimal(1))

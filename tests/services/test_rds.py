@@ -3,7 +3,6 @@ from __future__ import annotations
 import math
 import sys
 from dataclasses import replace
-from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -19,7 +18,7 @@ from costmodel.errors import ScenarioError
 from costmodel.pricing.book import PriceBook
 from costmodel.scenario.model import Scenario
 from costmodel.services import rds
-from costmodel.services.rds import RdsInstance, charged_hours, charged_iops
+from costmodel.services.rds import RdsInstance, charged_iops
 from costmodel.units import FOCUS_UNITS
 from shops.database import REGIONS, demand_of, quantities, shop, wave
 
@@ -316,13 +315,6 @@ def test_footprint_and_terraform() -> None:
     assert variables["rds"]["allocated_storage"] == 63
     assert variables["rds_replica_2"]["replicate_source_db"] == "database"
     assert design.settings()["read_replicas"] == 2
-
-
-@pytest.mark.parametrize(
-    ("ran_s", "hours"), [([], "0"), ([1], "0.166666667"), ([600, 601], "0.333611111"), ([3_600], "1")]
-)
-def test_a_start_is_charged_for_ten_minutes_at_least(ran_s: list[int], hours: str) -> None:
-    assert charged_hours(ran_s) == Decimal(hours)
 
 
 def test_iops_are_charged_by_the_kind_of_storage() -> None:

@@ -12,10 +12,9 @@ from hypothesis import strategies as st
 
 from costmodel.demand.calendar import BillingPeriod, Calendar
 from costmodel.pricing.book import PriceBook
-from costmodel.pricing.price import PriceQuery
 from costmodel.scenario.model import Scenario
 from costmodel.services._base import Footprint, PlatformDesign
-from costmodel.services.s3 import SERVICE, STORAGE_CLASSES, intelligent_tiering, less_credit
+from costmodel.services.s3 import SERVICE, less_credit
 from costmodel.units import FOCUS_UNITS
 from shops.platform import REGIONS, demand_of, quantities, scenario_of
 
@@ -118,30 +117,6 @@ def test_credit_counts_the_month_not_the_day() -> None:
     assert left[:15].sum() == 0
 
 
-@given(
-    name=st.sampled_from(sorted(STORAGE_CLASSES)),
-    objects=st.integers(0, 10**9),
-    object_kb=st.decimals(0, 10**6, places=3),
-    held_days=st.decimals(0, 400, places=2),
-    factor=st.integers(1, 5),
-    month=st.integers(28, 31),
-)
-def test_a_storage_class_never_bills_less_than_it_holds_nor_less_for_more(
-    name: str, objects: int, object_kb: Decimal, held_days: Decimal, factor: int, month: int
-) -> None:
-    storage_class = STORAGE_CLASSES[name]
-    held = STORAGE_CLASSES["STANDARD"].billed_gb_months(objects, object_kb, held_days, month)
-    billed = storage_class.billed_gb_months(objects, object_kb, held_days, month)
-    assert billed[storage_class.usage_type] >= held["TimedStorage-ByteHrs"]
-    assert len(billed) == (2 if storage_class.standard_kb else 1)
-    for more in (
-        storage_class.billed_gb_months(objects * factor, object_kb, held_days, month),
-        storage_class.billed_gb_months(objects, object_kb * factor, held_days, month),
-        storage_class.billed_gb_months(objects, object_kb, held_days * factor, month),
-    ):
-        assert all(more[meter] >= quantity for meter, quantity in billed.items())
-
-
 @settings(max_examples=25, deadline=None)
 @given(views=st.floats(0, 1e8), load=st.floats(0, 1e6), factor=st.floats(1.0, 50.0))
 def test_more_load_never_means_less_usage(views: float, load: float, factor: float) -> None:
@@ -163,23 +138,3 @@ def test_every_meter_has_a_price_in_its_unit(region: str) -> None:
         price = book.price(usage.meter.query)
         assert FOCUS_UNITS[price.pricing_unit] == usage.meter.consumed_unit
     assert len(usages) == 6
-
-
-def test_every_transition_and_retrieval_is_one_the_services_need() -> None:
-    """As they are named in the price book."""
-    book = PriceBook.shipped()
-    for name, found in STORAGE_CLASSES.items():
-        if found.transition:
-            assert book.price(found.moved_in("eu-west-1")).pricing_unit == "Requests", name
-        if found.retrieval:
-            code = "AmazonS3GlacierDeepArchive" if name == "DEEP_ARCHIVE" else "AmazonS3"
-            assert book.price(PriceQuery(code, "eu-west-1", found.retrieval)).pricing_unit == "GB", name
-    with pytest.raises(ValueError, match="no lifecycle transition"):
-        STORAGE_CLASSES["STANDARD"].moved_in("eu-west-1")
-
-
-@pytest.mark.parametrize(("object_kb", "watched"), [("127.9", False), ("128", True)])
-def test_objects_below_128_kb_are_not_watched(object_kb: str, watched: bool) -> None:
-    billed = intelligent_tiering(1_000, Decimal(object_kb), "AIA")
-    assert ("Monitoring-Automation-INT" in billed) is watched
-    assert ("TimedStorage-INT-AIA-ByteHrs" in billed) is watched

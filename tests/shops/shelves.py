@@ -50,10 +50,19 @@ def part(
     return Part(path, kind, PRICE_COLUMNS, rows, service_code, region_id, origin, retrieved_at, edition)
 
 
-def snapshot(folder: Path, book_date: str = SNAPSHOT_DATE) -> Path:
-    """Write a snapshot of two services in two regions at a dollar each, as it would ship."""
+def snapshot(
+    folder: Path, book_date: str = SNAPSHOT_DATE, newest: tuple[str, str, str] | None = None
+) -> Path:
+    """Write a snapshot of two services in two regions at a dollar each, as it would ship.
+
+    `newest` names a service, a region and the later day of its rows, by which the snapshot is then dated.
+    """
     dated = {"as_of": book_date, "retrieved_at": "", "origin": "snapshot"}
     parts = [part(service, region, "1", **dated) for service in SERVICES for region in REGIONS]
+    if newest is not None:
+        service, region, book_date = newest
+        later = part(service, region, "1", **(dated | {"as_of": book_date}))
+        parts = [later if of.path == later.path else of for of in parts]
     parts += [part("AmazonEC2", region, "1", kind=RESERVED, **dated) for region in REGIONS]
     parts.append(Part(FREE_TIER, ALLOWANCES, ALLOWANCE_COLUMNS, []))
     files = tuple(part.entry() for part in parts)

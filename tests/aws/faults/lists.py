@@ -25,8 +25,7 @@ from aws.faults.scene import (
 from aws.fixtures import PUBLICATION_DATE, Document
 from aws.server import Fault, Seen
 from costmodel import errors as of
-from costmodel.pricing.offer import RESERVED
-from costmodel.pricing.price import ON_DEMAND
+from costmodel.pricing.price import ON_DEMAND, RESERVED
 
 FUTURE = ("20310101000000", "2031-01-01T00:00:00Z")
 

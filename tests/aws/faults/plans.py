@@ -7,7 +7,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
-from aws.cloud import REGION, PlanRate, plan_rates
+from aws.cloud import REGION, SKU_OF_PLAN, PlanRate, plan_rates
 from aws.faults.scene import API, FILES, HTML, LIST, OLDER, Scene, kind
 from aws.fixtures import VERSION
 from aws.server import Fault
@@ -69,6 +69,12 @@ kind("plan rate lost", of.PricesWithdrawn, of.NothingOffered, refreshed=True, **
 )
 
 
+@kind("all plan rates of a service lost", of.PricesWithdrawn, of.NothingOffered, refreshed=True, **PLANNED)
+def _(scene: Scene) -> None:
+    rates = plan_rates(scene.truth.stated)
+    scene.cloud.sell(rate for rate in rates if rate[0] != scene.service_code)
+
+
 @kind("no plan rate is needed", of.NothingOffered, **PLANNED)
 def _(scene: Scene) -> None:
     scene.cloud.sell([("AmazonECS", "EU-Fargate", "", Decimal("0.02"), "Hrs")])
@@ -92,6 +98,31 @@ def _(scene: Scene) -> None:
     else:
         name = scene.random.choice((b"discountedRate", b"unit", b"discountedUsageType", b"rateCode", b"sku"))
         scene.serve(PLAN_FILE, scene.content(PLAN_FILE).replace(b'"%b"' % name, b'"colour"'))
+
+
+@kind("plan file says one thing twice", of.PriceFileCorrupt, **PLAN_FILES)
+def _(scene: Scene) -> None:
+    """A member of a rate, of a term, of a product or of the file; or a product for another length."""
+    text = scene.content(PLAN_FILE).decode()
+    product = json.dumps(scene.document(PLAN_FILE)["products"][0])
+    planted = {
+        '"price": "': '"price": "0.01", "price": "',
+        '"discountedRate": ': '"discountedRate": {"price": "0.01", "currency": "USD"}, "discountedRate": ',
+        '"leaseContractLength": ': f'"sku": "{SKU_OF_PLAN}", "leaseContractLength": ',
+        '"purchaseTerm": ': '"purchaseTerm": "3yr", "purchaseTerm": ',
+        '"version": ': '"version": "20261007120001", "version": ',
+        '"terms": ': '"terms": {"savingsPlan": []}, "terms": ',
+        f'"products": [{product}': f'"products": [{product.replace("1yr", "3yr")}, {product}',
+    }
+    once = scene.random.choice(sorted(planted))
+    assert once in text
+    scene.serve(PLAN_FILE, text.replace(once, planted[once], 1).encode())
+
+
+@kind("plan rates bind for another length", of.PriceFileCorrupt, **PLAN_FILES)
+def _(scene: Scene) -> None:
+    length = scene.random.choice((b'"duration": 3', b'"duration": 0', b'"duration": "1"'))
+    scene.serve(PLAN_FILE, scene.content(PLAN_FILE).replace(b'"duration": 1', length))
 
 
 @kind("plan file cut", of.PriceFileCorrupt, **PLAN_FILES)
@@ -156,6 +187,35 @@ _refused("clock skew", 403, ("RequestTimeTooSkewed",), of.ClockSkewed, exact=Fal
 @kind("plans and spot cut short", of.ApiFailed, **SPOT)
 def _(scene: Scene) -> None:
     scene.cloud.commitments.bare = True
+
+
+PLAN_BODIES = (
+    b"null",
+    b"[]",
+    b"[" * 100_000,
+    b'{"searchResults": [null]}',
+    b'{"searchResults": [{}]}',
+    b'{"searchResults": [{"savingsPlanOffering": {"durationSeconds": "a year"}}]}',
+    b'{"searchResults": [], "nextToken": 7}',
+)
+SPOT_CHANGE = (
+    "<DescribeSpotPriceHistoryResponse><spotPriceHistorySet><item><instanceType>m7g.large</instanceType>"
+    "<productDescription>Linux/UNIX</productDescription><spotPrice>0.03</spotPrice>"
+    "<timestamp>{}</timestamp><availabilityZone>eu-west-1a</availabilityZone></item></spotPriceHistorySet>"
+    "</DescribeSpotPriceHistoryResponse>"
+)
+SPOT_TIMES = ("yesterday", "", "2026-13-01T00:00:00Z", "2026-11-01", "99999999999999999")
+SPOT_BODIES = (b"", b"<x", b"<html/>", *(SPOT_CHANGE.format(time).encode() for time in SPOT_TIMES))
+
+
+@kind("plans answered in another form", of.ApiFailed, of.MalformedListing, **PLAN_API)
+def _(scene: Scene) -> None:
+    scene.cloud.commitments.bodies = {"savingsplans": scene.random.choice(PLAN_BODIES)}
+
+
+@kind("spot answered in another form", of.ApiFailed, of.MalformedListing, **SPOT)
+def _(scene: Scene) -> None:
+    scene.cloud.commitments.bodies = {"ec2": scene.random.choice(SPOT_BODIES)}
 
 
 @kind("plans and spot in a circle", of.ApiFailed, **SPOT)

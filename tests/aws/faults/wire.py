@@ -71,6 +71,44 @@ _answered(
 _answered("page for humans", lambda _: Fault(body=HTML), of.ApiFailed, of.PriceFileNotFound, exact=True)
 
 
+DEEP = b'{"FormatVersion": "aws_v1", "%s": ' + b"[" * 100_000
+ENTRIES = (b"null", b"7", b"{}", b'{"ServiceCode": null}', b'{"RegionCode": "eu-west-1"}', b"[]")
+
+
+@kind("entry of another form", of.ApiFailed, of.UnknownOffer, **ASKING)
+def _(scene: Scene) -> None:
+    operation, listed = scene.random.choice(
+        (("GetProducts", b"PriceList"), ("DescribeServices", b"Services"))
+    )
+    entry = scene.random.choice(ENTRIES[:3])
+    body = b'{"FormatVersion": "aws_v1", "%s": [%s]}' % (listed, entry)
+    fault = Fault(body=scene.random.choice((body, DEEP % listed)))
+    scene.on_wire(lambda seen: scene.asked(seen) and seen.operation == operation, fault)
+
+
+@kind("file entry of another form", of.ApiFailed, **LISTING)
+def _(scene: Scene) -> None:
+    arn = b'{"RegionCode": "eu-west-1", "PriceListArn": 5, "FileFormats": ["json"]}'
+    body = b'{"PriceLists": [%s]}' % scene.random.choice((*ENTRIES, arn))
+    fault = Fault(body=scene.random.choice((body, DEEP % b"PriceLists")))
+    scene.on_wire(lambda seen: scene.asked(seen) and seen.operation == "ListPriceLists", fault)
+
+
+@kind("address that is none", of.ApiFailed, of.MalformedListing, of.FileUnavailable, **LISTING)
+def _(scene: Scene) -> None:
+    wrong = (
+        b"null",
+        b"5",
+        b'""',
+        b'"/offers"',
+        b'"ftp://x/y"',
+        b'"http://[::1"',
+        b'"http://127.0.0.1:99999/x"',
+    )
+    fault = Fault(body=b'{"Url": %s}' % scene.random.choice(wrong))
+    scene.on_wire(lambda seen: seen.operation == "GetPriceListFileUrl", fault, first=0)
+
+
 @kind("short answer", of.ApiFailed, exact=True, **ASKING)
 def _(scene: Scene) -> None:
     def cut(seen: Seen) -> Fault:

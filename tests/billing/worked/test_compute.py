@@ -12,14 +12,12 @@ from costmodel.billing.charge import to_cents
 from costmodel.capacity.cold_starts import INIT_TIMES, InitTime
 from costmodel.capacity.concurrency import ConcurrencyRun
 from costmodel.capacity.instances import instance_type
-from costmodel.capacity.provisioned_concurrency import provisioned_billed_s
-from costmodel.demand.calendar import prorated
+from costmodel.capacity.provisioned_concurrency import ProvisionedScaling
 from costmodel.demand.demand import Demand
 from costmodel.services import lambda_
 from costmodel.services._base import Usage
-from costmodel.services._ebs import gp3_extra, io2_iops
 from costmodel.services.ec2 import Ec2Fleet, SpotShare
-from costmodel.services.lambda_ import LambdaFunction, ephemeral_gb_s, streamed_gb
+from costmodel.services.lambda_ import LambdaFunction
 from shops.calls import MINUTES_OF_NOVEMBER, demand_of_calls, scenario_of_calls
 from shops.till import billed, billed_cents, cents, priced
 
@@ -54,11 +52,10 @@ def test_two_instances_in_ireland_for_a_month_of_31_days() -> None:
     2 x 744 h x 0.091 = 135.408; 2 x 30 GB x 0.088 = 5.28; of one volume 4 000 - 3 000 IOPS x 0.0055 = 5.50;
     in all 146.188.
     """
-    iops = gp3_extra(4_000, 125)["EBS:VolumeP-IOPS.gp3"]
-    total = cents(f"""
-      - {{service: AmazonEC2, region: eu-west-1, meter: "BoxUsage:m7g.large", quantity: 1488, unit: Hours}}
-      - {{service: AmazonEC2, region: eu-west-1, meter: "EBS:VolumeUsage.gp3", quantity: 60, unit: GB-Mo}}
-      - {{service: AmazonEC2, region: eu-west-1, meter: "EBS:VolumeP-IOPS.gp3", quantity: {iops}}}
+    total = cents("""
+      - {service: AmazonEC2, region: eu-west-1, meter: "BoxUsage:m7g.large", quantity: 1488, unit: Hours}
+      - {service: AmazonEC2, region: eu-west-1, meter: "EBS:VolumeUsage.gp3", quantity: 60, unit: GB-Mo}
+      - {service: AmazonEC2, region: eu-west-1, meter: "EBS:VolumeP-IOPS.gp3", quantity: 1000}
     """)
     servers = 2 * 744 * D("0.091")
     volumes = 2 * 30 * D("0.088") + 1_000 * D("0.0055")
@@ -143,10 +140,8 @@ def test_months_have_their_own_hours_but_a_volume_month_is_a_month() -> None:
 
 def test_a_volume_that_stands_for_half_a_day_pays_its_share_of_the_month() -> None:
     """Volumes are billed by the second: 2 000 GB x 12 h / 720 h = 33.333333333 GB-months x 0.08 = 2.67."""
-    gb_months = prorated(D(2_000), D("0.5"), 30)
-    assert gb_months == D("33.333333333")
-    line = f"""
-      - {{service: AmazonEC2, region: us-east-1, meter: "EBS:VolumeUsage.gp3", quantity: {gb_months}}}
+    line = """
+      - {service: AmazonEC2, region: us-east-1, meter: "EBS:VolumeUsage.gp3", quantity: 33.333333333}
     """
     assert cents(line, period="2026-11") == D("2.67")
 
@@ -154,38 +149,36 @@ def test_a_volume_that_stands_for_half_a_day_pays_its_share_of_the_month() -> No
 def test_gp3_includes_3000_iops_and_125_mib_per_second() -> None:
     """Two volumes of 1 000 GB, 10 000 IOPS and 500 MiB/s; the price list counts throughput in GiB/s.
 
-    2 000 GB x 0.08 = 160.00; 2 x (10 000 - 3 000) IOPS x 0.005 = 70.00;
+    2 000 GB x 0.08 = 160.00; 2 x (10 000 - 3 000) = 14 000 IOPS x 0.005 = 70.00;
     2 x (500 - 125) / 1 024 = 0.732421875 GiB/s x 40.96 = 30.00; in all 260.00.
     """
-    lines = ['- {service: AmazonEC2, region: us-east-1, meter: "EBS:VolumeUsage.gp3", quantity: 2000}']
-    for iops, mibps in ((10_000, 500), (10_000, 500), (3_000, 125)):  # the third is free
-        lines += [
-            f'- {{service: AmazonEC2, region: us-east-1, meter: "{meter}", quantity: {quantity}}}'
-            for meter, quantity in gp3_extra(iops, mibps).items()
-        ]
-    total = cents("\n".join(lines))
+    total = cents("""
+      - {service: AmazonEC2, region: us-east-1, meter: "EBS:VolumeUsage.gp3", quantity: 2000}
+      - {service: AmazonEC2, region: us-east-1, meter: "EBS:VolumeP-IOPS.gp3", quantity: 14000}
+      - {service: AmazonEC2, region: us-east-1, meter: "EBS:VolumeP-Throughput.gp3", quantity: 0.732421875}
+    """)
     assert total == D("160.00") + D("70.00") + D("30.00") == D("260.00")
 
 
 @pytest.mark.parametrize(
-    ("volumes", "expected"),
+    ("iops_by_tier", "expected"),
     [
-        # 32 000 x 0.065 + 32 000 x 0.0455 + 16 000 x 0.03185 = 2 080 + 1 456 + 509.60
-        ([80_000], "4108.10"),
-        # 2 x (32 000 x 0.065 + 8 000 x 0.0455) = 2 x (2 080 + 364)
-        ([40_000, 40_000], "4950.50"),
+        # One volume of 80 000: 32 000 x 0.065 + 32 000 x 0.0455 + 16 000 x 0.03185 = 2 080 + 1 456 + 509.60
+        ((32_000, 32_000, 16_000), "4108.10"),
+        # Two of 40 000: 2 x (32 000 x 0.065 + 8 000 x 0.0455) = 2 x (2 080 + 364)
+        ((64_000, 16_000, 0), "4950.50"),
         # 32 000 x 0.065 is the end of the first tier
-        ([32_000], "2142.50"),
+        ((32_000, 0, 0), "2142.50"),
     ],
 )
-def test_every_io2_volume_climbs_the_iops_tiers_on_its_own(volumes: list[int], expected: str) -> None:
+def test_every_io2_volume_climbs_the_iops_tiers_on_its_own(
+    iops_by_tier: tuple[int, int, int], expected: str
+) -> None:
     """0.065 up to 32 000 IOPS of a volume, 0.0455 up to 64 000, 0.03185 above; 500 GB x 0.125 = 62.50."""
     lines = ['- {service: AmazonEC2, region: us-east-1, meter: "EBS:VolumeUsage.io2", quantity: 500}']
-    for provisioned in volumes:
-        lines += [
-            f'- {{service: AmazonEC2, region: us-east-1, meter: "{meter}", quantity: {iops}}}'
-            for meter, iops in io2_iops(provisioned).items()
-        ]
+    for tier, iops in zip(("", ".tier2", ".tier3"), iops_by_tier, strict=True):
+        meter = f'"EBS:VolumeP-IOPS.io2{tier}"'
+        lines.append(f"- {{service: AmazonEC2, region: us-east-1, meter: {meter}, quantity: {iops}}}")
     assert cents("\n".join(lines)) == D(expected)
 
 
@@ -266,12 +259,19 @@ def test_provisioned_concurrency_is_paid_all_month_and_its_calls_at_their_own_ra
 
 
 def test_provisioned_concurrency_is_billed_in_steps_of_five_minutes() -> None:
-    """On for 2 h 3 min, billed for 2 h 5 min = 7 500 s: 50 x 2 GB x 7 500 s x 0.0000041667 = 3.125025."""
-    gb_s = 50 * 2 * provisioned_billed_s(2 * 3600 + 3 * 60)
-    line = "- {service: AWSLambda, region: us-east-1, meter: Lambda-Provisioned-Concurrency, quantity: %d}"
-    assert cents(line % gb_s) == to_cents(D("3.125025")) == D("3.13")
-    assert cents(line % (50 * 2 * provisioned_billed_s(7_500))) == D("3.13")
-    assert cents(line % (50 * 2 * provisioned_billed_s(7_501))) == D("3.25")  # 7 800 s: 3.250026
+    """20 environments all month, and 9 more that are on for 22 minutes and billed for 25.
+
+    All 20 are busy from minute 600 on: three points are seen a minute later, 20 / 0.7 = 28.6, so that 9 more are on
+    from minute 604. The burst ends before minute 610; fifteen low points are seen by minute 625, and the 9 are given
+    back in minute 626. 20 x 2 592 000 s + 9 x 1 500 s = 51 853 500 GB-s x 0.000004646 = 240.911361; by the minute
+    it would be 9 x 1 320 s and 240.90.
+    """
+    calls_per_s = np.full(MINUTES_OF_NOVEMBER, 100.0)
+    calls_per_s[600:610] = 100_000.0
+    scaling = ProvisionedScaling(minimum=20, maximum=29)
+    function = function_of(provisioned_scaling=scaling, concurrency_quota=10_000)
+    bill = billed(used_by_function(function, demand_of_calls(calls_per_s)))
+    assert bill.by("sku_meter")["Provisioned concurrency x86_64"] == D("240.911361")
 
 
 def test_lambda_in_tokyo_crosses_six_billion_gigabyte_seconds() -> None:
@@ -352,9 +352,8 @@ def test_ephemeral_storage_is_billed_above_512_mb() -> None:
     950 million GB-s x 0.0000000309 = 29.355, half a cent rounded up. 512 MB cost nothing.
     """
     line = "- {service: AWSLambda, region: us-east-1, meter: Lambda-Storage-GB-Second, quantity: %s}"
-    jobs_s = 10_000_000 * D(10)
-    assert cents(line % ephemeral_gb_s(10_240, jobs_s)) == D("29.36")
-    assert cents(line % ephemeral_gb_s(512, jobs_s)) == D("0.00")
+    assert cents(line % "950000000") == D("29.36")
+    assert cents(line % "0") == D("0.00")
 
 
 def test_streamed_bytes_beyond_six_megabytes_a_response() -> None:
@@ -363,12 +362,11 @@ def test_streamed_bytes_beyond_six_megabytes_a_response() -> None:
     A million responses of 10 MB: 4 million MB / 1 024 = 3 906.25 GB, less 100, x 0.008 = 30.45. As many of
     6 MB cost nothing.
     """
-    charged_gb = streamed_gb(1_000_000, D(10)) + streamed_gb(1_000_000, D(6))
-    line = f"""
+    line = """
       - service: AWSLambda
         region: us-east-1
         meter: response-streaming-bytes-beyond-6-mb-per-request
-        quantity: {charged_gb}
+        quantity: 3906.25
     """
     assert cents(line) == D("3806.25") * D("0.008") == D("30.45")
     assert cents(line, free_tier=False) == D("31.25")

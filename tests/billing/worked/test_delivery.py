@@ -18,7 +18,6 @@ from costmodel.services import s3
 from costmodel.services._base import Footprint, Usage
 from costmodel.services.cloudfront import SERVICE as CLOUDFRONT
 from costmodel.services.cloudfront import Distribution, FlatRatePlan, PayAsYouGo, PriceClass
-from costmodel.services.s3 import STORAGE_CLASSES, intelligent_tiering
 from shops.platform import FAN_OUT, demand_of, scenario_of
 from shops.till import billed, billed_cents, cents
 
@@ -301,33 +300,20 @@ def used_by_bucket(
     return s3.SERVICE.design(scenario, footprint).usage(demand, footprint)
 
 
-def class_lines(
-    region: str, storage_class: str, objects: int, object_kb: str, days: str, *, month: int = 30
-) -> str:
-    """Lines of a usage file for objects of one size in a storage class."""
-    quantities = STORAGE_CLASSES[storage_class].billed_gb_months(objects, D(object_kb), D(days), month)
-    return "".join(
-        f"- {{service: {'AmazonS3GlacierDeepArchive' if '-GDA-' in meter else 'AmazonS3'}, region: {region},"
-        f" meter: {meter}, quantity: {quantity}}}\n"
-        for meter, quantity in quantities.items()
-    )
-
-
 def s3_line(meter: str, quantity: Any) -> str:
     """A line of requests, retrievals or storage."""
     return f"- {{service: AmazonS3, region: us-east-1, meter: {meter}, quantity: {quantity}}}\n"
 
 
-def moved_line(storage_class: str, objects: int) -> str:
+def archive_line(meter: str, quantity: Any) -> str:
+    """A line of Glacier Deep Archive, which is an offer of its own."""
+    return s3_line(meter, quantity).replace("AmazonS3", "AmazonS3GlacierDeepArchive")
+
+
+def moved_line(meter: str, transition: str, objects: int) -> str:
     """A line of lifecycle transitions into a class, one for each object."""
-    query = STORAGE_CLASSES[storage_class].moved_in("us-east-1")
-    ((name, destination),) = query.attributes
-    attributes = f"attributes: {{{name}: {destination}}}"
-    return f"- {{service: AmazonS3, region: us-east-1, meter: {query.usage_type}, {attributes}, quantity: {objects}}}\n"
-
-
-def read_back_line(storage_class: str, gb: int) -> str:
-    return s3_line(STORAGE_CLASSES[storage_class].retrieval, gb)
+    attributes = f"attributes: {{transition: {transition}}}"
+    return f"- {{service: AmazonS3, region: us-east-1, meter: {meter}, {attributes}, quantity: {objects}}}\n"
 
 
 def test_s3_in_frankfurt_crosses_50_tb() -> None:
@@ -419,7 +405,7 @@ def test_small_objects_count_as_128_kb_in_infrequent_access() -> None:
     """10 million objects of 64 KB, billed as 128 KB: 1 220.703125 GB-months x 0.0125 = 15.258789; 10 million
     PUT x 10.00 a million = 100.00.
     """
-    lines = class_lines("us-east-1", "STANDARD_IA", 10_000_000, "64", "30")
+    lines = s3_line("TimedStorage-SIA-ByteHrs", "1220.703125")
     total = cents(lines + s3_line("Requests-SIA-Tier1", 10_000_000))
     assert total == to_cents(D("1220.703125") * D("0.0125") + 100) == D("115.26")
 
@@ -428,8 +414,8 @@ def test_infrequent_access_is_billed_for_thirty_days_at_least() -> None:
     """A million objects of 1 MB deleted after 10 days, billed for 30: 976.5625 GB-months x 0.0125 = 12.207031;
     a million PUT 10.00; 100 GB read back x 0.01 = 1.00.
     """
-    lines = class_lines("us-east-1", "STANDARD_IA", 1_000_000, "1024", "10")
-    total = cents(lines + s3_line("Requests-SIA-Tier1", 1_000_000) + read_back_line("STANDARD_IA", 100))
+    lines = s3_line("TimedStorage-SIA-ByteHrs", "976.5625") + s3_line("Requests-SIA-Tier1", 1_000_000)
+    total = cents(lines + s3_line("Retrieval-SIA", 100))
     assert total == to_cents(D("12.207031") + 10 + 1) == D("23.21")
 
 
@@ -437,8 +423,8 @@ def test_thirty_days_are_less_than_a_month_of_31() -> None:
     """One Zone-IA, deleted on the first day of October: 976.5625 GB x 30 / 31 = 945.060483871 GB-months
     x 0.01 = 9.450605. Kept to the end of the month 976.5625 x 0.01 = 9.765625.
     """
-    deleted = class_lines("us-east-1", "ONEZONE_IA", 1_000_000, "1024", "1", month=31)
-    kept = class_lines("us-east-1", "ONEZONE_IA", 1_000_000, "1024", "31", month=31)
+    deleted = s3_line("TimedStorage-ZIA-ByteHrs", "945.060483871")
+    kept = s3_line("TimedStorage-ZIA-ByteHrs", "976.5625")
     assert cents(deleted) == to_cents(D("945.060483871") * D("0.01")) == D("9.45")
     assert cents(kept) == D("9.77")
 
@@ -447,7 +433,7 @@ def test_glacier_instant_retrieval_is_billed_for_ninety_days_at_least() -> None:
     """A million objects of 1 MB gone after 45 days: 3 x 976.5625 = 2 929.6875 GB-months x 0.004 = 11.71875;
     a million PUT x 20.00 a million. In all 31.71875.
     """
-    lines = class_lines("us-east-1", "GLACIER_IR", 1_000_000, "1024", "45")
+    lines = s3_line("TimedStorage-GIR-ByteHrs", "2929.6875")
     total = cents(lines + s3_line("Requests-GIR-Tier1", 1_000_000))
     assert total == to_cents(D("2929.6875") * D("0.004") + 20) == D("31.72")
 
@@ -458,8 +444,9 @@ def test_glacier_adds_40_kb_to_every_object() -> None:
     A million objects of 1 MB for 90 days: 1 056 KB each = 1 007.080078125 GB x 3 x 0.0036 = 10.876465;
     8 KB each = 7.62939453125 GB x 3 x 0.023 = 0.526428; a million transitions x 30.00 a million = 30.00.
     """
-    lines = class_lines("us-east-1", "GLACIER", 1_000_000, "1024", "90")
-    total = cents(lines + moved_line("GLACIER", 1_000_000))
+    index = s3_line("TimedStorage-GlacierByteHrs", "3021.240234375")
+    names = s3_line("TimedStorage-ByteHrs", "22.888183594")
+    total = cents(index + names + moved_line("Requests-Tier3", "Glacier Flexible", 1_000_000))
     assert total == to_cents(D("10.876465") + D("0.526428") + 30) == D("41.40")
 
 
@@ -467,8 +454,9 @@ def test_deep_archive_is_billed_for_half_a_year_at_least() -> None:
     """The same objects thrown away after 30 days, billed for 180: 1 007.080078125 x 6 x 0.00099 = 5.982056;
     7.62939453125 x 6 x 0.023 = 1.052856; a million transitions x 50.00 a million = 50.00.
     """
-    lines = class_lines("us-east-1", "DEEP_ARCHIVE", 1_000_000, "1024", "30")
-    total = cents(lines + moved_line("DEEP_ARCHIVE", 1_000_000))
+    index = archive_line("TimedStorage-GDA-ByteHrs", "6042.48046875")
+    names = s3_line("TimedStorage-ByteHrs", "45.776367188")
+    total = cents(index + names + moved_line("Requests-Tier3", "Deep Archive", 1_000_000))
     assert total == to_cents(D("5.982056") + D("1.052856") + 50) == D("57.03")
 
 
@@ -477,10 +465,10 @@ def test_transitions_cost_what_their_destination_asks() -> None:
     Intelligent-Tiering x 10 a million = 50.00; 200 GB out of Glacier Instant Retrieval x 0.03 = 6.00.
     """
     total = cents(
-        moved_line("STANDARD_IA", 2_000_000)
-        + moved_line("GLACIER_IR", 1_000_000)
-        + moved_line("INTELLIGENT_TIERING", 1_000_000)
-        + read_back_line("GLACIER_IR", 200)
+        moved_line("Requests-Tier4", "Standard-IA", 2_000_000)
+        + moved_line("Requests-Tier4", "GIR", 1_000_000)
+        + moved_line("Requests-Tier4", "INT", 1_000_000)
+        + s3_line("Retrieval-GIR", 200)
     )
     assert total == D("50.00") + D("6.00") == D("56.00")
 
@@ -491,15 +479,11 @@ def test_intelligent_tiering_watches_objects_of_128_kb_and_more() -> None:
     4 915 200 x 2.50 a million = 12.288. 2 million objects of 64 KB are not and stay in frequent access:
     122.0703125 GB x 0.023 = 2.807617. In all 78.795617.
     """
-    lines = [
-        s3_line(meter, quantity)
-        for objects, object_kb, access in (
-            (1_024_000, D(1_024), "FA"),
-            (3_072_000, D(1_024), "IA"),
-            (819_200, D(1_024), "AIA"),
-            (2_000_000, D(64), "IA"),
-        )
-        for meter, quantity in intelligent_tiering(objects, object_kb, access).items()
-    ]
-    total = cents("".join(lines))
+    total = cents(
+        s3_line("TimedStorage-INT-FA-ByteHrs", 1_000)
+        + s3_line("TimedStorage-INT-FA-ByteHrs", "122.070312500")
+        + s3_line("TimedStorage-INT-IA-ByteHrs", 3_000)
+        + s3_line("TimedStorage-INT-AIA-ByteHrs", 800)
+        + s3_line("Monitoring-Automation-INT", 4_915_200)
+    )
     assert total == to_cents(D("12.288") + D("23.00") + D("37.50") + D("3.20") + D("2.807617")) == D("78.80")

@@ -12,6 +12,7 @@ import pytest
 from costmodel.billing.charge import to_cents
 from costmodel.capacity import balancer_units
 from costmodel.demand.demand import Demand
+from costmodel.scenario.model import ComputeKind
 from costmodel.services import vpc
 from costmodel.services._base import Footprint, Usage, meter_usage, region_to_region
 from costmodel.services.elb import ALB_UNITS, NLB_TCP_UNIT, ApplicationLoadBalancer, NetworkLoadBalancer
@@ -68,12 +69,13 @@ def test_bytes_are_what_an_application_load_balancer_is_billed_for() -> None:
     assert total == to_cents(D("22247.314453125") * D("0.008") + D("16.20")) == D("194.18")
 
 
-def test_functions_fill_a_capacity_unit_with_two_fifths_of_the_bytes() -> None:
+@pytest.mark.parametrize("serves", ["lambda", "lambda_managed"])
+def test_functions_fill_a_capacity_unit_with_two_fifths_of_the_bytes(serves: ComputeKind) -> None:
     """0.4 GB an hour in front of Lambda: 22 247.314453125 / 0.4 = 55 618.2861328125 LCU-hours x 0.008
     = 444.946289; 720 h x 0.0225 = 16.20.
     """
     demand = demand_of_calls(1_000)
-    total = billed_cents(used_by(ApplicationLoadBalancer(REGION, 2, "lambda"), demand))
+    total = billed_cents(used_by(ApplicationLoadBalancer(REGION, 2, serves), demand))
     assert total == to_cents(D("55618.2861328125") * D("0.008") + D("16.20")) == D("461.15")
 
 
@@ -117,17 +119,19 @@ def test_a_burst_is_spread_over_its_hour() -> None:
     assert total == to_cents(D("30.8990478515625") * D("0.008") + D("16.20")) == D("16.45")
 
 
-def test_every_hour_is_billed_by_its_own_largest_dimension() -> None:
+@pytest.mark.parametrize("serves", ["ec2", "lambda", "lambda_managed"])
+def test_every_hour_is_billed_by_its_own_largest_dimension(serves: ComputeKind) -> None:
     """Three hours of an Application Load Balancer, each with another dimension in front.
 
     500 new connections/s / 25 = 20 units; 30 000 active / 3 000 = 10; 16 000 rule evaluations/s / 1 000
     = 16 (30 rules, 10 of them free, x 800 calls/s). 46 LCU-hours x 0.008 = 0.368; 3 h x 0.0225 = 0.0675.
-    Adding up all dimensions would come to 77.8 units, one dimension for all hours to 25 at the most.
+    Adding up all dimensions would come to 76.8 units, one dimension for all hours to 25 at the most. In front of
+    functions, where a unit holds 0.4 GB, bytes come to 17.5, 5 and 12.5 units, which is the largest in no hour.
     """
-    units = ALB_UNITS["ec2"].needed(
+    units = ALB_UNITS[serves].needed(
         new_connections_per_s=np.array([500.0, 100.0, 25.0]),
         active_connections=np.array([30_000.0, 30_000.0, 3_000.0]),
-        processed_gb_per_hour=np.array([8.0, 2.0, 5.0]),
+        processed_gb_per_hour=np.array([7.0, 2.0, 5.0]),
         rule_evaluations_per_s=np.array([0.0, 800.0, (30 - balancer_units.FREE_RULES) * 800.0]),
     )
     assert units.tolist() == [20, 10, 16]
