@@ -34,7 +34,7 @@ from costmodel.decision.candidate import (
 )
 from costmodel.decision.constraints import joint_limits, single_tier_limits, worst
 from costmodel.decision.front import CENTS, Front, Member, Point, coordinates, least_cents_usd, unrounded
-from costmodel.decision.pricer import Pricer
+from costmodel.decision.pricer import Pricer, Regions
 from costmodel.decision.run import KINDS_OF_A_CANDIDATE
 from costmodel.errors import PriceNotFound
 from costmodel.services._base import TIER_ROLES, Role, Strategy, TierDesign
@@ -126,6 +126,7 @@ class Hunt:
         self._fallen: dict[tuple[SimulatedDesign, SimulatedDesign], tuple[Limit, int]] = {}
         """Compute with a database that break a limit together, and with how many load balancers."""
         self._floors: dict[tuple[Kinds, Strategy], float] = {}
+        self._smallest: dict[tuple[Role, str, Strategy], Regions | None] = {}
         self._coordinates = cache(coordinates)
         self.strategies = pricer.stage.strategies() or (Strategy.NONE,)
 
@@ -339,9 +340,16 @@ class Hunt:
     def _floor_usd(self, kinds: Kinds, strategy: Strategy) -> float:
         """The platform beside any candidate of these kinds. Designs that come in later are those that wait now."""
         if (kinds, strategy) not in self._floors:
-            groups = [self._known(role, kinds) for role in TIER_ROLES]
-            self._floors[kinds, strategy] = self.pricer.platform_usd(groups, strategy)
+            left = [self._left_behind(role, kinds, strategy) for role in TIER_ROLES]
+            self._floors[kinds, strategy] = self.pricer.platform_usd(left, strategy)
         return self._floors[kinds, strategy]
+
+    def _left_behind(self, role: Role, kinds: Kinds, strategy: Strategy) -> Regions | None:
+        """The smallest footprints of what can play a role in a candidate of these kinds."""
+        known = (role, kinds[KIND_ROLES.index(role)] if role in KIND_ROLES else kinds[0], strategy)
+        if known not in self._smallest:
+            self._smallest[known] = self.pricer.smallest(self._known(role, kinds), strategy)
+        return self._smallest[known]
 
     def _known(self, role: Role, kinds: Kinds) -> list[SimulatedDesign]:
         """What came in or waits and can play a role in a candidate of these kinds."""

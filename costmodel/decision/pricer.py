@@ -72,6 +72,9 @@ class Whole:
 
 NOWHERE = Whole(math.inf, math.inf)
 
+Regions = tuple[Footprint, Footprint]
+"""What is left behind at home and in a second region."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Pricer:
@@ -108,16 +111,26 @@ class Pricer:
         part = self._part(tier, strategy)
         return math.inf if part is None else part.least_usd / self._months
 
-    def platform_usd(self, groups: Iterable[Collection[SimulatedDesign]], strategy: Strategy) -> float:
-        """What the platform costs a month at least beside any choice of one tier from each group."""
+    def smallest(self, tiers: Collection[SimulatedDesign], strategy: Strategy) -> Regions | None:
+        """What any of some tiers leaves behind at least, at home and away; None where none can stand."""
+        stood = [part.stood for tier in tiers if (part := self._part(tier, strategy)) is not None]
+        if not stood:
+            return None
+        home, away = (
+            Footprint.smallest([found.home.footprint for found in stood]),
+            Footprint.none(self.demand.days),
+        )
+        if all(found.away for found in stood):
+            away = Footprint.smallest([_away(found, self.demand.days) for found in stood])
+        return home, away
+
+    def platform_usd(self, left: Iterable[Regions | None], strategy: Strategy) -> float:
+        """What the platform costs a month at least beside tiers that leave so much behind; infinite where one is None."""
         home = away = Footprint.none(self.demand.days)
-        for tiers in groups:
-            stood = [part.stood for tier in tiers if (part := self._part(tier, strategy)) is not None]
-            if not stood:
+        for regions in left:
+            if regions is None:
                 return math.inf
-            home += Footprint.smallest([found.home.footprint for found in stood])
-            if all(found.away for found in stood):
-                away += Footprint.smallest([_away(found, self.demand.days) for found in stood])
+            home, away = home + regions[0], away + regions[1]
         platform = self._platform(home, away, strategy)
         return math.inf if platform is None else platform.least_usd / self._months
 

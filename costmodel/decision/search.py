@@ -312,8 +312,12 @@ def recoverable(hunt: Hunt) -> tuple[dict[Kinds, Winner], list[Rejection]]:
     able: dict[Kinds, Winner] = {}
     fallen: list[Rejection] = []
     for kinds in hunt.all_kinds():
+        winner = hunt.winners.get(kinds)
+        if winner is not None and winner.strategy in stage.strategies():
+            able[kinds] = winner
+            continue
         members = hunt.count_alive(kinds)
-        winner = hunt.winners.get(kinds) or (hunt.cheapest_plain(kinds) if members else None)
+        winner = winner or (hunt.cheapest_plain(kinds) if members else None)
         if winner is None:
             continue
         if winner.strategy in stage.strategies():
@@ -336,11 +340,11 @@ def _bill_winners(
         recovery = pricer.stage.recovery(winner.candidate, winner.strategy, pricer.bill_usd)
         home = recovery.standing.candidate
         found = evaluate(pricer.scenario, pricer.demand, book, home, own_rates, recovery, pricer.planner)
-        over = _over_budget(pricer.scenario, found, hunt.count_alive(kinds))
-        if over is None:
+        budget_usd = pricer.scenario.constraints.monthly_budget_usd
+        if budget_usd is None or found.effective_monthly_usd <= Decimal(repr(budget_usd)):
             winners[kinds] = found
         else:
-            fallen.append(over)
+            fallen.append(_over_budget(found, budget_usd, hunt.count_alive(kinds)))
     return winners, fallen
 
 
@@ -403,12 +407,9 @@ def _usages(
     return candidate.usages + beside + (recovery.standing.usages if recovery else ())
 
 
-def _over_budget(scenario: Scenario, best: Evaluation, members: int) -> Rejection | None:
-    budget = scenario.constraints.monthly_budget_usd
-    cost_usd = best.effective_monthly_usd
-    if budget is None or cost_usd <= Decimal(repr(budget)):
-        return None
-    limit = Limit("monthly budget", float(cost_usd), budget, "USD", "constraints.monthly_budget_usd")
+def _over_budget(best: Evaluation, budget_usd: float, members: int) -> Rejection:
+    cost_usd = float(best.effective_monthly_usd)
+    limit = Limit("monthly budget", cost_usd, budget_usd, "USD", "constraints.monthly_budget_usd")
     return Rejection(best.candidate.kind_words, best.candidate.kinds, limit, members)
 
 
