@@ -9,11 +9,9 @@ costmodel.charges_frame(run)
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING
-
 from costmodel.version import VERSION
 
+TYPE_CHECKING = False  # as `typing` has it, whose import would come before a command can answer Ctrl-C
 if TYPE_CHECKING:
     from os import PathLike
 
@@ -37,6 +35,8 @@ def simulate(
     a file of own rates. `overrides` replace top-level keys of the scenario: `region`, `months`, `seed`.
     Raises `costmodel.errors.CostModelError` with a sentence that says what is wrong.
     """
+    from pathlib import Path
+
     from costmodel.billing.rates import NO_OWN_RATES, OwnRates
     from costmodel.decision.simulate import simulate as run_scenario
     from costmodel.pricing.shelf import Shelf
