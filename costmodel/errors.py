@@ -144,16 +144,24 @@ class PriceError(CostModelError):
     """Base of everything that can be wrong with a price."""
 
 
-class PriceNotFound(PriceError):
-    """No price in the book answers the query. Never answered with another region's price."""
+class LateReason(CostModelError):
+    """Base of errors whose reason may take long to find, and is then a function that is asked when it is read."""
 
     def __init__(self, reason: str | Callable[[], str]) -> None:
-        """A reason that takes long to find, as the closest names do, may be a function: it is asked when it is read."""
         super().__init__(reason)
         self._reason = reason
 
     def __str__(self) -> str:
-        return self._reason if isinstance(self._reason, str) else self._reason()
+        if not isinstance(self._reason, str):
+            self._reason = self._reason()
+        return self._reason
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), (str(self),)
+
+
+class PriceNotFound(PriceError, LateReason):
+    """No price in the book answers the query. Never answered with another region's price."""
 
 
 class AmbiguousPrice(PriceError):
@@ -422,7 +430,7 @@ class RunOutdated(CostModelError):
     """This version no longer meters what a saved run did."""
 
 
-class Infeasible(CostModelError):
+class Infeasible(LateReason):
     """No candidate meets the objectives and constraints."""
 
     exit_code = 3

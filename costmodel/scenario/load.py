@@ -69,6 +69,14 @@ def problem_of(key: str, value: object) -> str:
     return ""
 
 
+def changed(scenario: Scenario, values: Mapping[str, object]) -> Scenario:
+    """The same scenario with other values by their paths. Raises ScenarioError with every fault."""
+    tree: Any = scenario.model_dump(mode="json", exclude_unset=True)
+    for path, value in values.items():
+        tree = _replaced(tree, path.split("."), value)
+    return validate(tree, scenario.name)
+
+
 def refuse(rules: Sequence[Rule], source: str, lines: Mapping[Place, int] | None = None) -> None:
     """Raises ScenarioError with every broken rule, if there are any."""
     if rules:

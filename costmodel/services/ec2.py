@@ -22,6 +22,7 @@ from costmodel.capacity.boot import (
 from costmodel.capacity.disruptions import Disruption, ZoneLoss, spot_reclaims
 from costmodel.capacity.energy import Energy, fleet, volumes
 from costmodel.capacity.fleet import FleetRun, run_fleet
+from costmodel.capacity.group import MOST_INSTANCES as LARGEST_GROUP
 from costmodel.capacity.group import CpuCredits, NetworkBudget, ScalingGroup, SpotMix, WarmPool
 from costmodel.capacity.instances import InstanceType, instance_types
 from costmodel.capacity.least_fleet import least_instances
@@ -713,7 +714,7 @@ def _within_reach(sizes: list[InstanceType], scenario: Scenario, load: RisingLoa
 def _within(fleet: Ec2Fleet, constraints: Constraints) -> Ec2Fleet:
     """The group, no smaller and no larger than the scenario lets it be."""
     least = constraints.min_instances or 1
-    most = constraints.max_instances or max(fleet.max_size, least)
+    most = constraints.max_instances or min(max(fleet.max_size, least), LARGEST_GROUP)
     return replace(
         fleet,
         min_size=min(max(fleet.min_size, least), most),

@@ -50,7 +50,7 @@ from costmodel.capacity.function_size import (
     vcpus,
 )
 from costmodel.capacity.instances import InstanceType, instance_types
-from costmodel.capacity.jobs import REACTION_MINUTES, JobRun, WorkerGroup, run_jobs
+from costmodel.capacity.jobs import MOST_JOBS, MOST_WORKERS, REACTION_MINUTES, JobRun, WorkerGroup, run_jobs
 from costmodel.capacity.result import NO_LATENCY, Capacity, Limit
 from costmodel.demand.calendar import FloatArray
 from costmodel.demand.demand import Demand, read_only
@@ -625,7 +625,10 @@ class LambdaWorkers:
 
 @dataclass(frozen=True, slots=True)
 class NoRendering:
-    """The only design of a shop without rendering jobs: no queue, no worker, no cost."""
+    """The only design of a shop without rendering jobs: no queue, no worker, no cost.
+
+    Also of one with more jobs than can be counted, which breaks its limit.
+    """
 
     @property
     def role(self) -> Role:
@@ -723,7 +726,7 @@ RenderingDesign = Ec2Workers | LambdaWorkers | NoRendering
 
 def designs(scenario: Scenario, demand: Demand) -> tuple[RenderingDesign, ...]:
     """Functions on both processors, and for each worker type a group on demand and one of spot instances."""
-    if not demand.has_rendering:
+    if not demand.has_rendering or demand.render_jobs.sum() > MOST_JOBS:
         return (NoRendering(),)
     kinds = scenario.constraints.rendering
     found: list[RenderingDesign] = []
@@ -782,7 +785,8 @@ def _group(scenario: Scenario, demand: Demand, worker: Worker, *, spot: bool) ->
     jobs_per_worker_minute = worker.speed(rendering) * SECONDS_PER_MINUTE / rendering.cpu_s_per_job
     launch_minutes = REACTION_MINUTES + start_minutes(scenario.api.bootstrap_s)
     spare_minutes = rendering.deadline_minutes - launch_minutes - slots / jobs_per_worker_minute
-    most = math.ceil(_needed(rendering, demand, worker) * HEADROOM_FACTOR)
+    # A group that would need more is late with its jobs, and beyond the account's vCPUs.
+    most = min(MOST_WORKERS, math.ceil(_needed(rendering, demand, worker) * HEADROOM_FACTOR))
     wait_minutes = max(1.0, spare_minutes * WAIT_SHARE)
     account = scenario.account
     return Ec2Workers(
