@@ -39,6 +39,7 @@ def simulate(
 
     from costmodel.billing.rates import NO_OWN_RATES, OwnRates
     from costmodel.decision.simulate import simulate as run_scenario
+    from costmodel.demand.trace import fault_of
     from costmodel.pricing.shelf import Shelf
     from costmodel.scenario.examples import find
     from costmodel.scenario.load import load
@@ -46,7 +47,8 @@ def simulate(
 
     book = Shelf().open(prices)
     own_rates = NO_OWN_RATES if rates is None else OwnRates.of_file(Path(rates))
-    return run_scenario(load(find(str(scenario)), overrides, scenario_rules), book, own_rates=own_rates)
+    read = load(find(str(scenario)), overrides, scenario_rules, fault_of)
+    return run_scenario(read, book, own_rates=own_rates)
 
 
 def charges_frame(run: Run) -> pd.DataFrame:

@@ -108,6 +108,7 @@ class FaultyInput(CostModelError):
     def __init__(self, source: str, faults: Sequence[Fault], next_step: str = "") -> None:
         self.source = source
         self.faults = tuple(faults)
+        self.next_step = next_step
         noun = "fault" if len(self.faults) == 1 else "faults"
         lines = [f"{source}: {len(self.faults)} {noun}"]
         lines += [f"  - {fault}" for fault in self.faults]

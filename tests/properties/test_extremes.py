@@ -78,7 +78,9 @@ def test_extremes_are_answered(visitors: float, places: dict[Path, int], pick: i
     total = Footprint.none(demand.days)
     for service in TIER_SERVICES:
         designs = service.designs(scenario, demand)
-        for design in {kind.kind: kind for kind in (*designs, *designs[: pick % max(1, len(designs))])}.values():
+        for design in {
+            kind.kind: kind for kind in (*designs, *designs[: pick % max(1, len(designs))])
+        }.values():
             capacity = design.simulate(demand)
             assert all(usage.consumed_quantity.is_finite() for usage in design.usage(demand, capacity))
             assert all(limit.observed >= 0 for limit in capacity.limits)

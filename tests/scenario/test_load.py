@@ -373,7 +373,7 @@ def test_trace_paths_are_read_beside_the_scenario(tmp_path: Path) -> None:
     file = tmp_path / "shop.yaml"
     file.write_text(SHOP + "  trace: {file: traces/t.csv}\n")
     with pytest.raises(
-        ScenarioError, match=r"traffic\.trace\.file: no such file beside the scenario: .*t\.csv"
+        ScenarioError, match=r"traffic\.trace\.file \(line 8\): no such file beside the scenario: .*t\.csv"
     ):
         load(file)
     (tmp_path / "traces").mkdir()
