@@ -24,7 +24,7 @@ from costmodel.capacity.energy import Energy, fleet, volumes
 from costmodel.capacity.fleet import FleetRun, run_fleet
 from costmodel.capacity.group import MOST_INSTANCES as LARGEST_GROUP
 from costmodel.capacity.group import CpuCredits, NetworkBudget, ScalingGroup, SpotMix, WarmPool
-from costmodel.capacity.instances import InstanceType, instance_types
+from costmodel.capacity.instances import InstanceType, ec2_types, instance_types, type_pattern
 from costmodel.capacity.least_fleet import least_instances
 from costmodel.capacity.overload import Patience
 from costmodel.capacity.queueing import (
@@ -292,8 +292,8 @@ class Ec2Fleet:
             matching(
                 "instance_type",
                 self.instance.name,
-                "^[a-z][a-z0-9-]*[.][a-z0-9-]+$",
-                "must be an EC2 instance type such as m7g.large",
+                type_pattern(ec2_types()),
+                "must be an EC2 instance type that costmodel knows, such as m7g.large",
             ),
             between("min_size", self.min_size, 1, most),
             between("max_size", self.max_size, 1, most, at_least="var.autoscaling.min_size"),
@@ -362,8 +362,8 @@ class Ec2Fleet:
                     "list(string)",
                     tuple(one.name for one in self.spot.types),
                     "length({value}) >= 1 && "
-                    'alltrue([for n in {value} : can(regex("^[a-z][a-z0-9-]*[.][a-z0-9-]+$", n))])',
-                    "must be one or more EC2 instance types such as m7g.large",
+                    f'alltrue([for n in {{value}} : can(regex("{type_pattern(ec2_types())}", n))])',
+                    "must be one or more EC2 instance types that costmodel knows, such as m7g.large",
                 ),
             ]
         return attributes

@@ -49,7 +49,7 @@ from costmodel.capacity.function_size import (
     Architecture,
     vcpus,
 )
-from costmodel.capacity.instances import InstanceType, instance_types
+from costmodel.capacity.instances import InstanceType, ec2_types, instance_types, type_pattern
 from costmodel.capacity.jobs import MOST_JOBS, MOST_WORKERS, REACTION_MINUTES, JobRun, WorkerGroup, run_jobs
 from costmodel.capacity.result import NO_LATENCY, Capacity, Limit
 from costmodel.demand.calendar import FloatArray
@@ -367,6 +367,8 @@ class Ec2Workers:
 
     def terraform(self) -> tuple[TerraformVariable, ...]:
         most = max(MOST_INSTANCES, self.max_size)
+        in_time = self.group.jobs_per_worker_minute * self.rendering.deadline_minutes
+        backlog = max(self.backlog_per_instance, math.ceil(in_time))  # with more the last is late
         visibility_s = min(LONGEST_VISIBILITY_S, max(LEAST_VISIBILITY_S, math.ceil(2 * self.job_s)))
         least, largest = "var.rendering_workers.min_size", "var.rendering_workers.max_size"
         return (
@@ -384,13 +386,13 @@ class Ec2Workers:
                     matching(
                         "instance_type",
                         self.worker.name,
-                        "^[a-z][a-z0-9-]*[.][a-z0-9-]+$",
-                        "must be an EC2 instance type such as c7g.large",
+                        type_pattern((*ec2_types(), *(worker.name for worker in GPU_WORKERS))),
+                        "must be an EC2 instance type that costmodel knows, such as c7g.large",
                     ),
                     between("min_size", self.min_size, 0, most),
                     between("max_size", self.max_size, 1, most, at_least=least),
                     between("desired_capacity", self.min_size, 0, most, at_least=least, at_most=largest),
-                    between("target_backlog_per_instance", self.backlog_per_instance, 1, 1e9, step=0),
+                    between("target_backlog_per_instance", self.backlog_per_instance, 1, backlog, step=0),
                     between("default_instance_warmup", warmup_s(self.api.bootstrap_s), 0, 3600),
                     between("on_demand_percentage_above_base_capacity", 0 if self.spot else 100, 0, 100),
                     one_of(
