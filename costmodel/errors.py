@@ -460,5 +460,7 @@ class GatesFailed(CostModelError):
 class OutputError(CostModelError):
     """A result cannot be written."""
 
-    def __init__(self, path: Path, reason: str) -> None:
-        super().__init__(f"cannot write {path}: {reason}. Choose another place with --output or --save.")
+    def __init__(self, path: Path, reason: str, option: str = "--output or --save") -> None:
+        """`option` is what names another place."""
+        self.path, self.reason = path, reason
+        super().__init__(f"cannot write {path}: {reason}. Choose another place with {option}.")

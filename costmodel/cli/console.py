@@ -70,9 +70,23 @@ def table_of(
             column,
             justify="right" if number else "left",
             no_wrap=number or column in whole,
-            min_width=len(column) if number or column in whole else None,  # a heading is not wrapped either
+            # Nor is a heading, or a word of one.
+            min_width=len(column)
+            if number or column in whole
+            else max(map(len, column.split()), default=None),
             overflow="fold",
         )
+    return table
+
+
+def keep_whole(table: Table) -> Table:
+    """The table with every column that is not wrapped as wide as its widest cell.
+
+    Rich would take the longest word for the least width, and cut the rest.
+    """
+    for column in table.columns:
+        if column.no_wrap:
+            column.min_width = max(len(str(text)) for text in (column.header, *column.cells))
     return table
 
 
@@ -133,6 +147,15 @@ def compilation_noted() -> Iterator[None]:
 
     with install_listener("numba:compile", Note()):
         yield
+
+
+@contextmanager
+def placed_by(option: str) -> Iterator[None]:
+    """An OutputError, with the option of the command that names another place."""
+    try:
+        yield
+    except OutputError as error:
+        raise OutputError(error.path, error.reason, option) from None
 
 
 def check_writable(path: Path) -> None:

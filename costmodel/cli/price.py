@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from costmodel.cli.books import MaxPriceAgeOption, PricesOption, check_ages, open_book, used_prices
-from costmodel.cli.console import Format, print_result, table_of, write_json
+from costmodel.cli.console import Format, keep_whole, print_result, table_of, write_json
 from costmodel.cli.gates import BudgetOption, FailIfOption, judge_gates, read_gates
 from costmodel.cli.options import format_option
 from costmodel.cli.own_rates import RatesFileOption, currency_sentence, note_unused, read_own_rates
@@ -77,6 +77,7 @@ def price(
     )
     used = used_prices(book, (charge.sku_price_id for charge in priced.bill.charges))
     check_ages(book, used, max_price_age)
+    note_unused(priced.outdone_rates, "applies to nothing: a more exact rate covers every line that it does.")
     note_unused(priced.unused_rates, "matches no usage line. Is its service, meter or region misspelt?")
     if output is Format.JSON:
         book_note = {"digest": book.digest, "book_date": book.manifest.book_date}
@@ -116,6 +117,9 @@ def _table(priced: PricedUsage) -> Table:
         whole=("Meter",),
     )
 
+    unit_words = (word for line in priced.lines for word in line.unit.split())
+    table.columns[2].min_width = max(map(len, unit_words), default=0)  # a unit is broken between words alone
+
     def costs(listed: Decimal, billed: Decimal) -> tuple[str, ...]:
         amounts = (listed, listed - billed, billed) if own else (billed,)
         return tuple(f"{to_cents(amount):,}" for amount in amounts)
@@ -150,4 +154,4 @@ def _table(priced: PricedUsage) -> Table:
             *[""] * (3 + len(own)),
             converted(priced.billed_cost, stated.per_usd),
         )
-    return table
+    return keep_whole(table)

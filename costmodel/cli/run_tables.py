@@ -214,7 +214,7 @@ def _front(run: Run) -> Table:
     table = table_of(
         "Stack", *numbers,
         right=numbers,
-        title="Worth choosing: nothing is as cheap, as fast and as available and better in one",
+        title="Worth choosing: a gain in cost, p99 or availability costs one of the others",
     )  # fmt: skip
     for member in run.front[:SHOWN_FRONT]:
         table.add_row(

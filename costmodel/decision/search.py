@@ -36,7 +36,7 @@ from costmodel.decision.pricer import Pricer, platform_designs, platform_usages
 from costmodel.decision.recovery import Recovery, Stage
 from costmodel.decision.relax import Needs, way_in_words, ways_out
 from costmodel.demand.demand import Demand
-from costmodel.errors import Infeasible
+from costmodel.errors import Infeasible, PriceNotFound
 from costmodel.pricing.book import PriceBook
 from costmodel.pricing.commitment import Offers
 from costmodel.scenario.model import Scenario
@@ -212,8 +212,15 @@ def hunt_down(
     never_simulated = _run(hunt, demand, progress)
     for role, error in hunt.unpriced.items():
         if not hunt.sound[role]:
-            raise error
+            raise _fetch(error)
     return hunt, never_simulated
+
+
+def _fetch(error: PriceNotFound) -> PriceNotFound:
+    """The same with what may bring the price."""
+    return PriceNotFound(
+        lambda: f"{error} With an AWS account, fetch what AWS lists today: costmodel prices refresh"
+    )
 
 
 def list_designs(scenario: Scenario, demand: Demand) -> dict[Role, list[TierDesign]]:

@@ -92,7 +92,9 @@ Column = Annotated[str, Field(min_length=1, max_length=200)]
 Month = Annotated[
     str,
     Field(json_schema_extra={"pattern": r"^20[0-9]{2}-(0[1-9]|1[0-2])$"}),
-    matching(r"20[0-9]{2}-(0[1-9]|1[0-2])", "a month written YYYY-MM, such as 2026-11"),
+    matching(
+        r"20[0-9]{2}-(0[1-9]|1[0-2])", "a month from 2000-01 to 2099-12, written YYYY-MM, such as 2026-11"
+    ),
 ]
 HourWeights = Annotated[tuple[Annotated[float, Exact(ge=0, le=1e6)], ...], _weights(24, "midnight first")]
 WeekdayWeights = Annotated[tuple[Annotated[float, Exact(ge=1e-3, le=1e6)], ...], _weights(7, "Monday first")]
