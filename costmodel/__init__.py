@@ -9,11 +9,9 @@ costmodel.charges_frame(run)
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING
-
 from costmodel.version import VERSION
 
+TYPE_CHECKING = False  # as `typing` has it, whose import would come before a command can answer Ctrl-C
 if TYPE_CHECKING:
     from os import PathLike
 
@@ -37,8 +35,11 @@ def simulate(
     a file of own rates. `overrides` replace top-level keys of the scenario: `region`, `months`, `seed`.
     Raises `costmodel.errors.CostModelError` with a sentence that says what is wrong.
     """
+    from pathlib import Path
+
     from costmodel.billing.rates import NO_OWN_RATES, OwnRates
     from costmodel.decision.simulate import simulate as run_scenario
+    from costmodel.demand.trace import fault_of
     from costmodel.pricing.shelf import Shelf
     from costmodel.scenario.examples import find
     from costmodel.scenario.load import load
@@ -46,7 +47,8 @@ def simulate(
 
     book = Shelf().open(prices)
     own_rates = NO_OWN_RATES if rates is None else OwnRates.of_file(Path(rates))
-    return run_scenario(load(find(str(scenario)), overrides, scenario_rules), book, own_rates=own_rates)
+    read = load(find(str(scenario)), overrides, scenario_rules, fault_of)
+    return run_scenario(read, book, own_rates=own_rates)
 
 
 def charges_frame(run: Run) -> pd.DataFrame:

@@ -109,6 +109,7 @@ class FaultyInput(CostModelError):
     def __init__(self, source: str, faults: Sequence[Fault], next_step: str = "") -> None:
         self.source = source
         self.faults = tuple(faults)
+        self.next_step = next_step
         noun = "fault" if len(self.faults) == 1 else "faults"
         lines = [f"{source}: {len(self.faults)} {noun}"]
         lines += [f"  - {fault}" for fault in self.faults]
@@ -145,16 +146,24 @@ class PriceError(CostModelError):
     """Base of everything that can be wrong with a price."""
 
 
-class PriceNotFound(PriceError):
-    """No price in the book answers the query. Never answered with another region's price."""
+class LateReason(CostModelError):
+    """Base of errors whose reason may take long to find, and is then a function that is asked when it is read."""
 
     def __init__(self, reason: str | Callable[[], str]) -> None:
-        """A reason that takes long to find, as the closest names do, may be a function: it is asked when it is read."""
         super().__init__(reason)
         self._reason = reason
 
     def __str__(self) -> str:
-        return self._reason if isinstance(self._reason, str) else self._reason()
+        if not isinstance(self._reason, str):
+            self._reason = self._reason()
+        return self._reason
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), (str(self),)
+
+
+class PriceNotFound(PriceError, LateReason):
+    """No price in the book answers the query. Never answered with another region's price."""
 
 
 class AmbiguousPrice(PriceError):
@@ -427,7 +436,7 @@ class RunOutdated(CostModelError):
     """This version no longer meters what a saved run did."""
 
 
-class Infeasible(CostModelError):
+class Infeasible(LateReason):
     """No candidate meets the objectives and constraints."""
 
     exit_code = 3
@@ -456,5 +465,7 @@ class GatesFailed(CostModelError):
 class OutputError(CostModelError):
     """A result cannot be written."""
 
-    def __init__(self, path: Path, reason: str) -> None:
-        super().__init__(f"cannot write {path}: {reason}. Choose another place with --output or --save.")
+    def __init__(self, path: Path, reason: str, option: str = "--output or --save") -> None:
+        """`option` is what names another place."""
+        self.path, self.reason = path, reason
+        super().__init__(f"cannot write {path}: {reason}. Choose another place with {option}.")

@@ -95,6 +95,8 @@ class PricedUsage:
     lines: tuple[PricedLine, ...]
     unused_rates: tuple[str, ...]
     """Own rates that no line asked for, by their place in the usage file or their name: often a misspelt meter."""
+    outdone_rates: tuple[str, ...]
+    """Own rates that cover lines, each of which a more exact one covers as well."""
 
     @property
     def billed_cost(self) -> Decimal:
@@ -143,6 +145,7 @@ def price_usage(
         free_tier=free_tier,
         own_rates=own_rates,
     )
+    outdone = own_rates.outdone((price for _, _, price in priced), period)
     charges = defaultdict(list)
     for charge in whole.charges:
         charges[charge.resource_name].append(charge)
@@ -155,7 +158,8 @@ def price_usage(
             _priced_line(path, line, price, _fee_beside(price, found, prices), charges[path])
             for path, line, price in priced
         ),
-        unused_rates=(*prices.unused(), *own_rates.unused(whole)),
+        unused_rates=(*prices.unused(), *(name for name in own_rates.unused(whole) if name not in outdone)),
+        outdone_rates=outdone,
     )
 
 

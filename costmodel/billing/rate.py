@@ -16,7 +16,7 @@ from costmodel.demand.calendar import BillingPeriod, FloatArray
 from costmodel.errors import AmbiguousPrice, UnitMismatch
 from costmodel.pricing.price import SPOT, FreeAllowance, Price, PriceQuery
 from costmodel.services._base import Meter, Usage
-from costmodel.units import FOCUS_UNITS, QUANTITY_STEP
+from costmodel.units import COUNTED_UNITS, FOCUS_UNITS, QUANTITY_STEP
 
 ZERO = Decimal(0)
 
@@ -171,24 +171,30 @@ def _charges(ladder: _Ladder) -> Iterator[tuple[int, Charge]]:
     wanted = [usage.consumed_quantity for _, usage in ladder.usages]
     left = wanted
     for portion in _portions(ladder):
-        parts = share_out(portion.quantity, wanted, left)
+        parts = share_out(portion.quantity, wanted, left, _step(ladder, portion))
         left = [room - part for room, part in zip(left, parts, strict=True)]
         for (place, usage), part in zip(ladder.usages, parts, strict=True):
             if part:
                 yield place, _charge(usage, ladder.contracted, portion, part)
 
 
-def share_out(amount: Decimal, weights: Sequence[Decimal], rooms: Sequence[Decimal]) -> list[Decimal]:
-    """Split an amount in proportion to weights, in steps of a billionth; the parts add up exactly.
+def _step(ladder: _Ladder, portion: _Portion) -> Decimal:
+    """No bill has a part of a request: what AWS counts one by one is split into wholes, where it comes in wholes."""
+    amounts = [portion.quantity, *(usage.consumed_quantity for _, usage in ladder.usages)]
+    counted = FOCUS_UNITS.get(ladder.price.pricing_unit) in COUNTED_UNITS
+    return Decimal(1) if counted and not any(amount % 1 for amount in amounts) else QUANTITY_STEP
+
+
+def share_out(
+    amount: Decimal, weights: Sequence[Decimal], rooms: Sequence[Decimal], step: Decimal = QUANTITY_STEP
+) -> list[Decimal]:
+    """Split an amount in proportion to weights, in steps of a billionth or of others; the parts add up exactly.
 
     No part exceeds its room; what rounding leaves over goes to the last part that has room.
     Needs `amount <= sum(rooms)` and a positive sum of weights.
     """
-    scale = sum(weights, ZERO) * QUANTITY_STEP
-    parts = [
-        min(amount * weight // scale * QUANTITY_STEP, room)
-        for weight, room in zip(weights, rooms, strict=True)
-    ]
+    scale = sum(weights, ZERO) * step
+    parts = [min(amount * weight // scale * step, room) for weight, room in zip(weights, rooms, strict=True)]
     rest = amount - sum(parts, ZERO)
     for index in reversed(range(len(parts))):
         extra = min(rest, rooms[index] - parts[index])

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal, localcontext
 from pathlib import Path
@@ -111,6 +111,16 @@ class OwnRates:
         """Rates that no charge of a bill carries, by name: misspelt, out of date or about something else."""
         used = {charge.x_rate_name for charge in bill.charges}
         return tuple(rate.label for rate in self.discounts if rate.label not in used)
+
+    def outdone(self, prices: Iterable[Price], period: BillingPeriod) -> tuple[str, ...]:
+        """Rates that cover a price, by name, and stand behind a more exact one wherever they do."""
+        covered: set[str] = set()
+        best: set[str] = set()
+        for price in prices:
+            covering = [rate for rate in self.discounts if _covers(rate, price, period)]
+            covered |= {rate.label for rate in covering}
+            best |= {max(covering, key=lambda rate: rate.specificity).label} if covering else set()
+        return tuple(rate.label for rate in self.discounts if rate.label in covered - best)
 
 
 NO_OWN_RATES = OwnRates()

@@ -42,6 +42,21 @@ AURORA_GAPS = frozenset(
 """(family, region, engine) that Aurora does not sell. Source: Amazon Aurora price list (2025-12-06)."""
 
 
+Sizes = Mapping[str, tuple[str, ...]]
+"""Sizes by family, from small to large."""
+
+
+def aurora_sizes(region_id: str, engine: str) -> Sizes:
+    """The sizes that Aurora sells in a region for an engine."""
+    sold = AURORA_SIZES.items()
+    return {family: sizes for family, sizes in sold if (family, region_id, engine) not in AURORA_GAPS}
+
+
+def class_names(sizes: Sizes) -> list[str]:
+    """Classes by their names: `db.r7g.large`."""
+    return [f"db.{family}.{size}" for family, found in sizes.items() for size in found]
+
+
 def family_rules(scenario: Scenario) -> list[Rule]:
     """A broken rule for each allowed database family that no engine offers, naming the valid ones."""
     known = sorted(RDS_SIZES.keys() | AURORA_SIZES.keys())
@@ -53,7 +68,7 @@ def family_rules(scenario: Scenario) -> list[Rule]:
 
 
 def classes_for(
-    scenario: Scenario, demand: Demand, loads: Iterable[NodeLoad | None], sizes: Mapping[str, tuple[str, ...]]
+    scenario: Scenario, demand: Demand, loads: Iterable[NodeLoad | None], sizes: Sizes
 ) -> tuple[InstanceType, ...]:
     """Classes worth considering when every node of a design is of the same class."""
     work = scenario.database
@@ -71,7 +86,7 @@ def classes_for(
 
 def classes_in_reach(
     families: Iterable[str],
-    sizes: Mapping[str, tuple[str, ...]],
+    sizes: Sizes,
     *,
     peak_units: float,
     mean_units: float,

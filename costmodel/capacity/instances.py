@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import difflib
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
@@ -91,6 +92,24 @@ def instance_types(families: Iterable[str]) -> tuple[InstanceType, ...]:
         raise UnknownInstanceType("instance family", family, _nearest(family, alike))
     rows = [row for row in _table().values() if row.family in wanted]
     return tuple(sorted(rows, key=lambda row: (row.family, row.vcpu, row.memory_gib)))
+
+
+def ec2_types() -> tuple[str, ...]:
+    """The name of every EC2 type."""
+    return tuple(name for name in _table() if not name.startswith(DATABASE_PREFIX))
+
+
+def type_pattern(names: Iterable[str]) -> str:
+    """An RE2 pattern of these types or classes and no other, families with the same sizes side by side."""
+    sizes: defaultdict[str, list[str]] = defaultdict(list)
+    for name in sorted(names):
+        family, _, size = name.rpartition(".")
+        sizes[family.replace(".", "[.]")].append(size)
+    alike: defaultdict[str, list[str]] = defaultdict(list)
+    for family, found in sizes.items():
+        alike["|".join(found)].append(family)
+    parts = [f"({'|'.join(families)})[.]({found})" for found, families in alike.items()]
+    return f"^({'|'.join(parts)})$"
 
 
 def _find(name: str, kind: str, *, database: bool) -> InstanceType:

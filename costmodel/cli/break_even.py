@@ -12,6 +12,7 @@ from costmodel.cli.console import (
     Format,
     check_writable,
     messages,
+    placed_by,
     print_result,
     progress_bar,
     table_of,
@@ -89,7 +90,8 @@ def _check_picture(chart: Path) -> None:
     """Raises BadParameter for another kind of file, OutputError where it cannot be written."""
     if chart.suffix.lower() not in PICTURES:
         raise typer.BadParameter(f"{chart.name} ends neither in .svg nor in .png", param_hint="--chart")
-    check_writable(chart)
+    with placed_by("--chart"):
+        check_writable(chart)
 
 
 def _draw(found: tuple[BreakEven, ...], chart: Path) -> None:
@@ -99,7 +101,8 @@ def _draw(found: tuple[BreakEven, ...], chart: Path) -> None:
     if not found:
         messages().print(f"nothing to draw: {chart} is not written")
         return
-    write_file(chart, break_even_chart(found, kind_of(chart)))
+    with placed_by("--chart"):
+        write_file(chart, break_even_chart(found, kind_of(chart)))
     messages().print(f"wrote {chart}", soft_wrap=True)
 
 

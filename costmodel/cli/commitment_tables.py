@@ -11,7 +11,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from costmodel.cli.console import table_of
+from costmodel.cli.console import kept_whole, table_of
 from costmodel.pricing.commitment import (
     AbsentCommitment,
     CommitmentKind,
@@ -63,10 +63,7 @@ def _offers(offers: Sequence[CommittedPrice]) -> Table:
                 f"{100 * rate.saving_ratio:.1f} %",
                 ("published" if offer.published else "inferred") if first else "",
             )
-    for column in table.columns:
-        if column.no_wrap:  # Rich would take the longest word for the least width, and cut the rest
-            column.min_width = max(len(str(text)) for text in (column.header, *column.cells))
-    return table
+    return kept_whole(table)
 
 
 def _bases(offers: Sequence[CommittedPrice]) -> Iterator[str]:

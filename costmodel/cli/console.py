@@ -70,7 +70,10 @@ def table_of(
             column,
             justify="right" if number else "left",
             no_wrap=number or column in whole,
-            min_width=len(column) if number or column in whole else None,  # a heading is not wrapped either
+            # Nor is a heading, or a word of one.
+            min_width=len(column)
+            if number or column in whole
+            else max(map(len, column.split()), default=None),
             overflow="fold",
         )
     return table
@@ -85,7 +88,7 @@ def kept_whole(table: Table) -> Table:
 
     for column in table.columns:
         if column.no_wrap:
-            lines = [line for cell in column.cells for line in str(cell).splitlines()]
+            lines = [line for cell in (column.header, *column.cells) for line in str(cell).splitlines()]
             column.min_width = max([column.min_width or 0, *map(cell_len, lines)])
     return table
 
@@ -147,6 +150,15 @@ def compilation_noted() -> Iterator[None]:
 
     with install_listener("numba:compile", Note()):
         yield
+
+
+@contextmanager
+def placed_by(option: str) -> Iterator[None]:
+    """An OutputError, with the option of the command that names another place."""
+    try:
+        yield
+    except OutputError as error:
+        raise OutputError(error.path, error.reason, option) from None
 
 
 def check_writable(path: Path) -> None:

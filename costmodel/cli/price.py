@@ -79,6 +79,8 @@ def price(
     check_ages(book, used, max_price_age)
     elsewhen = priced.own_rates.of_other_months(priced.period)
     note_unused(elsewhen, f"does not hold in {priced.period}: its months are others.")
+    outdone = [name for name in priced.outdone_rates if name not in elsewhen]
+    note_unused(outdone, "applies to nothing: a more exact rate covers every line that it does.")
     unmatched = [name for name in priced.unused_rates if name not in elsewhen]
     note_unused(unmatched, "matches no usage line. Is its service, meter or region misspelt?")
     if output is Format.JSON:
@@ -130,6 +132,9 @@ def _table(priced: PricedUsage) -> Table:
         right=("Quantity", "USD per unit", *own, "USD"),
         whole=("Meter",),
     )
+
+    unit_words = (word for line in priced.lines for word in line.unit.split())
+    table.columns[2].min_width = max(map(len, unit_words), default=0)  # a unit is broken between words alone
 
     def costs(listed: Decimal, billed: Decimal) -> tuple[str, ...]:
         amounts = (listed, listed - billed, billed) if own else (billed,)

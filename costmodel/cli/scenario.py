@@ -8,7 +8,7 @@ import typer
 
 from costmodel.cli.console import Format, print_result, table_of, write_json
 from costmodel.cli.options import format_option
-from costmodel.cli.simulate import note_trace
+from costmodel.cli.simulate import note_trace, read_scenario
 
 app = typer.Typer(help="Check scenarios, list examples, print the schema.", no_args_is_help=True)
 
@@ -21,11 +21,8 @@ def check(
 ) -> None:
     """Read a scenario and list every fault in it."""
     from costmodel.scenario.assumptions import assumptions, uncertain_inputs
-    from costmodel.scenario.examples import find
-    from costmodel.scenario.load import load
-    from costmodel.services.registry import scenario_rules
 
-    read = load(find(scenario), further=scenario_rules)
+    read = read_scenario(scenario, {})
     note_trace(read)
     visitors = read.traffic.monthly_visitors
     print_result(

@@ -119,20 +119,21 @@ def simulate(
 
 def read_scenario(scenario_name: str, overrides: dict[str, object]) -> Scenario:
     """A scenario file or a shipped example, with options in place of what it says. Raises ScenarioError."""
+    from costmodel.demand.trace import fault_of
     from costmodel.scenario.examples import find
     from costmodel.scenario.load import load
     from costmodel.services.registry import scenario_rules
 
-    return load(find(scenario_name), overrides, scenario_rules)
+    return load(find(scenario_name), overrides, scenario_rules, fault_of)
 
 
 def note_trace(scenario: Scenario) -> None:
     """Say on stderr what the scenario's trace holds, gaps included; nothing without a trace."""
     if scenario.traffic.trace is not None:
-        from costmodel.demand.trace import read_trace
+        from costmodel.demand.trace import read_once
 
         trace = scenario.traffic.trace
-        messages().print(f"trace {trace.file.name}: {read_trace(trace)[1]}", markup=False)
+        messages().print(f"trace {trace.file.name}: {read_once(trace)[1]}", markup=False)
 
 
 def answer(

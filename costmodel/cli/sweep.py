@@ -16,6 +16,7 @@ from costmodel.cli.console import (
     check_writable,
     compilation_noted,
     messages,
+    placed_by,
     print_result,
     progress_bar,
     write_file,
@@ -125,7 +126,8 @@ def _check_chart(file: Path) -> None:
     if file.suffix.lower().removeprefix(".") not in CHART_FORMATS:
         names = " or ".join(f".{name}" for name in CHART_FORMATS)
         raise OptionFault(f"--chart {file}: the name must end in {names}")
-    check_writable(file)
+    with placed_by("--chart"):
+        check_writable(file)
 
 
 def _check_places(axes: tuple[Axis, ...], scenario_name: str, overrides: dict[str, object]) -> None:
@@ -154,7 +156,8 @@ def _draw(found: Sweep, scenario_name: str, file: Path) -> None:
     from costmodel.export.pictures import kind_of
     from costmodel.export.sweep_chart import sweep_chart
 
-    write_file(file, sweep_chart(found, scenario_name, kind_of(file)))
+    with placed_by("--chart"):
+        write_file(file, sweep_chart(found, scenario_name, kind_of(file)))
     messages().print(f"wrote {file}")
 
 

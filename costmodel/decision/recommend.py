@@ -173,6 +173,16 @@ def _own_rates_note(own_rates: OwnRates, bill: Bill) -> OwnRatesNote | None:
     )
 
 
+def _call_words(best: Evaluation) -> str:
+    """How long API calls take; nothing of a shop that makes none."""
+    if best.candidate.compute.capacity.peak_requests_per_s == 0:
+        return ""
+    return (
+        f" API calls take {best.promise.api_p95_ms:,.0f} ms at the 95th and "
+        f"{best.promise.api_p99_ms:,.0f} ms at the 99th percentile."
+    )
+
+
 def _headline(scenario: Scenario, result: SearchResult, doubt: Doubt, own_rates: OwnRates) -> str:
     best, cost_range = result.best, doubt.cost_range
     compute, balancer, database, delivery, rendering = best.candidate.labels
@@ -181,15 +191,14 @@ def _headline(scenario: Scenario, result: SearchResult, doubt: Doubt, own_rates:
         f"Run {compute} behind {balancer}, with {database} and {delivery}{beside}, in {scenario.region}"
         f"{_standing_words(scenario, best)}: "
         f"{dollars(best.monthly_usd)} a month{' at own rates' if own_rates.name else ''}{' with supposed price changes' if own_rates.changes else ''} (80 % of {cost_range.draws} draws between {dollars(cost_range.p10_usd)} and "
-        f"{dollars(cost_range.p90_usd)}). API calls take {best.promise.api_p95_ms:,.0f} ms at the 95th and "
-        f"{best.promise.api_p99_ms:,.0f} ms at the 99th percentile."
+        f"{dollars(cost_range.p90_usd)}).{_call_words(best)}"
     )
     if best.portfolio.purchases:
         text += f" {_plan_sentence(best)}"
     if cost_range.holds_ratio < 1:
         text += (
-            f" It holds in {cost_range.holds_ratio:.0%} of the draws; in the others {cost_range.breaks_first} "
-            "breaks first, and what it cannot serve is not billed."
+            f" It holds in {cost_range.holds_ratio:.0%} of the draws; in the others the first limit to break is "
+            f'"{cost_range.breaks_first}", and what it cannot serve is not billed.'
         )
     tied = [note.label for note in doubt.finalists if note.tied]
     if tied:
@@ -573,15 +582,19 @@ def _pair(best: Evaluation) -> str:
     return f" The two regions compose to {together:.3%}, a tenth of failures taken to strike both."
 
 
+TIER_WORDS = {Role.COMPUTE: "compute", Role.DATABASE: "the database"}
+
+
 def _scalability(scenario: Scenario, best: Evaluation) -> Requirement:
     inside = (best.candidate.compute, best.candidate.database)
-    tightest = min(inside, key=lambda tier: tier.capacity.headroom_ratio)
+    tightest, other = sorted(inside, key=lambda tier: tier.capacity.headroom_ratio)
     capacity = tightest.capacity
     failed = sum(tier.capacity.failed_requests for tier in inside)
     return Requirement(
         "scalability",
-        f"The busiest minute brings {capacity.peak_requests_per_s:,.1f} API calls a second; of compute and database "
-        f"{tightest.design.resource_name} gives way first, at {capacity.saturation_requests_per_s:,.1f} a second "
+        f"The busiest minute brings {capacity.peak_requests_per_s:,.1f} API calls a second; "
+        f"{TIER_WORDS[tightest.design.role]} gives way before {TIER_WORDS[other.design.role]}, at "
+        f"{capacity.saturation_requests_per_s:,.1f} a second "
         f"({capacity.headroom_ratio:.0%} headroom). {failed:,.0f} calls fail "
         f"({best.promise.error_ratio:.4%}).{_allowance_words(best)}",
         {
@@ -678,7 +691,7 @@ def _security(scenario: Scenario, demand: Demand, best: Evaluation) -> Requireme
     if footprint.zonal_database:
         controls.append("private subnets for data")
     controls.append(
-        f"encryption at rest with {keys} customer-managed keys"
+        f"encryption at rest with {keys:,} customer-managed {'key' if keys == 1 else 'keys'}"
         if keys
         else "encryption at rest with AWS-owned keys"
     )

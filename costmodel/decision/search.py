@@ -34,8 +34,9 @@ from costmodel.decision.hunt import Hunt, KindOf, Kinds, Rejection, Winner, own_
 from costmodel.decision.plans import NOTHING, Planner, Portfolio
 from costmodel.decision.pricer import Pricer, platform_designs
 from costmodel.decision.recovery import Recovery, Stage
+from costmodel.decision.relax import Needs, way_in_words, ways_out
 from costmodel.demand.demand import Demand
-from costmodel.errors import Infeasible
+from costmodel.errors import Infeasible, PriceNotFound
 from costmodel.pricing.book import PriceBook
 from costmodel.pricing.commitment import Offers
 from costmodel.scenario.model import Scenario
@@ -220,8 +221,15 @@ def hunt_down(
     never_simulated = _run(hunt, demand, progress)
     for role, error in hunt.unpriced.items():
         if not hunt.sound[role]:
-            raise error
+            raise _fetch(error)
     return hunt, never_simulated
+
+
+def _fetch(error: PriceNotFound) -> PriceNotFound:
+    """The same with what may bring the price."""
+    return PriceNotFound(
+        lambda: f"{error} With an AWS account, fetch what AWS lists today: costmodel prices refresh"
+    )
 
 
 def list_designs(scenario: Scenario, demand: Demand) -> dict[Role, list[TierDesign]]:
@@ -414,12 +422,25 @@ def _over_budget(best: Evaluation, budget_usd: float, members: int) -> Rejection
 
 
 def nothing_feasible(hunt: Hunt, rejections: Sequence[Rejection]) -> Infeasible:
-    """The error that says which objective cannot be met and what to relax."""
-    return Infeasible(_explain(hunt.scenario, hunt.designs, rejections))
+    """The error that says which objective cannot be met and what to relax, which is looked for when it is read."""
+    demand = hunt.pricer.demand
+
+    def simulated(scenario: Scenario, role: Role) -> list[SimulatedDesign]:
+        runs = [[design] for design in list_designs(scenario, demand)[role]]
+        with ThreadPoolExecutor(THREADS) as pool:
+            return _simulate(simulate_alike, runs, demand, pool, silent)
+
+    def explain() -> str:
+        return _explain(hunt.scenario, hunt.designs, rejections, lambda: ways_out(hunt.pricer, simulated))
+
+    return Infeasible(explain)
 
 
 def _explain(
-    scenario: Scenario, designs: Mapping[Role, Sequence[TierDesign]], rejections: Sequence[Rejection]
+    scenario: Scenario,
+    designs: Mapping[Role, Sequence[TierDesign]],
+    rejections: Sequence[Rejection],
+    ways: Callable[[], Sequence[Needs]],
 ) -> str:
     """Which objective cannot be met, by how much the nearest misses, and what to relax."""
     empty = [role.value.replace("_", " ") for role, listed in designs.items() if not listed]
@@ -440,7 +461,8 @@ def _explain(
             f"  - {constraint}: {rejection.subject} needs {figure(limit.observed)} {limit.unit}, "
             f"allowed {figure(limit.limit)}"
         )
-    keys = dict.fromkeys(rejection.limit.key for rejection in nearest.values() if rejection.limit.key)
-    relax = f"Relax one of these in the scenario: {', '.join(keys)}; or allow" if keys else "Allow"
-    lines.append(f"{relax} more under `constraints`.")
+    found = [f"  - {way_in_words(needs)}" for needs in ways()]
+    this = "one of these" if len(found) > 1 else "this"
+    more = "allow more under `constraints`"
+    lines += [f"Relax {this} in the scenario, or {more}:", *found] if found else [f"No key helps; {more}."]
     return "\n".join(lines)

@@ -151,7 +151,7 @@ def _holds_too_rarely(scenario: Scenario, found: Doubt) -> str:
     return (
         f"nothing meets the objectives of {scenario.name!r} in enough of the draws. The nearest, {nearest.label}, "
         f"holds in {nearest.holds_ratio:.0%} of {nearest.draws}, allowed at least "
-        f"{figure(100 * scenario.objectives.least_hold_ratio)} %; in the others {breaks} breaks first.\n"
+        f'{figure(100 * scenario.objectives.least_hold_ratio)} %; in the others the first limit to break is "{breaks}".\n'
         "Relax objectives.hold_ratio (or objectives.preset) or what breaks, narrow the uncertain inputs, or allow "
         "more under `constraints`."
     )

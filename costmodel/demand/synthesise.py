@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
-from functools import lru_cache
 
 import numpy as np
 
@@ -21,10 +19,10 @@ from costmodel.demand.events import add_event
 from costmodel.demand.noise import burst_factor, count_arrivals, random_stream
 from costmodel.demand.outages import OutageLoss, served_ratio, with_returning
 from costmodel.demand.shapes import hour_of_day_factor, monthly_page_views, trend, usual_rate
-from costmodel.demand.trace import TraceReport, TraceSeries, read_trace, trace_share
+from costmodel.demand.trace import TraceSeries, read_once, trace_share
 from costmodel.scenario.events import Event, LoadEvent, RegionalOutage
 from costmodel.scenario.fields import Geography
-from costmodel.scenario.model import Scenario, Trace, Traffic
+from costmodel.scenario.model import Scenario, Traffic
 from costmodel.units import SECONDS_PER_MINUTE
 
 
@@ -46,7 +44,7 @@ def synthesise(scenario: Scenario, seed: int | None = None, load_factor: float =
     if traffic.trace is None:
         usual, noise_below_minutes = _profiled(traffic, calendar), np.inf
     else:
-        series, report = _read_once(traffic.trace, _content_of(traffic.trace))
+        series, report = read_once(traffic.trace)
         trace_note = f"{traffic.trace.file.name}: {report}"
         usual = _measured(traffic, calendar, series, traffic.trace.timezone)
         noise_below_minutes = series.step_s / SECONDS_PER_MINUTE
@@ -103,21 +101,6 @@ def _counted(
         return asked, np.zeros(0)
     answered = count_arrivals(rate * served, random_stream(seed, geography, purpose))
     return answered, asked - answered
-
-
-@lru_cache(maxsize=1)
-def _read_once(trace: Trace, content: bytes) -> tuple[TraceSeries, TraceReport]:
-    """A trace and what it holds, parsed once for all draws of a run. `content` tells a changed file apart."""
-    return read_trace(trace)
-
-
-def _content_of(trace: Trace) -> bytes:
-    """Digest of the file; empty when it cannot be read, which `read_trace` explains."""
-    try:
-        with trace.file.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").digest()
-    except OSError:
-        return b""
 
 
 def _profiled(traffic: Traffic, calendar: Calendar) -> Callable[[Geography], FloatArray]:

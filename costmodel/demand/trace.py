@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import importlib.util
 import math
 from array import array
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NoReturn
 from zoneinfo import ZoneInfo
@@ -112,7 +114,7 @@ def read_trace(trace: Trace) -> tuple[TraceSeries, TraceReport]:
     faults.stop_if_any()
     utc_s = _to_utc(rows, ZoneInfo(trace.timezone), faults)
     faults.stop_if_any()
-    step_s, slots = _regular_steps(utc_s, rows.numbers, faults)
+    step_s, slots = _regular_steps(utc_s, rows, faults)
     faults.stop_if_any()
 
     values = np.interp(np.arange(slots[-1] + 1), slots, rows.values)
@@ -133,6 +135,35 @@ def read_trace(trace: Trace) -> tuple[TraceSeries, TraceReport]:
         len(utc_s), step_s, gaps, series.start, series.span_s, mean, float(values.max()) / mean
     )
     return series, report
+
+
+def read_once(trace: Trace) -> tuple[TraceSeries, TraceReport]:
+    """The same, parsed once for as long as the file stays as it is. Raises ScenarioError as above."""
+    return _read_once(trace, _content_of(trace))
+
+
+def fault_of(trace: Trace) -> ScenarioError | None:
+    """What is wrong with a trace; None when it can be used."""
+    try:
+        read_once(trace)
+    except ScenarioError as error:
+        return error
+    return None
+
+
+@lru_cache(maxsize=1)
+def _read_once(trace: Trace, content: bytes) -> tuple[TraceSeries, TraceReport]:
+    """`content` tells a changed file apart."""
+    return read_trace(trace)
+
+
+def _content_of(trace: Trace) -> bytes:
+    """Digest of the file; empty when it cannot be read, which `read_trace` explains."""
+    try:
+        with trace.file.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").digest()
+    except OSError:
+        return b""
 
 
 def trace_share(series: TraceSeries, calendar: Calendar, timezone: str) -> FloatArray:
@@ -227,6 +258,11 @@ class _Rows:
     numbers: IntArray
     """Row of each in the file, for messages; the header of a CSV is row 1."""
     is_local: bool
+
+    def time(self, place: int | np.int64) -> datetime:
+        """The time of a row for messages: as the file has it, or in UTC where it has an offset."""
+        moment = _moment(self.seconds[place])
+        return moment.replace(tzinfo=None) if self.is_local else moment
 
 
 _Record = tuple[int, str, Any]
@@ -356,7 +392,7 @@ def _to_utc(rows: _Rows, zone: ZoneInfo, faults: _Faults) -> FloatArray:
         faults.add(
             f"row {rows.numbers[i]}",
             f"time does not exist in {zone.key}: clocks skip it",
-            _moment(local_s[i]),
+            rows.time(i),
         )
     utc_s = local_s - table.offset_s[earliest]
     for i in np.flatnonzero(earliest < latest):
@@ -365,14 +401,14 @@ def _to_utc(rows: _Rows, zone: ZoneInfo, faults: _Faults) -> FloatArray:
     return np.asarray(utc_s)
 
 
-def _regular_steps(utc_s: FloatArray, numbers: IntArray, faults: _Faults) -> tuple[float, IntArray]:
+def _regular_steps(utc_s: FloatArray, rows: _Rows, faults: _Faults) -> tuple[float, IntArray]:
     """The step in seconds, and at which step from the first each row stands, shape (rows,)."""
     distance_s = np.diff(utc_s)
     for i in np.flatnonzero(distance_s <= 0):
         problem = (
             "repeats the time of the row before" if distance_s[i] == 0 else "is earlier than the row before"
         )
-        faults.add(f"row {numbers[i + 1]}", f"time {problem}; times must rise", _moment(utc_s[i + 1]))
+        faults.add(f"row {rows.numbers[i + 1]}", f"time {problem}; times must rise", rows.time(i + 1))
     faults.stop_if_any()
     step_s = float(np.sort(distance_s)[(len(distance_s) - 1) // 2])
     if step_s > SECONDS_PER_DAY:
@@ -384,7 +420,7 @@ def _regular_steps(utc_s: FloatArray, numbers: IntArray, faults: _Faults) -> tup
     whole = np.rint(steps)
     for i in np.flatnonzero(np.abs(steps - whole) > 0.25):
         faults.add(
-            f"row {numbers[i + 1]}",
+            f"row {rows.numbers[i + 1]}",
             f"comes {distance_s[i]:g} s after the row before, off the step of {step_s:g} s",
         )
     slots = np.concatenate([[0], np.maximum(whole, 1).cumsum()]).astype(np.int64)

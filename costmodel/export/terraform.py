@@ -26,6 +26,13 @@ PRICED_REGIONS: tuple[str, ...] = get_args(RegionId)
 """A recommendation holds where it was priced: an older or newer AWS region may lack what it names."""
 
 
+TAGS_CONDITION = (
+    "length(var.tags) <= 50 && alltrue([for key, value in var.tags : length(key) >= 1 && length(key) <= 128 && "
+    '!startswith(lower(key), "aws:") && length(value) <= 256])'
+)
+"""Source: AWS General Reference, "Tag naming limits and requirements" (2023)."""
+
+
 def terraform_files(run: Run) -> dict[str, bytes]:
     """The exported files by name: declarations and values."""
     return {
@@ -51,8 +58,9 @@ def variables_tf(run: Run) -> str:
             "tags",
             "Tags for every resource.",
             "map(string)",
-            "alltrue([for key in keys(var.tags) : length(key) <= 128])",
-            "A tag key has at most 128 characters.",
+            TAGS_CONDITION,
+            "There are at most 50 tags; a key has 1 to 128 characters and does not begin with aws:, a value has at "
+            "most 256 characters.",
         ),
         *(_object_variable(variable) for variable in run.terraform),
     ]
@@ -99,20 +107,21 @@ def _object_variable(variable: TerraformVariableNote) -> str:
         "  nullable = false",
     ]
     for attribute in variable.attributes:
-        if attribute.condition:
-            lines += ["", *_attribute_validation(variable.name, attribute)]
+        lines += ["", *_attribute_validation(variable.name, attribute)]
     return "\n".join([*lines, "}"])
 
 
 def _attribute_validation(variable: str, attribute: TerraformAttributeNote) -> Iterator[str]:
     reference = f"var.{variable}.{attribute.name}"
-    condition = attribute.condition.replace("{value}", reference)
-    return _validation(condition, f"The value of {variable}.{attribute.name} {attribute.requirement}.")
+    condition = attribute.condition.replace("{value}", reference) or f"{reference} != null"
+    requirement = attribute.requirement or "must be given"
+    return _validation(condition, f"The value of {variable}.{attribute.name} {requirement}.")
 
 
 def _validation(condition: str, message: str) -> Iterator[str]:
+    """A rule that also what it cannot be asked of breaks: null, which functions refuse in words of their own."""
     yield "  validation {"
-    yield f"    condition     = {condition}"
+    yield f"    condition     = try({condition}, false)"
     yield f"    error_message = {quoted(message)}"
     yield "  }"
 

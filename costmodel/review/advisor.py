@@ -343,10 +343,16 @@ def _configuration(
     return View(Outcome.ONLY_AWS, prediction.reason)
 
 
+NO_BACK_END = "No active back-end instances"
+"""Reason of check hjLMh88uM8 to call a load balancer idle. Source: AWS Trusted Advisor check reference (2026)."""
+
+
 def _unused(
     comparer: _Comparer, finding: Finding, here: tuple[Resource, ...], prediction: Prediction | None
 ) -> View:
     """AWS asks to delete something idle: does the recommended design need it?"""
+    if here and all(NO_BACK_END in resource.metadata.values() for resource in here):
+        return View(Outcome.ONLY_AWS, "nothing stands behind it, so it serves no design: it may go")
     if prediction is None or prediction.verdict is Verdict.NOT_DECIDABLE:
         return _configuration(comparer, finding, here, prediction)
     if prediction.verdict is Verdict.OK and finding.sound_resources:

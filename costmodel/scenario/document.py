@@ -278,12 +278,12 @@ def dotted(place: Place) -> str:
 
 
 def short(value: Any) -> str:
-    """A value in at most 60 characters, for a message."""
+    """A value in at most 60 characters, for a message; a list is shown whole or counted."""
     if isinstance(value, dict):
         return f"a group of {len(value)} keys"
-    if isinstance(value, list | tuple):
-        return f"a list of {len(value)} values"
     text = json.dumps(value, default=str)
+    if isinstance(value, list | tuple) and len(text) > 60:
+        return f"a list of {len(value)} values"
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 

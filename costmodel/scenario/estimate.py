@@ -159,6 +159,32 @@ class Whole:
         return int(value)
 
 
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """Annotation of an int field that takes one of some whole numbers, least first."""
+
+    options: tuple[int, ...]
+    limit: str
+    """Whose list it is, with its source."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_plain_validator_function(self.parse)
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        return {"type": "integer", "enum": list(self.options)}
+
+    def parse(self, value: Any) -> int:
+        least, most = self.options[0], self.options[-1]
+        expected = f"must be one of {', '.join(map(str, self.options))} ({self.limit})"
+        number = _bounded(value, least, most, expected)
+        if number not in self.options:
+            longer = next(option for option in self.options if option > number)
+            raise _refusal("not_listed", f"{expected}; the next above is {longer}")
+        return int(value)
+
+
 def _bounds(field: Exact | Estimate | Whole) -> str:
     """Bounds in words, with whose they are."""
     words = describe_bounds(field.ge, field.le)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,35 +22,63 @@ from costmodel.scenario.document import (
 )
 from costmodel.scenario.faults import faults, rule_faults
 from costmodel.scenario.fields import Rule
-from costmodel.scenario.model import Scenario
+from costmodel.scenario.model import Scenario, Trace
 
 FurtherRules = Callable[[Scenario], Sequence[Rule]]
 """What a valid scenario breaks beyond its own room: names that only another room knows."""
 
+TRACE = "traffic.trace"
+TRACE_FILE = f"{TRACE}.file"
+
 _NEXT_STEP = "Correct these, then type: costmodel scenario check FILE (all keys: costmodel scenario schema)"
+
+
+TraceFault = Callable[[Trace], ScenarioError | None]
+"""What is wrong with the file that a trace names; None when it can be used."""
 
 
 def _none(scenario: Scenario) -> tuple[Rule, ...]:
     return ()
 
 
+def _unread(trace: Trace) -> None:
+    """Of a trace that only later rooms read."""
+
+
 def load(
-    path: Path, overrides: Mapping[str, object] | None = None, further: FurtherRules = _none
+    path: Path,
+    overrides: Mapping[str, object] | None = None,
+    further: FurtherRules = _none,
+    fault_of: TraceFault = _unread,
 ) -> Scenario:
-    """Read and validate one scenario file.
+    """Read and validate one scenario file, and the trace that it names.
 
     `overrides` replaces values by their path (`region`, `account.free_tier`) before validation;
-    None keeps what the file says. A list is entered by number: `traffic.events.0.peak_multiplier`. `further` is asked about a scenario that is valid in itself. Trace
+    None keeps what the file says. A list is entered by number: `traffic.events.0.peak_multiplier`. `further` is asked about a scenario that is valid in itself,
+    `fault_of` about its trace, also where the rest is at fault. Trace
     paths are read relative to the scenario file. Raises ScenarioError with every fault.
     """
-    scenario = _validate(read_document(path, SCENARIO), str(path), overrides or {}, further)
-    return _with_trace_beside(scenario, path)
+    given = {key: value for key, value in (overrides or {}).items() if value is not None}
+    document, source = _overridden(read_document(path, SCENARIO), str(path), given)
+    trace = _trace_beside(document, path)
+    told = _trace_faults(trace, fault_of)
+    try:
+        scenario = _validate(document, source, further)
+    except ScenarioError as error:
+        if told is None:
+            raise
+        raise _together(source, error, told, document.lines) from None
+    if told is not None:
+        raise _together(source, None, told, document.lines)
+    if trace is None:
+        return scenario
+    return scenario.model_copy(update={"traffic": scenario.traffic.model_copy(update={"trace": trace})})
 
 
 def loads(text: str, source: str = "scenario") -> Scenario:
     """Validate a scenario given as YAML text; `source` names it in messages. Raises ScenarioError."""
     content = text.encode("utf-8", errors="surrogatepass")
-    return _validate(parse_document(content, source, SCENARIO), source, {}, _none)
+    return _validate(parse_document(content, source, SCENARIO), source, _none)
 
 
 def validate(tree: Mapping[str, Any], source: str, lines: Mapping[Place, int] | None = None) -> Scenario:
@@ -69,25 +98,35 @@ def problem_of(key: str, value: object) -> str:
     return ""
 
 
+def changed(scenario: Scenario, values: Mapping[str, object]) -> Scenario:
+    """The same scenario with other values by their paths. Raises ScenarioError with every fault."""
+    tree: Any = scenario.model_dump(mode="json", exclude_unset=True)
+    for path, value in values.items():
+        tree = _replaced(tree, path.split("."), value)
+    return validate(tree, scenario.name)
+
+
 def refuse(rules: Sequence[Rule], source: str, lines: Mapping[Place, int] | None = None) -> None:
     """Raises ScenarioError with every broken rule, if there are any."""
     if rules:
         raise ScenarioError(source, rule_faults(rules, lines or {}), _NEXT_STEP)
 
 
-def _validate(
-    document: Document, source: str, overrides: Mapping[str, object], further: FurtherRules
-) -> Scenario:
-    given = {path: value for path, value in overrides.items() if value is not None}
+def _overridden(document: Document, source: str, given: Mapping[str, object]) -> tuple[Document, str]:
+    """The document with values replaced, and how messages name it then."""
     tree, lines = document.tree, document.lines
     for path, value in given.items():
         tree = _replaced(tree, path.split("."), value)
         lines = {place: line for place, line in lines.items() if dotted(place) != path}
     if given:
         source += " with " + ", ".join(f"{path} {short(value)}" for path, value in given.items())
+    return replace(document, tree=tree, lines=lines), source
+
+
+def _validate(document: Document, source: str, further: FurtherRules) -> Scenario:
     try:
-        scenario = validate(tree, source, lines)
-        refuse(further(scenario), source, lines)
+        scenario = validate(document.tree, source, document.lines)
+        refuse(further(scenario), source, document.lines)
     except ScenarioError as error:
         if not document.duplicates:
             raise
@@ -115,20 +154,44 @@ def _replaced(tree: Any, path: Sequence[str], value: object) -> Any:
     return inner | {key: _replaced(inner.get(key), rest, value)}
 
 
-def _with_trace_beside(scenario: Scenario, path: Path) -> Scenario:
-    """The scenario with its trace path made relative to where we are, not to the scenario file."""
-    trace = scenario.traffic.trace
-    if trace is None:
-        return scenario
-    file = path.parent / trace.file
+def _trace_beside(document: Document, path: Path) -> Trace | None:
+    """The trace of a document with its file found from where we are; None without one that could be read."""
+    traffic = document.tree.get("traffic")
+    told = traffic.get("trace") if isinstance(traffic, dict) else None
     try:
-        found = file.is_file()
+        trace = Trace.model_validate_json(json.dumps(told, default=str), strict=True)
+    except ValidationError:
+        return None
+    return trace.model_copy(update={"file": path.parent / trace.file})
+
+
+def _trace_faults(trace: Trace | None, fault_of: TraceFault) -> ScenarioError | None:
+    """What is wrong with the file of a trace, at the key that names it."""
+    if trace is None:
+        return None
+    try:
+        found = trace.file.is_file()
     except OSError:
         found = False
     if not found:
-        problem = f"no such file beside the scenario: {file}"
-        raise ScenarioError(
-            str(path), [Fault("traffic.trace.file", problem, short(str(trace.file)))], _NEXT_STEP
+        problem = f"no such file beside the scenario: {trace.file}"
+        return ScenarioError(str(trace.file), [Fault(TRACE_FILE, problem)], _NEXT_STEP)
+    return fault_of(trace)
+
+
+def _together(
+    source: str, error: ScenarioError | None, told: ScenarioError, lines: Mapping[Place, int]
+) -> ScenarioError:
+    """One error for a scenario and its trace, whose faults are told at the key of the scenario that names it."""
+    by_key = {dotted(place): line for place, line in lines.items()}
+    of_trace = [
+        fault
+        if fault.path.startswith(TRACE)
+        else replace(
+            fault, path=TRACE_FILE, problem=f"{Path(told.source).name}, {fault.path}: {fault.problem}"
         )
-    beside = trace.model_copy(update={"file": file})
-    return scenario.model_copy(update={"traffic": scenario.traffic.model_copy(update={"trace": beside})})
+        for fault in told.faults
+    ]
+    placed = [replace(fault, line=by_key.get(fault.path, by_key.get(TRACE))) for fault in of_trace]
+    steps = dict.fromkeys((told.next_step, _NEXT_STEP))
+    return ScenarioError(source, (*(error.faults if error else ()), *placed), "\n".join(steps))

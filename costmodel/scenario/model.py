@@ -17,7 +17,7 @@ from typing import Annotated, Literal, Self, get_args
 from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from costmodel.scenario.estimate import Estimate, Exact, Whole, assumed, highest, lowest
+from costmodel.scenario.estimate import Estimate, Exact, Listed, Whole, assumed, highest, lowest
 from costmodel.scenario.events import Event, LoadEvent, PriceListChange, RegionalOutage
 from costmodel.scenario.fields import Family, Geography, Model, Ratio, Rule, distinct, matching, obeying
 from costmodel.units import MINUTES_PER_DAY
@@ -40,7 +40,13 @@ ExactRatio = Annotated[float, Exact(ge=0, le=1)]
 DYNAMODB_ITEM = "an item in DynamoDB has at most 400 KB: Amazon DynamoDB Developer Guide, quotas, 2023-06"
 LAMBDA_MEMORY = "AWS Lambda Developer Guide, quotas, 2023-10"
 REPLICAS = "Amazon RDS and Aurora User Guides, replication, 2023-06"
+LOG_RETENTIONS = "what a log group can have: CloudWatch Logs API Reference, PutRetentionPolicy, 2023-06"
 """AWS's limits behind bounds below, as a fault tells them."""
+LOG_RETENTION_DAYS = (
+    *(1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731),
+    *(1096, 1827, 2192, 2557, 2922, 3288, 3653),
+)
+"""Retentions a log group can have. Source: CloudWatch Logs API Reference, PutRetentionPolicy (2023-06)."""
 MAX_MONTHLY_PAGE_VIEWS = 1e12
 """About a hundred times the busiest shop there is."""
 
@@ -86,7 +92,9 @@ Column = Annotated[str, Field(min_length=1, max_length=200)]
 Month = Annotated[
     str,
     Field(json_schema_extra={"pattern": r"^20[0-9]{2}-(0[1-9]|1[0-2])$"}),
-    matching(r"20[0-9]{2}-(0[1-9]|1[0-2])", "a month written YYYY-MM, such as 2026-11"),
+    matching(
+        r"20[0-9]{2}-(0[1-9]|1[0-2])", "a month from 2000-01 to 2099-12, written YYYY-MM, such as 2026-11"
+    ),
 ]
 HourWeights = Annotated[tuple[Annotated[float, Exact(ge=0, le=1e6)], ...], _weights(24, "midnight first")]
 WeekdayWeights = Annotated[tuple[Annotated[float, Exact(ge=1e-3, le=1e6)], ...], _weights(7, "Monday first")]
@@ -487,9 +495,9 @@ class Monitoring(Model):
     """Alarms beyond those of the design."""
     dashboards: Annotated[int, Whole(0, 1_000)] = assumed(1, "dashboards", "engineering guess")
     """CloudWatch dashboards."""
-    log_retention_days: Annotated[
-        int, Whole(1, 3_653, "CloudWatch Logs API Reference, PutRetentionPolicy, 2023-06")
-    ] = assumed(30, "days", "engineering guess, range 30 to 90; AWS Well-Architected SEC04-BP01", "2026-05")
+    log_retention_days: Annotated[int, Listed(LOG_RETENTION_DAYS, LOG_RETENTIONS)] = assumed(
+        30, "days", "engineering guess, range 30 to 90; AWS Well-Architected SEC04-BP01", "2026-05"
+    )
     """Days that logs are kept."""
 
 

@@ -24,7 +24,7 @@ from costmodel.demand.calendar import BillingPeriod, Calendar, FloatArray
 from costmodel.demand.demand import Demand
 from costmodel.pricing.need import PriceNeed
 from costmodel.pricing.price import PriceQuery
-from costmodel.scenario.model import Scenario
+from costmodel.scenario.model import LOG_RETENTION_DAYS, Scenario
 from costmodel.units import COUNTED_UNITS, HOURS_PER_DAY, QUANTITY_STEP
 
 Setting = str | int | float | bool
@@ -335,17 +335,6 @@ def also(attribute: TerraformAttribute, condition: str, words: str) -> Terraform
 
 TERRAFORM_RUNTIMES = {"rust": "provided.al2023", "go": "provided.al2023"}
 """Runtimes that Lambda knows under another name. Source: AWS Lambda Developer Guide, runtimes (2023-10)."""
-
-LOG_RETENTION_DAYS = (
-    *(1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731),
-    *(1096, 1827, 2192, 2557, 2922, 3288, 3653),
-)
-"""Retentions a log group can have. Source: CloudWatch Logs API Reference, PutRetentionPolicy (2023-06)."""
-
-
-def log_retention_days(wanted_days: int) -> int:
-    """The shortest retention a log group can have that keeps at least `wanted_days`, up to 3 653."""
-    return min(days for days in LOG_RETENTION_DAYS if days >= wanted_days)
 
 
 def log_retention(name: str, days: int) -> TerraformAttribute:

@@ -10,10 +10,10 @@ from typing import Self
 import numpy as np
 
 from costmodel.capacity.credits import lowest_cpu_credit_balance
-from costmodel.capacity.database_classes import AURORA_GAPS, AURORA_SIZES, classes_for, family_rules
+from costmodel.capacity.database_classes import aurora_sizes, class_names, classes_for, family_rules
 from costmodel.capacity.energy import Energy, instances, stored, unmeasured
 from costmodel.capacity.failover import AURORA_ALONE, AURORA_READER, FailoverWindow, Outages, outages
-from costmodel.capacity.instances import InstanceType, database_class
+from costmodel.capacity.instances import InstanceType, database_class, type_pattern
 from costmodel.capacity.overload import Patience
 from costmodel.capacity.relational import (
     NodeLoad,
@@ -309,8 +309,10 @@ class _Cluster:
                 matching(
                     "cluster_instance_class",
                     instance_class,
-                    r"^db\\.([a-z0-9]+\\.[a-z0-9]+|serverless)$",
-                    "must be a database class such as db.r7g.large, or db.serverless",
+                    type_pattern(
+                        ("db.serverless", *class_names(aurora_sizes(self.region_id, self.work.engine)))
+                    ),
+                    "must be a database class that Aurora has here, such as db.r7g.large, or db.serverless",
                 ),
                 TerraformAttribute(
                     "instances",
@@ -658,11 +660,7 @@ def designs(scenario: Scenario, demand: Demand) -> tuple[AuroraCluster | AuroraS
 
 def _provisioned(scenario: Scenario, demand: Demand) -> tuple[AuroraCluster, ...]:
     work = scenario.database
-    sizes = {
-        family: names
-        for family, names in AURORA_SIZES.items()
-        if (family, scenario.region, work.engine) not in AURORA_GAPS
-    }
+    sizes = aurora_sizes(scenario.region, work.engine)
     found = []
     for readers in scenario.constraints.read_replicas or (0, 1):
         loads = node_loads(demand.fan_out, work, readers, readers_repeat_writes=False)

@@ -22,7 +22,7 @@ from costmodel.capacity.result import Capacity, Limit
 from costmodel.demand.calendar import Calendar, FloatArray
 from costmodel.demand.content import Delivered, served_files_per_product, static_files
 from costmodel.demand.demand import Demand, read_only
-from costmodel.pricing.plans import Plan, plans
+from costmodel.pricing.plans import PLAN_FORMS, Plan, plans
 from costmodel.pricing.price import GLOBAL, PriceQuery
 from costmodel.scenario.fields import Rule
 from costmodel.scenario.model import AssetFormat, Scenario
@@ -97,6 +97,8 @@ LONGEST_ORIGIN_TIMEOUT_S = 120.0
 Source: Amazon CloudFront API Reference, OriginReadTimeout: 1 to 120 s, 30 s by default (2026-11).
 """
 PLAN_REMEDY = "a larger plan, or delivery that is paid as you go"
+FIREWALL_RULES = {tier: rules for tier, _, rules in PLAN_FORMS.values()}
+"""Most rules of the web ACL by the name of a plan."""
 BEYOND_ALLOWANCE = "no overage charge, performance may be reduced beyond the allowance"
 
 
@@ -431,6 +433,7 @@ class Distribution:
     ) -> tuple[TerraformVariable, ...]:
         """One variable with the inputs of terraform-aws-modules/cloudfront and the plan beside them."""
         no_plan = 'var.cloudfront.flat_rate_plan == "NONE"'
+        included = ", ".join(f"{tier} = {rules}" for tier, rules in FIREWALL_RULES.items())
         return (
             TerraformVariable(
                 "cloudfront",
@@ -456,7 +459,12 @@ class Distribution:
                     between("default_ttl", int(self.ttl_s), 0, MAX_TTL_S),
                     one_of("http_version", "http2and3", ("http1.1", "http2", "http3", "http2and3")),
                     flag("compress", True),
-                    one_of("flat_rate_plan", plan, ("NONE", "FREE", "PRO", "BUSINESS", "PREMIUM")),
+                    also(
+                        one_of("flat_rate_plan", plan, ("NONE", *FIREWALL_RULES)),
+                        f'{{value}} == "NONE" || var.waf.enabled == false || '
+                        f"var.waf.rules <= lookup({{ {included} }}, {{value}}, 0)",
+                        f"include as many firewall rules as waf.rules: {included.replace(' =', '')}",
+                    ),
                 ),
             ),
         )

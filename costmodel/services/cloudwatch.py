@@ -28,7 +28,6 @@ from costmodel.services._base import (
     Usage,
     between,
     log_retention,
-    log_retention_days,
     meter_usage,
 )
 from costmodel.units import HOURS_PER_DAY, MINUTES_PER_DAY
@@ -207,7 +206,7 @@ def design(scenario: Scenario, footprint: Footprint) -> Monitoring:
         custom_metrics=wanted.custom_metrics,
         alarms=wanted.alarms,
         dashboards=wanted.dashboards,
-        retention_days=log_retention_days(wanted.log_retention_days),
+        retention_days=wanted.log_retention_days,
     )
 
 

@@ -22,8 +22,9 @@ from costmodel.capacity.boot import (
 from costmodel.capacity.disruptions import Disruption, ZoneLoss, spot_reclaims
 from costmodel.capacity.energy import Energy, fleet, volumes
 from costmodel.capacity.fleet import FleetRun, run_fleet
+from costmodel.capacity.group import MOST_INSTANCES as LARGEST_GROUP
 from costmodel.capacity.group import CpuCredits, NetworkBudget, ScalingGroup, SpotMix, WarmPool
-from costmodel.capacity.instances import InstanceType, instance_types
+from costmodel.capacity.instances import InstanceType, ec2_types, instance_types, type_pattern
 from costmodel.capacity.least_fleet import least_instances
 from costmodel.capacity.overload import Patience
 from costmodel.capacity.queueing import (
@@ -290,8 +291,8 @@ class Ec2Fleet:
             matching(
                 "instance_type",
                 self.instance.name,
-                "^[a-z][a-z0-9-]*[.][a-z0-9-]+$",
-                "must be an EC2 instance type such as m7g.large",
+                type_pattern(ec2_types()),
+                "must be an EC2 instance type that costmodel knows, such as m7g.large",
             ),
             between("min_size", self.min_size, 1, most),
             between("max_size", self.max_size, 1, most, at_least="var.autoscaling.min_size"),
@@ -360,8 +361,8 @@ class Ec2Fleet:
                     "list(string)",
                     tuple(one.name for one in self.spot.types),
                     "length({value}) >= 1 && "
-                    'alltrue([for n in {value} : can(regex("^[a-z][a-z0-9-]*[.][a-z0-9-]+$", n))])',
-                    "must be one or more EC2 instance types such as m7g.large",
+                    f'alltrue([for n in {{value}} : can(regex("{type_pattern(ec2_types())}", n))])',
+                    "must be one or more EC2 instance types that costmodel knows, such as m7g.large",
                 ),
             ]
         return attributes
@@ -712,7 +713,7 @@ def _within_reach(sizes: list[InstanceType], scenario: Scenario, load: RisingLoa
 def _within(fleet: Ec2Fleet, constraints: Constraints) -> Ec2Fleet:
     """The group, no smaller and no larger than the scenario lets it be."""
     least = constraints.min_instances or 1
-    most = constraints.max_instances or max(fleet.max_size, least)
+    most = constraints.max_instances or min(max(fleet.max_size, least), LARGEST_GROUP)
     return replace(
         fleet,
         min_size=min(max(fleet.min_size, least), most),

@@ -87,6 +87,8 @@ class _LoadBalancer(ABC):
     kind: ClassVar[BalancerKind]
     price_attribute: ClassVar[str]
     terraform_type: ClassVar[str]
+    dimensions: ClassVar[str]
+    """What a capacity unit is the largest of."""
 
     region_id: str
     zones: int
@@ -193,7 +195,7 @@ class _LoadBalancer(ABC):
             self.resource_name,
             calendar,
             calendar.hours_to_days(units_per_hour),
-            "sum over hours of the largest of new connections, active connections, bytes and rule evaluations",
+            f"sum over hours of the largest of {self.dimensions}",
         )
 
     def energy(self, demand: Demand, capacity: Capacity) -> Energy:
@@ -225,6 +227,7 @@ class ApplicationLoadBalancer(_LoadBalancer):
     kind: ClassVar[BalancerKind] = "alb"
     price_attribute: ClassVar[str] = "application"
     terraform_type: ClassVar[str] = "application"
+    dimensions: ClassVar[str] = "new connections, active connections, bytes and rule evaluations"
 
     @property
     def _unit(self) -> CapacityUnit:
@@ -248,6 +251,7 @@ class NetworkLoadBalancer(_LoadBalancer):
     kind: ClassVar[BalancerKind] = "nlb"
     price_attribute: ClassVar[str] = "network"
     terraform_type: ClassVar[str] = "network"
+    dimensions: ClassVar[str] = "new connections, active connections and bytes"
 
     def __post_init__(self) -> None:
         """Raises ValueError for functions, which cannot stand behind a Network Load Balancer."""

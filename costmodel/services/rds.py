@@ -10,10 +10,16 @@ from typing import Literal
 import numpy as np
 
 from costmodel.capacity.credits import lowest_cpu_credit_balance
-from costmodel.capacity.database_classes import PLANNED_PEAK_UTILISATION, RDS_SIZES, classes_for, family_rules
+from costmodel.capacity.database_classes import (
+    PLANNED_PEAK_UTILISATION,
+    RDS_SIZES,
+    class_names,
+    classes_for,
+    family_rules,
+)
 from costmodel.capacity.energy import Energy, instances, moved, unmeasured, volumes
 from costmodel.capacity.failover import RDS_ALONE, RDS_STANDBY, FailoverWindow, Outages
-from costmodel.capacity.instances import InstanceType, database_class
+from costmodel.capacity.instances import InstanceType, database_class, type_pattern
 from costmodel.capacity.overload import Patience
 from costmodel.capacity.relational import (
     PAGE_KB,
@@ -636,8 +642,8 @@ class RdsInstance:
         return matching(
             "instance_class",
             self.instance_class,
-            r"^db\\.[a-z0-9]+\\.[a-z0-9]+$",
-            "must be a database class such as db.m7g.large",
+            type_pattern(class_names(RDS_SIZES)),
+            "must be a database class that RDS has, such as db.m7g.large",
         )
 
 

@@ -49,8 +49,8 @@ from costmodel.capacity.function_size import (
     Architecture,
     vcpus,
 )
-from costmodel.capacity.instances import InstanceType, instance_types
-from costmodel.capacity.jobs import REACTION_MINUTES, JobRun, WorkerGroup, run_jobs
+from costmodel.capacity.instances import InstanceType, ec2_types, instance_types, type_pattern
+from costmodel.capacity.jobs import MOST_JOBS, MOST_WORKERS, REACTION_MINUTES, JobRun, WorkerGroup, run_jobs
 from costmodel.capacity.result import NO_LATENCY, Capacity, Limit
 from costmodel.demand.calendar import FloatArray
 from costmodel.demand.demand import Demand, read_only
@@ -367,6 +367,8 @@ class Ec2Workers:
 
     def terraform(self) -> tuple[TerraformVariable, ...]:
         most = max(MOST_INSTANCES, self.max_size)
+        in_time = self.group.jobs_per_worker_minute * self.rendering.deadline_minutes
+        backlog = max(self.backlog_per_instance, math.ceil(in_time))  # with more the last is late
         visibility_s = min(LONGEST_VISIBILITY_S, max(LEAST_VISIBILITY_S, math.ceil(2 * self.job_s)))
         least, largest = "var.rendering_workers.min_size", "var.rendering_workers.max_size"
         return (
@@ -384,13 +386,13 @@ class Ec2Workers:
                     matching(
                         "instance_type",
                         self.worker.name,
-                        "^[a-z][a-z0-9-]*[.][a-z0-9-]+$",
-                        "must be an EC2 instance type such as c7g.large",
+                        type_pattern((*ec2_types(), *(worker.name for worker in GPU_WORKERS))),
+                        "must be an EC2 instance type that costmodel knows, such as c7g.large",
                     ),
                     between("min_size", self.min_size, 0, most),
                     between("max_size", self.max_size, 1, most, at_least=least),
                     between("desired_capacity", self.min_size, 0, most, at_least=least, at_most=largest),
-                    between("target_backlog_per_instance", self.backlog_per_instance, 1, 1e9, step=0),
+                    between("target_backlog_per_instance", self.backlog_per_instance, 1, backlog, step=0),
                     between("default_instance_warmup", warmup_s(self.api.bootstrap_s), 0, 3600),
                     between("on_demand_percentage_above_base_capacity", 0 if self.spot else 100, 0, 100),
                     one_of(
@@ -625,7 +627,10 @@ class LambdaWorkers:
 
 @dataclass(frozen=True, slots=True)
 class NoRendering:
-    """The only design of a shop without rendering jobs: no queue, no worker, no cost."""
+    """The only design of a shop without rendering jobs: no queue, no worker, no cost.
+
+    Also of one with more jobs than can be counted, which breaks its limit.
+    """
 
     @property
     def role(self) -> Role:
@@ -723,7 +728,7 @@ RenderingDesign = Ec2Workers | LambdaWorkers | NoRendering
 
 def designs(scenario: Scenario, demand: Demand) -> tuple[RenderingDesign, ...]:
     """Functions on both processors, and for each worker type a group on demand and one of spot instances."""
-    if not demand.has_rendering:
+    if not demand.has_rendering or demand.render_jobs.sum() > MOST_JOBS:
         return (NoRendering(),)
     kinds = scenario.constraints.rendering
     found: list[RenderingDesign] = []
@@ -782,7 +787,8 @@ def _group(scenario: Scenario, demand: Demand, worker: Worker, *, spot: bool) ->
     jobs_per_worker_minute = worker.speed(rendering) * SECONDS_PER_MINUTE / rendering.cpu_s_per_job
     launch_minutes = REACTION_MINUTES + start_minutes(scenario.api.bootstrap_s)
     spare_minutes = rendering.deadline_minutes - launch_minutes - slots / jobs_per_worker_minute
-    most = math.ceil(_needed(rendering, demand, worker) * HEADROOM_FACTOR)
+    # A group that would need more is late with its jobs, and beyond the account's vCPUs.
+    most = min(MOST_WORKERS, math.ceil(_needed(rendering, demand, worker) * HEADROOM_FACTOR))
     wait_minutes = max(1.0, spare_minutes * WAIT_SHARE)
     account = scenario.account
     return Ec2Workers(

@@ -30,7 +30,6 @@ from costmodel.services._base import (
     Usage,
     flag,
     log_retention,
-    log_retention_days,
     meter_usage,
 )
 from costmodel.units import HOURS_PER_DAY
@@ -199,7 +198,7 @@ def design(scenario: Scenario, footprint: Footprint) -> Network:
     return Network(
         region_id=scenario.region,
         zones=zones,
-        flow_log_retention_days=log_retention_days(scenario.monitoring.log_retention_days),
+        flow_log_retention_days=scenario.monitoring.log_retention_days,
         interface_endpoints=scenario.network.interface_endpoints,
         nat_gateways=zones if footprint.private_subnets or footprint.zonal_database else 0,
     )

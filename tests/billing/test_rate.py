@@ -466,3 +466,18 @@ def test_focus_rows_have_the_mandatory_columns_and_exact_values() -> None:
 def test_an_empty_bill_costs_nothing() -> None:
     assert Bill(()).billed_cost == 0
     assert focus_rows(Bill(()), scenario_name="test") == []
+
+
+def test_no_charge_is_for_a_part_of_a_request() -> None:
+    """1 000 000 free requests over 1 000 085 and 85: 999 915.007 and 84.993 in proportion."""
+    book = Book(
+        price(query("Request"), ("0", "0.0000002"), unit="Requests"),
+        allowances=(allowance("1000000", "Request", unit="Requests"),),
+    )
+    usages = [
+        usage(query("Request"), amount, name, unit="Requests")
+        for name, amount in (("api", "1000085"), ("rendering", "85"))
+    ]
+    whole = bill(usages, book, free_tier=True)
+    assert all(charge.consumed_quantity % 1 == 0 for charge in whole.charges)
+    assert whole.billed_cost == 170 * Decimal("0.0000002")

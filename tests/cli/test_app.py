@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 import typer.main
 
-from costmodel.cli.app import app
+from costmodel.cli.commands import app
 from costmodel.errors import Infeasible, PriceNotFound
 
 ONE_MODULE = [sys.executable, "-c", "from costmodel.cli.app import main; main()"]
@@ -239,12 +239,64 @@ def test_ctrl_c_again_and_again_while_threads_work_ends_at_once_and_quietly() ->
     assert (running.returncode, out, said + err) == (130, b"", b"Interrupted.\n")
 
 
-def test_ctrl_c_while_a_class_is_made_is_no_fault_of_ours(cli: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    wrapped = RuntimeError("Error calling __set_name__ on 'cached_property' instance")
-    wrapped.__cause__ = KeyboardInterrupt()
-    monkeypatch.setattr("costmodel.decision.simulate.simulate", fails_with(wrapped))
-    outcome = cli("simulate", "small-shop")
-    assert (outcome.code, outcome.out, outcome.err) == (130, "", "Interrupted.\n")
+@pytest.mark.parametrize(
+    "module", ["costmodel.cli.commands", "typer", "inspect", "costmodel.errors", "costmodel.cli.simulate"]
+)
+def test_ctrl_c_while_a_module_is_imported(module: str) -> None:
+    program = (
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "import sys\n"
+        "from costmodel.cli.app import main\n"
+        f"sys.addaudithook(lambda event, about: event == 'import' and about[0] == {module!r} and "
+        "signal.raise_signal(signal.SIGINT))\n"
+        "main()"
+    )
+    assert interrupted(program) == (130, b"", b"Interrupted.\n")
+
+
+@pytest.mark.parametrize("delay_s", [0, 0.03, 0.06, 0.1, 0.2, 0.3, 0.6])
+def test_ctrl_c_soon_after_the_start(delay_s: float) -> None:
+    program = (
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "import sys\n"
+        "from costmodel.cli.app import main\n"
+        "sys.addaudithook(lambda event, about: event == 'import' and about[0] == 'costmodel.cli.commands' and "
+        "print('begun', flush=True))\n"
+        "main()"
+    )
+    assert interrupted(program, delay_s) == (130, b"", b"Interrupted.\n")
+
+
+def test_ctrl_c_that_a_library_wraps_is_no_fault_of_ours() -> None:
+    """As Python 3.11 does while a class is made, and pydantic while it builds a model."""
+    program = (
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "import costmodel.decision.simulate as line\n"
+        "def simulate(*_, **__):\n"
+        "    try:\n"
+        "        signal.raise_signal(signal.SIGINT)\n"
+        "    except KeyboardInterrupt:\n"
+        "        raise RuntimeError('error building a model') from None\n"
+        "line.simulate = simulate\n"
+        "from costmodel.cli.app import main; main()"
+    )
+    assert interrupted(program) == (130, b"", b"Interrupted.\n")
+
+
+def interrupted(program: str, after_s: float | None = None) -> tuple[int, bytes, bytes]:
+    """How a simulation ends that interrupts itself, or is interrupted so long after it says that it has begun."""
+    with subprocess.Popen(
+        [sys.executable, "-c", program, "simulate", "small-shop"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as running:
+        if after_s is not None:
+            assert running.stdout
+            assert running.stdout.readline() == b"begun\n"
+            time.sleep(after_s)
+            running.send_signal(signal.SIGINT)
+        out, err = running.communicate()
+    return running.returncode, out, err
 
 
 @pytest.mark.parametrize("arguments", [["scenario", "schema"], ["prices", "status"]])

@@ -162,3 +162,12 @@ def test_names_are_printed_as_they_are() -> None:
     table.add_row("[/x] :smile: [link=x]")
     assert "[/x] :smile: [link=x]" in printed(table, columns=80)
     assert "[b]title[/b]" in printed(table, columns=80)
+
+
+def test_a_heading_is_broken_between_words_alone() -> None:
+    table = table_of("Commitment", "What it is", "Number", right=("Number",))
+    table.add_row("a plan", "word " * 30, "1")
+    table.add_row("word " * 30, "b", "2")
+    with patch.dict("os.environ", {"COLUMNS": "30"}), redirect_stdout(io.StringIO()) as out:
+        print_result(table)
+    assert "Commitment" in out.getvalue()

@@ -189,3 +189,13 @@ def test_an_unreadable_run_is_refused(cli: Any, tmp_path: Path) -> None:
         outcome = cli("explain", path)
         assert (outcome.code, outcome.out) == (1, "")
         assert "Write it again with: costmodel simulate SCENARIO --save RUN.json" in outcome.err
+
+
+@pytest.mark.parametrize("command", [["break-even"], ["sweep", "--vary", "seed=1,2"]])
+def test_a_chart_that_cannot_be_written_names_its_own_option(
+    cli: Any, tmp_path: Path, command: list[str]
+) -> None:
+    (tmp_path / "taken").write_text("")
+    outcome = cli(command[0], "small-shop", *command[1:], "--chart", tmp_path / "taken" / "x.svg")
+    assert outcome.code == 1
+    assert outcome.err.rstrip().endswith("Choose another place with --chart.")

@@ -91,7 +91,10 @@ def test_a_rate_for_nothing_is_noted_on_stderr(cli: Any, tmp_path: Path) -> None
     [
         ("", "file: is empty"),
         ("- 1", "the file must begin with keys, such as `period: 2026-11`"),
-        ("period: 2026-13\nusage: []", "period (line 1): must be a month written YYYY-MM"),
+        (
+            "period: 2026-13\nusage: []",
+            "period (line 1): must be a month from 2000-01 to 2099-12, written YYYY-MM",
+        ),
         ("period: 2026-11\nusage: []", "usage (line 2): must hold at least one entry"),
         (
             f"period: 2026-11\nusage:\n  - {{{EC2}, quantity: -1}}",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from decimal import Decimal
 from functools import cache
@@ -17,7 +18,7 @@ from costmodel.decision.run import Comparison, Driver, Option, RejectionNote, Ru
 from costmodel.decision.simulate import simulate
 from costmodel.pricing.book import PriceBook
 from costmodel.scenario.examples import find
-from costmodel.scenario.load import load
+from costmodel.scenario.load import changed, load
 
 WIDTHS = [80, 120]
 MONTHS = {"small-shop": 2, "fashion-flash-sale": 1}
@@ -246,3 +247,27 @@ def test_an_empty_run_of_no_cost_is_shown(monkeypatch: pytest.MonkeyPatch, capsy
     text = rendered(free, 80, monkeypatch, capsys)
     assert [line.split() for line in section(text, "Monthly bill by service")[2:]] == [["Total", "$0.00"]]
     assert not any(title in text for title in SECTIONS[3:])
+
+
+def test_the_words_of_a_result_read_as_english() -> None:
+    run = simulated("small-shop")
+    assert re.search(
+        r'in the others the first limit to break is "[^"]+", and what it cannot serve', run.headline
+    )
+    notes = {requirement.name: requirement.summary for requirement in run.requirements}
+    assert re.search(
+        r"(compute gives way before the database|the database gives way before compute), at",
+        notes["scalability"],
+    )
+    assert "1 customer-managed key," in notes["security"]
+
+
+def test_a_shop_without_api_calls_is_told_no_time_of_them() -> None:
+    scenario = changed(load(find("small-shop")), {"api.calls_per_page_view": 0})
+    assert "API calls take" not in simulate(scenario, PriceBook.shipped(), draws=2).headline
+    assert "API calls take" in simulated("small-shop").headline
+
+
+def test_the_front_says_what_it_is(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    text = rendered(simulated("small-shop"), 80, monkeypatch, capsys)
+    assert "Worth choosing: a gain in cost, p99 or availability costs one of the others" in text

@@ -177,3 +177,41 @@ def test_unknown_families_are_named_with_line_before_anything_is_simulated(
     assert database.startswith("must be one of ")
     assert database.endswith('(found "zz9")')
     assert NEXT_STEP in step
+
+
+def test_faults_of_the_trace_stand_beside_those_of_the_scenario(cli: Any, tmp_path: Path) -> None:
+    tree = yaml.safe_load(find("replayed-fortnight").read_text())
+    tree["network"] = {"second_region": tree["region"]}
+    tree["traffic"]["trace"] = {"file": "dst.csv", "timezone": "Europe/Berlin"}
+    file = tmp_path / "shop.yaml"
+    file.write_text(yaml.safe_dump(tree, sort_keys=False))
+    (tmp_path / "dst.csv").write_text(
+        "timestamp,value\n2026-03-29 01:00:00,5\n2026-03-29 02:00:00,5\n2026-03-29 03:00:00,5\n"
+    )
+    outcome = cli("scenario", "check", file)
+    assert outcome.code == 1
+    assert outcome.err.startswith(f"Error: {file}: 2 faults\n")
+    line = tree_line(file, "file: dst.csv")
+    assert (
+        f"  - traffic.trace.file (line {line}): dst.csv, row 3: time does not exist in Europe/Berlin: clocks skip it "
+        "(found 2026-03-29 02:00:00)\n"
+    ) in outcome.err
+    assert "network.second_region" in outcome.err
+
+    (tmp_path / "dst.csv").write_text("timestamp,value\n2026-03-02T00:00Z,5\n2026-03-02T01:00Z,-1\n")
+    outcome = cli("scenario", "check", file)
+    assert "network.second_region" in outcome.err
+    assert "dst.csv, row 3: value must be a number of 0 or more, at most 1e15 (found -1)" in outcome.err
+    assert "costmodel scenario check" in outcome.err.splitlines()[-1]
+
+    tree["network"] = {}
+    tree["traffic"]["trace"]["value_column"] = "load"
+    file.write_text(yaml.safe_dump(tree, sort_keys=False))
+    outcome = cli("simulate", file)
+    assert outcome.err.startswith(f"Error: {file}: 1 fault\n  - traffic.trace.value_column (line ")
+    assert "must be a column of the file: timestamp, value (found load)" in outcome.err
+
+
+def tree_line(file: Path, text: str) -> int:
+    """The line of a file that holds a text, counted from 1."""
+    return next(number for number, line in enumerate(file.read_text().splitlines(), 1) if text in line)

@@ -86,9 +86,10 @@ def test_an_outage_is_reported_apart_from_the_errors_of_the_tiers(plain: Run) ->
 def test_an_outage_that_counts_breaks_every_design_of_one_region() -> None:
     with pytest.raises(Infeasible) as error:
         answer(OUTAGE, objectives={"count_outages": True})
-    broken, step = str(error.value).splitlines()[1:]
+    broken, _, step, other = str(error.value).splitlines()[1:]
     assert broken.startswith("  - error ratio: ")
-    assert "objectives.count_outages" in step
+    assert step == "  - objectives.count_outages to false"
+    assert other.startswith("  - objectives.error_ratio to 0.0")
 
 
 def test_a_short_outage_that_counts_may_be_within_the_objective() -> None:

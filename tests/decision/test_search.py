@@ -433,7 +433,7 @@ def test_contradictory_objectives_are_all_named_with_what_to_relax(
         search(scenario, synthesise(scenario), BOOK)
     assert caught.value.exit_code == 3
     text = str(caught.value)
-    assert "Relax one of these" in text
+    assert "Relax this in the scenario" in text
     for word in words:
         assert word in text, text
 

@@ -92,6 +92,7 @@ def test_nothing_feasible_and_a_missing_price_are_answers() -> None:
     assert (answer.chosen, answer.cost_range, answer.kinds) == (None, None, ())
     assert "nothing meets the objectives" in answer.why_none
     unpriced = answer_one(quick_shop({"constraints.database": ["dynamodb_dax"]}))
+    assert unpriced.why_none.endswith("fetch what AWS lists today: costmodel prices refresh")
     assert unpriced.chosen is None
     assert "price" in unpriced.why_none
 

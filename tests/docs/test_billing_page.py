@@ -147,3 +147,11 @@ def test_a_row_is_read_as_it_is_written() -> None:
         rows(page.replace("| Guide (2023-06) |", "|"))
     assert not DATED.search("Guide")
     assert DATED.search("Guide (v2, 2023-06)")
+
+
+@pytest.mark.parametrize("billed", ["pause", "Global Database"])
+def test_what_designs_are_billed_on_is_not_called_unmodelled(root: Path, billed: str) -> None:
+    page = (root / "docs" / "billing.md").read_text(encoding="utf-8")
+    unmodelled = page.partition("## Not modelled")[2].partition("\n## ")[0]
+    assert len(unmodelled) > 1_000
+    assert billed not in unmodelled

@@ -21,7 +21,8 @@ import pytest
 import typer.main
 
 from aws.cloud import whole_aws
-from costmodel.cli.app import INTERRUPTED, app
+from costmodel.cli.app import INTERRUPTED
+from costmodel.cli.commands import app
 from costmodel.decision.run import read_run
 from costmodel.errors import CostModelError, GatesFailed, Infeasible
 from shops.clock import stop_clock

@@ -264,6 +264,32 @@ NEAR_MISSES: list[tuple[dict[str, object], str]] = [
     ),
     ({"cloudfront": {"flat_rate_plan": "PRO", "origin_shield_enabled": True}}, "origin_shield_enabled must"),
     ({"cloudfront": {"default_ttl": 31_536_001}}, "from 0 to 31536000."),
+    (
+        {"waf": {"rules": 6}, "cloudfront": {"flat_rate_plan": "FREE"}},
+        "flat_rate_plan must be one of NONE, FREE, PRO, BUSINESS, PREMIUM, and must include as many firewall rules "
+        "as waf.rules: FREE 5, PRO 25, BUSINESS 50, PREMIUM 75.",
+    ),
+    ({"waf": {"rules": 76}, "cloudfront": {"flat_rate_plan": "PREMIUM"}}, "cloudfront.flat_rate_plan must"),
+    ({"waf": {"rules": None}}, "waf.rules must be a whole number from 0 to 1500."),
+    ({"waf": {"enabled": None}}, "waf.enabled must be given."),
+    ({"vpc": {"azs": None}}, "vpc.azs must"),
+    ({"autoscaling": {"min_size": None}}, "autoscaling.min_size must be a whole number"),
+    (
+        {"rendering_workers": {"target_backlog_per_instance": 1e9}},
+        "target_backlog_per_instance must be a number from",
+    ),
+    ({"rendering_workers": {"instance_type": "g4dn.banana"}}, "rendering_workers.instance_type must"),
+    ({"autoscaling": {"instance_type": "t4g.banana"}}, "autoscaling.instance_type must"),
+    ({"autoscaling": {"instance_type": "t4g.24xlarge"}}, "autoscaling.instance_type must"),
+    ({"rds": {"instance_class": "db.x9.huge"}}, "rds.instance_class must"),
+    ({"rds_aurora": {"cluster_instance_class": "db.m7g.large"}}, "rds_aurora.cluster_instance_class must"),
+    ({"tags": {"owner": "x" * 257}}, "a value has at most 256 characters"),
+    ({"tags": {"aws:x": "x"}}, "does not begin with aws:"),
+    ({"tags": {"AWS:x": "x"}}, "does not begin with aws:"),
+    ({"tags": {"": "x"}}, "a key has 1 to 128 characters"),
+    ({"tags": {"x" * 129: "x"}}, "a key has 1 to 128 characters"),
+    ({"tags": {"owner": None}}, "a value has at most 256 characters"),
+    ({"tags": {f"tag-{number}": "x" for number in range(51)}}, "at most 50 tags"),
     ({"route53": {"health_check_interval_s": 20}}, "route53.health_check_interval_s must be one of 10, 30."),
     ({"vpc": {"azs": ["us-east-1a", "us-east-1b"]}}, "vpc.azs must"),
     ({"vpc": {"azs": ["ap-northeast-1a", "ap-northeast-1a"]}}, "vpc.azs must"),
@@ -280,7 +306,7 @@ def changed(values: dict[str, object], changes: dict[str, object]) -> dict[str, 
     """Values with some replaced; those of an object one by one."""
     new = dict(values)
     for name, change in changes.items():
-        new[name] = values[name] | change if isinstance(change, dict) else change  # type: ignore[operator]
+        new[name] = values[name] | change if isinstance(change, dict) and name != "tags" else change  # type: ignore[operator]
     return new
 
 
@@ -305,7 +331,8 @@ def test_terraform_plan_accepts_other_valid_values(whole_module: Path, every_var
     assert plan(whole_module, values) == (0, "")
     others: dict[str, object] = {
         "region": "eu-west-1",
-        "tags": {},
+        "tags": {"k" * 128: "v" * 256, "Name": ""},
+        "waf": {"rules": 1_500},
         "autoscaling": {"min_size": 3, "desired_capacity": 4, "max_size": 5, "instance_type": "t3.medium"},
         "lambda": {"provisioned_concurrent_executions": -1, "architectures": ["x86_64"]},
         "rds": {

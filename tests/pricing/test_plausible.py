@@ -14,7 +14,7 @@ from typer.main import get_command
 
 from aws.books import price
 from aws.cloud import NEEDS, REGION, TODAY, Cloud, Truth, plan_rates, small_aws
-from costmodel.cli.app import app
+from costmodel.cli.commands import app
 from costmodel.errors import ImplausiblePrice
 from costmodel.pricing.download import Patience
 from costmodel.pricing.origin import Source

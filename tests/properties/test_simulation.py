@@ -18,6 +18,7 @@ from costmodel.decision.pricer import platform_usages
 from costmodel.demand.demand import Demand
 from costmodel.demand.synthesise import synthesise
 from costmodel.scenario.load import validate
+from costmodel.scenario.model import LOG_RETENTION_DAYS
 from costmodel.services import lambda_managed
 from costmodel.services._base import Footprint, Role, TierDesign, Usage
 from costmodel.services.registry import TIER_SERVICES
@@ -220,7 +221,7 @@ SCENARIOS = st.fixed_dictionaries(
         "network": some(availability_zones=st.integers(2, 3), second_region=st.just("eu-west-1")),
         "security": some(waf=st.booleans(), kms_keys=st.integers(0, 10_000)),
         "monitoring": some(
-            custom_metrics=st.integers(0, 10_000_000), log_retention_days=st.integers(1, 3_653)
+            custom_metrics=st.integers(0, 10_000_000), log_retention_days=st.sampled_from(LOG_RETENTION_DAYS)
         ),
         "account": some(lambda_concurrency=st.integers(10, 100_000), ec2_vcpus=st.integers(1, 10_000)),
         "constraints": st.just(

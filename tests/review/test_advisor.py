@@ -332,6 +332,14 @@ class TestQuietFindings:
         both = item_of(planted_run, finding("hjLMh88uM8", resource("eu-west-1"), resource()))
         assert (both.outcome, both.resources) == (CONTRADICT, ("it",))
 
+    def test_a_load_balancer_with_nothing_behind_it_serves_no_design(self, planted_run: Run) -> None:
+        empty = resource(Reason="No active back-end instances")
+        item = item_of(planted_run, finding("hjLMh88uM8", empty))
+        assert (item.outcome, "it may go" in item.reason) == (ONLY_AWS, True)
+        quiet = resource(Reason="Low request count")
+        assert item_of(planted_run, finding("hjLMh88uM8", quiet)).outcome is CONTRADICT
+        assert item_of(planted_run, finding("hjLMh88uM8", empty, quiet)).outcome is CONTRADICT
+
     def test_an_account_elsewhere_is_pointed_out(self, planted_run: Run) -> None:
         elsewhere = finding("hjLMh88uM8", resource("eu-west-1"), resource("", excluded=True))
         (note,) = comparison_of(planted_run, elsewhere).notes

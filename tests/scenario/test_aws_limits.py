@@ -43,6 +43,7 @@ def told(folder: Path, **parts: object) -> list[str]:
         ({"database": {"write_item_kb": 401}}, "database.write_item_kb", "at most 400 KB: Amazon DynamoDB Developer Guide"),
         ({"database": {"secondary_indexes": 21}}, "database.secondary_indexes", "Amazon DynamoDB Developer Guide, quotas"),
         ({"database": {"backup_retention_days": 36}}, "database.backup_retention_days", "Amazon RDS User Guide, backup retention"),
+        ({"monitoring": {"log_retention_days": 45}}, "monitoring.log_retention_days", "CloudWatch Logs API Reference, PutRetentionPolicy"),
         ({"api": {"timeout_s": 121}}, "api.timeout_s", "at most 120 s, the longest that CloudFront waits for an origin (Amazon CloudFront API Reference"),
         (
             {"api": {"response_kb": 1_025}, "constraints": {"compute": ["lambda"]}},

@@ -151,7 +151,8 @@ def test_a_read_file_is_parsed(tmp_path: Path) -> None:
 
 def test_values_and_paths_are_short_enough_for_a_message() -> None:
     assert short("x" * 500) == '"' + "x" * 56 + "..."
-    assert short([1, 2]) == "a list of 2 values"
+    assert short([1, 2]) == "[1, 2]"
+    assert short(["x" * 30, "y" * 30]) == "a list of 2 values"
     assert short({"a": 1}) == "a group of 1 keys"
     assert short("a\nb") == '"a\\nb"'
     assert dotted(("traffic", "events", 0, "start")) == "traffic.events.0.start"

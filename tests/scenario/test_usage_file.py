@@ -89,7 +89,7 @@ def test_every_fault_is_listed_with_its_place() -> None:
         - {service: s, meter: p, region: r, unit: GB, tiers: [{from: 0, price: -1, to: 5}]}
     """)
     assert dict(found) == {
-        "period": "must be a month written YYYY-MM, such as 2026-11",
+        "period": "must be a month from 2000-01 to 2099-12, written YYYY-MM, such as 2026-11",
         "free_tier": "must be true or false",
         "colour": "unknown key; valid keys of a usage file: period, free_tier, usage, rates",
         "usage.0.region": "is required: AWS region code, `global`, or `edge:<geography>` for CloudFront",

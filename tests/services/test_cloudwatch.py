@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from costmodel.pricing.book import PriceBook
 from costmodel.scenario.model import Scenario
@@ -71,8 +72,13 @@ def test_logs_kept_fall_when_old_ones_expire() -> None:
 
 
 def test_retention_is_one_that_a_log_group_can_have() -> None:
-    assert design(scenario_of(monitoring={"log_retention_days": 31})).retention_days == 60
+    assert design(scenario_of(monitoring={"log_retention_days": 60})).retention_days == 60
     assert design(scenario_of(monitoring={"log_retention_days": 3653})).retention_days == 3653
+    for wanted, above in ((45, 60), (31, 60), (2, 3), (3652, 3653)):
+        with pytest.raises(
+            ValidationError, match=rf"one of 1, 3, .*, 3653 \(.*\); the next above is {above}"
+        ):
+            scenario_of(monitoring={"log_retention_days": wanted})
 
 
 @settings(max_examples=25, deadline=None)

@@ -170,3 +170,11 @@ def test_terraform_speaks_the_module_inputs(design, kind, extra):
     assert variable.name == "alb"
     assert values["load_balancer_type"] == kind
     assert extra in values
+
+
+def test_the_formula_names_what_the_kind_counts() -> None:
+    demand = demand_of(1)
+    for kind, counted in ((ApplicationLoadBalancer, True), (NetworkLoadBalancer, False)):
+        design = kind(REGION, 2, "ec2")
+        (_, units) = design.usage(demand, design.simulate(demand))
+        assert ("rule evaluations" in units.formula) == counted
