@@ -11,7 +11,7 @@ variable "region" {
   nullable    = false
 
   validation {
-    condition     = contains(["us-east-1", "us-west-2", "eu-west-1", "eu-central-1", "ap-southeast-1", "ap-northeast-1", "ap-south-1", "sa-east-1"], var.region)
+    condition     = try(contains(["us-east-1", "us-west-2", "eu-west-1", "eu-central-1", "ap-southeast-1", "ap-northeast-1", "ap-south-1", "sa-east-1"], var.region), false)
     error_message = "The region must be one that costmodel has prices and limits of: us-east-1, us-west-2, eu-west-1, eu-central-1, ap-southeast-1, ap-northeast-1, ap-south-1, sa-east-1."
   }
 }
@@ -22,8 +22,8 @@ variable "tags" {
   nullable    = false
 
   validation {
-    condition     = alltrue([for key in keys(var.tags) : length(key) <= 128])
-    error_message = "A tag key has at most 128 characters."
+    condition     = try(length(var.tags) <= 50 && alltrue([for key, value in var.tags : length(key) >= 1 && length(key) <= 128 && !startswith(lower(key), "aws:") && length(value) <= 256]), false)
+    error_message = "There are at most 50 tags; a key has 1 to 128 characters and does not begin with aws:, a value has at most 256 characters."
   }
 }
 
@@ -39,27 +39,27 @@ variable "lambda" {
   nullable = false
 
   validation {
-    condition     = var.lambda.memory_size >= 128 && var.lambda.memory_size <= 10240 && floor(var.lambda.memory_size) == var.lambda.memory_size
+    condition     = try(var.lambda.memory_size >= 128 && var.lambda.memory_size <= 10240 && floor(var.lambda.memory_size) == var.lambda.memory_size, false)
     error_message = "The value of lambda.memory_size must be a whole number from 128 to 10240."
   }
 
   validation {
-    condition     = var.lambda.timeout >= 1 && var.lambda.timeout <= 900 && floor(var.lambda.timeout) == var.lambda.timeout
+    condition     = try(var.lambda.timeout >= 1 && var.lambda.timeout <= 900 && floor(var.lambda.timeout) == var.lambda.timeout, false)
     error_message = "The value of lambda.timeout must be a whole number from 1 to 900."
   }
 
   validation {
-    condition     = contains(["dotnet8", "java21", "nodejs22.x", "provided.al2023", "python3.13", "ruby3.4"], var.lambda.runtime)
+    condition     = try(contains(["dotnet8", "java21", "nodejs22.x", "provided.al2023", "python3.13", "ruby3.4"], var.lambda.runtime), false)
     error_message = "The value of lambda.runtime must be one of dotnet8, java21, nodejs22.x, provided.al2023, python3.13, ruby3.4."
   }
 
   validation {
-    condition     = length(var.lambda.architectures) == 1 && alltrue([for name in var.lambda.architectures : contains(["x86_64", "arm64"], name)])
+    condition     = try(length(var.lambda.architectures) == 1 && alltrue([for name in var.lambda.architectures : contains(["x86_64", "arm64"], name)]), false)
     error_message = "The value of lambda.architectures must be a list of one of x86_64, arm64."
   }
 
   validation {
-    condition     = var.lambda.provisioned_concurrent_executions >= -1 && var.lambda.provisioned_concurrent_executions <= 900 && floor(var.lambda.provisioned_concurrent_executions) == var.lambda.provisioned_concurrent_executions && (var.lambda.provisioned_concurrent_executions != 0)
+    condition     = try(var.lambda.provisioned_concurrent_executions >= -1 && var.lambda.provisioned_concurrent_executions <= 900 && floor(var.lambda.provisioned_concurrent_executions) == var.lambda.provisioned_concurrent_executions && (var.lambda.provisioned_concurrent_executions != 0), false)
     error_message = "The value of lambda.provisioned_concurrent_executions must be a whole number from -1 to 900, and must not be 0: -1 stands for none."
   }
 }
@@ -76,13 +76,28 @@ variable "alb" {
   nullable = false
 
   validation {
-    condition     = contains(["application"], var.alb.load_balancer_type)
+    condition     = try(contains(["application"], var.alb.load_balancer_type), false)
     error_message = "The value of alb.load_balancer_type must be application."
   }
 
   validation {
-    condition     = var.alb.idle_timeout >= 1 && var.alb.idle_timeout <= 4000 && floor(var.alb.idle_timeout) == var.alb.idle_timeout
+    condition     = try(var.alb.internal != null, false)
+    error_message = "The value of alb.internal must be given."
+  }
+
+  validation {
+    condition     = try(var.alb.enable_deletion_protection != null, false)
+    error_message = "The value of alb.enable_deletion_protection must be given."
+  }
+
+  validation {
+    condition     = try(var.alb.idle_timeout >= 1 && var.alb.idle_timeout <= 4000 && floor(var.alb.idle_timeout) == var.alb.idle_timeout, false)
     error_message = "The value of alb.idle_timeout must be a whole number from 1 to 4000."
+  }
+
+  validation {
+    condition     = try(var.alb.drop_invalid_header_fields != null, false)
+    error_message = "The value of alb.drop_invalid_header_fields must be given."
   }
 }
 
@@ -104,38 +119,58 @@ variable "rds" {
   nullable = false
 
   validation {
-    condition     = can(regex("^[a-z](-?[a-z0-9])*$", var.rds.identifier)) && (length(var.rds.identifier) <= 63)
+    condition     = try(can(regex("^[a-z](-?[a-z0-9])*$", var.rds.identifier)) && (length(var.rds.identifier) <= 63), false)
     error_message = "The value of rds.identifier must be lower-case letters, digits and single hyphens, a letter first and no hyphen last, and must have at most 63 characters."
   }
 
   validation {
-    condition     = contains(["postgres", "mysql"], var.rds.engine)
+    condition     = try(contains(["postgres", "mysql"], var.rds.engine), false)
     error_message = "The value of rds.engine must be one of postgres, mysql."
   }
 
   validation {
-    condition     = can(regex("^db\\.[a-z0-9]+\\.[a-z0-9]+$", var.rds.instance_class))
-    error_message = "The value of rds.instance_class must be a database class such as db.m7g.large."
+    condition     = try(can(regex("^((db[.]m5|db[.]m6i|db[.]m7i|db[.]r5|db[.]r6i|db[.]r7i)[.](12xlarge|16xlarge|24xlarge|2xlarge|4xlarge|8xlarge|large|xlarge)|(db[.]m6g|db[.]m7g|db[.]r6g|db[.]r7g)[.](12xlarge|16xlarge|2xlarge|4xlarge|8xlarge|large|xlarge)|(db[.]t3|db[.]t4g)[.](2xlarge|large|medium|micro|small|xlarge))$", var.rds.instance_class)), false)
+    error_message = "The value of rds.instance_class must be a database class that RDS has, such as db.m7g.large."
   }
 
   validation {
-    condition     = var.rds.allocated_storage >= 20 && var.rds.allocated_storage <= 65536 && floor(var.rds.allocated_storage) == var.rds.allocated_storage
+    condition     = try(var.rds.allocated_storage >= 20 && var.rds.allocated_storage <= 65536 && floor(var.rds.allocated_storage) == var.rds.allocated_storage, false)
     error_message = "The value of rds.allocated_storage must be a whole number from 20 to 65536."
   }
 
   validation {
-    condition     = var.rds.max_allocated_storage == 0 || (var.rds.max_allocated_storage >= 1.1 * var.rds.allocated_storage && var.rds.max_allocated_storage <= 65536 && floor(var.rds.max_allocated_storage) == var.rds.max_allocated_storage)
+    condition     = try(var.rds.max_allocated_storage == 0 || (var.rds.max_allocated_storage >= 1.1 * var.rds.allocated_storage && var.rds.max_allocated_storage <= 65536 && floor(var.rds.max_allocated_storage) == var.rds.max_allocated_storage), false)
     error_message = "The value of rds.max_allocated_storage must be a whole number at least 10 % above rds.allocated_storage and at most 65536, or 0 for no storage autoscaling."
   }
 
   validation {
-    condition     = contains(["gp3", "gp2"], var.rds.storage_type)
+    condition     = try(contains(["gp3", "gp2"], var.rds.storage_type), false)
     error_message = "The value of rds.storage_type must be one of gp3, gp2."
   }
 
   validation {
-    condition     = var.rds.backup_retention_period >= 1 && var.rds.backup_retention_period <= 35 && floor(var.rds.backup_retention_period) == var.rds.backup_retention_period
+    condition     = try(var.rds.multi_az != null, false)
+    error_message = "The value of rds.multi_az must be given."
+  }
+
+  validation {
+    condition     = try(var.rds.backup_retention_period >= 1 && var.rds.backup_retention_period <= 35 && floor(var.rds.backup_retention_period) == var.rds.backup_retention_period, false)
     error_message = "The value of rds.backup_retention_period must be a whole number from 1 to 35."
+  }
+
+  validation {
+    condition     = try(var.rds.storage_encrypted != null, false)
+    error_message = "The value of rds.storage_encrypted must be given."
+  }
+
+  validation {
+    condition     = try(var.rds.publicly_accessible != null, false)
+    error_message = "The value of rds.publicly_accessible must be given."
+  }
+
+  validation {
+    condition     = try(var.rds.deletion_protection != null, false)
+    error_message = "The value of rds.deletion_protection must be given."
   }
 }
 
@@ -153,33 +188,38 @@ variable "cloudfront" {
   nullable = false
 
   validation {
-    condition     = contains(["PriceClass_100", "PriceClass_200", "PriceClass_All"], var.cloudfront.price_class) && (var.cloudfront.price_class == "PriceClass_All" || var.cloudfront.flat_rate_plan == "NONE")
+    condition     = try(contains(["PriceClass_100", "PriceClass_200", "PriceClass_All"], var.cloudfront.price_class) && (var.cloudfront.price_class == "PriceClass_All" || var.cloudfront.flat_rate_plan == "NONE"), false)
     error_message = "The value of cloudfront.price_class must be one of PriceClass_100, PriceClass_200, PriceClass_All, and must be PriceClass_All under a flat-rate plan."
   }
 
   validation {
-    condition     = var.cloudfront.origin_shield_enabled == false || var.cloudfront.flat_rate_plan == "NONE"
+    condition     = try(var.cloudfront.origin_shield_enabled == false || var.cloudfront.flat_rate_plan == "NONE", false)
     error_message = "The value of cloudfront.origin_shield_enabled must be false under a flat-rate plan."
   }
 
   validation {
-    condition     = contains(["us-east-1", "us-west-2", "eu-west-1", "eu-central-1", "ap-southeast-1", "ap-northeast-1", "ap-south-1", "sa-east-1"], var.cloudfront.origin_shield_region)
+    condition     = try(contains(["us-east-1", "us-west-2", "eu-west-1", "eu-central-1", "ap-southeast-1", "ap-northeast-1", "ap-south-1", "sa-east-1"], var.cloudfront.origin_shield_region), false)
     error_message = "The value of cloudfront.origin_shield_region must be one of us-east-1, us-west-2, eu-west-1, eu-central-1, ap-southeast-1, ap-northeast-1, ap-south-1, sa-east-1."
   }
 
   validation {
-    condition     = var.cloudfront.default_ttl >= 0 && var.cloudfront.default_ttl <= 31536000 && floor(var.cloudfront.default_ttl) == var.cloudfront.default_ttl
+    condition     = try(var.cloudfront.default_ttl >= 0 && var.cloudfront.default_ttl <= 31536000 && floor(var.cloudfront.default_ttl) == var.cloudfront.default_ttl, false)
     error_message = "The value of cloudfront.default_ttl must be a whole number from 0 to 31536000."
   }
 
   validation {
-    condition     = contains(["http1.1", "http2", "http3", "http2and3"], var.cloudfront.http_version)
+    condition     = try(contains(["http1.1", "http2", "http3", "http2and3"], var.cloudfront.http_version), false)
     error_message = "The value of cloudfront.http_version must be one of http1.1, http2, http3, http2and3."
   }
 
   validation {
-    condition     = contains(["NONE", "FREE", "PRO", "BUSINESS", "PREMIUM"], var.cloudfront.flat_rate_plan)
-    error_message = "The value of cloudfront.flat_rate_plan must be one of NONE, FREE, PRO, BUSINESS, PREMIUM."
+    condition     = try(var.cloudfront.compress != null, false)
+    error_message = "The value of cloudfront.compress must be given."
+  }
+
+  validation {
+    condition     = try(contains(["NONE", "FREE", "PRO", "BUSINESS", "PREMIUM"], var.cloudfront.flat_rate_plan) && (var.cloudfront.flat_rate_plan == "NONE" || var.waf.enabled == false || var.waf.rules <= lookup({ FREE = 5, PRO = 25, BUSINESS = 50, PREMIUM = 75 }, var.cloudfront.flat_rate_plan, 0)), false)
+    error_message = "The value of cloudfront.flat_rate_plan must be one of NONE, FREE, PRO, BUSINESS, PREMIUM, and must include as many firewall rules as waf.rules: FREE 5, PRO 25, BUSINESS 50, PREMIUM 75."
   }
 }
 
@@ -196,23 +236,33 @@ variable "rendering_queue" {
   nullable = false
 
   validation {
-    condition     = var.rendering_queue.visibility_timeout_seconds >= 0 && var.rendering_queue.visibility_timeout_seconds <= 43200 && floor(var.rendering_queue.visibility_timeout_seconds) == var.rendering_queue.visibility_timeout_seconds
+    condition     = try(var.rendering_queue.create != null, false)
+    error_message = "The value of rendering_queue.create must be given."
+  }
+
+  validation {
+    condition     = try(var.rendering_queue.visibility_timeout_seconds >= 0 && var.rendering_queue.visibility_timeout_seconds <= 43200 && floor(var.rendering_queue.visibility_timeout_seconds) == var.rendering_queue.visibility_timeout_seconds, false)
     error_message = "The value of rendering_queue.visibility_timeout_seconds must be a whole number from 0 to 43200."
   }
 
   validation {
-    condition     = var.rendering_queue.message_retention_seconds >= 60 && var.rendering_queue.message_retention_seconds <= 1209600 && floor(var.rendering_queue.message_retention_seconds) == var.rendering_queue.message_retention_seconds
+    condition     = try(var.rendering_queue.message_retention_seconds >= 60 && var.rendering_queue.message_retention_seconds <= 1209600 && floor(var.rendering_queue.message_retention_seconds) == var.rendering_queue.message_retention_seconds, false)
     error_message = "The value of rendering_queue.message_retention_seconds must be a whole number from 60 to 1209600."
   }
 
   validation {
-    condition     = var.rendering_queue.receive_wait_time_seconds >= 0 && var.rendering_queue.receive_wait_time_seconds <= 20 && floor(var.rendering_queue.receive_wait_time_seconds) == var.rendering_queue.receive_wait_time_seconds
+    condition     = try(var.rendering_queue.receive_wait_time_seconds >= 0 && var.rendering_queue.receive_wait_time_seconds <= 20 && floor(var.rendering_queue.receive_wait_time_seconds) == var.rendering_queue.receive_wait_time_seconds, false)
     error_message = "The value of rendering_queue.receive_wait_time_seconds must be a whole number from 0 to 20."
   }
 
   validation {
-    condition     = var.rendering_queue.max_receive_count >= 1 && var.rendering_queue.max_receive_count <= 1000 && floor(var.rendering_queue.max_receive_count) == var.rendering_queue.max_receive_count
+    condition     = try(var.rendering_queue.max_receive_count >= 1 && var.rendering_queue.max_receive_count <= 1000 && floor(var.rendering_queue.max_receive_count) == var.rendering_queue.max_receive_count, false)
     error_message = "The value of rendering_queue.max_receive_count must be a whole number from 1 to 1000."
+  }
+
+  validation {
+    condition     = try(var.rendering_queue.sqs_managed_sse_enabled != null, false)
+    error_message = "The value of rendering_queue.sqs_managed_sse_enabled must be given."
   }
 }
 
@@ -236,58 +286,68 @@ variable "rendering_workers" {
   nullable = false
 
   validation {
-    condition     = can(regex("^[A-Za-z0-9-]{1,64}$", var.rendering_workers.name))
+    condition     = try(can(regex("^[A-Za-z0-9-]{1,64}$", var.rendering_workers.name)), false)
     error_message = "The value of rendering_workers.name must be 1 to 64 letters, digits or -."
   }
 
   validation {
-    condition     = can(regex("^[a-z][a-z0-9-]*[.][a-z0-9-]+$", var.rendering_workers.instance_type))
-    error_message = "The value of rendering_workers.instance_type must be an EC2 instance type such as c7g.large."
+    condition     = try(can(regex("^((c5)[.](12xlarge|18xlarge|24xlarge|2xlarge|4xlarge|9xlarge|large|xlarge)|(c5a|m5|m5a|m5n|r5|r5a|r5n)[.](12xlarge|16xlarge|24xlarge|2xlarge|4xlarge|8xlarge|large|xlarge)|(c5n)[.](18xlarge|2xlarge|4xlarge|9xlarge|large|xlarge)|(c6a|m6a|r6a)[.](12xlarge|16xlarge|24xlarge|2xlarge|32xlarge|48xlarge|4xlarge|8xlarge|large|xlarge)|(c6g|c6gn|c7g|c7gn|m6g|m7g|r6g|r7g|x2gd)[.](12xlarge|16xlarge|2xlarge|4xlarge|8xlarge|large|medium|xlarge)|(c6i|c6in|m6i|m6in|r6i|r6in)[.](12xlarge|16xlarge|24xlarge|2xlarge|32xlarge|4xlarge|8xlarge|large|xlarge)|(c7a|m7a|r7a)[.](12xlarge|16xlarge|24xlarge|2xlarge|32xlarge|48xlarge|4xlarge|8xlarge|large|medium|xlarge)|(c7i-flex|c8i-flex|m7i-flex|m8i-flex|r8i-flex)[.](12xlarge|16xlarge|2xlarge|4xlarge|8xlarge|large|xlarge)|(c7i|m7i|r7i)[.](12xlarge|16xlarge|24xlarge|2xlarge|48xlarge|4xlarge|8xlarge|large|xlarge)|(c8a|c8g|c8gn|m8a|m8g|r8a|r8g)[.](12xlarge|16xlarge|24xlarge|2xlarge|48xlarge|4xlarge|8xlarge|large|medium|xlarge)|(c8i|m8i|r8i)[.](12xlarge|16xlarge|24xlarge|2xlarge|32xlarge|48xlarge|4xlarge|8xlarge|96xlarge|large|xlarge)|(g4dn)[.](xlarge)|(t3|t3a|t4g)[.](2xlarge|large|medium|micro|nano|small|xlarge))$", var.rendering_workers.instance_type)), false)
+    error_message = "The value of rendering_workers.instance_type must be an EC2 instance type that costmodel knows, such as c7g.large."
   }
 
   validation {
-    condition     = var.rendering_workers.min_size >= 0 && var.rendering_workers.min_size <= 5000 && floor(var.rendering_workers.min_size) == var.rendering_workers.min_size
+    condition     = try(var.rendering_workers.min_size >= 0 && var.rendering_workers.min_size <= 5000 && floor(var.rendering_workers.min_size) == var.rendering_workers.min_size, false)
     error_message = "The value of rendering_workers.min_size must be a whole number from 0 to 5000."
   }
 
   validation {
-    condition     = var.rendering_workers.max_size >= 1 && var.rendering_workers.max_size <= 5000 && floor(var.rendering_workers.max_size) == var.rendering_workers.max_size && var.rendering_workers.max_size >= var.rendering_workers.min_size
+    condition     = try(var.rendering_workers.max_size >= 1 && var.rendering_workers.max_size <= 5000 && floor(var.rendering_workers.max_size) == var.rendering_workers.max_size && var.rendering_workers.max_size >= var.rendering_workers.min_size, false)
     error_message = "The value of rendering_workers.max_size must be a whole number from 1 to 5000, at least rendering_workers.min_size."
   }
 
   validation {
-    condition     = var.rendering_workers.desired_capacity >= 0 && var.rendering_workers.desired_capacity <= 5000 && floor(var.rendering_workers.desired_capacity) == var.rendering_workers.desired_capacity && var.rendering_workers.desired_capacity >= var.rendering_workers.min_size && var.rendering_workers.desired_capacity <= var.rendering_workers.max_size
+    condition     = try(var.rendering_workers.desired_capacity >= 0 && var.rendering_workers.desired_capacity <= 5000 && floor(var.rendering_workers.desired_capacity) == var.rendering_workers.desired_capacity && var.rendering_workers.desired_capacity >= var.rendering_workers.min_size && var.rendering_workers.desired_capacity <= var.rendering_workers.max_size, false)
     error_message = "The value of rendering_workers.desired_capacity must be a whole number from 0 to 5000, at least rendering_workers.min_size and at most rendering_workers.max_size."
   }
 
   validation {
-    condition     = var.rendering_workers.target_backlog_per_instance >= 1 && var.rendering_workers.target_backlog_per_instance <= 1000000000
-    error_message = "The value of rendering_workers.target_backlog_per_instance must be a number from 1 to 1000000000."
+    condition     = try(var.rendering_workers.target_backlog_per_instance >= 1 && var.rendering_workers.target_backlog_per_instance <= 66, false)
+    error_message = "The value of rendering_workers.target_backlog_per_instance must be a number from 1 to 66."
   }
 
   validation {
-    condition     = var.rendering_workers.default_instance_warmup >= 0 && var.rendering_workers.default_instance_warmup <= 3600 && floor(var.rendering_workers.default_instance_warmup) == var.rendering_workers.default_instance_warmup
+    condition     = try(var.rendering_workers.default_instance_warmup >= 0 && var.rendering_workers.default_instance_warmup <= 3600 && floor(var.rendering_workers.default_instance_warmup) == var.rendering_workers.default_instance_warmup, false)
     error_message = "The value of rendering_workers.default_instance_warmup must be a whole number from 0 to 3600."
   }
 
   validation {
-    condition     = var.rendering_workers.on_demand_percentage_above_base_capacity >= 0 && var.rendering_workers.on_demand_percentage_above_base_capacity <= 100 && floor(var.rendering_workers.on_demand_percentage_above_base_capacity) == var.rendering_workers.on_demand_percentage_above_base_capacity
+    condition     = try(var.rendering_workers.on_demand_percentage_above_base_capacity >= 0 && var.rendering_workers.on_demand_percentage_above_base_capacity <= 100 && floor(var.rendering_workers.on_demand_percentage_above_base_capacity) == var.rendering_workers.on_demand_percentage_above_base_capacity, false)
     error_message = "The value of rendering_workers.on_demand_percentage_above_base_capacity must be a whole number from 0 to 100."
   }
 
   validation {
-    condition     = contains(["price-capacity-optimized", "capacity-optimized", "lowest-price"], var.rendering_workers.spot_allocation_strategy)
+    condition     = try(contains(["price-capacity-optimized", "capacity-optimized", "lowest-price"], var.rendering_workers.spot_allocation_strategy), false)
     error_message = "The value of rendering_workers.spot_allocation_strategy must be one of price-capacity-optimized, capacity-optimized, lowest-price."
   }
 
   validation {
-    condition     = var.rendering_workers.volume_size >= 1 && var.rendering_workers.volume_size <= 16384 && floor(var.rendering_workers.volume_size) == var.rendering_workers.volume_size
+    condition     = try(var.rendering_workers.protect_from_scale_in != null, false)
+    error_message = "The value of rendering_workers.protect_from_scale_in must be given."
+  }
+
+  validation {
+    condition     = try(var.rendering_workers.volume_size >= 1 && var.rendering_workers.volume_size <= 16384 && floor(var.rendering_workers.volume_size) == var.rendering_workers.volume_size, false)
     error_message = "The value of rendering_workers.volume_size must be a whole number from 1 to 16384."
   }
 
   validation {
-    condition     = contains(["gp2", "gp3"], var.rendering_workers.volume_type)
+    condition     = try(contains(["gp2", "gp3"], var.rendering_workers.volume_type), false)
     error_message = "The value of rendering_workers.volume_type must be one of gp2, gp3."
+  }
+
+  validation {
+    condition     = try(var.rendering_workers.enable_monitoring != null, false)
+    error_message = "The value of rendering_workers.enable_monitoring must be given."
   }
 }
 
@@ -304,22 +364,32 @@ variable "s3_bucket" {
   nullable = false
 
   validation {
-    condition     = var.s3_bucket.noncurrent_version_expiration_days >= 1 && var.s3_bucket.noncurrent_version_expiration_days <= 3650 && floor(var.s3_bucket.noncurrent_version_expiration_days) == var.s3_bucket.noncurrent_version_expiration_days
+    condition     = try(var.s3_bucket.versioning != null, false)
+    error_message = "The value of s3_bucket.versioning must be given."
+  }
+
+  validation {
+    condition     = try(var.s3_bucket.bucket_key_enabled != null, false)
+    error_message = "The value of s3_bucket.bucket_key_enabled must be given."
+  }
+
+  validation {
+    condition     = try(var.s3_bucket.noncurrent_version_expiration_days >= 1 && var.s3_bucket.noncurrent_version_expiration_days <= 3650 && floor(var.s3_bucket.noncurrent_version_expiration_days) == var.s3_bucket.noncurrent_version_expiration_days, false)
     error_message = "The value of s3_bucket.noncurrent_version_expiration_days must be a whole number from 1 to 3650."
   }
 
   validation {
-    condition     = var.s3_bucket.abort_incomplete_multipart_upload_days >= 1 && var.s3_bucket.abort_incomplete_multipart_upload_days <= 365 && floor(var.s3_bucket.abort_incomplete_multipart_upload_days) == var.s3_bucket.abort_incomplete_multipart_upload_days
+    condition     = try(var.s3_bucket.abort_incomplete_multipart_upload_days >= 1 && var.s3_bucket.abort_incomplete_multipart_upload_days <= 365 && floor(var.s3_bucket.abort_incomplete_multipart_upload_days) == var.s3_bucket.abort_incomplete_multipart_upload_days, false)
     error_message = "The value of s3_bucket.abort_incomplete_multipart_upload_days must be a whole number from 1 to 365."
   }
 
   validation {
-    condition     = var.s3_bucket.replication == (var.s3_bucket.replica_region != "none")
+    condition     = try(var.s3_bucket.replication == (var.s3_bucket.replica_region != "none"), false)
     error_message = "The value of s3_bucket.replication must be true when s3_bucket.replica_region names a region, false when it is none."
   }
 
   validation {
-    condition     = contains(["none", "us-east-1", "us-west-2", "eu-west-1", "eu-central-1", "ap-southeast-1", "ap-northeast-1", "ap-south-1", "sa-east-1"], var.s3_bucket.replica_region) && (var.s3_bucket.replica_region != var.region)
+    condition     = try(contains(["none", "us-east-1", "us-west-2", "eu-west-1", "eu-central-1", "ap-southeast-1", "ap-northeast-1", "ap-south-1", "sa-east-1"], var.s3_bucket.replica_region) && (var.s3_bucket.replica_region != var.region), false)
     error_message = "The value of s3_bucket.replica_region must be one of none, us-east-1, us-west-2, eu-west-1, eu-central-1, ap-southeast-1, ap-northeast-1, ap-south-1, sa-east-1, and must differ from region."
   }
 }
@@ -336,17 +406,27 @@ variable "route53" {
   nullable = false
 
   validation {
-    condition     = var.route53.health_checks >= 0 && var.route53.health_checks <= 200 && floor(var.route53.health_checks) == var.route53.health_checks
+    condition     = try(var.route53.create_zone != null, false)
+    error_message = "The value of route53.create_zone must be given."
+  }
+
+  validation {
+    condition     = try(var.route53.alias_to_cloudfront != null, false)
+    error_message = "The value of route53.alias_to_cloudfront must be given."
+  }
+
+  validation {
+    condition     = try(var.route53.health_checks >= 0 && var.route53.health_checks <= 200 && floor(var.route53.health_checks) == var.route53.health_checks, false)
     error_message = "The value of route53.health_checks must be a whole number from 0 to 200."
   }
 
   validation {
-    condition     = contains([10, 30], var.route53.health_check_interval_s)
+    condition     = try(contains([10, 30], var.route53.health_check_interval_s), false)
     error_message = "The value of route53.health_check_interval_s must be one of 10, 30."
   }
 
   validation {
-    condition     = var.route53.health_check_failure_threshold >= 1 && var.route53.health_check_failure_threshold <= 10 && floor(var.route53.health_check_failure_threshold) == var.route53.health_check_failure_threshold
+    condition     = try(var.route53.health_check_failure_threshold >= 1 && var.route53.health_check_failure_threshold <= 10 && floor(var.route53.health_check_failure_threshold) == var.route53.health_check_failure_threshold, false)
     error_message = "The value of route53.health_check_failure_threshold must be a whole number from 1 to 10."
   }
 }
@@ -360,12 +440,12 @@ variable "cloudwatch" {
   nullable = false
 
   validation {
-    condition     = contains([1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653], var.cloudwatch.retention_in_days)
+    condition     = try(contains([1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653], var.cloudwatch.retention_in_days), false)
     error_message = "The value of cloudwatch.retention_in_days must be one of 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653."
   }
 
   validation {
-    condition     = var.cloudwatch.dashboards >= 0 && var.cloudwatch.dashboards <= 1000 && floor(var.cloudwatch.dashboards) == var.cloudwatch.dashboards
+    condition     = try(var.cloudwatch.dashboards >= 0 && var.cloudwatch.dashboards <= 1000 && floor(var.cloudwatch.dashboards) == var.cloudwatch.dashboards, false)
     error_message = "The value of cloudwatch.dashboards must be a whole number from 0 to 1000."
   }
 }
@@ -383,12 +463,32 @@ variable "vpc" {
   nullable = false
 
   validation {
-    condition     = length(var.vpc.azs) >= 2 && length(var.vpc.azs) <= 3 && length(distinct(var.vpc.azs)) == length(var.vpc.azs) && alltrue([for zone in var.vpc.azs : can(regex(format("^%s[a-z]$", var.region), zone))])
+    condition     = try(length(var.vpc.azs) >= 2 && length(var.vpc.azs) <= 3 && length(distinct(var.vpc.azs)) == length(var.vpc.azs) && alltrue([for zone in var.vpc.azs : can(regex(format("^%s[a-z]$", var.region), zone))]), false)
     error_message = "The value of vpc.azs must name two or three different Availability Zones of region."
   }
 
   validation {
-    condition     = contains([1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653], var.vpc.flow_log_cloudwatch_log_group_retention_in_days)
+    condition     = try(var.vpc.enable_nat_gateway != null, false)
+    error_message = "The value of vpc.enable_nat_gateway must be given."
+  }
+
+  validation {
+    condition     = try(var.vpc.single_nat_gateway != null, false)
+    error_message = "The value of vpc.single_nat_gateway must be given."
+  }
+
+  validation {
+    condition     = try(var.vpc.one_nat_gateway_per_az != null, false)
+    error_message = "The value of vpc.one_nat_gateway_per_az must be given."
+  }
+
+  validation {
+    condition     = try(var.vpc.enable_flow_log != null, false)
+    error_message = "The value of vpc.enable_flow_log must be given."
+  }
+
+  validation {
+    condition     = try(contains([1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653], var.vpc.flow_log_cloudwatch_log_group_retention_in_days), false)
     error_message = "The value of vpc.flow_log_cloudwatch_log_group_retention_in_days must be one of 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653."
   }
 }
@@ -402,7 +502,12 @@ variable "waf" {
   nullable = false
 
   validation {
-    condition     = var.waf.rules >= 0 && var.waf.rules <= 1500 && floor(var.waf.rules) == var.waf.rules
+    condition     = try(var.waf.enabled != null, false)
+    error_message = "The value of waf.enabled must be given."
+  }
+
+  validation {
+    condition     = try(var.waf.rules >= 0 && var.waf.rules <= 1500 && floor(var.waf.rules) == var.waf.rules, false)
     error_message = "The value of waf.rules must be a whole number from 0 to 1500."
   }
 }
@@ -417,12 +522,17 @@ variable "kms" {
   nullable = false
 
   validation {
-    condition     = var.kms.keys >= 0 && var.kms.keys <= 10000 && floor(var.kms.keys) == var.kms.keys
+    condition     = try(var.kms.keys >= 0 && var.kms.keys <= 10000 && floor(var.kms.keys) == var.kms.keys, false)
     error_message = "The value of kms.keys must be a whole number from 0 to 10000."
   }
 
   validation {
-    condition     = var.kms.deletion_window_in_days >= 7 && var.kms.deletion_window_in_days <= 30 && floor(var.kms.deletion_window_in_days) == var.kms.deletion_window_in_days
+    condition     = try(var.kms.enable_key_rotation != null, false)
+    error_message = "The value of kms.enable_key_rotation must be given."
+  }
+
+  validation {
+    condition     = try(var.kms.deletion_window_in_days >= 7 && var.kms.deletion_window_in_days <= 30 && floor(var.kms.deletion_window_in_days) == var.kms.deletion_window_in_days, false)
     error_message = "The value of kms.deletion_window_in_days must be a whole number from 7 to 30."
   }
 }
