@@ -217,7 +217,7 @@ def test_every_member_of_a_compressed_body_is_unpacked(aws: AwsServer, place: Pa
     assert place.read_bytes() == CONTENT
 
 
-@pytest.mark.parametrize("tail", [b"more", b"\x00" * 8, IN_TWO[:20]])
+@pytest.mark.parametrize("tail", [b"more", b"\x00" * 8, IN_TWO[:20]], ids=["bytes", "zeros", "a member cut"])
 def test_what_stands_behind_a_compressed_body_is_damage(aws: AwsServer, place: Path, tail: bytes) -> None:
     aws.fault = in_turn(Fault(body=gzip.compress(CONTENT) + tail))
     fetch(aws, place)
