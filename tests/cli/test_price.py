@@ -203,4 +203,9 @@ def test_the_form_in_the_help_can_be_priced(cli: Any, tmp_path: Path) -> None:
     form = shown[shown.index("      period:") : shown.index("  Find services")]
     outcome = cli("price", usage_file(tmp_path, form), "--format", "json")
     assert (outcome.code, outcome.err) == (0, "")
-    assert D(json.loads(outcome.out)["billed_cost"]) == D("57.6")
+    servers, sizes, iops = (
+        720 * D("0.08"),
+        2 * 500 * D("0.138"),
+        2 * (32_000 * D("0.072") + 8_000 * D("0.0504")),
+    )
+    assert D(json.loads(outcome.out)["billed_cost"]) == servers + sizes + iops == D("5610")
