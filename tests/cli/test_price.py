@@ -24,18 +24,24 @@ def usage_file(folder: Path, text: str) -> Path:
 def test_the_example_is_priced_to_the_cent(cli: Any) -> None:
     """EC2 1440 x 0.091; ALB 720 x 0.0252 + 936.5 x 0.008; RDS 720 x 0.138; S3 250 x 0.023; CloudFront 1 024 GB free,
     9 216 x 0.085, 4 096 x 0.08; Lambda 400 000 GB-s free, 850 000 x 0.0000133334, 1 M requests free, 4 M x 0.0000002;
-    DynamoDB at own rates 100 M x 0.13 + 200 M x 0.11 a million."""
+    DynamoDB at own rates 100 M x 0.13 + 200 M x 0.11 a million; 200 000 objects x 128 KB / 2^20 = 24.4140625 GB x 0.004;
+    (10 + 50 + 480) min / 60 = 9 h x 0.069."""
     costs = [
         D("131.04"), D("18.144"), D("7.492"), D("99.36"), D("5.75"), D("783.36") + D("327.68"),
-        D("850000") * D("0.0000133334"), D("0.8"), D("35"),
+        D("850000") * D("0.0000133334"), D("0.8"), D("35"), D("24.4140625") * D("0.004"), 9 * D("0.069"),
     ]  # fmt: skip
     outcome = cli("price", USAGE, "--format", "json")
     assert (outcome.code, outcome.err) == (0, "")
     document = json.loads(outcome.out)
     assert [D(line["billed_cost"]) for line in document["lines"]] == costs
     assert D(document["billed_cost"]) == sum(costs)
-    *_, total, basis = cli("price", USAGE).out.splitlines()
+    *_, total, objects, database, basis = cli("price", USAGE, columns=200).out.splitlines()
     assert total.split() == ["Total", f"{sum(costs):,.2f}"]
+    words = "200,000 x 128 KB (the least that is billed) x 30 / 30 days of the month"
+    assert objects == f"objects.0, TimedStorage-GIR-ByteHrs: {words}"
+    words = "540 minutes / 60, 1 of 3 starts billed as 10 minutes, the least"
+    assert database == f"databases.0, InstanceUsage:db.t4g.medium: {words}"
+    assert [line["formula"] for line in document["lines"]][-1] == words
     book = document["price_book"]["digest"][:12]
     assert basis == f"List prices of 2025-07-01 to 2025-12-06 (book {book}), without tax."
 

@@ -409,6 +409,9 @@ def test_small_objects_count_as_128_kb_in_infrequent_access() -> None:
     small = "storage_class: STANDARD_IA, count: 10000000, kb: 64"
     total = object_cents(small, s3_line("Requests-SIA-Tier1", 10_000_000))
     assert total == to_cents(D("1220.703125") * D("0.0125") + 100) == D("115.26")
+    one_zone, instant = (small.replace("STANDARD_IA", name) for name in ("ONEZONE_IA", "GLACIER_IR"))
+    assert object_cents(one_zone) == to_cents(D("1220.703125") * D("0.01")) == D("12.21")
+    assert object_cents(instant) == to_cents(D("1220.703125") * D("0.004")) == D("4.88")
 
 
 def test_infrequent_access_is_billed_for_thirty_days_at_least() -> None:
