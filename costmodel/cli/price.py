@@ -48,8 +48,16 @@ def price(
         period: 2026-11
         usage:
           - {service: AmazonEC2, meter: "BoxUsage:m7g.large", region: eu-west-1, quantity: 720}
-        volumes:      # also objects, databases and functions: metered by AWS's rules
-          - {region: eu-west-1, type: io2, gb: 500, iops: 40000, count: 2}
+        objects:      # if wanted: what there is, metered by AWS's rules
+          - {region: eu-west-1, storage_class: GLACIER_IR, count: 200000, kb: 60}
+        volumes:
+          - {region: eu-west-1, type: io2, gb: 500, iops: 40000, count: 2, days: 15}
+        databases:
+          - {region: eu-west-1, engine: MySQL, class: db.m7g.large, multi_az: true,
+             ran_minutes: [3, 50]}
+        functions:
+          - {region: eu-west-1, invocations: 1000000, duration_ms: 120,
+             memory_mb: 512, ephemeral_mb: 2048, response_mb: 8}
         rates:        # if wanted: own rates in place of list prices
           - service: AmazonEC2
             meter: "BoxUsage:m7g.large"

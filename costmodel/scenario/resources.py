@@ -21,7 +21,7 @@ from pydantic import BeforeValidator, Field, StrictBool, model_validator
 
 from costmodel.scenario.fields import Model, Rule, obeying
 from costmodel.scenario.rates_file import Exactly, Name, Quantity
-from costmodel.units import MINUTES_PER_DAY
+from costmodel.units import MINUTES_PER_DAY, plain
 
 LONGEST_MONTH_DAYS = 31
 Count = Annotated[Decimal, BeforeValidator(Exactly(Decimal(10**12), decimals=0, least=Decimal(1)))]
@@ -50,8 +50,24 @@ class _Resource(Model):
     region: Name
     """AWS region code."""
 
+    @property
+    def stated_days(self) -> tuple[str, Decimal] | None:
+        """Where the file says how much of the month it was there: by which key, and the days that it comes to."""
+        return None
 
-class Objects(_Resource):
+
+class _Standing(_Resource):
+    """What is billed for as long as it stands."""
+
+    days: Days | None = None
+    """Days of this month on which it stands; the whole month when left out."""
+
+    @property
+    def stated_days(self) -> tuple[str, Decimal] | None:
+        return None if self.days is None else ("days", self.days)
+
+
+class Objects(_Standing):
     """Objects of one size in S3. Requests, transitions and retrievals are lines of their own."""
 
     storage_class: StorageClass
@@ -62,15 +78,8 @@ class Objects(_Resource):
     """How many objects."""
     kb: Quantity
     """Size of each object, in KB of 1 024 bytes."""
-    days: Days | None = None
-    """Days of this month on which they are stored; the whole month when left out."""
     deleted_after_days: Quantity | None = None
     """Days from being written to being deleted, overwritten or moved on in this month; left out while they stay."""
-
-    @property
-    def stated_days(self) -> tuple[str, Decimal | None]:
-        """The key that says how long they stood in the month, and the days it comes to."""
-        return "days", self.days
 
     @model_validator(mode="after")
     def _agrees(self) -> Self:
@@ -82,12 +91,14 @@ class Objects(_Resource):
             problem = "is missing; of what is deleted, say on how many days of this month it was stored"
             rules.append(Rule(("days",), problem, None))
         if self.deleted_after_days is not None and self.deleted_after_days < (self.days or 0):
-            problem = f"must be at least days, {self.days}: until then they are stored"
-            rules.append(Rule(("deleted_after_days",), problem, str(self.deleted_after_days)))
+            problem = (
+                f"must be at least {plain(self.days or Decimal(0))}, as days has: until then they are stored"
+            )
+            rules.append(Rule(("deleted_after_days",), problem, plain(self.deleted_after_days)))
         return obeying(self, rules)
 
 
-class Volumes(_Resource):
+class Volumes(_Standing):
     """Block storage of EC2 instances: volumes of one kind."""
 
     type: VolumeType
@@ -100,13 +111,6 @@ class Volumes(_Resource):
     """Provisioned throughput of each gp3 volume, in MiB/s; 125 when left out."""
     count: Count = Field(default=Decimal(1), validate_default=False)
     """How many volumes."""
-    days: Days | None = None
-    """Days of this month on which they stand; the whole month when left out."""
-
-    @property
-    def stated_days(self) -> tuple[str, Decimal | None]:
-        """The key that says how long they stood in the month, and the days it comes to."""
-        return "days", self.days
 
 
 class Databases(_Resource):
@@ -122,8 +126,7 @@ class Databases(_Resource):
     """Minutes that it ran in this month after each start or change of its class."""
 
     @property
-    def stated_days(self) -> tuple[str, Decimal | None]:
-        """The key that says how long it ran in the month, and the days it comes to."""
+    def stated_days(self) -> tuple[str, Decimal] | None:
         return "ran_minutes", sum(self.ran_minutes, Decimal(0)) / MINUTES_PER_DAY
 
 
@@ -142,11 +145,6 @@ class Functions(_Resource):
     """Processor: x86_64 when left out. Source: AWS Lambda Developer Guide, instruction set architectures (2023-10)."""
     response_mb: Quantity = Field(default=Decimal(0), validate_default=False)
     """MB that each call streams back; nothing when left out, as AWS charges no other response."""
-
-    @property
-    def stated_days(self) -> tuple[str, Decimal | None]:
-        """Calls run side by side: their time is not bounded by the month's."""
-        return "duration_ms", None
 
 
 Resource = Objects | Volumes | Databases | Functions

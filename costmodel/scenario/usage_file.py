@@ -146,8 +146,10 @@ class UsageFile(Model):
         _, days = calendar.monthrange(year, month)
         rules = []
         for place, resource in rows.resources.items():
+            if resource.stated_days is None:
+                continue
             key, stated = resource.stated_days
-            if stated is not None and stated > days:
+            if stated > days:
                 problem = f"must come to at most {days} days, as {self.period} has no more"
                 rules.append(Rule((*place, key), problem, f"{plain(to_nine_decimals(stated))} days"))
         return obeying(self, rules)

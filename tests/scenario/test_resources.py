@@ -63,7 +63,7 @@ def test_a_key_that_is_missing_or_unknown_is_told(key: str) -> None:
         ("objects", "kb: 10", "kb: 10, deleted_after_days: 9", "days",
          "is missing; of what is deleted, say on how many days of this month it was stored"),
         ("objects", "kb: 10", "kb: 10, days: 10, deleted_after_days: 9", "deleted_after_days",
-         "must be at least days, 10: until then they are stored"),
+         "must be at least 10, as days has: until then they are stored"),
         ("objects", "kb: 10", "kb: 10, access_tier: infrequent", "access_tier",
          "belongs to the storage class INTELLIGENT_TIERING; delete it"),
         ("volumes", "gp3", "gp4", "type", "must be one of the names below (did you mean gp3?); valid: gp2, gp3"),
