@@ -587,7 +587,10 @@ def function_limits(functions: Functions) -> tuple[Rule, ...]:
 
 
 def metered_functions(functions: Functions) -> list[Metered]:
-    """Requests and GB-seconds of calls, and their storage and streamed responses beyond what is free."""
+    """Requests and GB-seconds of calls, and their storage and streamed responses beyond what is free.
+
+    Source: AWS Lambda pricing, duration is rounded up to the nearest 1 ms (2025-12).
+    """
     call_ms = functions.duration_ms.to_integral_value(ROUND_CEILING)
     ran_s = functions.invocations * call_ms / 1000
     ran = f"{plain(functions.invocations)} x {plain(call_ms)} ms / 1,000"

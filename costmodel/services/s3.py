@@ -320,7 +320,7 @@ def _metered_storage(objects: Objects, held: StorageClass, days_of_month: int) -
             usage_type,
             "GB-Months",
             prorated(objects.count * kb / KB_PER_GB, days, days_of_month),
-            f"{plain(objects.count)} x {words} x {time} / {days_of_month} days of the month",
+            f"{plain(objects.count)} x {words} / {KB_PER_GB:,} x {time} / {days_of_month} days of the month",
         )
         for code, usage_type, kb, words in parts
     ]

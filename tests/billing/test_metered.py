@@ -213,12 +213,12 @@ functions:
     )
     assert [(line.path, line.meter, line.quantity, line.formula) for line in result.lines] == [
         ("objects.0", "TimedStorage-GlacierByteHrs", D("0.120162964"),
-         "1,000 x 42 KB (32 of them index and metadata) x (20 + 70 owed of the 90 billed at least) / 30 days of the month"),
+         "1,000 x 42 KB (32 of them index and metadata) / 1,048,576 x (20 + 70 owed of the 90 billed at least) / 30 days of the month"),
         ("objects.0", "TimedStorage-ByteHrs", D("0.022888184"),
-         "1,000 x 8 KB (its name, at the Standard rate) x (20 + 70 owed of the 90 billed at least) / 30 days of the month"),
+         "1,000 x 8 KB (its name, at the Standard rate) / 1,048,576 x (20 + 70 owed of the 90 billed at least) / 30 days of the month"),
         ("objects.1", "TimedStorage-SIA-ByteHrs", D("0.122070313"),
-         "1,000 x 128 KB (the least that is billed) x 30 / 30 days of the month"),
-        ("objects.2", "TimedStorage-INT-FA-ByteHrs", D("0.122070313"), "1,000 x 128 KB x 30 / 30 days of the month"),
+         "1,000 x 128 KB (the least that is billed) / 1,048,576 x 30 / 30 days of the month"),
+        ("objects.2", "TimedStorage-INT-FA-ByteHrs", D("0.122070313"), "1,000 x 128 KB / 1,048,576 x 30 / 30 days of the month"),
         ("objects.2", "Monitoring-Automation-INT", 1_000, "1,000 watched, as each has 128 KB or more"),
         ("volumes.0", "EBS:VolumeUsage.io2", 500, "2 x 500 GB x 15 / 30 days of the month"),
         ("volumes.0", "EBS:VolumeP-IOPS.io2", 32_000,

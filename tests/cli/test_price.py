@@ -37,7 +37,7 @@ def test_the_example_is_priced_to_the_cent(cli: Any) -> None:
     assert D(document["billed_cost"]) == sum(costs)
     *_, total, objects, database, basis = cli("price", USAGE, columns=200).out.splitlines()
     assert total.split() == ["Total", f"{sum(costs):,.2f}"]
-    words = "200,000 x 128 KB (the least that is billed) x 30 / 30 days of the month"
+    words = "200,000 x 128 KB (the least that is billed) / 1,048,576 x 30 / 30 days of the month"
     assert objects == f"objects.0, TimedStorage-GIR-ByteHrs: {words}"
     words = "540 minutes / 60, 1 of 3 starts billed as 10 minutes, the least"
     assert database == f"databases.0, InstanceUsage:db.t4g.medium: {words}"
