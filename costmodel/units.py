@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 
 SECONDS_PER_MINUTE = 60
 MINUTES_PER_HOUR = 60
@@ -33,6 +33,7 @@ Source: AWS tier tables step at multiples of 1 024 (10 240 GB = 10 TB), Amazon S
 pricing pages (2025-12).
 """
 
+KB_PER_GB = 1024**2
 MB_PER_GB = 1024
 """Also MiB/s in a billed GiB/s of EBS throughput. Source: as above; Amazon EBS pricing (2024-07)."""
 
@@ -114,6 +115,16 @@ CENT = Decimal("0.01")
 def two_digits(value: float) -> str:
     """A number with two significant digits, for estimates: 41, 1,200, 0.53."""
     return f"{Decimal(f'{value:.2g}'):,f}"
+
+
+def to_nine_decimals(quantity: Decimal) -> Decimal:
+    """A billed quantity that is not counted one by one, rounded half up."""
+    return quantity.quantize(QUANTITY_STEP, rounding=ROUND_HALF_UP)
+
+
+def plain(number: Decimal) -> str:
+    """A number with separators and every digit it has: 1,048,576, 0.5."""
+    return f"{number.normalize():,f}"
 
 
 def figure(value: float) -> str:

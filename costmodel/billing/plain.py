@@ -1,10 +1,10 @@
-"""Pricing plain usage files: the till without a simulation in front of it."""
+"""Pricing usage files, plain lines and what resources are metered on: the till without a simulation in front of it."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal, localcontext
 from typing import Any
 
@@ -16,10 +16,12 @@ from costmodel.billing.rates import NO_OWN_RATES, OwnRates
 from costmodel.demand.calendar import BillingPeriod
 from costmodel.errors import AmbiguousPrice, PriceNotFound, UsageFileError
 from costmodel.pricing.price import ON_DEMAND, FreeAllowance, Price, PriceQuery, PriceTier
+from costmodel.scenario.document import dotted
 from costmodel.scenario.faults import rule_faults
 from costmodel.scenario.fields import Rule
 from costmodel.scenario.usage_file import FIND_PRICES, OwnRate, Rows, UsageFile, UsageLine
 from costmodel.services._base import Meter, Usage
+from costmodel.services.registry import metered, resource_limits
 from costmodel.units import COUNTED_UNITS, FOCUS_UNITS
 
 OWN_RATE = "Own rate"
@@ -60,10 +62,10 @@ class PricedTier:
 
 @dataclass(frozen=True, slots=True)
 class PricedLine:
-    """One line of a usage file with what it costs beside the other lines."""
+    """One line of a usage file, stated or metered, with what it costs beside the other lines."""
 
     path: str
-    """Place in the file: `usage.0`."""
+    """Place in the file: `usage.0`, `volumes.2`."""
     service_code: str
     meter: str
     region_id: str
@@ -73,6 +75,8 @@ class PricedLine:
     quantity: Decimal
     unit: str
     """FOCUS unit."""
+    formula: str
+    """How the quantity comes about."""
     tiers: tuple[PricedTier, ...]
     upfront_fee: Price | None
     """What a reservation costs at the start for each unit, in no amount here; None where there is none."""
@@ -124,12 +128,12 @@ def price_usage(
     free_tier: bool | None = None,
     own_rates: OwnRates = NO_OWN_RATES,
 ) -> PricedUsage:
-    """Price every line of a usage file together: lines of one price share its tiers and allowance.
+    """Price every line of a usage file together, stated or metered: lines of one price share its tiers and allowance.
 
     A rate in the usage file replaces the list price of the same service, meter, region and attributes;
     one without attributes stands for all of them. `own_rates` are laid over the list prices that are
     left. `free_tier` overrides the file's. Raises UsageFileError, naming every line whose price is
-    missing or ambiguous or counts in another unit; UnitMismatch where an own price does, AmbiguousOwnRate where one
+    missing or ambiguous or counts in another unit, and what AWS does not offer; UnitMismatch where an own price does, AmbiguousOwnRate where one
     fits several list prices.
     """
     free_tier = file.free_tier if free_tier is None else free_tier
@@ -138,25 +142,20 @@ def price_usage(
     found, broken = _look_up(file.rows, prices)
     if broken:
         raise UsageFileError(source, rule_faults(broken, {}), FIND_PRICES)
-    priced = [(f"usage.{place}", file.usage[place], price) for place, price in found.items()]
-    whole = bill(
-        [_usage(path, line, price, period) for path, line, price in priced],
-        prices,
-        free_tier=free_tier,
-        own_rates=own_rates,
-    )
-    outdone = own_rates.outdone((price for _, _, price in priced), period)
+    usages = [_usage(line, period) for line in found]
+    whole = bill(usages, prices, free_tier=free_tier, own_rates=own_rates)
+    outdone = own_rates.outdone((line.price for line in found), period)
     charges = defaultdict(list)
     for charge in whole.charges:
-        charges[charge.resource_name].append(charge)
+        charges[charge.resource_name, charge.sku_meter].append(charge)
     return PricedUsage(
         period=period,
         free_tier=free_tier,
         own_rates=own_rates,
         bill=whole,
         lines=tuple(
-            _priced_line(path, line, price, _fee_beside(price, found, prices), charges[path])
-            for path, line, price in priced
+            _priced_line(line, _fee_beside(line.price, found, prices), charges[line.path, line.meter.name])
+            for line in found
         ),
         unused_rates=(*prices.unused(), *(name for name in own_rates.unused(whole) if name not in outdone)),
         outdone_rates=outdone,
@@ -164,30 +163,77 @@ def price_usage(
 
 
 def price_rules(rows: Rows, book: Prices) -> list[Rule]:
-    """What keeps rows from being priced: a price missing or ambiguous, a unit unknown or not the price's."""
+    """What keeps rows from being priced: a price missing or ambiguous, a unit unknown or not the price's, a limit of AWS's."""
     return _look_up(rows, _PricesWithOwn(rows.rates, book))[1]
 
 
-def _look_up(rows: Rows, prices: _PricesWithOwn) -> tuple[dict[int, Price], list[Rule]]:
-    """The price of each line by its place, and what is wrong with the others and with own rates."""
-    found: dict[int, Price] = {}
-    broken = [*_unknown_units(rows.rates), *_contradictions(rows.rates, prices.book)]
-    for place, line in rows.usage.items():
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A line, stated or metered, with its price."""
+
+    path: str
+    meter: Meter
+    quantity: Decimal
+    formula: str
+    price: Price
+
+
+def _look_up(rows: Rows, prices: _PricesWithOwn) -> tuple[list[_Found], list[Rule]]:
+    """Every line with its price, and what is wrong with the others, with resources and with own rates."""
+    stated, faults_stated = _look_up_stated(rows.usage, prices)
+    metered, faults_metered = _look_up_metered(rows, prices)
+    faults_rates = [*_unknown_units(rows.rates), *_contradictions(rows.rates, prices.book)]
+    return [*stated, *metered], [*faults_rates, *faults_stated, *faults_metered]
+
+
+def _look_up_stated(
+    lines: Mapping[int, UsageLine], prices: _PricesWithOwn
+) -> tuple[list[_Found], list[Rule]]:
+    found: list[_Found] = []
+    broken: list[Rule] = []
+    for place, line in lines.items():
+        asked = _query(line, line.term or ON_DEMAND)
         try:
-            found[place] = prices.price(prices.query(line))
-            _fee(found[place], prices)
+            price = prices.price(asked if line.term else prices.own_or_listed(asked))
+            _fee(price, prices)
         except (PriceNotFound, AmbiguousPrice) as error:
             broken.append(Rule(("usage", place), str(error), None))
             continue
-        pricing_unit = found[place].pricing_unit
+        found.append(_stated(f"usage.{place}", line, price))
+        pricing_unit = price.pricing_unit
         unit = FOCUS_UNITS.get(pricing_unit, "")
         if line.unit not in (None, unit, pricing_unit):
             problem = f"must be {_either(unit, pricing_unit)}, as the price is"
             broken.append(Rule(("usage", place, "unit"), problem, line.unit))
-        if unit in COUNTED_UNITS and line.quantity % 1 and found[place].query.term != OWN_RATE:
+        if unit in COUNTED_UNITS and line.quantity % 1 and price.query.term != OWN_RATE:
             problem = f"must be a whole number, as AWS counts {unit} one by one"
             broken.append(Rule(("usage", place, "quantity"), problem, _text(line.quantity)))
     return found, broken
+
+
+def _look_up_metered(rows: Rows, prices: _PricesWithOwn) -> tuple[list[_Found], list[Rule]]:
+    found: list[_Found] = []
+    broken: list[Rule] = []
+    for place, resource in rows.resources.items():
+        limits = resource_limits(resource)
+        broken += [rule._replace(place=(*place, *rule.place)) for rule in limits]
+        lines = () if limits else metered(resource, BillingPeriod.parse(rows.period).days)
+        for meter, quantity, formula in lines:
+            query = prices.own_or_listed(meter.query)
+            try:
+                price = prices.price(query)
+            except (PriceNotFound, AmbiguousPrice) as error:
+                broken.append(Rule(place, str(error), None))
+                continue
+            found.append(_Found(dotted(place), replace(meter, query=query), quantity, formula, price))
+    return found, broken
+
+
+def _stated(path: str, line: UsageLine, price: Price) -> _Found:
+    service_name, category = _SERVICES.get(line.service, (line.service, "Other"))
+    unit = FOCUS_UNITS.get(price.pricing_unit, "")
+    meter = Meter(line.meter, service_name, category, unit, price.query)
+    return _Found(path, meter, line.quantity, "as stated in the usage file", price)
 
 
 def _fee(price: Price, prices: Prices) -> Price | None:
@@ -196,10 +242,10 @@ def _fee(price: Price, prices: Prices) -> Price | None:
     return None if query is None else prices.price(query)
 
 
-def _fee_beside(price: Price, found: Mapping[int, Price], prices: Prices) -> Price | None:
+def _fee_beside(price: Price, found: Sequence[_Found], prices: Prices) -> Price | None:
     """The fee of a line's reservation, unless another line of the file is that fee."""
     fee = _fee(price, prices)
-    return None if fee in found.values() else fee
+    return None if any(line.price == fee for line in found) else fee
 
 
 class _PricesWithOwn:
@@ -216,14 +262,13 @@ class _PricesWithOwn:
     def allowances(self) -> tuple[FreeAllowance, ...]:
         return self.book.allowances
 
-    def query(self, line: UsageLine) -> PriceQuery:
-        """What to ask for a line: its own rate where there is one, else the list price."""
-        if line.term is None and self._own:
-            for attributes in (line.attributes, {}):
-                own = _query(line.model_copy(update={"attributes": attributes}), OWN_RATE)
-                if own in self._own:
-                    return own
-        return _query(line, line.term or ON_DEMAND)
+    def own_or_listed(self, asked: PriceQuery) -> PriceQuery:
+        """What to ask for a list price: its own rate where there is one, else itself."""
+        for attributes in (asked.attributes, ()):
+            own = replace(asked, attributes=attributes, term=OWN_RATE)
+            if own in self._own:
+                return own
+        return asked
 
     def price(self, query: PriceQuery) -> Price:
         own = self._own.get(query)
@@ -288,30 +333,28 @@ def _pricing_unit(unit: str) -> str | None:
     return next((pricing_unit for pricing_unit, focus in FOCUS_UNITS.items() if focus == unit), None)
 
 
-def _usage(path: str, line: UsageLine, price: Price, period: BillingPeriod) -> Usage:
-    service_name, category = _SERVICES.get(line.service, (line.service, "Other"))
+def _usage(line: _Found, period: BillingPeriod) -> Usage:
     daily_quantity = np.full(period.days, float(line.quantity) / period.days)
     daily_quantity.flags.writeable = False
-    meter = Meter(line.meter, service_name, category, FOCUS_UNITS[price.pricing_unit], price.query)
-    return Usage(meter, path, period, line.quantity, daily_quantity, "as stated in the usage file")
+    return Usage(line.meter, line.path, period, line.quantity, daily_quantity, line.formula)
 
 
-def _priced_line(
-    path: str, line: UsageLine, price: Price, fee: Price | None, charges: list[Charge]
-) -> PricedLine:
+def _priced_line(line: _Found, fee: Price | None, charges: list[Charge]) -> PricedLine:
+    price = line.price
     with localcontext(EXACT):
         list_cost = sum((charge.list_cost for charge in charges), Decimal(0))
         billed_cost = sum((charge.billed_cost for charge in charges), Decimal(0))
     return PricedLine(
-        path=path,
-        service_code=line.service,
-        meter=line.meter,
-        region_id=line.region,
+        path=line.path,
+        service_code=price.query.service_code,
+        meter=line.meter.name,
+        region_id=price.query.region_id,
         attributes=dict(price.query.attributes),
         term=price.query.term,
         description=price.description,
         quantity=line.quantity,
-        unit=FOCUS_UNITS[price.pricing_unit],
+        unit=line.meter.consumed_unit,
+        formula=line.formula,
         tiers=tuple(_priced_tier(charge) for charge in charges),
         upfront_fee=fee,
         rate_name=next((charge.x_rate_name for charge in charges if charge.x_rate_name), ""),
@@ -345,6 +388,7 @@ def _line_dict(line: PricedLine) -> dict[str, Any]:
         "description": line.description,
         "quantity": _text(line.quantity),
         "unit": line.unit,
+        "formula": line.formula,
         "tiers": [
             {
                 "begin": _text(tier.begin),

@@ -41,13 +41,23 @@ def price(
     budget: BudgetOption = None,
     fail_if: FailIfOption = None,
 ) -> None:
-    """Price plain quantities, line by line.
+    """Price plain quantities, and what there is, line by line.
 
     \b
     A usage file names each quantity by service, meter and region:
         period: 2026-11
         usage:
           - {service: AmazonEC2, meter: "BoxUsage:m7g.large", region: eu-west-1, quantity: 720}
+        objects:      # if wanted: what there is, metered by AWS's rules
+          - {region: eu-west-1, storage_class: GLACIER_IR, count: 200000, kb: 60}
+        volumes:
+          - {region: eu-west-1, type: io2, gb: 500, iops: 40000, count: 2, days: 15}
+        databases:
+          - {region: eu-west-1, engine: MySQL, class: db.m7g.large, multi_az: true,
+             ran_minutes: [3, 50]}
+        functions:
+          - {region: eu-west-1, invocations: 1000000, duration_ms: 120,
+             memory_mb: 512, ephemeral_mb: 2048, response_mb: 8}
         rates:        # if wanted: own rates in place of list prices
           - service: AmazonEC2
             meter: "BoxUsage:m7g.large"
@@ -87,7 +97,8 @@ def price(
         book_note = {"digest": book.digest, "book_date": book.manifest.book_date}
         write_json(json.dumps(priced.to_dict() | {"price_book": book_note}, indent=2).encode() + b"\n")
     else:
-        print_result(_table(priced), *_fee_sentences(priced), _prices_sentence(book, used))
+        sentences = (*_rule_sentences(priced), *_fee_sentences(priced), _prices_sentence(book, used))
+        print_result(_table(priced), *sentences)
         if priced.own_rates.currency:
             print_result(currency_sentence(priced.own_rates.currency))
     judge_gates(gates, priced.billed_cost, BILL_METRICS)
@@ -100,6 +111,13 @@ def _prices_sentence(book: PriceBook, used: Sequence[Price]) -> str:
     dates = sorted(price.as_of for price in used)
     span = dates[0] if dates[0] == dates[-1] else f"{dates[0]} to {dates[-1]}"
     return f"List prices of {span} (book {book.digest[:12]}), without tax."
+
+
+def _rule_sentences(priced: PricedUsage) -> Iterator[str]:
+    """By which rule each quantity was metered that the file does not state itself."""
+    for line in priced.lines:
+        if not line.path.startswith("usage."):
+            yield f"{line.path}, {line.meter}: {line.formula}"
 
 
 def _fee_sentences(priced: PricedUsage) -> Iterator[str]:

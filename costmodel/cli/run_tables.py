@@ -24,6 +24,7 @@ from costmodel.decision.run import (
     Run,
 )
 from costmodel.export.decision_sections import best_of_each_kind, commitment_level
+from costmodel.services._base import Strategy
 from costmodel.units import figure, two_digits
 
 SHOWN_REJECTIONS = 8
@@ -130,7 +131,7 @@ def _recovery(note: RecoveryNote) -> Table:
     for option in note.options:
         chosen = option.strategy == note.strategy
         table.add_row(
-            option.strategy.replace("_", " "),
+            Strategy(option.strategy).words,
             *(
                 figure(round(minutes, 2)) if minutes is not None else "-"
                 for minutes in (option.rto_minutes, option.rpo_minutes)
@@ -214,11 +215,11 @@ def _carbon_figure(kg_per_month: float | None) -> str:
 
 def _front(run: Run) -> Table:
     """One line a member, with the designs in which it differs from the recommendation."""
-    numbers = ("USD a month", "p99 ms", "Availability", "kg CO2e")
+    numbers = ("USD a month", "p99 ms", "Availability", "kg of calls")
     table = table_of(
         "Stack", *numbers,
         right=numbers,
-        title="Worth choosing: a gain in cost, p99, availability or carbon costs one of the others",
+        title="Worth choosing: a gain in cost, p99, availability or carbon of calls costs one of the others",
     )  # fmt: skip
     for member in run.front[:SHOWN_FRONT]:
         table.add_row(
@@ -226,7 +227,7 @@ def _front(run: Run) -> Table:
             dollars(member.monthly_usd),
             figure(round(member.api_p99_ms)),
             f"{member.availability_ratio:.3%}",
-            _carbon_figure(member.carbon_kg_per_month),
+            _carbon_figure(member.calls_carbon_kg_per_month),
         )
     _say_hidden(table, len(run.front) - SHOWN_FRONT)
     return table
@@ -284,7 +285,7 @@ def _say_hidden(table: Table, rows: int) -> None:
 
 def _finalists(run: Run) -> Table:
     """Those that were tried longest, the recommendation first."""
-    numbers = ("Mean USD", "P90 USD", "Best in", "Regret USD", "Holds in")
+    numbers = ("Draws", "Mean USD", "P90 USD", "Best in", "Regret USD", "Holds in")
     table = table_of(
         "Finalist",
         *numbers,
@@ -297,6 +298,7 @@ def _finalists(run: Run) -> Table:
     for note in shown[:SHOWN_FINALISTS]:
         table.add_row(
             " · ".join(kind.replace("_", " ") for kind in note.kinds) + (" (tied)" if note.tied else ""),
+            f"{note.draws:,}",
             *(dollars(usd) for usd in (note.mean_usd, note.p90_usd)),
             f"{note.best_ratio:.0%}",
             "far" if note.regret_usd is None else dollars(note.regret_usd),

@@ -153,7 +153,7 @@ def _front_note(member: Member, months: int) -> FrontNote:
         api_p95_ms=promised.api_p95_ms,
         api_p99_ms=promised.api_p99_ms,
         availability_ratio=promised.availability_ratio,
-        carbon_kg_per_month=likely_kg(inside_energy(member.candidate.tiers), months),
+        calls_carbon_kg_per_month=likely_kg(inside_energy(member.candidate.tiers), months),
     )
 
 
@@ -209,10 +209,17 @@ def _headline(scenario: Scenario, result: SearchResult, doubt: Doubt, own_rates:
         text += (
             f" The next best {'candidate' if alike else 'combination of kinds'}, {rival.candidate.compute.design.label} with "
             f"{rival.candidate.database.design.label} and {rival.candidate.delivery.design.label}"
-            f"{'' if _renders_nothing(rival) else f', {rival.candidate.rendering.design.label}'}, "
+            f"{_rendering_words(rival, best)}, "
             f"{Reasons(scenario, best, doubt).in_short(rival)}."
         )
     return text
+
+
+def _rendering_words(rival: Evaluation, best: Evaluation) -> str:
+    """Where a rival renders, if it renders anything worth a word or elsewhere than the best."""
+    rendering = rival.candidate.rendering.design.label
+    differs = rendering != best.candidate.rendering.design.label
+    return f", {rendering}" if differs or not _renders_nothing(rival) else ""
 
 
 def _and_more(others: int) -> str:
@@ -592,10 +599,10 @@ def _scalability(scenario: Scenario, best: Evaluation) -> Requirement:
     failed = sum(tier.capacity.failed_requests for tier in inside)
     return Requirement(
         "scalability",
-        f"The busiest minute brings {capacity.peak_requests_per_s:,.1f} API calls a second; "
+        f"The busiest minute brings {capacity.peak_requests_per_s:,.1f} API calls a second{_each_region(best)}; "
         f"{TIER_WORDS[tightest.design.role]} gives way before {TIER_WORDS[other.design.role]}, at "
         f"{capacity.saturation_requests_per_s:,.1f} a second "
-        f"({capacity.headroom_ratio:.0%} headroom). {failed:,.0f} calls fail "
+        f"({capacity.headroom_ratio:.0%} headroom). {failed:,.0f} calls fail{_each_region(best)} "
         f"({best.promise.error_ratio:.4%}).{_allowance_words(best)}",
         {
             "peak_requests_per_s": capacity.peak_requests_per_s,
@@ -607,6 +614,11 @@ def _scalability(scenario: Scenario, best: Evaluation) -> Requirement:
         },
         best.promise.error_ratio <= scenario.objectives.error_ratio,
     )
+
+
+def _each_region(best: Evaluation) -> str:
+    """That figures are those of half the traffic, where two regions serve."""
+    return " in each of the two regions" if best.strategy is Strategy.ACTIVE_ACTIVE else ""
 
 
 def _allowance_words(best: Evaluation) -> str:

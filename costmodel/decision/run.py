@@ -414,8 +414,8 @@ class FrontNote:
     api_p95_ms: float
     api_p99_ms: float
     availability_ratio: float
-    carbon_kg_per_month: float | None
-    """Likely emission of compute, load balancer and database; None where a region has no figures."""
+    calls_carbon_kg_per_month: float | None
+    """Likely emission of what a call passes (compute, load balancer, database); None where a region has no figures."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import calendar as month_lengths
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
-from costmodel.units import HOURS_PER_DAY, MINUTES_PER_DAY, MINUTES_PER_HOUR
+from costmodel.units import HOURS_PER_DAY, MINUTES_PER_DAY, MINUTES_PER_HOUR, to_nine_decimals
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -50,6 +51,15 @@ class BillingPeriod:
 
     def __str__(self) -> str:
         return f"{self.year:04d}-{self.month:02d}"
+
+
+def prorated(quantity: Decimal, days: Decimal, days_of_month: int) -> Decimal:
+    """What is paid by the month and stands for some days of it: 200 GB for 10 of 31 days are 64.516129032.
+
+    Days of a shorter month are a larger share of it. Rounded half up to nine decimals.
+    Source: Amazon RDS FAQ, "How will I be charged" (2023); Amazon EBS pricing (2024-07).
+    """
+    return to_nine_decimals(quantity * days / days_of_month)
 
 
 @dataclass(frozen=True)

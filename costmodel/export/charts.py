@@ -213,7 +213,7 @@ def _panels(series: Mapping[str, Sequence[float]], first_day: date, width_pt: in
         axes.fill_between(
             range(len(values) + 1), (*values, values[-1]), step="post", color="#0000b1", linewidth=0
         )
-        _scale(axes, first_day, len(values), "{x:,.0f}")
+        _scale(axes, first_day, len(values), "{x:,.0f}" if max(values) >= 5 else "{x:,.2f}")
         axes.text(-_margin_pt(figure), 88, name, transform=_points_of(axes), fontsize=12)
     return figure
 

@@ -33,7 +33,7 @@ def _front(run: Run) -> Section:
         number("USD a month"),
         number("p99 ms"),
         number("Availability"),
-        number("kg CO2e a month"),
+        number("kg CO2e of calls"),
     )
     rows = tuple(
         (
@@ -44,7 +44,9 @@ def _front(run: Run) -> Section:
             dollars(member.monthly_usd),
             f"{member.api_p99_ms:,.0f}",
             f"{member.availability_ratio:.3%}",
-            NOTHING if member.carbon_kg_per_month is None else two_digits(member.carbon_kg_per_month),
+            NOTHING
+            if member.calls_carbon_kg_per_month is None
+            else two_digits(member.calls_carbon_kg_per_month),
         )
         for member in run.front
     )
@@ -56,7 +58,7 @@ def _front(run: Run) -> Section:
             "Carbon is that of compute, load balancer and database. The ring marks what is recommended.",
         ),
         chart=charts.front_points(_by_kinds(run.front), chosen, "Cost against latency"),
-        tables=(Table(columns, rows, title=f"All {len(rows)} of them", folded=True),),
+        tables=(Table(columns, rows, title="All of them", folded=True),),
     )
 
 

@@ -22,6 +22,7 @@ from costmodel.export.charts import LARGEST_SERVICES, OTHER
 from costmodel.export.decision_sections import decision_sections
 from costmodel.export.sections import NOTHING, Column, Section, Table, number, slug, words
 from costmodel.review.variance import MonthVariance, Variance, VarianceRow
+from costmodel.services._base import Strategy
 from costmodel.units import two_digits
 
 HTML_FILE = "index.html"
@@ -367,7 +368,10 @@ def _load_by_day(run: Run) -> Section:
     }
     columns = (Column("Day"), *(number(_LOAD_NAMES.get(name, name)) for name in run.daily_load))
     rows = tuple(
-        (day.isoformat(), *(f"{value:,.0f}" for value in values))
+        (
+            day.isoformat(),
+            *(f"{value:,.0f}" if value >= 10 or value == 0 else two_digits(value) for value in values),
+        )
         for day, values in zip(days, zip(*run.daily_load.values(), strict=True), strict=True)
     )
     return Section(
@@ -409,7 +413,7 @@ def _recovery(note: RecoveryNote) -> Table:
     )
     rows = tuple(
         (
-            words(option.strategy),
+            Strategy(option.strategy).words,
             *(
                 NOTHING if minutes is None else _figure(minutes)
                 for minutes in (option.rto_minutes, option.rpo_minutes)

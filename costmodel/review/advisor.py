@@ -358,7 +358,8 @@ def _unused(
     if prediction.verdict is Verdict.OK and finding.sound_resources:
         others = finding.sound_resources
         reason = (
-            f"the recommended design needs one, and the account has {others} more in use: this one may go"
+            f"the recommended design needs one, and the account has {others} more in use, in this region or another: "
+            "with one of them here, this one may go"
         )
         return View(Outcome.ONLY_AWS, reason)
     if prediction.verdict is Verdict.OK:

@@ -540,7 +540,7 @@ def _is_texts(values: Any, *, optional: bool = False) -> bool:
 def _count(counts: Any, name: str) -> int:
     """A count of a summary; 0 where there is none."""
     value = counts.get(name) if isinstance(counts, dict) else None
-    return value if isinstance(value, int) and value > 0 else 0
+    return int(value) if isinstance(value, Decimal) and value.is_finite() and value > 0 else 0
 
 
 def _sound(summary: Any) -> int:

@@ -54,17 +54,21 @@ _DAY = re.compile(r"20[0-9]{2}-[0-9]{2}-[0-9]{2}")
 
 @dataclass(frozen=True, slots=True)
 class Exactly:
-    """Reads a number exactly as written, up to a limit and a number of decimals."""
+    """Reads a number exactly as written, within bounds and up to a number of decimals."""
 
     limit: Decimal
     decimals: int
+    least: Decimal = Decimal(0)
 
     def __call__(self, value: object) -> Decimal:
         if not isinstance(value, str) or len(value) > _LONGEST_NUMBER or not _DECIMAL.fullmatch(value):
             raise PydanticCustomError("decimal", "must be a decimal number such as 1200 or 0.25")
         number = Decimal(value)
-        if not 0 <= number <= self.limit:
-            raise PydanticCustomError("bounds", "must be from 0 to {limit}", {"limit": f"{self.limit:,}"})
+        if not self.least <= number <= self.limit:
+            bounds = {"least": f"{self.least:,}", "limit": f"{self.limit:,}"}
+            raise PydanticCustomError("bounds", "must be from {least} to {limit}", bounds)
+        if not self.decimals and number % 1:
+            raise PydanticCustomError("whole", "must be a whole number")
         if number != round(number, self.decimals):
             raise PydanticCustomError(
                 "decimals", "must have at most {decimals} decimals", {"decimals": self.decimals}

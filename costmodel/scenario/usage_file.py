@@ -1,9 +1,11 @@
-"""Plain usage files: quantities to price, and own rates to price them at.
+"""Plain usage files: quantities to price, what there is to meter and price, and own rates to price it at.
 
     period: 2026-11
     free_tier: true
     usage:
       - {service: AmazonEC2, meter: "BoxUsage:m7g.large", region: eu-west-1, quantity: 744, unit: Hrs}
+    volumes:
+      - {region: eu-west-1, type: io2, gb: 500, iops: 40000}
     rates:
       - service: AmazonCloudFront
         meter: DataTransfer-Out-Bytes
@@ -16,23 +18,33 @@ Numbers go from the text straight to `Decimal`; no float is ever made of them.
 
 from __future__ import annotations
 
+import calendar
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
-from pydantic import BaseModel, Field, StrictBool, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    Field,
+    StrictBool,
+    TypeAdapter,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from costmodel.errors import UsageFileError
 from costmodel.scenario.document import Form, as_text, parse_document, read_bytes
 from costmodel.scenario.faults import modelled, rule_faults
-from costmodel.scenario.fields import Model, Rule
+from costmodel.scenario.fields import Model, Rule, obeying
 from costmodel.scenario.model import Month
 from costmodel.scenario.rates_file import Name, Quantity, RateTiers
-from costmodel.units import BYTES_PER_MB
+from costmodel.scenario.resources import Databases, Functions, Objects, Resource, Volumes
+from costmodel.units import BYTES_PER_MB, plain, to_nine_decimals
 
 USAGE_FILE = Form(
     name="usage file",
@@ -82,6 +94,9 @@ class OwnRate(_Priced):
     """USD per unit by monthly quantity."""
 
 
+Entries = Field(default=(), max_length=100_000)
+
+
 class UsageFile(Model):
     """A month of usage, line by line."""
 
@@ -89,15 +104,26 @@ class UsageFile(Model):
     """The billing month, `YYYY-MM`: tiers and allowances start anew each month."""
     free_tier: StrictBool = True
     """Whether AWS's always-free allowances apply."""
-    usage: tuple[UsageLine, ...] = Field(min_length=1, max_length=100_000)
+    usage: tuple[UsageLine, ...] = Entries
     """The quantities to price."""
+    objects: tuple[Objects, ...] = Entries
+    """Objects in S3, to be metered and priced."""
+    volumes: tuple[Volumes, ...] = Entries
+    """EBS volumes, to be metered and priced."""
+    databases: tuple[Databases, ...] = Entries
+    """RDS instances, to be metered and priced."""
+    functions: tuple[Functions, ...] = Entries
+    """Lambda functions, to be metered and priced."""
     rates: tuple[OwnRate, ...] = ()
     """Own rates in place of list prices."""
 
     @property
     def rows(self) -> Rows:
-        """Lines and rates by their place."""
-        return Rows(dict(enumerate(self.usage)), dict(enumerate(self.rates)))
+        """Lines, resources and rates by their place."""
+        resources: dict[tuple[str, int], Resource] = {
+            (key, place): resource for key in RESOURCES for place, resource in enumerate(getattr(self, key))
+        }
+        return Rows(dict(enumerate(self.usage)), resources, dict(enumerate(self.rates)), self.period)
 
     @field_validator("rates")
     @classmethod
@@ -110,13 +136,43 @@ class UsageFile(Model):
             )
         return rates
 
+    @model_validator(mode="after")
+    def _fits_the_month(self) -> Self:
+        rows = self.rows
+        if not rows.usage and not rows.resources:
+            problem = f"must hold at least one entry, here or in {', '.join(RESOURCES)}"
+            return obeying(self, [Rule(("usage",), problem, None)])
+        year, month = map(int, self.period.split("-"))
+        _, days = calendar.monthrange(year, month)
+        rules = []
+        for place, resource in rows.resources.items():
+            if resource.stated_days is None:
+                continue
+            key, stated = resource.stated_days
+            if stated > days:
+                problem = f"must come to at most {days} days, as {self.period} has no more"
+                rules.append(Rule((*place, key), problem, f"{plain(to_nine_decimals(stated))} days"))
+        return obeying(self, rules)
+
+
+RESOURCES: Mapping[str, type[Resource]] = {
+    "objects": Objects,
+    "volumes": Volumes,
+    "databases": Databases,
+    "functions": Functions,
+}
+"""What there may be beside plain lines, by its key in the file."""
+
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Usage lines and own rates by their place in the file."""
+    """Usage lines, resources and own rates by their place in the file."""
 
     usage: Mapping[int, UsageLine]
+    resources: Mapping[tuple[str, int], Resource]
     rates: Mapping[int, OwnRate]
+    period: str
+    """The billing month; where resources are named, it is sound."""
 
 
 FurtherRules = Callable[[Rows], Sequence[Rule]]
@@ -155,13 +211,26 @@ def _read(content: bytes, source: str, further: FurtherRules) -> UsageFile:
 
 
 def _sound_rows(tree: Mapping[str, Any]) -> Rows:
-    """The rows of a faulty file that can be looked up: not the lines that a faulty rate may be meant for."""
+    """The rows of a faulty file that can be looked up: not the lines that a faulty rate may be meant for.
+
+    What resources are metered on is not known here, so that they wait until every rate and the month are sound.
+    """
     usage, rates = _sound(tree.get("usage"), UsageLine), _sound(tree.get("rates"), OwnRate)
     faulty = [row for place, row in enumerate(_listed(tree.get("rates"))) if place not in rates]
     named = [row.get("meter") if isinstance(row, dict) else None for row in faulty]
     meters = {meter if isinstance(meter, str) else None for meter in named}
     sure = {place: line for place, line in usage.items() if not meters & {line.meter, None}}
-    return Rows(sure, rates)
+    try:
+        period = TypeAdapter(Month).validate_python(tree.get("period"))
+    except ValidationError:
+        return Rows(sure, {}, rates, "")
+    resources: dict[tuple[str, int], Resource] = {
+        (key, place): resource
+        for key, model in RESOURCES.items()
+        for place, resource in _sound(tree.get(key), model).items()
+        if not faulty
+    }
+    return Rows(sure, resources, rates, period)
 
 
 def _sound(rows: Any, model: type[M]) -> dict[int, M]:

@@ -24,6 +24,7 @@ from costmodel.demand.calendar import BillingPeriod, Calendar, FloatArray
 from costmodel.demand.demand import Demand
 from costmodel.pricing.need import PriceNeed
 from costmodel.pricing.price import PriceQuery
+from costmodel.scenario.fields import Rule
 from costmodel.scenario.model import LOG_RETENTION_DAYS, Scenario
 from costmodel.units import COUNTED_UNITS, HOURS_PER_DAY, QUANTITY_STEP
 
@@ -87,6 +88,23 @@ class Usage:
     hourly_quantity: FloatArray | None = None
     """The same by hour, shape (hours of the period,), read-only: what a commitment by the hour covers.
     None for a meter that no such commitment covers."""
+
+
+class Metered(NamedTuple):
+    """What a billing rule counts of a resource that a usage file names."""
+
+    meter: Meter
+    quantity: Decimal
+    """In the unit of the meter; nine decimals at most."""
+    formula: str
+    """The rule in words and numbers a reader can repeat."""
+
+
+def beyond(place: str, value: Decimal, least: int, most: int, unit: str, source: str) -> tuple[Rule, ...]:
+    """A broken rule where a stated value is beyond what AWS allows; `source` is where AWS says so."""
+    if least <= value <= most:
+        return ()
+    return (Rule((place,), f"must be from {least:,} to {most:,} {unit} ({source})", f"{value:f}"),)
 
 
 def meter_usage(
@@ -385,7 +403,7 @@ class Strategy(StrEnum):
 
     @property
     def words(self) -> str:
-        return self.value.replace("_", " ")
+        return "active-active" if self is Strategy.ACTIVE_ACTIVE else self.value.replace("_", " ")
 
 
 class Design(Protocol):

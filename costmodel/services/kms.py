@@ -74,7 +74,9 @@ class Keys:
 
     @property
     def label(self) -> str:
-        return f"{self.keys} customer-managed keys" if self.keys else "AWS-owned keys"
+        if not self.keys:
+            return "AWS-owned keys"
+        return f"{self.keys} customer-managed key{'s' if self.keys > 1 else ''}"
 
     @property
     def reliability(self) -> Reliability:

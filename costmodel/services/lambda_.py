@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from decimal import ROUND_CEILING, Decimal
 from functools import lru_cache
 
 import numpy as np
@@ -27,7 +28,9 @@ from costmodel.capacity.concurrency import (
 )
 from costmodel.capacity.energy import Energy, servers
 from costmodel.capacity.function_size import (
+    LEAST_MEMORY_MB,
     LONGEST_RUN_S,
+    MOST_MEMORY_MB,
     RELATIVE_SPEED,
     Architecture,
     check_memory,
@@ -50,12 +53,14 @@ from costmodel.pricing.price import PriceQuery
 from costmodel.scenario.estimate import lowest
 from costmodel.scenario.fields import Rule
 from costmodel.scenario.model import Api, Database, Scenario
+from costmodel.scenario.resources import Functions
 from costmodel.services import needs
 from costmodel.services._base import (
     SENT_RATIO,
     Footprint,
     Least,
     Meter,
+    Metered,
     Reliability,
     Role,
     Setting,
@@ -67,6 +72,7 @@ from costmodel.services._base import (
     Usage,
     also,
     between,
+    beyond,
     flag,
     function_attributes,
     meter_usage,
@@ -79,6 +85,8 @@ from costmodel.units import (
     MINUTES_PER_DAY,
     MINUTES_PER_HOUR,
     SECONDS_PER_MINUTE,
+    plain,
+    to_nine_decimals,
 )
 
 SERVICE_NAME = "AWS Lambda"
@@ -88,6 +96,17 @@ SERVICE_CATEGORY = "Compute"
 SECONDS_PER_HOUR = SECONDS_PER_MINUTE * MINUTES_PER_HOUR
 KB_PER_GB = BYTES_PER_GB / BYTES_PER_KB
 KB_PER_MB = BYTES_PER_MB / BYTES_PER_KB
+FREE_STORAGE_MB = 512
+MOST_STORAGE_MB = 10_240
+"""Ephemeral storage of an environment that costs nothing, and the most it may have.
+
+Source: AWS Lambda pricing (2025-12); AWS Lambda Developer Guide, configuring ephemeral storage (2023-10).
+"""
+FREE_RESPONSE_MB = 6
+"""MB of every streamed response that cost nothing. Source: AWS Lambda pricing, response streaming (2025-12)."""
+MOST_RESPONSE_MB = 200
+"""Most MB of a streamed response. Source: AWS News, AWS Lambda response streaming supports 200 MB (2025-07)."""
+QUOTAS_SOURCE = "AWS Lambda Developer Guide, quotas, 2023-10"
 ALARMS = 2
 """Errors and throttles. Source: AWS Lambda Developer Guide, working with function metrics (2023-10)."""
 SNAP_START_RUNTIMES = {"java21": "free", "python3.13": "billed", "dotnet8": "billed"}
@@ -540,6 +559,77 @@ class LambdaFunction:
             between("target_value", scaling.target_ratio, 0.1, 0.9, step=0),
         )
         return (TerraformVariable(name, "Auto scaling of the provisioned concurrency", attributes),)
+
+
+def function_limits(functions: Functions) -> tuple[Rule, ...]:
+    """What functions of a usage file state beyond Lambda's quotas."""
+    most_ms = int(LONGEST_RUN_S * 1000)
+    return (
+        *beyond("duration_ms", functions.duration_ms, 0, most_ms, "ms", QUOTAS_SOURCE),
+        *beyond("memory_mb", functions.memory_mb, LEAST_MEMORY_MB, MOST_MEMORY_MB, "MB", QUOTAS_SOURCE),
+        *beyond(
+            "ephemeral_mb",
+            functions.ephemeral_mb,
+            FREE_STORAGE_MB,
+            MOST_STORAGE_MB,
+            "MB",
+            "AWS Lambda Developer Guide, configuring ephemeral storage, 2023-10",
+        ),
+        *beyond(
+            "response_mb",
+            functions.response_mb,
+            0,
+            MOST_RESPONSE_MB,
+            "MB",
+            "AWS Lambda Developer Guide, response streaming, 2025-07",
+        ),
+    )
+
+
+def metered_functions(functions: Functions) -> list[Metered]:
+    """Requests and GB-seconds of calls, and their storage and streamed responses beyond what is free.
+
+    Source: AWS Lambda pricing, duration is rounded up to the nearest 1 ms (2025-12).
+    """
+    call_ms = functions.duration_ms.to_integral_value(ROUND_CEILING)
+    ran_s = functions.invocations * call_ms / 1000
+    ran = f"{plain(functions.invocations)} x {plain(call_ms)} ms / 1,000"
+    suffix = "-ARM" if functions.architecture == "arm64" else ""
+    return [
+        _metered(functions, f"Request{suffix}", "Requests", functions.invocations, "one for each call"),
+        _metered(
+            functions,
+            f"Lambda-GB-Second{suffix}",
+            "GB-Seconds",
+            to_nine_decimals(functions.memory_mb / MB_PER_GB * ran_s),
+            f"{ran} x {plain(functions.memory_mb)} MB / {MB_PER_GB:,}",
+        ),
+        *_metered_storage(functions, f"Lambda-Storage-GB-Second{suffix}", ran_s, ran),
+        *_metered_responses(functions),
+    ]
+
+
+def _metered_storage(functions: Functions, usage_type: str, ran_s: Decimal, ran: str) -> Iterator[Metered]:
+    """GB-seconds of the ephemeral storage that exceeds 512 MB. Source: see `FREE_STORAGE_MB`."""
+    if functions.ephemeral_mb > FREE_STORAGE_MB:
+        gb_s = to_nine_decimals((functions.ephemeral_mb - FREE_STORAGE_MB) / MB_PER_GB * ran_s)
+        words = f"{ran} x ({plain(functions.ephemeral_mb)} - {FREE_STORAGE_MB} free) MB / {MB_PER_GB:,}"
+        yield _metered(functions, usage_type, "GB-Seconds", gb_s, words)
+
+
+def _metered_responses(functions: Functions) -> Iterator[Metered]:
+    """GB of what exceeds 6 MB in each streamed response. Source: see `FREE_RESPONSE_MB`."""
+    if functions.response_mb > FREE_RESPONSE_MB:
+        charged_mb = functions.response_mb - FREE_RESPONSE_MB
+        gb = to_nine_decimals(functions.invocations * charged_mb / MB_PER_GB)
+        size = f"({plain(functions.response_mb)} - {FREE_RESPONSE_MB} free) MB / {MB_PER_GB:,}"
+        usage_type = "response-streaming-bytes-beyond-6-mb-per-request"
+        yield _metered(functions, usage_type, "GB", gb, f"{plain(functions.invocations)} x {size}")
+
+
+def _metered(functions: Functions, usage_type: str, unit: str, quantity: Decimal, formula: str) -> Metered:
+    query = PriceQuery(SERVICE_CODE, functions.region, usage_type)
+    return Metered(Meter(usage_type, SERVICE_NAME, SERVICE_CATEGORY, unit, query), quantity, formula)
 
 
 def body_rules(scenario: Scenario) -> list[Rule]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from typing import Literal
 
 import numpy as np
@@ -59,10 +60,12 @@ from costmodel.demand.demand import Demand, read_only
 from costmodel.pricing.price import ON_DEMAND, PriceQuery
 from costmodel.scenario.load import refuse
 from costmodel.scenario.model import Database, Scenario
+from costmodel.scenario.resources import Databases
 from costmodel.services import needs
 from costmodel.services._base import (
     Footprint,
     Meter,
+    Metered,
     Reliability,
     Role,
     Setting,
@@ -83,7 +86,10 @@ from costmodel.services._base import (
 from costmodel.units import (
     BITS_PER_BYTE,
     HOURS_PER_DAY,
+    MINUTES_PER_HOUR,
     SECONDS_PER_MINUTE,
+    plain,
+    to_nine_decimals,
 )
 
 SERVICE_NAME = "Amazon Relational Database Service"
@@ -135,6 +141,12 @@ LARGEST_IOPS_PER_GB = 500.0
 
 GROWN_AT_MOST = 10.0
 """Storage autoscaling stops at this many times the first allocation; our choice."""
+
+LEAST_BILLED_S = 600
+"""An instance is billed by the second, and for ten minutes after each start or change of its class at least.
+
+Source: Amazon RDS User Guide, "On-Demand DB instances for Amazon RDS" (2023-06).
+"""
 
 LEAST_BUSY_S = 1e-12
 """Below this a call asks for nothing."""
@@ -695,6 +707,23 @@ def charged_iops(storage_type: str, iops: float, allocated_gb: FloatArray) -> Fl
 def price_list_class(instance_class: str) -> str:
     """`db.m7g.2xlarge` -> `db.m7g.2xl`, as usage types abbreviate it. Source: AWS price list, AmazonRDS usage types."""
     return instance_class.replace("xlarge", "xl")
+
+
+def metered_databases(databases: Databases) -> list[Metered]:
+    """Hours of an instance that ran for so long after each start, to nine decimals. Source: see `LEAST_BILLED_S`."""
+    deployment = "Multi-AZUsage" if databases.multi_az else "InstanceUsage"
+    usage_type = f"{deployment}:{price_list_class(databases.instance_class)}"
+    query = PriceQuery(SERVICE_CODE, databases.region, usage_type, (("engine", databases.engine),))
+    least = Decimal(LEAST_BILLED_S) / SECONDS_PER_MINUTE
+    minutes = sum((max(least, ran) for ran in databases.ran_minutes), Decimal(0))
+    short = sum(ran < least for ran in databases.ran_minutes)
+    words = f"{plain(minutes)} minutes / {MINUTES_PER_HOUR}"
+    if short:
+        words += (
+            f", {short} of {len(databases.ran_minutes)} starts billed as {plain(least)} minutes, the least"
+        )
+    hours = to_nine_decimals(minutes / MINUTES_PER_HOUR)
+    return [Metered(Meter(usage_type, SERVICE_NAME, "Databases", "Hours", query), hours, words)]
 
 
 def behind_standby(latency: Latency, load: NodeLoad, work: Database) -> Latency:

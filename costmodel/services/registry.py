@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from decimal import localcontext
+
 from costmodel.capacity import database_classes
 from costmodel.scenario.estimate import lowest
 from costmodel.scenario.events import PriceListChange
 from costmodel.scenario.faults import did_you_mean
 from costmodel.scenario.fields import Rule
 from costmodel.scenario.model import Scenario
+from costmodel.scenario.resources import Databases, Functions, Objects, Resource, Volumes
 from costmodel.services import (
     _fixed_group,
     aurora,
     cloudfront,
     cloudwatch,
     dynamodb,
+    ebs,
     ec2,
     elb,
     hybrid,
@@ -28,7 +32,7 @@ from costmodel.services import (
     vpc,
     waf,
 )
-from costmodel.services._base import PlatformService, TierService
+from costmodel.services._base import Metered, PlatformService, TierService
 from costmodel.services.needs import SERVICE_CODES
 
 HYBRID = hybrid.service(
@@ -59,6 +63,37 @@ PLATFORM_SERVICES: tuple[PlatformService, ...] = (
     kms.SERVICE,
 )
 SERVICES: tuple[TierService | PlatformService, ...] = TIER_SERVICES + PLATFORM_SERVICES
+
+
+QUANTITY_DIGITS = 80
+"""Digits of a quantity before it is rounded once: a whole account's largest has 40."""
+
+
+def resource_limits(resource: Resource) -> tuple[Rule, ...]:
+    """What a resource of a usage file states beyond what AWS allows."""
+    match resource:
+        case Objects():
+            return s3.object_limits(resource)
+        case Volumes():
+            return ebs.volume_limits(resource)
+        case Functions():
+            return lambda_.function_limits(resource)
+        case Databases():
+            return ()  # what runs is looked up by its price
+
+
+def metered(resource: Resource, days_of_month: int) -> list[Metered]:
+    """What a resource of a usage file is billed on in a month, by AWS's rules. It must keep within `resource_limits`."""
+    with localcontext(prec=QUANTITY_DIGITS):
+        match resource:
+            case Objects():
+                return s3.metered_objects(resource, days_of_month)
+            case Volumes():
+                return ebs.metered_volumes(resource, days_of_month)
+            case Databases():
+                return rds.metered_databases(resource)
+            case Functions():
+                return lambda_.metered_functions(resource)
 
 
 def scenario_rules(scenario: Scenario) -> list[Rule]:

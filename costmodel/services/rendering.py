@@ -66,6 +66,7 @@ from costmodel.services._base import (
     TerraformVariable,
     TierService,
     Usage,
+    also,
     between,
     flag,
     function_attributes,
@@ -573,7 +574,7 @@ class LambdaWorkers:
         timeout_s = min(LONGEST_RUN_S, max(1, math.ceil(10 * self.job_s)))
         visibility_s = max(LEAST_VISIBILITY_S, VISIBILITY_OVER_TIMEOUT * int(timeout_s))
         return (
-            queue_variable(create=True, visibility_s=visibility_s),
+            queue_variable(create=True, visibility_s=visibility_s, function="lambda_rendering"),
             TerraformVariable(
                 "lambda_rendering",
                 "Function that renders 3D models",
@@ -707,14 +708,23 @@ def queue_usage(
     return meter_usage(meter, "rendering", demand.calendar, daily_requests, formula)
 
 
-def queue_variable(*, create: bool, visibility_s: int) -> TerraformVariable:
-    """The queue and its dead-letter queue; inputs of terraform-aws-modules/sqs."""
+def queue_variable(*, create: bool, visibility_s: int, function: str = "") -> TerraformVariable:
+    """The queue and its dead-letter queue; inputs of terraform-aws-modules/sqs.
+
+    A queue whose messages come back before `function`, the variable of what takes them, may time out is refused.
+    Source: AWS Lambda Developer Guide, using Lambda with Amazon SQS, queue visibility timeout (2023-10).
+    """
+    visibility = between("visibility_timeout_seconds", visibility_s, 0, LONGEST_VISIBILITY_S)
+    if function:
+        visibility = also(
+            visibility, f"{{value}} >= var.{function}.timeout", f"be at least {function}.timeout"
+        )
     return TerraformVariable(
         "rendering_queue",
         "Queue of rendering jobs",
         (
             flag("create", create),
-            between("visibility_timeout_seconds", visibility_s, 0, LONGEST_VISIBILITY_S),
+            visibility,
             between("message_retention_seconds", RETENTION_S, 60, RETENTION_S),
             between("receive_wait_time_seconds", LONG_POLL_S, 0, LONG_POLL_S),
             between("max_receive_count", MOST_RECEIVES, 1, 1_000),

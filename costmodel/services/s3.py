@@ -9,20 +9,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 
 import numpy as np
 
 from costmodel.capacity.energy import Energy, moved, stored, unmeasured
-from costmodel.demand.calendar import Calendar, FloatArray
+from costmodel.demand.calendar import Calendar, FloatArray, prorated
 from costmodel.demand.content import static_files, static_stored_gb
 from costmodel.demand.demand import Demand
 from costmodel.pricing.price import PriceQuery
+from costmodel.scenario.fields import Rule
 from costmodel.scenario.model import Scenario
+from costmodel.scenario.resources import Objects
 from costmodel.services import needs
 from costmodel.services._base import (
     USAGE_TYPE_CODES,
     Footprint,
     Meter,
+    Metered,
     PlatformService,
     Reliability,
     Role,
@@ -31,12 +35,13 @@ from costmodel.services._base import (
     Usage,
     also,
     between,
+    beyond,
     flag,
     meter_usage,
     one_of,
     region_to_region,
 )
-from costmodel.units import HOURS_PER_DAY
+from costmodel.units import HOURS_PER_DAY, KB_PER_GB, plain
 
 SERVICE_NAME = "Amazon Simple Storage Service"
 SERVICE_CODE = "AmazonS3"
@@ -56,6 +61,55 @@ ABORT_MULTIPART_DAYS = 7
 """Days after which an upload that never finished is thrown away.
 
 Source: AWS Trusted Advisor check reference, c1cj39rr6v (AWS Support User Guide, 2026 copy).
+"""
+
+
+LARGEST_OBJECT_KB = 50 * 1024**3
+"""50 TB. Source: AWS News, Amazon S3 increases the maximum object size to 50 TB (2025-12)."""
+
+
+@dataclass(frozen=True, slots=True)
+class StorageClass:
+    """How a storage class counts what it holds."""
+
+    usage_type: str
+    """Meter of its storage, in GB-months."""
+    service_code: str = SERVICE_CODE
+    least_kb: int = 0
+    """A smaller object is billed as one of this size."""
+    least_days: int = 0
+    """An object deleted, overwritten or moved on earlier is billed for this long."""
+    archive_kb: int = 0
+    """Added to every object at the class's own rate: index and metadata."""
+    standard_kb: int = 0
+    """Added to every object at the Standard rate: its name, so that it can still be listed."""
+
+
+WATCHED_FROM_KB = 128
+"""Intelligent-Tiering neither watches nor moves a smaller object: it stays in frequent access.
+
+Source: Amazon S3 pricing, S3 Intelligent-Tiering (2025-12).
+"""
+FREQUENT = StorageClass("TimedStorage-INT-FA-ByteHrs")
+ACCESS_TIERS = {
+    "frequent": FREQUENT,
+    "infrequent": StorageClass("TimedStorage-INT-IA-ByteHrs"),
+    "archive_instant": StorageClass("TimedStorage-INT-AIA-ByteHrs"),
+}
+"""Access tiers of Intelligent-Tiering, each at a rate of its own. Source: see `WATCHED_FROM_KB`."""
+STORAGE_CLASSES = {
+    "STANDARD": StorageClass("TimedStorage-ByteHrs"),
+    "STANDARD_IA": StorageClass("TimedStorage-SIA-ByteHrs", least_kb=128, least_days=30),
+    "ONEZONE_IA": StorageClass("TimedStorage-ZIA-ByteHrs", least_kb=128, least_days=30),
+    "GLACIER_IR": StorageClass("TimedStorage-GIR-ByteHrs", least_kb=128, least_days=90),
+    "GLACIER": StorageClass("TimedStorage-GlacierByteHrs", least_days=90, archive_kb=32, standard_kb=8),
+    "DEEP_ARCHIVE": StorageClass(
+        "TimedStorage-GDA-ByteHrs", ARCHIVE_CODE, least_days=180, archive_kb=32, standard_kb=8
+    ),
+}
+"""Storage classes by the name the S3 API gives them, but for Intelligent-Tiering.
+
+Source: Amazon S3 pricing, storage, and Amazon S3 User Guide, "Using Amazon S3 storage classes" (2023-06).
 """
 
 
@@ -209,6 +263,84 @@ class AssetBucket:
                 ),
             ),
         )
+
+
+def object_limits(objects: Objects) -> tuple[Rule, ...]:
+    """What objects of a usage file state beyond what S3 holds."""
+    return beyond(
+        "kb",
+        objects.kb,
+        0,
+        LARGEST_OBJECT_KB,
+        "KB",
+        "AWS News, Amazon S3 increases the maximum object size to 50 TB, 2025-12",
+    )
+
+
+def metered_objects(objects: Objects, days_of_month: int) -> list[Metered]:
+    """GB-months of stored objects, and how many of them Intelligent-Tiering watches."""
+    if objects.storage_class == "INTELLIGENT_TIERING":
+        return _metered_tiering(objects, days_of_month)
+    return _metered_storage(objects, STORAGE_CLASSES[objects.storage_class], days_of_month)
+
+
+def _metered_tiering(objects: Objects, days_of_month: int) -> list[Metered]:
+    if objects.kb < WATCHED_FROM_KB:
+        return _metered_storage(objects, FREQUENT, days_of_month)
+    stored = _metered_storage(objects, ACCESS_TIERS[objects.access_tier or "frequent"], days_of_month)
+    watched = _metered(
+        SERVICE_CODE,
+        objects.region,
+        "Monitoring-Automation-INT",
+        "Objects",
+        objects.count,
+        f"{plain(objects.count)} watched, as each has {WATCHED_FROM_KB} KB or more",
+    )
+    return [*stored, watched]
+
+
+def _metered_storage(objects: Objects, held: StorageClass, days_of_month: int) -> list[Metered]:
+    """GB-months at the rate of the class, and at the Standard rate where the class adds a name to each object."""
+    own_kb = max(objects.kb, Decimal(held.least_kb)) + held.archive_kb
+    size = f"{plain(own_kb)} KB"
+    if objects.kb < held.least_kb:
+        size += " (the least that is billed)"
+    if held.archive_kb:
+        size += f" ({held.archive_kb} of them index and metadata)"
+    parts = [(held.service_code, held.usage_type, own_kb, size)]
+    if held.standard_kb:
+        _, standard, _ = STORAGE
+        name = f"{held.standard_kb} KB (its name, at the Standard rate)"
+        parts.append((SERVICE_CODE, standard, Decimal(held.standard_kb), name))
+    days, time = _billed_days(objects, held, days_of_month)
+    return [
+        _metered(
+            code,
+            objects.region,
+            usage_type,
+            "GB-Months",
+            prorated(objects.count * kb / KB_PER_GB, days, days_of_month),
+            f"{plain(objects.count)} x {words} / {KB_PER_GB:,} x {time} / {days_of_month} days of the month",
+        )
+        for code, usage_type, kb, words in parts
+    ]
+
+
+def _billed_days(objects: Objects, held: StorageClass, days_of_month: int) -> tuple[Decimal, str]:
+    """Days billed in the month, those owed of a minimum included, and the same in words."""
+    days = Decimal(days_of_month) if objects.days is None else objects.days
+    age = objects.deleted_after_days
+    if age is None or age >= held.least_days:
+        return days, plain(days)
+    owed = held.least_days - age
+    return days + owed, f"({plain(days)} + {plain(owed)} owed of the {held.least_days} billed at least)"
+
+
+def _metered(
+    code: str, region_id: str, usage_type: str, unit: str, quantity: Decimal, formula: str
+) -> Metered:
+    meter = Meter(usage_type, SERVICE_NAME, "Storage", unit, PriceQuery(code, region_id, usage_type))
+    return Metered(meter, quantity, formula)
 
 
 def less_credit(calendar: Calendar, daily_gb_months: FloatArray, credit_gb: float) -> FloatArray:

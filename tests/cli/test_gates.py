@@ -27,7 +27,7 @@ def test_a_failed_gate_comes_after_the_result(
     run = small_shop.run
     assert lines == [
         f"  - monthly_usd is {run.monthly_usd:.2f}, which is > 30 (--budget 30)",
-        f"  - api_p99_ms is {run.chosen.api_p99_ms:.1f}, which is >= 1 (--fail-if 'api_p99_ms >= 1')",
+        f"  - api_p99_ms is {run.chosen.api_p99_ms:.4g}, which is >= 1 (--fail-if 'api_p99_ms >= 1')",
     ]
 
 

@@ -44,13 +44,15 @@ def discounted(cli: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[Any,
 
 def test_usage_is_priced_at_own_rates(cli: Any) -> None:
     """EC2 131.04 x 0.88; RDS 99.36 x 0.925; S3 5.75 x 0.96; CloudFront 4 096 x 0.06 + 9 216 x 0.045; Lambda's paid
-    850 000 GB-s x 0.0000133334 x 0.9; the rest as listed, DynamoDB at the usage file's own rate."""
+    850 000 GB-s x 0.0000133334 x 0.9; the rest as listed, DynamoDB at the usage file's own rate; the metered pictures
+    24.4140625 GB x 0.004 x 0.96 and database 9 h x 0.069 x 0.925."""
     outcome = cli("price", USAGE, "--rates", RATES, "--format", "json")
     assert outcome.code == 0
     document = json.loads(outcome.out)
     assert [D(line["billed_cost"]) for line in document["lines"]] == [
         D("131.04") * D("0.88"), D("18.144"), D("7.492"), D("99.36") * D("0.925"), D("5.52"),
         4096 * D("0.06") + 9216 * D("0.045"), 850000 * D("0.0000133334") * D("0.9"), D("0.8"), D("35"),
+        D("24.4140625") * D("0.004") * D("0.96"), 9 * D("0.069") * D("0.925"),
     ]  # fmt: skip
     at_list = json.loads(cli("price", USAGE, "--format", "json").out)
     assert document["list_cost"] == at_list["billed_cost"] == at_list["list_cost"]
@@ -63,10 +65,10 @@ def test_usage_is_priced_at_own_rates(cli: Any) -> None:
 
 
 def test_the_price_table_shows_list_discount_and_cost_and_cuts_no_number(cli: Any) -> None:
-    """1 419.96 at list, 475.10 off, 944.86 to pay; x 0.92 = 869.27."""
+    """1 420.68 at list, 475.15 off, 945.53 to pay; x 0.92 = 869.89."""
     lines = [line.split() for line in cli("price", USAGE, "--rates", RATES, columns=80).out.splitlines()]
-    assert ["Total", "1,419.96", "475.10", "944.86"] in lines
-    assert ["In", "EUR", "869.27"] in lines
+    assert ["Total", "1,420.68", "475.15", "945.53"] in lines
+    assert ["In", "EUR", "869.89"] in lines
     assert ["from", "5,120", "5,120", "0.045", "435.20", "204.80", "230.40"] in lines
     assert ["from", "100,000,000", "200,000,000", "0.00000011", "22.00", "0.00", "22.00"] in lines
     units = {word for line in lines for word in line[2:3]}

@@ -24,18 +24,24 @@ def usage_file(folder: Path, text: str) -> Path:
 def test_the_example_is_priced_to_the_cent(cli: Any) -> None:
     """EC2 1440 x 0.091; ALB 720 x 0.0252 + 936.5 x 0.008; RDS 720 x 0.138; S3 250 x 0.023; CloudFront 1 024 GB free,
     9 216 x 0.085, 4 096 x 0.08; Lambda 400 000 GB-s free, 850 000 x 0.0000133334, 1 M requests free, 4 M x 0.0000002;
-    DynamoDB at own rates 100 M x 0.13 + 200 M x 0.11 a million."""
+    DynamoDB at own rates 100 M x 0.13 + 200 M x 0.11 a million; 200 000 objects x 128 KB / 2^20 = 24.4140625 GB x 0.004;
+    (10 + 50 + 480) min / 60 = 9 h x 0.069."""
     costs = [
         D("131.04"), D("18.144"), D("7.492"), D("99.36"), D("5.75"), D("783.36") + D("327.68"),
-        D("850000") * D("0.0000133334"), D("0.8"), D("35"),
+        D("850000") * D("0.0000133334"), D("0.8"), D("35"), D("24.4140625") * D("0.004"), 9 * D("0.069"),
     ]  # fmt: skip
     outcome = cli("price", USAGE, "--format", "json")
     assert (outcome.code, outcome.err) == (0, "")
     document = json.loads(outcome.out)
     assert [D(line["billed_cost"]) for line in document["lines"]] == costs
     assert D(document["billed_cost"]) == sum(costs)
-    *_, total, basis = cli("price", USAGE).out.splitlines()
+    *_, total, objects, database, basis = cli("price", USAGE, columns=200).out.splitlines()
     assert total.split() == ["Total", f"{sum(costs):,.2f}"]
+    words = "200,000 x 128 KB (the least that is billed) / 1,048,576 x 30 / 30 days of the month"
+    assert objects == f"objects.0, TimedStorage-GIR-ByteHrs: {words}"
+    words = "540 minutes / 60, 1 of 3 starts billed as 10 minutes, the least"
+    assert database == f"databases.0, InstanceUsage:db.t4g.medium: {words}"
+    assert [line["formula"] for line in document["lines"]][-1] == words
     book = document["price_book"]["digest"][:12]
     assert basis == f"List prices of 2025-07-01 to 2025-12-06 (book {book}), without tax."
 
@@ -202,8 +208,33 @@ def test_a_missing_file_a_folder_and_an_unreadable_file(cli: Any, tmp_path: Path
 
 
 def test_the_form_in_the_help_can_be_priced(cli: Any, tmp_path: Path) -> None:
+    """A server 720 h x 0.08; pictures 24.4140625 GB x 0.004; two volumes for half a month 500 GB x 0.138, 32 000 IOPS
+    x 0.072 and 8 000 x 0.0504; a database (10 + 50) min x 0.372 an hour; calls 120 000 s x 1.5 GB x 0.000000034, and
+    2 MB beyond the six of a million responses, less 100 GB, 1 853.125 x 0.008."""
     shown = cli("price", "--help").out
     form = shown[shown.index("      period:") : shown.index("  Find services")]
     outcome = cli("price", usage_file(tmp_path, form), "--format", "json")
     assert (outcome.code, outcome.err) == (0, "")
-    assert D(json.loads(outcome.out)["billed_cost"]) == D("57.6")
+    assert [D(line["billed_cost"]) for line in json.loads(outcome.out)["lines"]] == [
+        D("57.6"), D("24.4140625") * D("0.004"), 69, 2304, D("403.2"), D("0.372"), 0, 0,
+        180_000 * D("0.000000034"), D("1853.125") * D("0.008"),
+    ]  # fmt: skip
+
+
+def test_prices_of_what_there_is_are_looked_up_beside_other_faults(cli: Any, tmp_path: Path) -> None:
+    objects = "objects: [{region: eu-west-9, storage_class: STANDARD, count: 1, kb: 1}]"
+    faulty = f"period: 2026-11\nusage: [{{{EC2}, quantity: many}}]\n{objects}"
+    told = cli("price", usage_file(tmp_path, faulty)).err
+    assert ": 2 faults\n" in told
+    assert "objects.0 (line 3): no price for AmazonS3 eu-west-9 TimedStorage-ByteHrs" in told
+
+
+@pytest.mark.parametrize("faulty", ["period: 2026-13", f"period: 2026-11\nrates: [{{{EC2}}}]"])
+def test_prices_of_what_there_is_wait_for_the_month_and_the_rates(
+    cli: Any, tmp_path: Path, faulty: str
+) -> None:
+    """A rate that is not sound yet may stand in for the price that is missing."""
+    objects = "objects: [{region: eu-west-9, storage_class: STANDARD, count: 1, kb: 1}]"
+    outcome = cli("price", usage_file(tmp_path, f"{faulty}\n{objects}"))
+    assert outcome.code == 1
+    assert "no price for" not in outcome.err

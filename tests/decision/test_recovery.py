@@ -190,7 +190,7 @@ def test_the_range_is_around_the_same_candidate(rto_minutes: float) -> None:
 def test_the_run_tells_the_story() -> None:
     run = simulate(shop(LAMBDA_AND_TABLE, region_rto_minutes=10), BOOK)
     assert (
-        "with warm standby in eu-west-1" in run.headline or "with active active in eu-west-1" in run.headline
+        "with warm standby in eu-west-1" in run.headline or "with active-active in eu-west-1" in run.headline
     )
     assert run.recovery is not None
     assert run.recovery.region_id == "eu-west-1"

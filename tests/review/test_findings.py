@@ -130,6 +130,15 @@ class TestSupport:
         assert (resource.resource_id, resource.region_id) == ("k2j", "us-east-1")
         assert (resource.status, resource.excluded) == (Status.WARNING, False)
 
+    def test_what_was_found_sound_is_counted(self) -> None:
+        """6 looked at, 1 flagged, 1 ignored, none suppressed: 4 are in use."""
+        summary = {**RESULT["resourcesSummary"], "resourcesProcessed": 6, "resourcesIgnored": 1}
+        (finding,) = parse(with_result(resourcesSummary=summary)).findings
+        assert finding.sound_resources == 4
+        for odd in (None, "6", -6, 1e400):
+            (finding,) = parse(with_result(resourcesSummary={**summary, "resourcesProcessed": odd})).findings
+            assert finding.sound_resources == 0
+
     def test_a_longer_list_than_headings_is_kept(self) -> None:
         (finding,) = parse(with_resource(metadata=["a", "b", "c", "d", "e"])).findings
         assert finding.resources[0].metadata["column 5"] == "e"
@@ -210,6 +219,11 @@ class TestTrustedAdvisor:
 
     def test_one_recommendation(self) -> None:
         assert parse({"recommendation": RECOMMENDATION}).findings[0].status is Status.WARNING
+
+    def test_what_was_found_sound_is_counted(self) -> None:
+        aggregates = {"okCount": 5, "warningCount": 1, "errorCount": 0}
+        (finding,) = parse(with_recommendation(resourcesAggregates=aggregates)).findings
+        assert finding.sound_resources == 5
 
     def test_no_saving_where_the_pillar_is_not_cost(self) -> None:
         zero = {"costOptimizing": {"estimatedMonthlySavings": 0.0, "estimatedPercentMonthlySavings": 0.0}}

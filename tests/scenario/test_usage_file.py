@@ -91,7 +91,7 @@ def test_every_fault_is_listed_with_its_place() -> None:
     assert dict(found) == {
         "period": "must be a month from 2000-01 to 2099-12, written YYYY-MM, such as 2026-11",
         "free_tier": "must be true or false",
-        "colour": "unknown key; valid keys of a usage file: period, free_tier, usage, rates",
+        "colour": "unknown key; valid keys of a usage file: period, free_tier, usage, objects, volumes, databases, functions, rates",
         "usage.0.region": "is required: AWS region code, `global`, or `edge:<geography>` for CloudFront",
         "usage.0.quantity": "must be a decimal number such as 1200 or 0.25",
         "usage.1.service": "must not be empty",

@@ -21,13 +21,23 @@ SHIPPED = PriceBook.shipped()
 
 def priced(lines: str, *, free_tier: bool = True, period: str = "2026-10") -> PricedUsage:
     """Lines of a usage file, through the path of `costmodel price`."""
-    head = f"period: {period}\nfree_tier: {str(free_tier).lower()}\nusage:\n"
-    return price_usage(parse_usage_file(head + lines, "worked bill"), SHIPPED)
+    return priced_file(f"usage:\n{lines}", free_tier=free_tier, period=period)
+
+
+def priced_file(body: str, *, free_tier: bool = True, period: str = "2026-10") -> PricedUsage:
+    """A usage file that names its own lists: plain lines, objects, volumes, databases, functions."""
+    head = f"period: {period}\nfree_tier: {str(free_tier).lower()}\n"
+    return price_usage(parse_usage_file(head + body, "worked bill"), SHIPPED)
 
 
 def cents(lines: str, *, free_tier: bool = True, period: str = "2026-10") -> Decimal:
     """What lines of a usage file come to, rounded as it is shown."""
     return to_cents(priced(lines, free_tier=free_tier, period=period).billed_cost)
+
+
+def file_cents(body: str, *, free_tier: bool = True, period: str = "2026-10") -> Decimal:
+    """What a usage file comes to, rounded as it is shown."""
+    return to_cents(priced_file(body, free_tier=free_tier, period=period).billed_cost)
 
 
 def billed(usages: Iterable[Usage], *, free_tier: bool = True) -> Bill:

@@ -19,7 +19,7 @@ from costmodel.services._base import Usage
 from costmodel.services.ec2 import Ec2Fleet, SpotShare
 from costmodel.services.lambda_ import LambdaFunction
 from shops.calls import MINUTES_OF_NOVEMBER, demand_of_calls, scenario_of_calls
-from shops.till import billed, billed_cents, cents, priced
+from shops.till import billed, billed_cents, cents, file_cents, priced, priced_file
 
 D = Decimal
 
@@ -52,11 +52,13 @@ def test_two_instances_in_ireland_for_a_month_of_31_days() -> None:
     2 x 744 h x 0.091 = 135.408; 2 x 30 GB x 0.088 = 5.28; of one volume 4 000 - 3 000 IOPS x 0.0055 = 5.50;
     in all 146.188.
     """
-    total = cents("""
-      - {service: AmazonEC2, region: eu-west-1, meter: "BoxUsage:m7g.large", quantity: 1488, unit: Hours}
-      - {service: AmazonEC2, region: eu-west-1, meter: "EBS:VolumeUsage.gp3", quantity: 60, unit: GB-Mo}
-      - {service: AmazonEC2, region: eu-west-1, meter: "EBS:VolumeP-IOPS.gp3", quantity: 1000}
-    """)
+    total = file_cents("""
+usage:
+  - {service: AmazonEC2, region: eu-west-1, meter: "BoxUsage:m7g.large", quantity: 1488, unit: Hours}
+volumes:
+  - {region: eu-west-1, type: gp3, gb: 30}
+  - {region: eu-west-1, type: gp3, gb: 30, iops: 4000}
+""")
     servers = 2 * 744 * D("0.091")
     volumes = 2 * 30 * D("0.088") + 1_000 * D("0.0055")
     assert total == to_cents(servers + volumes) == D("146.19")
@@ -140,10 +142,10 @@ def test_months_have_their_own_hours_but_a_volume_month_is_a_month() -> None:
 
 def test_a_volume_that_stands_for_half_a_day_pays_its_share_of_the_month() -> None:
     """Volumes are billed by the second: 2 000 GB x 12 h / 720 h = 33.333333333 GB-months x 0.08 = 2.67."""
-    line = """
-      - {service: AmazonEC2, region: us-east-1, meter: "EBS:VolumeUsage.gp3", quantity: 33.333333333}
-    """
-    assert cents(line, period="2026-11") == D("2.67")
+    volume = "volumes: [{region: us-east-1, type: gp3, gb: 2000, days: 0.5}]"
+    (line,) = priced_file(volume, period="2026-11").lines
+    assert line.quantity == D("33.333333333")
+    assert file_cents(volume, period="2026-11") == D("2.67")
 
 
 def test_gp3_includes_3000_iops_and_125_mib_per_second() -> None:
@@ -152,34 +154,30 @@ def test_gp3_includes_3000_iops_and_125_mib_per_second() -> None:
     2 000 GB x 0.08 = 160.00; 2 x (10 000 - 3 000) = 14 000 IOPS x 0.005 = 70.00;
     2 x (500 - 125) / 1 024 = 0.732421875 GiB/s x 40.96 = 30.00; in all 260.00.
     """
-    total = cents("""
-      - {service: AmazonEC2, region: us-east-1, meter: "EBS:VolumeUsage.gp3", quantity: 2000}
-      - {service: AmazonEC2, region: us-east-1, meter: "EBS:VolumeP-IOPS.gp3", quantity: 14000}
-      - {service: AmazonEC2, region: us-east-1, meter: "EBS:VolumeP-Throughput.gp3", quantity: 0.732421875}
-    """)
-    assert total == D("160.00") + D("70.00") + D("30.00") == D("260.00")
+    volumes = "volumes: [{region: us-east-1, type: gp3, gb: 1000, count: 2, iops: %s, mibps: %s}]"
+    assert file_cents(volumes % (10_000, 500)) == D("160.00") + D("70.00") + D("30.00") == D("260.00")
+    assert file_cents(volumes % (3_000, 125)) == D("160.00")
+    assert file_cents("volumes: [{region: us-east-1, type: gp3, gb: 1000, count: 2}]") == D("160.00")
 
 
 @pytest.mark.parametrize(
-    ("iops_by_tier", "expected"),
+    ("volumes", "expected"),
     [
-        # One volume of 80 000: 32 000 x 0.065 + 32 000 x 0.0455 + 16 000 x 0.03185 = 2 080 + 1 456 + 509.60
-        ((32_000, 32_000, 16_000), "4108.10"),
-        # Two of 40 000: 2 x (32 000 x 0.065 + 8 000 x 0.0455) = 2 x (2 080 + 364)
-        ((64_000, 16_000, 0), "4950.50"),
+        # 32 000 x 0.065 + 32 000 x 0.0455 + 16 000 x 0.03185 = 2 080 + 1 456 + 509.60
+        ("gb: 500, iops: 80000", "4108.10"),
+        # 2 x (32 000 x 0.065 + 8 000 x 0.0455) = 2 x (2 080 + 364)
+        ("gb: 250, iops: 40000, count: 2", "4950.50"),
         # 32 000 x 0.065 is the end of the first tier
-        ((32_000, 0, 0), "2142.50"),
+        ("gb: 500, iops: 32000", "2142.50"),
+        # and 2 080 + 32 000 x 0.0455 that of the second
+        ("gb: 500, iops: 64000", "3598.50"),
+        # what a volume takes at most: 2 080 + 1 456 + 192 000 x 0.03185
+        ("gb: 500, iops: 256000", "9713.70"),
     ],
 )
-def test_every_io2_volume_climbs_the_iops_tiers_on_its_own(
-    iops_by_tier: tuple[int, int, int], expected: str
-) -> None:
+def test_every_io2_volume_climbs_the_iops_tiers_on_its_own(volumes: str, expected: str) -> None:
     """0.065 up to 32 000 IOPS of a volume, 0.0455 up to 64 000, 0.03185 above; 500 GB x 0.125 = 62.50."""
-    lines = ['- {service: AmazonEC2, region: us-east-1, meter: "EBS:VolumeUsage.io2", quantity: 500}']
-    for tier, iops in zip(("", ".tier2", ".tier3"), iops_by_tier, strict=True):
-        meter = f'"EBS:VolumeP-IOPS.io2{tier}"'
-        lines.append(f"- {{service: AmazonEC2, region: us-east-1, meter: {meter}, quantity: {iops}}}")
-    assert cents("\n".join(lines)) == D(expected)
+    assert file_cents(f"volumes: [{{region: us-east-1, type: io2, {volumes}}}]") == D(expected)
 
 
 # --- Lambda ----------------------------------------------------------------------------------------
@@ -349,24 +347,36 @@ def test_lambda_shares_its_free_tier_over_both_architectures() -> None:
 def test_ephemeral_storage_is_billed_above_512_mb() -> None:
     """10 million jobs of 10 s with 10 240 MB: (10 240 - 512) / 1 024 = 9.5 GB x 100 million s.
 
-    950 million GB-s x 0.0000000309 = 29.355, half a cent rounded up. 512 MB cost nothing.
+    950 million GB-s x 0.0000000309 = 29.355; 9 million requests x 0.20 a million = 1.80; 128 MB of memory are
+    12.5 million GB-s, less 400 000, x 0.0000166667 = 201.66707. In all 232.82207; with 512 MB 203.46707.
     """
-    line = "- {service: AWSLambda, region: us-east-1, meter: Lambda-Storage-GB-Second, quantity: %s}"
-    assert cents(line % "950000000") == D("29.36")
-    assert cents(line % "0") == D("0.00")
+    jobs = """
+functions:
+  - {region: us-east-1, invocations: 10000000, duration_ms: 10000, memory_mb: 128, ephemeral_mb: %d}
+"""
+    assert file_cents(jobs % 10_240) == to_cents(D("29.355") + D("1.80") + D("201.66707")) == D("232.82")
+    assert file_cents(jobs % 512) == to_cents(D("1.80") + D("201.66707")) == D("203.47")
 
 
 def test_streamed_bytes_beyond_six_megabytes_a_response() -> None:
     """The first 6 MB of a response are free, and 100 GB a month beyond them.
 
     A million responses of 10 MB: 4 million MB / 1 024 = 3 906.25 GB, less 100, x 0.008 = 30.45. As many of
-    6 MB cost nothing.
+    6 MB cost nothing. Requests and 125 GB-s are free, too; without what is free 31.25 + 0.20 + 0.0020833375.
     """
-    line = """
-      - service: AWSLambda
-        region: us-east-1
-        meter: response-streaming-bytes-beyond-6-mb-per-request
-        quantity: 3906.25
+    calls = """
+functions:
+  - {region: us-east-1, invocations: 1000000, duration_ms: 1, memory_mb: 128, response_mb: %d}
+"""
+    assert file_cents(calls % 10) == D("3806.25") * D("0.008") == D("30.45")
+    assert file_cents(calls % 6) == D("0.00")
+    assert file_cents(calls % 10, free_tier=False) == to_cents(D("31.4520833375")) == D("31.45")
+
+
+def test_a_stated_call_is_rounded_up_to_a_millisecond() -> None:
+    """A billion calls of 10.2 ms with 1 GB on arm64: 11 million GB-s, less 400 000, x 0.0000133334 = 141.33404; 999
+    million requests x 0.20 a million = 199.80.
     """
-    assert cents(line) == D("3806.25") * D("0.008") == D("30.45")
-    assert cents(line, free_tier=False) == D("31.25")
+    calls = "{region: us-east-1, invocations: 1000000000, duration_ms: 10.2, memory_mb: 1024, architecture: arm64}"
+    total = file_cents(f"functions: [{calls}]")
+    assert total == to_cents(D("10600000") * D("0.0000133334") + D("199.80")) == D("341.13")

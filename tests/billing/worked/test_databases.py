@@ -18,7 +18,7 @@ from costmodel.services.aurora import AuroraCluster, AuroraServerless
 from costmodel.services.dynamodb import OnDemandTable, ProvisionedTable
 from costmodel.services.rds import RdsInstance, charged_iops
 from shops.database import demand_of, shop
-from shops.till import billed, billed_cents, cents
+from shops.till import billed, billed_cents, cents, file_cents, priced_file
 
 D = Decimal
 MINUTES_OF_NOVEMBER = 30 * 1440
@@ -101,14 +101,17 @@ def test_instance_hours_are_decimal_because_rds_bills_by_the_second() -> None:
 
     (3.3375 + 0.166666667) h x 1.148 (db.r7g.xlarge Multi-AZ in Tokyo) = 4.02278333...
     """
-    total = cents("""
-      - service: AmazonRDS
-        region: ap-northeast-1
-        meter: "Multi-AZUsage:db.r7g.xl"
-        attributes: {engine: MySQL}
-        quantity: 3.504166667
-    """)
-    assert total == to_cents(D("3.504166667") * D("1.148")) == D("4.02")
+    database = "{region: ap-northeast-1, engine: MySQL, class: db.r7g.xlarge, multi_az: true, ran_minutes: [200.25, 4]}"
+    (line,) = priced_file(f"databases: [{database}]").lines
+    assert line.quantity == D("3.504166667")
+    assert to_cents(line.billed_cost) == to_cents(D("3.504166667") * D("1.148")) == D("4.02")
+
+
+def test_every_start_is_billed_for_ten_minutes() -> None:
+    """Started 300 times for three minutes: 300 x 600 s / 3 600 = 50 h x 0.574 (Single-AZ) = 28.70, not 15 h x 0.574."""
+    runs = ", ".join(["3"] * 300)
+    database = f"{{region: ap-northeast-1, engine: MySQL, class: db.r7g.xlarge, multi_az: false, ran_minutes: [{runs}]}}"
+    assert file_cents(f"databases: [{database}]") == 50 * D("0.574") == D("28.70")
 
 
 def test_engines_of_one_class_have_prices_of_their_own() -> None:

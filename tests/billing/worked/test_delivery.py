@@ -19,7 +19,7 @@ from costmodel.services._base import Footprint, Usage
 from costmodel.services.cloudfront import SERVICE as CLOUDFRONT
 from costmodel.services.cloudfront import Distribution, FlatRatePlan, PayAsYouGo, PriceClass
 from shops.platform import FAN_OUT, demand_of, scenario_of
-from shops.till import billed, billed_cents, cents
+from shops.till import billed, billed_cents, cents, file_cents
 
 D = Decimal
 
@@ -301,19 +301,20 @@ def used_by_bucket(
 
 
 def s3_line(meter: str, quantity: Any) -> str:
-    """A line of requests, retrievals or storage."""
-    return f"- {{service: AmazonS3, region: us-east-1, meter: {meter}, quantity: {quantity}}}\n"
+    """A line of requests or retrievals."""
+    return f"{{service: AmazonS3, region: us-east-1, meter: {meter}, quantity: {quantity}}},"
 
 
-def archive_line(meter: str, quantity: Any) -> str:
-    """A line of Glacier Deep Archive, which is an offer of its own."""
-    return s3_line(meter, quantity).replace("AmazonS3", "AmazonS3GlacierDeepArchive")
+def object_cents(objects: str, lines: str = "", *, period: str = "2026-11") -> Decimal:
+    """Objects in Virginia and plain lines beside them, in a month of 30 days."""
+    entries = "".join(f"- {{region: us-east-1, {entry}}}\n" for entry in objects.splitlines())
+    return file_cents(f"usage: [{lines}]\nobjects:\n{entries}", period=period)
 
 
 def moved_line(meter: str, transition: str, objects: int) -> str:
     """A line of lifecycle transitions into a class, one for each object."""
     attributes = f"attributes: {{transition: {transition}}}"
-    return f"- {{service: AmazonS3, region: us-east-1, meter: {meter}, {attributes}, quantity: {objects}}}\n"
+    return f"{{service: AmazonS3, region: us-east-1, meter: {meter}, {attributes}, quantity: {objects}}},"
 
 
 def test_s3_in_frankfurt_crosses_50_tb() -> None:
@@ -405,17 +406,20 @@ def test_small_objects_count_as_128_kb_in_infrequent_access() -> None:
     """10 million objects of 64 KB, billed as 128 KB: 1 220.703125 GB-months x 0.0125 = 15.258789; 10 million
     PUT x 10.00 a million = 100.00.
     """
-    lines = s3_line("TimedStorage-SIA-ByteHrs", "1220.703125")
-    total = cents(lines + s3_line("Requests-SIA-Tier1", 10_000_000))
+    small = "storage_class: STANDARD_IA, count: 10000000, kb: 64"
+    total = object_cents(small, s3_line("Requests-SIA-Tier1", 10_000_000))
     assert total == to_cents(D("1220.703125") * D("0.0125") + 100) == D("115.26")
+    one_zone, instant = (small.replace("STANDARD_IA", name) for name in ("ONEZONE_IA", "GLACIER_IR"))
+    assert object_cents(one_zone) == to_cents(D("1220.703125") * D("0.01")) == D("12.21")
+    assert object_cents(instant) == to_cents(D("1220.703125") * D("0.004")) == D("4.88")
 
 
 def test_infrequent_access_is_billed_for_thirty_days_at_least() -> None:
     """A million objects of 1 MB deleted after 10 days, billed for 30: 976.5625 GB-months x 0.0125 = 12.207031;
     a million PUT 10.00; 100 GB read back x 0.01 = 1.00.
     """
-    lines = s3_line("TimedStorage-SIA-ByteHrs", "976.5625") + s3_line("Requests-SIA-Tier1", 1_000_000)
-    total = cents(lines + s3_line("Retrieval-SIA", 100))
+    deleted = "storage_class: STANDARD_IA, count: 1000000, kb: 1024, days: 10, deleted_after_days: 10"
+    total = object_cents(deleted, s3_line("Requests-SIA-Tier1", 1_000_000) + s3_line("Retrieval-SIA", 100))
     assert total == to_cents(D("12.207031") + 10 + 1) == D("23.21")
 
 
@@ -423,30 +427,34 @@ def test_thirty_days_are_less_than_a_month_of_31() -> None:
     """One Zone-IA, deleted on the first day of October: 976.5625 GB x 30 / 31 = 945.060483871 GB-months
     x 0.01 = 9.450605. Kept to the end of the month 976.5625 x 0.01 = 9.765625.
     """
-    deleted = s3_line("TimedStorage-ZIA-ByteHrs", "945.060483871")
-    kept = s3_line("TimedStorage-ZIA-ByteHrs", "976.5625")
-    assert cents(deleted) == to_cents(D("945.060483871") * D("0.01")) == D("9.45")
-    assert cents(kept) == D("9.77")
+    kept = "storage_class: ONEZONE_IA, count: 1000000, kb: 1024"
+    deleted = f"{kept}, days: 1, deleted_after_days: 1"
+    expected = to_cents(D("945.060483871") * D("0.01"))
+    assert object_cents(deleted, period="2026-10") == expected == D("9.45")
+    assert object_cents(kept, period="2026-10") == D("9.77")
 
 
 def test_glacier_instant_retrieval_is_billed_for_ninety_days_at_least() -> None:
     """A million objects of 1 MB gone after 45 days: 3 x 976.5625 = 2 929.6875 GB-months x 0.004 = 11.71875;
-    a million PUT x 20.00 a million. In all 31.71875.
+    a million PUT x 20.00 a million. In all 31.71875: of it 20.00 and the 30 days of November x 976.5625 GB x 0.004 / 30
+    = 3.90625 in the first month, the other 15 days and the 45 owed in the second.
     """
-    lines = s3_line("TimedStorage-GIR-ByteHrs", "2929.6875")
-    total = cents(lines + s3_line("Requests-GIR-Tier1", 1_000_000))
-    assert total == to_cents(D("2929.6875") * D("0.004") + 20) == D("31.72")
+    objects = "storage_class: GLACIER_IR, count: 1000000, kb: 1024"
+    november = object_cents(objects, s3_line("Requests-GIR-Tier1", 1_000_000))
+    deleted = object_cents(f"{objects}, days: 15, deleted_after_days: 45")
+    assert november == to_cents(D("976.5625") * D("0.004") + 20) == D("23.91")
+    assert deleted == to_cents(2 * D("976.5625") * D("0.004")) == D("7.81")
+    assert november + deleted == to_cents(D("2929.6875") * D("0.004") + 20) == D("31.72")
 
 
 def test_glacier_adds_40_kb_to_every_object() -> None:
     """32 KB of index at its own rate and 8 KB of name at the Standard rate.
 
-    A million objects of 1 MB for 90 days: 1 056 KB each = 1 007.080078125 GB x 3 x 0.0036 = 10.876465;
+    A million objects of 1 MB, deleted after 30 days and billed for 90: 1 056 KB each = 1 007.080078125 GB x 3 x 0.0036 = 10.876465;
     8 KB each = 7.62939453125 GB x 3 x 0.023 = 0.526428; a million transitions x 30.00 a million = 30.00.
     """
-    index = s3_line("TimedStorage-GlacierByteHrs", "3021.240234375")
-    names = s3_line("TimedStorage-ByteHrs", "22.888183594")
-    total = cents(index + names + moved_line("Requests-Tier3", "Glacier Flexible", 1_000_000))
+    archived = "storage_class: GLACIER, count: 1000000, kb: 1024, days: 30, deleted_after_days: 30"
+    total = object_cents(archived, moved_line("Requests-Tier3", "Glacier Flexible", 1_000_000))
     assert total == to_cents(D("10.876465") + D("0.526428") + 30) == D("41.40")
 
 
@@ -454,9 +462,8 @@ def test_deep_archive_is_billed_for_half_a_year_at_least() -> None:
     """The same objects thrown away after 30 days, billed for 180: 1 007.080078125 x 6 x 0.00099 = 5.982056;
     7.62939453125 x 6 x 0.023 = 1.052856; a million transitions x 50.00 a million = 50.00.
     """
-    index = archive_line("TimedStorage-GDA-ByteHrs", "6042.48046875")
-    names = s3_line("TimedStorage-ByteHrs", "45.776367188")
-    total = cents(index + names + moved_line("Requests-Tier3", "Deep Archive", 1_000_000))
+    archived = "storage_class: DEEP_ARCHIVE, count: 1000000, kb: 1024, days: 30, deleted_after_days: 30"
+    total = object_cents(archived, moved_line("Requests-Tier3", "Deep Archive", 1_000_000))
     assert total == to_cents(D("5.982056") + D("1.052856") + 50) == D("57.03")
 
 
@@ -464,12 +471,12 @@ def test_transitions_cost_what_their_destination_asks() -> None:
     """2 million to Standard-IA x 10 + a million to Glacier Instant Retrieval x 20 + a million to
     Intelligent-Tiering x 10 a million = 50.00; 200 GB out of Glacier Instant Retrieval x 0.03 = 6.00.
     """
-    total = cents(
+    moved = (
         moved_line("Requests-Tier4", "Standard-IA", 2_000_000)
         + moved_line("Requests-Tier4", "GIR", 1_000_000)
         + moved_line("Requests-Tier4", "INT", 1_000_000)
-        + s3_line("Retrieval-GIR", 200)
     )
+    total = file_cents(f"usage: [{moved}{s3_line('Retrieval-GIR', 200)}]")
     assert total == D("50.00") + D("6.00") == D("56.00")
 
 
@@ -479,11 +486,26 @@ def test_intelligent_tiering_watches_objects_of_128_kb_and_more() -> None:
     4 915 200 x 2.50 a million = 12.288. 2 million objects of 64 KB are not and stay in frequent access:
     122.0703125 GB x 0.023 = 2.807617. In all 78.795617.
     """
-    total = cents(
-        s3_line("TimedStorage-INT-FA-ByteHrs", 1_000)
-        + s3_line("TimedStorage-INT-FA-ByteHrs", "122.070312500")
-        + s3_line("TimedStorage-INT-IA-ByteHrs", 3_000)
-        + s3_line("TimedStorage-INT-AIA-ByteHrs", 800)
-        + s3_line("Monitoring-Automation-INT", 4_915_200)
+    tiers = (
+        "count: 1024000, kb: 1024",
+        "count: 3072000, kb: 1024, access_tier: infrequent",
+        "count: 819200, kb: 1024, access_tier: archive_instant",
+        "count: 2000000, kb: 64, access_tier: infrequent",
     )
+    total = object_cents("\n".join(f"storage_class: INTELLIGENT_TIERING, {tier}" for tier in tiers))
     assert total == to_cents(D("12.288") + D("23.00") + D("37.50") + D("3.20") + D("2.807617")) == D("78.80")
+
+
+@pytest.mark.parametrize(
+    ("kb", "expected"),
+    [
+        # 122.0703125 GB x 0.0125 = 1.525879, and a million watched x 2.50 a million
+        ("128", "4.03"),
+        # 121.974945068 GB x 0.023 in frequent access, as it is not watched
+        ("127.9", "2.81"),
+    ],
+)
+def test_intelligent_tiering_leaves_alone_what_is_below_128_kb(kb: str, expected: str) -> None:
+    """A million objects that nobody asked for in a month, of 128 KB and a little below."""
+    objects = f"storage_class: INTELLIGENT_TIERING, access_tier: infrequent, count: 1000000, kb: {kb}"
+    assert object_cents(objects) == D(expected)
