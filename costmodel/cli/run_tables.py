@@ -216,10 +216,12 @@ def _carbon_figure(kg_per_month: float | None) -> str:
 def _front(run: Run) -> Table:
     """One line a member, with the designs in which it differs from the recommendation."""
     numbers = ("USD a month", "p99 ms", "Availability", "kg of calls")
+    apart = any(member.strategy != Strategy.NONE.value for member in run.front)
     table = table_of(
         "Stack", *numbers,
         right=numbers,
-        title="Worth choosing: a gain in cost, p99, availability or carbon of calls costs one of the others",
+        title="Worth choosing: a gain in cost, p99, availability or carbon of calls costs one of the others"
+        + ("; all but cost as in one region" if apart else ""),
     )  # fmt: skip
     for member in run.front[:SHOWN_FRONT]:
         table.add_row(

@@ -55,7 +55,8 @@ def _front(run: Run) -> Section:
         "Cost against latency",
         text=(
             "Candidates that no other one matches in cost, latency, availability and carbon and betters in one of them. "
-            "Carbon is that of compute, load balancer and database. The ring marks what is recommended.",
+            "Carbon is that of compute, load balancer and database; all but cost are as in one region. The ring marks what "
+            "is recommended.",
         ),
         chart=charts.front_points(_by_kinds(run.front), chosen, "Cost against latency"),
         tables=(Table(columns, rows, title="All of them", folded=True),),
