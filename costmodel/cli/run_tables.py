@@ -220,8 +220,8 @@ def _front(run: Run) -> Table:
     table = table_of(
         "Stack", *numbers,
         right=numbers,
-        title="Worth choosing: a gain in cost, p99, availability or carbon of calls costs one of the others"
-        + ("; all but cost as in one region" if apart else ""),
+        title="Worth choosing: what gains in one column loses in another"
+        + (", all but cost as in one region" if apart else ""),
     )  # fmt: skip
     for member in run.front[:SHOWN_FRONT]:
         table.add_row(

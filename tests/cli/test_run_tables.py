@@ -270,4 +270,4 @@ def test_a_shop_without_api_calls_is_told_no_time_of_them() -> None:
 
 def test_the_front_says_what_it_is(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
     text = rendered(simulated("small-shop"), 80, monkeypatch, capsys)
-    assert "Worth choosing: a gain in cost, p99 or availability costs one of the others" in text
+    assert "Worth choosing: what gains in one column loses in another" in text

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from costmodel.demand import synthesise as synthesise_room
+from costmodel.demand import trace as trace_room
 from costmodel.demand.synthesise import synthesise
 from costmodel.errors import ScenarioError
 
@@ -130,10 +130,8 @@ def test_models_are_opened_by_shoppers_at_the_stated_ratio(shop) -> None:
 def test_a_trace_is_parsed_once_and_again_when_its_content_changes(shop, tmp_path, monkeypatch) -> None:
     file = tmp_path / "trace.csv"
     parsed = []
-    read_trace = synthesise_room.read_trace
-    monkeypatch.setattr(
-        synthesise_room, "read_trace", lambda trace: parsed.append(trace) or read_trace(trace)
-    )
+    read_trace = trace_room.read_trace
+    monkeypatch.setattr(trace_room, "read_trace", lambda trace: parsed.append(trace) or read_trace(trace))
 
     def replay(busy_hour: int, seed: int) -> np.ndarray:
         rows = [

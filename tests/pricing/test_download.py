@@ -11,9 +11,10 @@ import socket
 import ssl
 import subprocess
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -494,17 +495,19 @@ def test_a_clock_that_is_off_is_named_at_once(aws: AwsServer, place: Path, hours
 @pytest.mark.parametrize(
     "answer",
     [
-        dated(-0.9),
-        dated(0.9),
-        dated(-30, age="108000"),
-        dated(-30.5, age="108000"),
-        Fault(headers=(("Date", "yesterday"),)),
-        Fault(headers=(("Date", "Wed, 21 Oct 2026 07:28:00 GMT"), ("Age", "long"))),
-        Fault(headers=(("Date", ""),)),
+        partial(dated, -0.9),
+        partial(dated, 0.9),
+        partial(dated, -30, age="108000"),
+        partial(dated, -30.5, age="108000"),
+        lambda: Fault(headers=(("Date", "yesterday"),)),
+        lambda: Fault(headers=(("Date", "Wed, 21 Oct 2026 07:28:00 GMT"), ("Age", "long"))),
+        lambda: Fault(headers=(("Date", ""),)),
     ],
 )
-def test_a_clock_that_is_right_a_cache_or_no_date_is_fine(aws: AwsServer, place: Path, answer: Fault) -> None:
-    aws.fault = lambda _: answer
+def test_a_clock_that_is_right_a_cache_or_no_date_is_fine(
+    aws: AwsServer, place: Path, answer: Callable[[], Fault]
+) -> None:
+    aws.fault = lambda _: answer()
     assert fetch(aws, place).changed
 
 

@@ -161,12 +161,13 @@ class TestTerraform:
                 assert not attribute.requirement.endswith("."), attribute.name
 
     def test_values_meet_their_own_conditions(self, shop) -> None:
+        beside = [variable for design in shop.platform for variable in design.terraform()]
         for design in all_designs(shop):
             variables = design.terraform()
             for variable in variables:
                 for attribute in variable.attributes:
                     place = f"{variable.name}.{attribute.name} = {attribute.value!r}"
-                    assert holds(attribute, variables, shop.scenario.region), (
+                    assert holds(attribute, (*beside, *variables), shop.scenario.region), (
                         f"{place}: {attribute.condition}"
                     )
 
@@ -185,6 +186,7 @@ class TestTerraform:
                 ("moon-1a",),
                 ("moon-1a", "mars-1a"),
             ),
+            ("var.fleet.least <= lookup({ FREE = 5, PRO = 1 }, {value}, 0)", "FREE", "PRO"),
             ('{value} == (var.region != "none")', True, False),
             ('{value} == false || var.region == "none"', False, True),
         ],
@@ -219,12 +221,13 @@ def has_type(attribute: TerraformAttribute) -> bool:
 def holds(attribute: TerraformAttribute, variables: Iterable[TerraformVariable], region_id: str) -> bool:
     """Evaluate the few forms of HCL that conditions use, as Python.
 
-    They may refer to `var.region` and to the variables of the same design.
+    They may refer to `var.region` and to the variables of the same design and of the platform beside it.
     """
     if not attribute.condition:
         return True
     python = attribute.condition.replace("{value}", "value").replace("&&", " and ").replace("||", " or ")
     python = re.sub(r"\[for (\w+) in (\w+) : (.*?\))\]", r"[\3 for \1 in \2]", python)
+    python = re.sub(r"(?<=[{,] )(\w+) = ", r"'\1': ", python)
     others = {
         variable.name: SimpleNamespace(**{other.name: other.value for other in variable.attributes})
         for variable in variables
@@ -237,6 +240,7 @@ def holds(attribute: TerraformAttribute, variables: Iterable[TerraformVariable],
         "can": bool,
         "contains": lambda options, value: value in options,
         "regex": re.search,
+        "lookup": dict.get,
         "format": lambda text, *words: text % words,
         "true": True,
         "false": False,
