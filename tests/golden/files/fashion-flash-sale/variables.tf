@@ -292,8 +292,8 @@ variable "rendering_queue" {
   }
 
   validation {
-    condition     = try(var.rendering_queue.visibility_timeout_seconds >= 0 && var.rendering_queue.visibility_timeout_seconds <= 43200 && floor(var.rendering_queue.visibility_timeout_seconds) == var.rendering_queue.visibility_timeout_seconds, false)
-    error_message = "The value of rendering_queue.visibility_timeout_seconds must be a whole number from 0 to 43200."
+    condition     = try(var.rendering_queue.visibility_timeout_seconds >= 0 && var.rendering_queue.visibility_timeout_seconds <= 43200 && floor(var.rendering_queue.visibility_timeout_seconds) == var.rendering_queue.visibility_timeout_seconds && (var.rendering_queue.visibility_timeout_seconds >= var.lambda_rendering.timeout), false)
+    error_message = "The value of rendering_queue.visibility_timeout_seconds must be a whole number from 0 to 43200, and must be at least lambda_rendering.timeout."
   }
 
   validation {
