@@ -18,6 +18,9 @@ from bench.test_ratios import CATALOGUE, YEAR, drawn
 from costmodel.capacity.group import ScalingGroup
 from costmodel.capacity.screening import LANES, Screened, screen
 
+pytestmark = pytest.mark.filterwarnings("ignore:::service_capacity_modeling", "ignore::DeprecationWarning")
+"""What the peer is warned of is not ours to mend."""
+
 Record = Callable[..., None]
 YEARS = 1_024
 STORED_YEARS = 64
