@@ -320,12 +320,7 @@ def recoverable(hunt: Hunt) -> tuple[dict[Kinds, Winner], list[Rejection]]:
     able: dict[Kinds, Winner] = {}
     fallen: list[Rejection] = []
     for kinds in hunt.all_kinds():
-        winner = hunt.winners.get(kinds)
-        if winner is not None and winner.strategy in stage.strategies():
-            able[kinds] = winner
-            continue
-        members = hunt.count_alive(kinds)
-        winner = winner or (hunt.cheapest_plain(kinds) if members else None)
+        winner = hunt.winners.get(kinds) or hunt.cheapest_plain(kinds)
         if winner is None:
             continue
         if winner.strategy in stage.strategies():
@@ -333,7 +328,7 @@ def recoverable(hunt: Hunt) -> tuple[dict[Kinds, Winner], list[Rejection]]:
         else:
             best = winner.candidate
             miss = stage.nearest_miss(best, bill_usd)
-            fallen.append(Rejection(best.kind_words, best.kinds, miss, members))
+            fallen.append(Rejection(best.kind_words, best.kinds, miss, hunt.count_alive(kinds)))
     return able, fallen
 
 

@@ -25,7 +25,9 @@ GP3_MIBPS = 125
 """IOPS and MiB/s that every gp3 volume includes, whatever its size. Source: Amazon EBS pricing (2024-07)."""
 GP3_MOST_MIBPS = 2_000
 GP3_IOPS_PER_MIBPS = 4
-"""Most MiB/s of a gp3 volume, and the IOPS that each of them needs. Source: Amazon EBS User Guide, volume types (2025-09)."""
+"""Most MiB/s of a gp3 volume, and the IOPS that each of them needs. Source: Amazon EC2 API Reference,
+CreateVolume, as botocore 1.44.5 ships it (2026).
+"""
 IO2_METERS = (
     (32_000, "EBS:VolumeP-IOPS.io2"),
     (64_000, "EBS:VolumeP-IOPS.io2.tier2"),
@@ -61,7 +63,10 @@ VOLUME_TYPES = {
     "st1": VolumeType("EBS:VolumeUsage.st1", 125, 16_384),
     "sc1": VolumeType("EBS:VolumeUsage.sc1", 125, 16_384),
 }
-"""Volume types by the name the EC2 API gives them. Source: Amazon EBS User Guide, volume types (2025-09)."""
+"""Volume types by the name the EC2 API gives them.
+
+Source: Amazon EC2 API Reference, CreateVolume, as botocore 1.44.5 ships it (2026).
+"""
 
 
 def volume_limits(volumes: Volumes) -> tuple[Rule, ...]:
