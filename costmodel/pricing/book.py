@@ -290,14 +290,10 @@ class PriceBook:
         raise PriceNotFound(lambda: self._not_in_partition(query, file))
 
     def _rows(self, file: PriceFile, usage_type: str) -> Sequence[Row]:
-        """Rows of one usage type. What the index lacks, the file itself must lack too."""
-        index = self._index
-        if index is None:
+        """Rows of one usage type; none where the file has none."""
+        if self._index is None:
             return self._read(file).get(usage_type, ())
-        rows = index.rows(file.path, usage_type)
-        if not rows and usage_type in self._read(file):
-            raise index.damaged(f"lacks {usage_type} in {file.path}")
-        return rows
+        return self._index.rows(file.path, usage_type)
 
     @cached_property
     def _index(self) -> PriceIndex | None:

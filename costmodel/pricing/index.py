@@ -1,8 +1,8 @@
 """A price book as one SQLite file: what a look-up reads instead of whole CSV files.
 
 The CSV files stay the truth. An index is built from them once, verified by their checksums, and can be
-deleted at any time. Every entry carries a checksum over the book's digest, its own key and its rows:
-damage is an error, never another price.
+deleted at any time. Every entry carries a checksum over the book's digest, its own key and its rows, and one
+entry of a file lists its usage types: damage is an error, never another price and never no price.
 """
 
 from __future__ import annotations
@@ -23,8 +23,10 @@ from platformdirs import user_cache_path
 from costmodel.errors import PriceCacheCorrupt
 from costmodel.pricing.snapshot import Row
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 SEAL_BYTES = 8
+LISTS = ""
+"""Stands for the file in the keys of the entries that list the usage types of a file each."""
 
 Partitions = Iterable[tuple[str, Mapping[str, list[Row]]]]
 """Path of a price file, and its rows by usage type."""
@@ -66,26 +68,44 @@ class PriceIndex:
             raise FileNotFoundError(f"{path}: {error}") from error
         weakref.finalize(self, self._connection.close)
         self._lock = threading.Lock()
+        self._listed: dict[str, frozenset[str]] = {}
 
     def rows(self, path: str, usage_type: str) -> list[Row]:
-        """Rows of one usage type in the order of the file; none where the index has none.
+        """Rows of one usage type in the order of the file; none where the file has none.
 
         Raises PriceCacheCorrupt for a damaged index or entry.
         """
+        content = self._content(path, usage_type)
+        if content is not None:
+            return [tuple(row) for row in json.loads(content)]
+        if usage_type in self._usage_types(path):
+            raise self.damaged(f"lacks {usage_type} in {path}")
+        return []
+
+    def _usage_types(self, path: str) -> frozenset[str]:
+        if path not in self._listed:
+            content = self._content(LISTS, path)
+            if content is None:
+                raise self.damaged(f"lacks the usage types of {path}")
+            self._listed[path] = frozenset(json.loads(content))
+        return self._listed[path]
+
+    def _content(self, path: str, usage_type: str) -> bytes | None:
+        """What an entry holds, its checksum verified; None where there is none."""
         try:
             with self._lock:
                 found = self._connection.execute(_LOOK_UP, (path, usage_type)).fetchone()
         except (sqlite3.Error, UnicodeError, MemoryError) as error:
             raise self.damaged(str(error)) from error
         if found is None:
-            return []
+            return None
         (entry,) = found
         if not isinstance(entry, bytes):
             raise self.damaged(f"{usage_type} in {path} is no entry")
         seal, content = entry[:SEAL_BYTES], entry[SEAL_BYTES:]
         if seal != _seal(self._digest, path, usage_type, content):
             raise self.damaged(f"{usage_type} in {path} does not match its checksum")
-        return [tuple(row) for row in json.loads(content)]
+        return content
 
     def damaged(self, problem: str) -> PriceCacheCorrupt:
         """The error for something wrong in the index."""
@@ -131,9 +151,15 @@ def _build(path: Path, digest: str, partitions: Partitions) -> None:
 
 def _entries(digest: str, partitions: Partitions) -> Iterator[tuple[str, str, bytes]]:
     for path, rows_by_usage_type in partitions:
-        for usage_type, rows in sorted(rows_by_usage_type.items()):
-            content = json.dumps(rows, separators=(",", ":")).encode()
-            yield path, usage_type, _seal(digest, path, usage_type, content) + content
+        usage_types = sorted(rows_by_usage_type)
+        yield _entry(digest, LISTS, path, usage_types)
+        for usage_type in usage_types:
+            yield _entry(digest, path, usage_type, rows_by_usage_type[usage_type])
+
+
+def _entry(digest: str, path: str, usage_type: str, held: object) -> tuple[str, str, bytes]:
+    content = json.dumps(held, separators=(",", ":")).encode()
+    return path, usage_type, _seal(digest, path, usage_type, content) + content
 
 
 def _seal(digest: str, path: str, usage_type: str, content: bytes) -> bytes:

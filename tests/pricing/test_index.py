@@ -137,6 +137,29 @@ def test_an_entry_that_is_gone_is_noticed(folder: Path, tmp_path: Path) -> None:
     assert again.price(PriceQuery(*EUROPE, "Thing:4")).tiers[0].list_unit_price == 1
 
 
+def test_what_the_book_lacks_needs_no_file_to_say_so(folder: Path, tmp_path: Path) -> None:
+    answers(PriceBook(folder, tmp_path / "index"))
+    book = PriceBook(folder, tmp_path / "index")
+    for path in folder.glob("*/*.csv"):
+        path.unlink()
+    assert book.committed(PriceQuery(*EUROPE, "Nothing")) == ()
+
+
+def test_a_list_of_usage_types_that_is_gone_or_shortened_is_noticed(folder: Path, tmp_path: Path) -> None:
+    indexes = tmp_path / "index"
+    book = PriceBook(folder, indexes)
+    answers(book)
+    for change in ("DELETE FROM prices", "UPDATE prices SET entry = substr(entry, 1, 30)"):
+        with sqlite3.connect(index_path(indexes, book.digest)) as connection:
+            connection.execute(f"{change} WHERE path = ''")
+        connection.close()
+        again = PriceBook(folder, indexes)
+        with pytest.raises(PriceCacheCorrupt, match="Delete this file"):
+            again.committed(PriceQuery(*EUROPE, "Nothing"))
+        index_path(indexes, book.digest).unlink()
+        answers(book := PriceBook(folder, indexes))
+
+
 def test_without_a_place_to_write_prices_come_from_the_files(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("no folder")
     book = PriceBook(folder, tmp_path / "file" / "index")
