@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal, localcontext
 from typing import Protocol
@@ -47,6 +47,8 @@ class _Ladder:
 
     period: BillingPeriod
     contracted: ContractedPrice
+    allowance: FreeAllowance | None
+    """What covers the price, if anything."""
     usages: list[tuple[int, Usage]] = field(default_factory=list)
     """Each usage with its place in the candidate."""
     quantity: Decimal = ZERO
@@ -56,6 +58,74 @@ class _Ladder:
     @property
     def price(self) -> Price:
         return self.contracted.price
+
+    @property
+    def content(self) -> Hashable:
+        """All that its charges depend on, beside price book and own rates."""
+        return (
+            self.period,
+            self.price.query,
+            self.free,
+            *(
+                (*_identity(usage), usage.meter, usage.formula, usage.daily_quantity.tobytes())
+                for _, usage in self.usages
+            ),
+        )
+
+
+class Biller:
+    """Bills candidates at one price book. Charges made for one are not made again for another that shares its usage."""
+
+    def __init__(self, book: Prices, *, free_tier: bool, own_rates: OwnRates = NO_OWN_RATES) -> None:
+        self._book, self._own_rates = book, own_rates
+        self._allowances = book.allowances if free_tier else ()
+        self._priced: dict[
+            tuple[BillingPeriod, PriceQuery], tuple[ContractedPrice, FreeAllowance | None]
+        ] = {}
+        self._charged: dict[Hashable, tuple[tuple[int, Charge], ...]] = {}
+        """By content of a ladder; each charge with the place of its usage in the ladder."""
+
+    def bill(self, usages: Iterable[Usage]) -> Bill:
+        """What the function `bill` says of these usages."""
+        with localcontext(EXACT):
+            ladders = self._ladders(usages)
+            _grant(ladders)
+            placed = [charge for ladder in ladders for charge in self._charges(ladder)]
+        placed.sort(key=lambda item: item[0])
+        return Bill(tuple(charge for _, charge in placed))
+
+    def _ladders(self, usages: Iterable[Usage]) -> list[_Ladder]:
+        """Sorted, so that the order of the usages cannot move a billionth from one price to another."""
+        ladders: dict[tuple[BillingPeriod, PriceQuery], _Ladder] = {}
+        for place, usage in enumerate(usages):
+            if not usage.consumed_quantity:
+                continue
+            price = self._book.price(usage.meter.query)
+            check_unit(usage.meter, price)
+            key = (usage.billing_period, price.query)
+            if key not in ladders:
+                ladders[key] = _Ladder(usage.billing_period, *self._rates(price, usage.billing_period))
+            ladder = ladders[key]
+            ladder.usages.append((place, usage))
+            ladder.quantity += usage.consumed_quantity
+        for ladder in ladders.values():
+            ladder.usages.sort(key=lambda item: _identity(item[1]))
+        return [ladders[key] for key in sorted(ladders)]
+
+    def _rates(self, price: Price, period: BillingPeriod) -> tuple[ContractedPrice, FreeAllowance | None]:
+        known = (period, price.query)
+        if known not in self._priced:
+            contracted = self._own_rates.contracted(price, period)
+            self._priced[known] = (contracted, covering_allowance(self._allowances, price))
+        return self._priced[known]
+
+    def _charges(self, ladder: _Ladder) -> Iterator[tuple[int, Charge]]:
+        """The charges of a ladder, each beside the place of its usage in the candidate."""
+        content = ladder.content
+        if content not in self._charged:
+            self._charged[content] = tuple(_charges(ladder))
+        for at, charge in self._charged[content]:
+            yield ladder.usages[at][0], charge
 
 
 def bill(
@@ -75,13 +145,7 @@ def bill(
     Source: Amazon CloudFront price list, "First 1 TB free, next 9 TB" per month (2025-07-01);
     AWS Price List, free-tier SKUs `appliesTo` the discounted SKUs (2025-07-01).
     """
-    with localcontext(EXACT):
-        ladders = _ladders(usages, book, own_rates)
-        if free_tier:
-            _grant(ladders, book.allowances)
-        placed = [charge for ladder in ladders for charge in _charges(ladder)]
-    placed.sort(key=lambda item: item[0])
-    return Bill(tuple(charge for _, charge in placed))
+    return Biller(book, free_tier=free_tier, own_rates=own_rates).bill(usages)
 
 
 def check_unit(meter: Meter, price: Price) -> None:
@@ -114,34 +178,15 @@ def covering_allowance(allowances: Iterable[FreeAllowance], price: Price) -> Fre
     return covering[0]
 
 
-def _ladders(usages: Iterable[Usage], book: Prices, own_rates: OwnRates) -> list[_Ladder]:
-    """Sorted, so that the order of the usages cannot move a billionth from one price to another."""
-    ladders: dict[tuple[BillingPeriod, PriceQuery], _Ladder] = {}
-    for place, usage in enumerate(usages):
-        if not usage.consumed_quantity:
-            continue
-        price = book.price(usage.meter.query)
-        check_unit(usage.meter, price)
-        key = (usage.billing_period, price.query)
-        if key not in ladders:
-            ladders[key] = _Ladder(usage.billing_period, own_rates.contracted(price, usage.billing_period))
-        ladder = ladders[key]
-        ladder.usages.append((place, usage))
-        ladder.quantity += usage.consumed_quantity
-    for ladder in ladders.values():
-        ladder.usages.sort(key=lambda item: _identity(item[1]))
-    return [ladders[key] for key in sorted(ladders)]
-
-
 def _identity(usage: Usage) -> tuple[str, str, Decimal]:
     return usage.resource_name, usage.meter.name, usage.consumed_quantity
 
 
-def _grant(ladders: Sequence[_Ladder], allowances: Sequence[FreeAllowance]) -> None:
+def _grant(ladders: Sequence[_Ladder]) -> None:
     """Share each allowance out over the ladders it covers, in proportion to their quantity."""
     pools: defaultdict[tuple[BillingPeriod, FreeAllowance, str], list[_Ladder]] = defaultdict(list)
     for ladder in ladders:
-        allowance = covering_allowance(allowances, ladder.price)
+        allowance = ladder.allowance
         if allowance:
             region_id = ladder.price.query.region_id if allowance.per_region else ""
             pools[ladder.period, allowance, region_id].append(ladder)
@@ -167,15 +212,15 @@ def _portions(ladder: _Ladder) -> Iterator[_Portion]:
 
 
 def _charges(ladder: _Ladder) -> Iterator[tuple[int, Charge]]:
-    """Split every portion over the ladder's usages; each part is a charge, beside its usage's place."""
+    """Split every portion over the ladder's usages; each part is a charge, beside the place of its usage there."""
     wanted = [usage.consumed_quantity for _, usage in ladder.usages]
     left = wanted
     for portion in _portions(ladder):
         parts = share_out(portion.quantity, wanted, left, _step(ladder, portion))
         left = [room - part for room, part in zip(left, parts, strict=True)]
-        for (place, usage), part in zip(ladder.usages, parts, strict=True):
+        for at, part in enumerate(parts):
             if part:
-                yield place, _charge(usage, ladder.contracted, portion, part)
+                yield at, _charge(ladder.usages[at][1], ladder.contracted, portion, part)
 
 
 def _step(ladder: _Ladder, portion: _Portion) -> Decimal:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from costmodel.billing.charge import Bill
-from costmodel.billing.rate import bill
+from costmodel.billing.rate import Biller
 from costmodel.billing.rates import NO_OWN_RATES, OwnRates
 from costmodel.billing.tariff import Tariff
 from costmodel.capacity.energy import Energy
@@ -337,13 +337,15 @@ def _bill_winners(
 ) -> tuple[dict[Kinds, Evaluation], list[Rejection]]:
     """The winner of each combination of kinds, billed exactly; or why all of them fall."""
     pricer = hunt.pricer
+    scenario, demand = pricer.scenario, pricer.demand
+    biller = Biller(book, free_tier=scenario.account.free_tier, own_rates=own_rates)
     able, fallen = recoverable(hunt)
     winners: dict[Kinds, Evaluation] = {}
     for kinds, winner in able.items():
         recovery = pricer.stage.recovery(winner.candidate, winner.strategy, pricer.bill_usd)
         home = recovery.standing.candidate
-        found = evaluate(pricer.scenario, pricer.demand, book, home, own_rates, recovery, pricer.planner)
-        budget_usd = pricer.scenario.constraints.monthly_budget_usd
+        found = _billed(scenario, demand, biller, home, recovery, pricer.planner)
+        budget_usd = scenario.constraints.monthly_budget_usd
         if budget_usd is None or found.effective_monthly_usd <= Decimal(repr(budget_usd)):
             winners[kinds] = found
         else:
@@ -378,10 +380,22 @@ def evaluate(
 
     With a planner it also gets the best portfolio of the plans that the scenario allows.
     """
+    biller = Biller(book, free_tier=scenario.account.free_tier, own_rates=own_rates)
+    return _billed(scenario, demand, biller, candidate, recovery, planner)
+
+
+def _billed(
+    scenario: Scenario,
+    demand: Demand,
+    biller: Biller,
+    candidate: Candidate,
+    recovery: Recovery | None,
+    planner: Planner | None,
+) -> Evaluation:
     footprint = candidate.footprint
     platform = platform_designs(scenario, footprint)
     usages = _usages(demand, candidate, platform, footprint, recovery)
-    whole = bill(usages, book, free_tier=scenario.account.free_tier, own_rates=own_rates)
+    whole = biller.bill(usages)
     monthly_usd = whole.billed_cost / len(demand.calendar.periods)
     portfolio = planner.portfolio(usages) if planner else NOTHING
     energies = {tier.design.role.value: tier.energy for tier in candidate.tiers}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from dataclasses import fields, replace
 from decimal import Decimal
 
 import numpy as np
@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from costmodel.billing.charge import Bill, to_cents
+from costmodel.billing.charge import Bill, Charge, to_cents
 from costmodel.billing.focus import focus_rows
-from costmodel.billing.rate import bill, share_out
+from costmodel.billing.rate import Biller, bill, share_out
 from costmodel.billing.tariff import Tariff
 from costmodel.demand.calendar import BillingPeriod
 from costmodel.errors import AmbiguousPrice, PriceNotFound, UnitMismatch
@@ -347,6 +347,23 @@ def test_the_order_of_usages_changes_no_sum(book: Book, usages: list[Usage], dat
     assert one.billed_cost == other.billed_cost
     for field in ("resource_name", "sku_meter", "billing_period"):
         assert one.by(field) == other.by(field)
+
+
+@laws
+@given(books, used, used, st.booleans(), st.data())
+def test_what_was_billed_before_changes_no_charge(
+    book: Book, usages: list[Usage], others: list[Usage], free_tier: bool, data: st.DataObject
+) -> None:
+    biller = Biller(book, free_tier=free_tier)
+    for asked in (others, usages, data.draw(st.permutations([*usages, *others[:2]])), usages):
+        found, fresh = biller.bill(asked), bill(asked, book, free_tier=free_tier)
+        assert list(map(told, found.charges)) == list(map(told, fresh.charges))
+
+
+def told(charge: Charge) -> list[object]:
+    """All that a charge says."""
+    values = [getattr(charge, field.name) for field in fields(charge)]
+    return [value.tolist() if isinstance(value, np.ndarray) else value for value in values]
 
 
 @laws
