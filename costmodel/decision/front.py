@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from operator import le
 
 import numpy as np
 import numpy.typing as npt
@@ -95,6 +96,11 @@ def least_cents_usd(usd: float) -> float:
     return round(usd * (1 - SLACK), CENTS)
 
 
+def matches(one: Point, other: Point) -> bool:
+    """Whether one is as good as the other in every coordinate."""
+    return all(map(le, one, other))
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Member:
     """A candidate that nothing beats, and where it stands."""
@@ -112,10 +118,7 @@ class Front:
 
     def beats(self, point: Point) -> bool:
         """Whether a member is as good in every coordinate: a candidate no better than this point is not needed."""
-        return any(
-            all(ours <= theirs for ours, theirs in zip(member.point, point, strict=True))
-            for member in self.members
-        )
+        return any(matches(member.point, point) for member in self.members)
 
     def beaten(self, points: FloatArray) -> npt.NDArray[np.bool_]:
         """`beats` for each row of `points`, shape (points, coordinates)."""

@@ -33,7 +33,16 @@ from costmodel.decision.candidate import (
     insides,
 )
 from costmodel.decision.constraints import joint_limits, single_tier_limits, worst
-from costmodel.decision.front import CENTS, Front, Member, Point, coordinates, least_cents_usd, unrounded
+from costmodel.decision.front import (
+    CENTS,
+    Front,
+    Member,
+    Point,
+    coordinates,
+    least_cents_usd,
+    matches,
+    unrounded,
+)
 from costmodel.decision.pricer import Pricer, Regions
 from costmodel.decision.run import KINDS_OF_A_CANDIDATE
 from costmodel.errors import PriceNotFound
@@ -128,6 +137,7 @@ class Hunt:
         self._floors: dict[tuple[Kinds, Strategy], float] = {}
         self._smallest: dict[tuple[Role, str, Strategy], Regions | None] = {}
         self._coordinates = cache(coordinates)
+        self._alone_usd = cache(self._sum_usd)
         self.strategies = pricer.stage.strategies() or (Strategy.NONE,)
 
     def wait(self, stand_in: SimulatedDesign) -> None:
@@ -324,7 +334,8 @@ class Hunt:
             chosen = (column[place][1] for column, place in zip(columns, places, strict=True))
             yield Candidate(*(tier for part in chosen for tier in part)), usd
 
-    def _alone_usd(self, part: Part, strategy: Strategy) -> float:
+    def _sum_usd(self, part: Part, strategy: Strategy) -> float:
+        """What the designs of a part cost alone."""
         return sum(self.pricer.alone_usd(tier, strategy) for tier in part)
 
     def _least_usd(self, tier: SimulatedDesign) -> float:
@@ -436,7 +447,7 @@ class Hunt:
         best: list[tuple[Point, Part]] = []
         for part, usd in sorted(found.items(), key=lambda item: item[1]):
             point = (usd, *unrounded(part))
-            if usd < math.inf and not any(_matches(known, point) for known, _ in best):
+            if usd < math.inf and not any(matches(known, point) for known, _ in best):
                 best.append((point, part))
                 yield usd, part
 
@@ -489,7 +500,3 @@ def cheapest_first(costs: Sequence[Sequence[float]]) -> Iterator[tuple[tuple[int
                 heappush(
                     heap, (sum(column[step] for column, step in zip(costs, dearer, strict=True)), dearer)
                 )
-
-
-def _matches(one: Point, other: Point) -> bool:
-    return all(ours <= theirs for ours, theirs in zip(one, other, strict=True))

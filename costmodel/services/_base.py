@@ -13,6 +13,7 @@ from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, S
 from dataclasses import dataclass, fields, replace
 from decimal import ROUND_HALF_UP, Decimal
 from enum import StrEnum
+from operator import add, attrgetter, or_
 from typing import Any, NamedTuple, Protocol, TypeGuard, runtime_checkable
 
 import numpy as np
@@ -115,7 +116,7 @@ def meter_usage(
     Quantities that AWS counts one by one are rounded half up to whole numbers, others to nine
     decimals. Raises ValueError for a negative, infinite or undefined quantity.
     """
-    if not np.all(np.isfinite(quantity)) or np.any(quantity < 0):
+    if not 0 <= quantity.min() <= quantity.max() < math.inf:
         raise ValueError(f"{meter.name} of {resource_name}: quantity must be finite and not negative")
     step = Decimal(1) if meter.consumed_unit in COUNTED_UNITS else QUANTITY_STEP
     by_hour = len(quantity) == calendar.hours
@@ -236,14 +237,14 @@ class Footprint:
         return cls(**least)
 
     def __add__(self, other: Footprint) -> Footprint:
-        total = []
-        for name in _FOOTPRINT_NAMES:
-            mine, theirs = getattr(self, name), getattr(other, name)
-            total.append(mine | theirs if isinstance(mine, frozenset | bool) else mine + theirs)
-        return Footprint(*total)
+        both = zip(_JOINS, _values(self), _values(other), strict=True)
+        return Footprint(*(join(mine, theirs) for join, mine, theirs in both))
 
 
-_FOOTPRINT_NAMES = tuple(f.name for f in fields(Footprint))
+_values = attrgetter(*(f.name for f in fields(Footprint)))
+"""All that a footprint holds, in order."""
+_JOINS = tuple(or_ if f.type in {"bool", "frozenset[Role]"} else add for f in fields(Footprint))
+"""How each of these adds up."""
 
 
 @dataclass(frozen=True, slots=True)
