@@ -11,7 +11,7 @@ from math import prod
 from costmodel.capacity.energy import Energy
 from costmodel.capacity.result import CapacitySummary
 from costmodel.decision.carbon import likely_kg
-from costmodel.services._base import TIER_ROLES, Footprint, Least, Role, TierDesign, Usage
+from costmodel.services._base import TIER_ROLES, Footprint, Least, Role, Strategy, TierDesign, Usage
 
 INSIDE_ROLES = (Role.COMPUTE, Role.LOAD_BALANCER, Role.DATABASE)
 """Tiers that an API call passes inside the region: they must fit one another and meet objectives together."""
@@ -100,6 +100,16 @@ class Candidate:
     @property
     def usages(self) -> tuple[Usage, ...]:
         return tuple(usage for tier in self.tiers for usage in tier.usages)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Placed:
+    """Some tiers of a candidate as they stand under one recovery strategy."""
+
+    home: tuple[SimulatedDesign, ...]
+    away: tuple[SimulatedDesign, ...] = ()
+    """In a second region."""
+    strategy: Strategy = Strategy.NONE
 
 
 Inside = tuple[SimulatedDesign, SimulatedDesign, SimulatedDesign]

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from costmodel.capacity.availability import REGION_IMPAIRMENT
 from costmodel.capacity.energy import Energy, unmeasured
 from costmodel.capacity.result import MISSING_PRICES, Limit
-from costmodel.decision.candidate import Candidate, SimulatedDesign, stand_in
+from costmodel.decision.candidate import Candidate, Placed, SimulatedDesign, stand_in
 from costmodel.decision.constraints import broken_limits, worst
 from costmodel.decision.run import RecoveryOption
 from costmodel.demand.demand import Demand
@@ -93,12 +93,16 @@ Source: Amazon RDS User Guide, "Copying a DB snapshot", encryption (2023-06).
 class Standing:
     """A candidate under one strategy."""
 
-    candidate: Candidate
-    """What stands at home."""
+    placed: Placed
     usages: tuple[Usage, ...]
     """Everything used beside the candidate and its platform: designs and platform elsewhere, and copies."""
     energy: Energy
     """What the same draws."""
+
+    @property
+    def candidate(self) -> Candidate:
+        """What stands at home."""
+        return Candidate(*self.placed.home)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -192,10 +196,18 @@ class Stage:
             copies = tier.design.copied(self.demand, region_id, strategy)
         return Stood(home, tuple(away), copies)
 
+    def placed(self, tiers: Sequence[SimulatedDesign], strategy: Strategy) -> Placed | None:
+        """Tiers as they stand under a strategy, None where one cannot; what a bound becomes is a bound."""
+        stood = [found for tier in tiers if (found := self.stood(tier, strategy)) is not None]
+        if len(stood) < len(tiers):
+            return None
+        away = tuple(tier for found in stood for tier in found.away)
+        return Placed(tuple(found.home for found in stood), away, strategy)
+
     def stand(self, candidate: Candidate, strategy: Strategy) -> Standing:
         """A candidate under a strategy that it can stand under, simulated where it differs."""
         stood = [found for tier in candidate.tiers if (found := self.stood(tier, strategy)) is not None]
-        away = [tier for found in stood for tier in found.away]
+        away = tuple(tier for found in stood for tier in found.away)
         footprint = sum((tier.footprint for tier in away), Footprint.none(self.demand.days))
         platform = tuple(self.platform(footprint, strategy))
         usages = [usage for tier in away for usage in tier.usages]
@@ -203,8 +215,8 @@ class Stage:
         usages += [usage for found in stood for usage in found.copies]
         energies = [found.energy_away for found in stood]
         energies += [design.energy(self.demand, footprint) for design in platform]
-        home = Candidate(*(found.home for found in stood))
-        return Standing(home, tuple(usages), sum(energies, Energy()))
+        placed = Placed(tuple(found.home for found in stood), away, strategy)
+        return Standing(placed, tuple(usages), sum(energies, Energy()))
 
     def missed(self, candidate: Candidate, strategy: Strategy) -> Limit | None:
         """What a candidate breaks where only part of the traffic comes to it; None where every part holds.
@@ -253,7 +265,7 @@ class Stage:
 
     def options(self, candidate: Candidate, bill_usd: MonthlyUsd) -> Iterator[RecoveryOption]:
         """Every strategy for a candidate, with what it costs above none or why it cannot be had."""
-        plain_usd = bill_usd(Standing(candidate, (), Energy()))
+        plain_usd = bill_usd(Standing(Placed(candidate.tiers), (), Energy()))
         for strategy in Strategy:
             if not self.can_stand(candidate, strategy):
                 yield self._option(strategy, None, ONE_WRITER)

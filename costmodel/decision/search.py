@@ -24,6 +24,7 @@ from costmodel.decision.candidate import (
     INSIDE_ROLES,
     OUTSIDE_ROLES,
     Candidate,
+    Placed,
     SimulatedDesign,
     count_combinations,
     stand_in,
@@ -92,6 +93,11 @@ class Evaluation:
     @property
     def strategy(self) -> Strategy:
         return self.recovery.strategy if self.recovery else Strategy.NONE
+
+    @property
+    def placed(self) -> Placed:
+        """Tiers in both regions."""
+        return self.recovery.standing.placed if self.recovery else Placed(self.candidate.tiers)
 
     @property
     def designs(self) -> tuple[TierDesign, ...]:
@@ -354,7 +360,7 @@ def _bill_winners(
 def _place(pricer: Pricer, found: Evaluation) -> tuple[Decimal | float, ...]:
     """Where an evaluation stands among others: by cents, then by coordinates, as on the front."""
     usd = pricer.weighed_usd(found.effective_monthly_usd, found.energy)
-    return (round(usd, CENTS), *coordinates(found.candidate.tiers))
+    return (round(usd, CENTS), *coordinates(found.placed))
 
 
 def _with_options(pricer: Pricer, best: Evaluation) -> Evaluation:

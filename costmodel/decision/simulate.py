@@ -100,7 +100,7 @@ def _faster(
     for member in result.front:
         if member.point[0] <= most_usd:
             designs = tuple(tier.design for tier in member.candidate.tiers)
-            yield from _at_home(scenario, demand, book, own_rates, Finalist(designs, member.strategy))
+            yield from _at_home(scenario, demand, book, own_rates, Finalist(designs, member.placed.strategy))
 
 
 def _hardier(
