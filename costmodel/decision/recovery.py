@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from costmodel.capacity.availability import REGION_IMPAIRMENT
 from costmodel.capacity.energy import Energy, unmeasured
 from costmodel.capacity.result import MISSING_PRICES, Limit
-from costmodel.decision.candidate import Candidate, Placed, SimulatedDesign, stand_in
+from costmodel.decision.candidate import Candidate, Depth, Placed, SimulatedDesign, metered, stand_in
 from costmodel.decision.constraints import broken_limits, worst
 from costmodel.decision.run import RecoveryOption
 from costmodel.demand.demand import Demand
@@ -153,8 +153,7 @@ class Stage:
     demand: Demand
     loads: dict[float, Demand] = field(default_factory=dict)
     """The demand by the share of it that is left."""
-    simulated: dict[tuple[Share, bool], SimulatedDesign] = field(default_factory=dict)
-    """Shares of designs, and whether what they come to at least is enough."""
+    simulated: dict[tuple[Share, Depth], SimulatedDesign] = field(default_factory=dict)
     tiers: dict[tuple[SimulatedDesign, Strategy], Stood | None] = field(default_factory=dict)
 
     def can_stand(self, candidate: Candidate, strategy: Strategy) -> bool:
@@ -309,11 +308,11 @@ class Stage:
         """A tier's design as it comes to be under a share of the demand."""
         if share == (tier.design, 1.0):
             return tier
-        known = (share, tier.at_least)
+        known = (share, tier.depth)
         if known not in self.simulated:
             if share.ratio not in self.loads:
                 self.loads[share.ratio] = self.demand.scaled(share.ratio)
-            self.simulated[known] = _run(share.design, self.loads[share.ratio], at_least=tier.at_least)
+            self.simulated[known] = _run(share.design, self.loads[share.ratio], tier.depth)
         return self.simulated[known]
 
     def platform(self, footprint: Footprint, strategy: Strategy) -> Iterator[PlatformDesign]:
@@ -337,18 +336,13 @@ class Stage:
                 yield service.design(there, footprint)
 
 
-def _run(design: TierDesign, demand: Demand, *, at_least: bool) -> SimulatedDesign:
-    """A design under a demand: simulated, or what it comes to at least whatever it answers."""
-    if at_least and is_bounded(design):
-        return stand_in(design, design.least(demand, 0.0))
-    capacity = design.simulate(demand)
-    return SimulatedDesign(
-        design,
-        replace(capacity.summary(), lost_ratio=demand.lost_ratio),
-        design.usage(demand, capacity),
-        design.footprint(demand, capacity),
-        design.energy(demand, capacity),
-    )
+def _run(design: TierDesign, demand: Demand, depth: Depth) -> SimulatedDesign:
+    """A design under a demand, simulated as far as it is told; a bound holds whatever it answers."""
+    if depth is Depth.WHOLE or not is_bounded(design):
+        return metered(design, demand, design.simulate(demand))
+    if depth is Depth.UNQUEUED:
+        return metered(design, demand, design.unqueued(demand), depth)
+    return stand_in(design, design.least(demand, 0.0))
 
 
 def _finite(minutes: float) -> float | None:

@@ -19,14 +19,16 @@ from costmodel.billing.rate import bill
 from costmodel.billing.rates import NO_OWN_RATES, OwnRates
 from costmodel.billing.tariff import Tariff
 from costmodel.capacity.energy import Energy
-from costmodel.capacity.result import Capacity, Limit
+from costmodel.capacity.result import Limit
 from costmodel.decision.candidate import (
     INSIDE_ROLES,
     OUTSIDE_ROLES,
     Candidate,
+    Depth,
     Placed,
     SimulatedDesign,
     count_combinations,
+    metered,
     stand_in,
 )
 from costmodel.decision.constraints import Promise, promise
@@ -136,31 +138,16 @@ def simulate_design(design: TierDesign, demand: Demand) -> SimulatedDesign:
 
 def simulate_alike(designs: Sequence[TierDesign], demand: Demand) -> list[SimulatedDesign]:
     """Run the first of designs that run alike over the demand, and meter each."""
-    return _meter(designs, demand, designs[0].simulate(demand), at_least=False)
+    capacity = designs[0].simulate(demand)
+    return [metered(design, demand, capacity) for design in designs]
 
 
 def _run_unqueued(designs: Sequence[TierDesign], demand: Demand) -> list[SimulatedDesign]:
     """The same without queues: what each costs, and a latency that it does not fall below."""
     first = designs[0]
     assert is_bounded(first), "what waits has a bound"
-    return _meter(designs, demand, first.unqueued(demand), at_least=True)
-
-
-def _meter(
-    designs: Sequence[TierDesign], demand: Demand, capacity: Capacity, *, at_least: bool
-) -> list[SimulatedDesign]:
-    summary = replace(capacity.summary(), lost_ratio=demand.lost_ratio)
-    return [
-        SimulatedDesign(
-            design,
-            summary,
-            design.usage(demand, capacity),
-            design.footprint(demand, capacity),
-            design.energy(demand, capacity),
-            at_least,
-        )
-        for design in designs
-    ]
+    capacity = first.unqueued(demand)
+    return [metered(design, demand, capacity, Depth.UNQUEUED) for design in designs]
 
 
 def search(
