@@ -197,24 +197,24 @@ class Stage:
 
     def placed(self, tiers: Sequence[SimulatedDesign], strategy: Strategy) -> Placed | None:
         """Tiers as they stand under a strategy, None where one cannot; what a bound becomes is a bound."""
-        stood = [found for tier in tiers if (found := self.stood(tier, strategy)) is not None]
-        if len(stood) < len(tiers):
-            return None
-        away = tuple(tier for found in stood for tier in found.away)
-        return Placed(tuple(found.home for found in stood), away, strategy)
+        stood = self._all_stood(tiers, strategy)
+        return _placed(stood, strategy) if len(stood) == len(tiers) else None
+
+    def _all_stood(self, tiers: Sequence[SimulatedDesign], strategy: Strategy) -> list[Stood]:
+        """Those tiers that can stand under a strategy."""
+        return [found for tier in tiers if (found := self.stood(tier, strategy)) is not None]
 
     def stand(self, candidate: Candidate, strategy: Strategy) -> Standing:
         """A candidate under a strategy that it can stand under, simulated where it differs."""
-        stood = [found for tier in candidate.tiers if (found := self.stood(tier, strategy)) is not None]
-        away = tuple(tier for found in stood for tier in found.away)
-        footprint = sum((tier.footprint for tier in away), Footprint.none(self.demand.days))
+        stood = self._all_stood(candidate.tiers, strategy)
+        placed = _placed(stood, strategy)
+        footprint = sum((tier.footprint for tier in placed.away), Footprint.none(self.demand.days))
         platform = tuple(self.platform(footprint, strategy))
-        usages = [usage for tier in away for usage in tier.usages]
+        usages = [usage for tier in placed.away for usage in tier.usages]
         usages += [usage for design in platform for usage in design.usage(self.demand, footprint)]
         usages += [usage for found in stood for usage in found.copies]
         energies = [found.energy_away for found in stood]
         energies += [design.energy(self.demand, footprint) for design in platform]
-        placed = Placed(tuple(found.home for found in stood), away, strategy)
         return Standing(placed, tuple(usages), sum(energies, Energy()))
 
     def missed(self, candidate: Candidate, strategy: Strategy) -> Limit | None:
@@ -222,13 +222,20 @@ class Stage:
 
         With half the traffic in each of two regions there are fewer servers to share the load of a moment.
         """
-        stood = [found for tier in candidate.tiers if (found := self.stood(tier, strategy)) is not None]
-        if strategy is not Strategy.ACTIVE_ACTIVE or len(stood) < len(candidate.tiers):
-            return None
-        home = Candidate(*(found.home for found in stood))
-        away = Candidate(*(found.away[0] if found.away else found.home for found in stood))
-        objectives = self.scenario.objectives
-        return worst((*broken_limits(home, objectives), *broken_limits(away, objectives)))
+        halves = self.halves(candidate.tiers, strategy)
+        return worst(
+            limit for half in halves for limit in broken_limits(Candidate(*half), self.scenario.objectives)
+        )
+
+    def halves(
+        self, tiers: Sequence[SimulatedDesign], strategy: Strategy
+    ) -> tuple[tuple[SimulatedDesign, ...], ...]:
+        """The tiers with the part of the traffic that comes to each region; nothing where one takes it all."""
+        stood = self._all_stood(tiers, strategy)
+        if strategy is not Strategy.ACTIVE_ACTIVE or len(stood) < len(tiers):
+            return ()
+        home = tuple(found.home for found in stood)
+        return home, tuple(found.away[0] if found.away else found.home for found in stood)
 
     def recovery(self, candidate: Candidate, strategy: Strategy, bill_usd: MonthlyUsd) -> Recovery:
         """A strategy that meets the regional objectives, beside all others where there are any objectives."""
@@ -334,6 +341,11 @@ class Stage:
         for service in PLATFORM_SERVICES:
             if service.role in _PLATFORM_ROLES[strategy]:
                 yield service.design(there, footprint)
+
+
+def _placed(stood: Sequence[Stood], strategy: Strategy) -> Placed:
+    away = tuple(tier for found in stood for tier in found.away)
+    return Placed(tuple(found.home for found in stood), away, strategy)
 
 
 def _run(design: TierDesign, demand: Demand, depth: Depth) -> SimulatedDesign:
