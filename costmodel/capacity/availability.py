@@ -62,6 +62,11 @@ def with_common_cause(independent: float, shared: float, beta: float = COMMON_CA
     return 1.0 - (1.0 - beta) * (1.0 - independent) - beta * (1.0 - shared)
 
 
+def two_regions(each: float) -> float:
+    """One of two alike regions that both serve works, a share of whose failures strikes both."""
+    return with_common_cause(parallel([each, each]), each)
+
+
 def steady_state(mtbf_hours: float, mttr_hours: float) -> float:
     """Share of time a part works that fails every `mtbf_hours` of work and is repaired in `mttr_hours`.
 

@@ -221,11 +221,11 @@ def _front(run: Run) -> Table:
         "Stack", *numbers,
         right=numbers,
         title="Worth choosing: what gains in one column loses in another"
-        + (", all but cost as in one region" if apart else ""),
+        + (", both regions counted" if apart else ""),
     )  # fmt: skip
     for member in run.front[:SHOWN_FRONT]:
         table.add_row(
-            _difference(member, run.chosen) or "as recommended",
+            _member_difference(member, run) or "as recommended",
             dollars(member.monthly_usd),
             figure(round(member.api_p99_ms)),
             f"{member.availability_ratio:.3%}",
@@ -233,6 +233,13 @@ def _front(run: Run) -> Table:
         )
     _say_hidden(table, len(run.front) - SHOWN_FRONT)
     return table
+
+
+def _member_difference(member: FrontNote, run: Run) -> str:
+    """The designs in which a member differs, and what it keeps in a second region where that differs."""
+    recommended = run.recovery.strategy if run.recovery else Strategy.NONE.value
+    kept = Strategy(member.strategy).words if member.strategy != recommended else ""
+    return " + ".join(filter(None, (_difference(member, run.chosen), kept)))
 
 
 def _difference(option: Option | FrontNote, chosen: Option) -> str:

@@ -4,19 +4,31 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from enum import Enum, auto
 from itertools import product
 from math import prod
 
 from costmodel.capacity.energy import Energy
-from costmodel.capacity.result import CapacitySummary
+from costmodel.capacity.result import Capacity, CapacitySummary
 from costmodel.decision.carbon import likely_kg
-from costmodel.services._base import TIER_ROLES, Footprint, Least, Role, TierDesign, Usage
+from costmodel.demand.demand import Demand
+from costmodel.services._base import TIER_ROLES, Footprint, Least, Role, Strategy, TierDesign, Usage
 
 INSIDE_ROLES = (Role.COMPUTE, Role.LOAD_BALANCER, Role.DATABASE)
 """Tiers that an API call passes inside the region: they must fit one another and meet objectives together."""
 OUTSIDE_ROLES = tuple(role for role in TIER_ROLES if role not in INSIDE_ROLES)
 """Tiers that are chosen apart: any of their designs goes with any others."""
+
+
+class Depth(Enum):
+    """How far a design was simulated. What is known of it short of the whole is a bound: no more than it comes to."""
+
+    BOUND = auto()
+    """Not at all: it stands in for itself."""
+    UNQUEUED = auto()
+    """All but its queues: only the latency may be too low."""
+    WHOLE = auto()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,8 +40,7 @@ class SimulatedDesign:
     usages: tuple[Usage, ...]
     footprint: Footprint
     energy: Energy
-    at_least: bool = False
-    """Not simulated: what the design comes to at least stands in for what it would come to."""
+    depth: Depth = Depth.WHOLE
     emitted_kg: float = field(init=False)
     """Likely CO2e of its energy over the run; 0, and so alike, where a region has no figures."""
 
@@ -53,7 +64,21 @@ def stand_in(design: TierDesign, least: Least) -> SimulatedDesign:
         peak_waiting_calls=0.0,
         max_connections=math.inf,
     )
-    return SimulatedDesign(design, capacity, least.usages, least.footprint, Energy(), at_least=True)
+    return SimulatedDesign(design, capacity, least.usages, least.footprint, Energy(), Depth.BOUND)
+
+
+def metered(
+    design: TierDesign, demand: Demand, capacity: Capacity, depth: Depth = Depth.WHOLE
+) -> SimulatedDesign:
+    """A design that came to this under a demand, with all that goes with it."""
+    return SimulatedDesign(
+        design,
+        replace(capacity.summary(), lost_ratio=demand.lost_ratio),
+        design.usage(demand, capacity),
+        design.footprint(demand, capacity),
+        design.energy(demand, capacity),
+        depth,
+    )
 
 
 Tiers = Mapping[Role, Sequence[SimulatedDesign]]
@@ -100,6 +125,16 @@ class Candidate:
     @property
     def usages(self) -> tuple[Usage, ...]:
         return tuple(usage for tier in self.tiers for usage in tier.usages)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Placed:
+    """Some tiers of a candidate as they stand under one recovery strategy."""
+
+    home: tuple[SimulatedDesign, ...]
+    away: tuple[SimulatedDesign, ...] = ()
+    """In a second region."""
+    strategy: Strategy = Strategy.NONE
 
 
 Inside = tuple[SimulatedDesign, SimulatedDesign, SimulatedDesign]

@@ -6,16 +6,17 @@ millisecond. Of candidates that are equal so, the first one found stands for all
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from operator import le
 
 import numpy as np
 import numpy.typing as npt
 
-from costmodel.capacity.availability import lost_minutes_per_month, series
+from costmodel.capacity.availability import lost_minutes_per_month, series, two_regions
 from costmodel.capacity.energy import Energy
-from costmodel.decision.candidate import INSIDE_ROLES, Candidate, SimulatedDesign
+from costmodel.decision.candidate import INSIDE_ROLES, Candidate, Placed, SimulatedDesign
 from costmodel.demand.calendar import FloatArray
 from costmodel.services._base import Strategy
 
@@ -42,7 +43,7 @@ def by_digits(digits: int) -> Callable[[float], float]:
 class Coordinate:
     """Something to have little of, beside cost."""
 
-    of: Callable[[Sequence[SimulatedDesign]], float]
+    of: Callable[[Placed], float]
     """What some tiers of a candidate come to. Of some of its tiers it is never above that of all of them, and of
     what stands in for a design never above that of the design simulated. Which of two tiers in the same place
     does better does not depend on the others."""
@@ -50,25 +51,34 @@ class Coordinate:
     """As it is compared."""
 
 
-def api_p99_ms(tiers: Sequence[SimulatedDesign]) -> float:
-    """99th percentile of an API call, as `constraints.promise` adds it up."""
-    return sum(tier.capacity.latency.p99_ms for tier in tiers if tier.design.role in INSIDE_ROLES)
+def _inside(tiers: Iterable[SimulatedDesign]) -> Iterable[SimulatedDesign]:
+    return (tier for tier in tiers if tier.design.role in INSIDE_ROLES)
 
 
-def unavailable_minutes(tiers: Sequence[SimulatedDesign]) -> float:
+def api_p99_ms(placed: Placed) -> float:
+    """99th percentile of an API call, as `constraints.promise` adds it up; two regions that serve are alike."""
+    return sum(tier.capacity.latency.p99_ms for tier in _inside(placed.home))
+
+
+def availability_ratio(placed: Placed) -> float:
+    """What the agreements of what an API call passes compose to; of both regions where two serve."""
+    each = series(tier.design.reliability.sla_ratio for tier in _inside(placed.home))
+    return two_regions(each) if placed.strategy is Strategy.ACTIVE_ACTIVE else each
+
+
+def unavailable_minutes(placed: Placed) -> float:
     """Minutes a month that the agreements of what an API call passes let it be down."""
-    inside = (tier for tier in tiers if tier.design.role in INSIDE_ROLES)
-    return lost_minutes_per_month(series(tier.design.reliability.sla_ratio for tier in inside))
+    return lost_minutes_per_month(availability_ratio(placed))
 
 
-def inside_energy(tiers: Sequence[SimulatedDesign]) -> Energy:
-    """What an API call passes draws over the run."""
-    return sum((tier.energy for tier in tiers if tier.design.role in INSIDE_ROLES), Energy())
+def inside_energy(placed: Placed) -> Energy:
+    """What an API call passes draws over the run, in both regions."""
+    return sum((tier.energy for tier in _inside((*placed.home, *placed.away))), Energy())
 
 
-def emitted_kg(tiers: Sequence[SimulatedDesign]) -> float:
-    """Likely CO2e over the run of what an API call passes."""
-    return sum(tier.emitted_kg for tier in tiers if tier.design.role in INSIDE_ROLES)
+def emitted_kg(placed: Placed) -> float:
+    """Likely CO2e over the run of what an API call passes, in both regions."""
+    return sum(tier.emitted_kg for tier in _inside((*placed.home, *placed.away)))
 
 
 COORDINATES = (
@@ -81,14 +91,18 @@ Point = tuple[float, ...]
 """US dollars a month, then each coordinate."""
 
 
-def coordinates(tiers: Sequence[SimulatedDesign]) -> Point:
+NOWHERE: Point = (math.inf,) * len(COORDINATES)
+"""Coordinates of what cannot stand."""
+
+
+def coordinates(placed: Placed) -> Point:
     """Every coordinate but cost, as compared."""
-    return tuple(coordinate.rounded(coordinate.of(tiers)) for coordinate in COORDINATES)
+    return tuple(coordinate.rounded(coordinate.of(placed)) for coordinate in COORDINATES)
 
 
-def unrounded(tiers: Sequence[SimulatedDesign]) -> Point:
+def unrounded(placed: Placed) -> Point:
     """Every coordinate but cost."""
-    return tuple(coordinate.of(tiers) for coordinate in COORDINATES)
+    return tuple(coordinate.of(placed) for coordinate in COORDINATES)
 
 
 def least_cents_usd(usd: float) -> float:
@@ -107,7 +121,9 @@ class Member:
 
     point: Point
     candidate: Candidate
-    strategy: Strategy
+    """As the search found it."""
+    placed: Placed
+    """As it stands under its strategy."""
 
 
 @dataclass(slots=True, eq=False)

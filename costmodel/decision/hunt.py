@@ -35,6 +35,7 @@ from costmodel.decision.candidate import (
 from costmodel.decision.constraints import joint_limits, single_tier_limits, worst
 from costmodel.decision.front import (
     CENTS,
+    NOWHERE,
     Front,
     Member,
     Point,
@@ -136,8 +137,8 @@ class Hunt:
         """Compute with a database that break a limit together, and with how many load balancers."""
         self._floors: dict[tuple[Kinds, Strategy], float] = {}
         self._smallest: dict[tuple[Role, str, Strategy], Regions | None] = {}
-        self._coordinates = cache(coordinates)
         self._alone_usd = cache(self._sum_usd)
+        self._points: dict[tuple[Part, Strategy], Point] = {}
         self.strategies = pricer.stage.strategies() or (Strategy.NONE,)
 
     def wait(self, stand_in: SimulatedDesign) -> None:
@@ -269,7 +270,7 @@ class Hunt:
         """The cheapest of the best so far and every choice of one of each of the parts."""
         floor_usd = self._floor_usd(kinds, strategy)
         for candidate, parts_usd in self._by_cost(parts, strategy):
-            others = self._coordinates(candidate.tiers)
+            others = self._coordinates(candidate.tiers, strategy)
             least = (least_cents_usd(floor_usd + parts_usd), *others)
             if best is not None and least >= best.point:
                 if least[0] > best.point[0]:
@@ -289,7 +290,10 @@ class Hunt:
         beside_usd += sum(min(self._alone_usd(part, strategy) for part in choices) for choices in outside)
         points = np.array(
             [
-                (least_cents_usd(self._alone_usd(part, strategy) + beside_usd), *self._coordinates(part))
+                (
+                    least_cents_usd(self._alone_usd(part, strategy) + beside_usd),
+                    *self._coordinates(part, strategy),
+                )
                 for part in inside
             ]
         )
@@ -302,15 +306,24 @@ class Hunt:
     def _offer(self, parts: Sequence[Sequence[Part]], kinds: Kinds, strategy: Strategy) -> None:
         """Offer the front the choices around one inside part, cheapest first, until it wants none."""
         floor_usd = self._floor_usd(kinds, strategy)
-        least = self._coordinates(parts[0][0])
+        least = self._coordinates(parts[0][0], strategy)
         for candidate, parts_usd in self._by_cost(parts, strategy):
             least_usd = least_cents_usd(floor_usd + parts_usd)
             if least_usd > self._most_usd or self.front.beats((least_usd, *least)):
                 break
             whole = self.pricer.whole(candidate, strategy)
-            if whole.usd < math.inf and round(whole.paid_usd, CENTS) <= self._budget_usd:
-                point = (round(whole.usd, CENTS), *coordinates(candidate.tiers))
-                self.front.offer(Member(point, candidate, strategy))
+            placed = self.pricer.stage.placed(candidate.tiers, strategy)
+            if placed and whole.usd < math.inf and round(whole.paid_usd, CENTS) <= self._budget_usd:
+                point = (round(whole.usd, CENTS), *coordinates(placed))
+                self.front.offer(Member(point, candidate, placed))
+
+    def _coordinates(self, part: Part, strategy: Strategy) -> Point:
+        """Every coordinate but cost of some tiers as they stand under a strategy."""
+        known = (part, strategy)
+        if known not in self._points:
+            placed = self.pricer.stage.placed(part, strategy)
+            self._points[known] = coordinates(placed) if placed else NOWHERE
+        return self._points[known]
 
     @property
     def _budget_usd(self) -> float:
@@ -424,7 +437,7 @@ class Hunt:
             for beside_usd, part in partners(self._kind_of(tier.design), strategy):
                 least_usd = least_cents_usd(alone_usd + beside_usd)
                 if least_usd <= self._most_usd and not self.front.beats(
-                    (least_usd, *self._coordinates((tier, *part)))
+                    (least_usd, *self._coordinates((tier, *part), strategy))
                 ):
                     return True
             return False
@@ -446,8 +459,11 @@ class Hunt:
                 found[part] = min(found.get(part, math.inf), usd)
         best: list[tuple[Point, Part]] = []
         for part, usd in sorted(found.items(), key=lambda item: item[1]):
-            point = (usd, *unrounded(part))
-            if usd < math.inf and not any(matches(known, point) for known, _ in best):
+            placed = self.pricer.stage.placed(part, strategy)
+            if placed is None or usd == math.inf:
+                continue
+            point = (usd, *unrounded(placed))
+            if not any(matches(known, point) for known, _ in best):
                 best.append((point, part))
                 yield usd, part
 

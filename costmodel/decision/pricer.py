@@ -135,10 +135,11 @@ class Pricer:
         return math.inf if platform is None else platform.least_usd / self._months
 
     def whole(self, candidate: Candidate, strategy: Strategy) -> Whole:
-        """What a candidate costs under a strategy."""
+        """What a candidate costs under a strategy; infinite where a part of the traffic breaks an objective, too."""
         known = (candidate.tiers, strategy)
         if known not in self.wholes:
-            self.wholes[known] = self._whole(candidate, strategy)
+            holds = self.stage.missed(candidate, strategy) is None
+            self.wholes[known] = self.cost(candidate, strategy) if holds else NOWHERE
         return self.wholes[known]
 
     def weighed_usd(self, paid_usd: Decimal, energy: Energy) -> Decimal:
@@ -152,9 +153,10 @@ class Pricer:
         usages = (home.usages, platform, standing.usages)
         return self.tariff.cost_usd(self.tariff.sketch(part) for part in usages) / self._months
 
-    def _whole(self, candidate: Candidate, strategy: Strategy) -> Whole:
+    def cost(self, candidate: Candidate, strategy: Strategy) -> Whole:
+        """What a candidate costs under a strategy, whatever it breaks."""
         parts = [part for tier in candidate.tiers if (part := self._part(tier, strategy)) is not None]
-        if len(parts) < len(candidate.tiers) or self.stage.missed(candidate, strategy) is not None:
+        if len(parts) < len(candidate.tiers):
             return NOWHERE
         nothing = Footprint.none(self.demand.days)
         home = sum((part.stood.home.footprint for part in parts), nothing)

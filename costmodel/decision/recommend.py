@@ -18,17 +18,16 @@ from costmodel.capacity.availability import (
     ZONE_IMPAIRMENT,
     k_of_n,
     lost_minutes_per_month,
-    parallel,
     with_common_cause,
     with_soft_dependency,
 )
 from costmodel.capacity.result import Capacity
-from costmodel.decision.candidate import SimulatedDesign
+from costmodel.decision.candidate import Candidate, SimulatedDesign
 from costmodel.decision.carbon import likely_kg
 from costmodel.decision.carbon_note import carbon_note
 from costmodel.decision.constraints import promise
 from costmodel.decision.drills import drill
-from costmodel.decision.front import Member, inside_energy
+from costmodel.decision.front import Member, availability_ratio, inside_energy
 from costmodel.decision.hunt import Rejection
 from costmodel.decision.plans import Portfolio, Purchase
 from costmodel.decision.reasons import Reasons, why_chosen, why_none
@@ -139,21 +138,22 @@ def recommend(
 
 
 def _front_note(member: Member, months: int) -> FrontNote:
-    compute, balancer, database, delivery, rendering = member.candidate.labels
-    promised = promise(member.candidate)
+    home = Candidate(*member.placed.home)
+    compute, balancer, database, delivery, rendering = home.labels
+    promised = promise(home)
     return FrontNote(
-        kinds=member.candidate.kinds,
+        kinds=home.kinds,
         compute=compute,
         load_balancer=balancer,
         database=database,
         delivery=delivery,
         rendering=rendering,
-        strategy=member.strategy.value,
+        strategy=member.placed.strategy.value,
         monthly_usd=Decimal(repr(member.point[0])),
         api_p95_ms=promised.api_p95_ms,
         api_p99_ms=promised.api_p99_ms,
-        availability_ratio=promised.availability_ratio,
-        calls_carbon_kg_per_month=likely_kg(inside_energy(member.candidate.tiers), months),
+        availability_ratio=availability_ratio(member.placed),
+        calls_carbon_kg_per_month=likely_kg(inside_energy(member.placed), months),
     )
 
 
@@ -584,9 +584,7 @@ def _pair(best: Evaluation) -> str:
     """What two regions that both serve compose to, some of whose failures strike both; nothing for a standby."""
     if best.strategy is not Strategy.ACTIVE_ACTIVE:
         return ""
-    each = best.promise.availability_ratio
-    together = with_common_cause(parallel([each, each]), each)
-    return f" The two regions compose to {together:.3%}, a tenth of failures taken to strike both."
+    return f" The two regions compose to {availability_ratio(best.placed):.3%}, a tenth of failures taken to strike both."
 
 
 TIER_WORDS = {Role.COMPUTE: "compute", Role.DATABASE: "the database"}

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from costmodel.capacity.availability import REGION_IMPAIRMENT
 from costmodel.capacity.energy import Energy, unmeasured
 from costmodel.capacity.result import MISSING_PRICES, Limit
-from costmodel.decision.candidate import Candidate, SimulatedDesign, stand_in
+from costmodel.decision.candidate import Candidate, Depth, Placed, SimulatedDesign, metered, stand_in
 from costmodel.decision.constraints import broken_limits, worst
 from costmodel.decision.run import RecoveryOption
 from costmodel.demand.demand import Demand
@@ -93,12 +93,16 @@ Source: Amazon RDS User Guide, "Copying a DB snapshot", encryption (2023-06).
 class Standing:
     """A candidate under one strategy."""
 
-    candidate: Candidate
-    """What stands at home."""
+    placed: Placed
     usages: tuple[Usage, ...]
     """Everything used beside the candidate and its platform: designs and platform elsewhere, and copies."""
     energy: Energy
     """What the same draws."""
+
+    @property
+    def candidate(self) -> Candidate:
+        """What stands at home."""
+        return Candidate(*self.placed.home)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -149,8 +153,7 @@ class Stage:
     demand: Demand
     loads: dict[float, Demand] = field(default_factory=dict)
     """The demand by the share of it that is left."""
-    simulated: dict[tuple[Share, bool], SimulatedDesign] = field(default_factory=dict)
-    """Shares of designs, and whether what they come to at least is enough."""
+    simulated: dict[tuple[Share, Depth], SimulatedDesign] = field(default_factory=dict)
     tiers: dict[tuple[SimulatedDesign, Strategy], Stood | None] = field(default_factory=dict)
 
     def can_stand(self, candidate: Candidate, strategy: Strategy) -> bool:
@@ -192,32 +195,47 @@ class Stage:
             copies = tier.design.copied(self.demand, region_id, strategy)
         return Stood(home, tuple(away), copies)
 
+    def placed(self, tiers: Sequence[SimulatedDesign], strategy: Strategy) -> Placed | None:
+        """Tiers as they stand under a strategy, None where one cannot; what a bound becomes is a bound."""
+        stood = self._all_stood(tiers, strategy)
+        return _placed(stood, strategy) if len(stood) == len(tiers) else None
+
+    def _all_stood(self, tiers: Sequence[SimulatedDesign], strategy: Strategy) -> list[Stood]:
+        """Those tiers that can stand under a strategy."""
+        return [found for tier in tiers if (found := self.stood(tier, strategy)) is not None]
+
     def stand(self, candidate: Candidate, strategy: Strategy) -> Standing:
         """A candidate under a strategy that it can stand under, simulated where it differs."""
-        stood = [found for tier in candidate.tiers if (found := self.stood(tier, strategy)) is not None]
-        away = [tier for found in stood for tier in found.away]
-        footprint = sum((tier.footprint for tier in away), Footprint.none(self.demand.days))
+        stood = self._all_stood(candidate.tiers, strategy)
+        placed = _placed(stood, strategy)
+        footprint = sum((tier.footprint for tier in placed.away), Footprint.none(self.demand.days))
         platform = tuple(self.platform(footprint, strategy))
-        usages = [usage for tier in away for usage in tier.usages]
+        usages = [usage for tier in placed.away for usage in tier.usages]
         usages += [usage for design in platform for usage in design.usage(self.demand, footprint)]
         usages += [usage for found in stood for usage in found.copies]
         energies = [found.energy_away for found in stood]
         energies += [design.energy(self.demand, footprint) for design in platform]
-        home = Candidate(*(found.home for found in stood))
-        return Standing(home, tuple(usages), sum(energies, Energy()))
+        return Standing(placed, tuple(usages), sum(energies, Energy()))
 
     def missed(self, candidate: Candidate, strategy: Strategy) -> Limit | None:
         """What a candidate breaks where only part of the traffic comes to it; None where every part holds.
 
         With half the traffic in each of two regions there are fewer servers to share the load of a moment.
         """
-        stood = [found for tier in candidate.tiers if (found := self.stood(tier, strategy)) is not None]
-        if strategy is not Strategy.ACTIVE_ACTIVE or len(stood) < len(candidate.tiers):
-            return None
-        home = Candidate(*(found.home for found in stood))
-        away = Candidate(*(found.away[0] if found.away else found.home for found in stood))
-        objectives = self.scenario.objectives
-        return worst((*broken_limits(home, objectives), *broken_limits(away, objectives)))
+        halves = self.halves(candidate.tiers, strategy)
+        return worst(
+            limit for half in halves for limit in broken_limits(Candidate(*half), self.scenario.objectives)
+        )
+
+    def halves(
+        self, tiers: Sequence[SimulatedDesign], strategy: Strategy
+    ) -> tuple[tuple[SimulatedDesign, ...], ...]:
+        """The tiers with the part of the traffic that comes to each region; nothing where one takes it all."""
+        stood = self._all_stood(tiers, strategy)
+        if strategy is not Strategy.ACTIVE_ACTIVE or len(stood) < len(tiers):
+            return ()
+        home = tuple(found.home for found in stood)
+        return home, tuple(found.away[0] if found.away else found.home for found in stood)
 
     def recovery(self, candidate: Candidate, strategy: Strategy, bill_usd: MonthlyUsd) -> Recovery:
         """A strategy that meets the regional objectives, beside all others where there are any objectives."""
@@ -253,7 +271,7 @@ class Stage:
 
     def options(self, candidate: Candidate, bill_usd: MonthlyUsd) -> Iterator[RecoveryOption]:
         """Every strategy for a candidate, with what it costs above none or why it cannot be had."""
-        plain_usd = bill_usd(Standing(candidate, (), Energy()))
+        plain_usd = bill_usd(Standing(Placed(candidate.tiers), (), Energy()))
         for strategy in Strategy:
             if not self.can_stand(candidate, strategy):
                 yield self._option(strategy, None, ONE_WRITER)
@@ -297,11 +315,11 @@ class Stage:
         """A tier's design as it comes to be under a share of the demand."""
         if share == (tier.design, 1.0):
             return tier
-        known = (share, tier.at_least)
+        known = (share, tier.depth)
         if known not in self.simulated:
             if share.ratio not in self.loads:
                 self.loads[share.ratio] = self.demand.scaled(share.ratio)
-            self.simulated[known] = _run(share.design, self.loads[share.ratio], at_least=tier.at_least)
+            self.simulated[known] = _run(share.design, self.loads[share.ratio], tier.depth)
         return self.simulated[known]
 
     def platform(self, footprint: Footprint, strategy: Strategy) -> Iterator[PlatformDesign]:
@@ -325,18 +343,18 @@ class Stage:
                 yield service.design(there, footprint)
 
 
-def _run(design: TierDesign, demand: Demand, *, at_least: bool) -> SimulatedDesign:
-    """A design under a demand: simulated, or what it comes to at least whatever it answers."""
-    if at_least and is_bounded(design):
-        return stand_in(design, design.least(demand, 0.0))
-    capacity = design.simulate(demand)
-    return SimulatedDesign(
-        design,
-        replace(capacity.summary(), lost_ratio=demand.lost_ratio),
-        design.usage(demand, capacity),
-        design.footprint(demand, capacity),
-        design.energy(demand, capacity),
-    )
+def _placed(stood: Sequence[Stood], strategy: Strategy) -> Placed:
+    away = tuple(tier for found in stood for tier in found.away)
+    return Placed(tuple(found.home for found in stood), away, strategy)
+
+
+def _run(design: TierDesign, demand: Demand, depth: Depth) -> SimulatedDesign:
+    """A design under a demand, simulated as far as it is told; a bound holds whatever it answers."""
+    if depth is Depth.WHOLE or not is_bounded(design):
+        return metered(design, demand, design.simulate(demand))
+    if depth is Depth.UNQUEUED:
+        return metered(design, demand, design.unqueued(demand), depth)
+    return stand_in(design, design.least(demand, 0.0))
 
 
 def _finite(minutes: float) -> float | None:

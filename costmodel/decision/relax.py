@@ -1,7 +1,8 @@
 """What to relax when nothing meets the objectives: the fewest keys, and how far, that let a candidate through.
 
 Every design is simulated, and what it breaks becomes needs: the value that each key of the scenario would have to
-take. A limit that no key moves fells the design for good. The needs of the designs of a candidate are put together;
+take. Where a strategy divides the traffic between two regions, what a design breaks with its part counts, too. A limit
+that no key moves fells the design for good. The needs of the designs of a candidate are put together;
 of candidates that need the same keys one stands for all, and keys that hold all the keys of another are not offered.
 """
 
@@ -49,7 +50,7 @@ class _Part:
     tiers: tuple[SimulatedDesign, ...]
     needs: Needs
     excess: float
-    """How far they are off: the logarithms of observed over allowed, summed."""
+    """How far they are off: the logarithms of observed over allowed, summed; under several loads by the worst."""
     usd: float
     """What they cost a month: each alone, which is the least, or the whole candidate as it is billed."""
     strategy: Strategy = Strategy.NONE
@@ -127,75 +128,92 @@ def _candidates(pricer: Pricer, simulated: Simulated, objectives: Objectives) ->
                 chosen[known] = part
         return list(chosen.values())
 
-    single = {
-        role: list(_single(pricer, simulated(scenario, role), objectives))
-        for role in (*INSIDE_ROLES, *OUTSIDE_ROLES)
-    }
-    single[Role.RENDERING] = [
-        *(part for part in single[Role.RENDERING] if DEADLINE not in part.needs),
-        *_with_later_deadlines(pricer, simulated, single[Role.RENDERING], objectives),
-    ]
-    outside = [best(single[role], _Part.keys_and_kinds) for role in OUTSIDE_ROLES]
-    if not all(outside):
-        return []
-    beside = tuple(parts[0].tiers[0] for parts in outside)
-    inside = best(_inside(single, beside, objectives), _Part.keys_and_kinds)
-    wholes = (
-        sum(parts, start=strategy)
-        for strategy in _strategies(objectives)
-        for parts in product(inside, *outside)
-    )
+    tiers = {role: simulated(scenario, role) for role in (*INSIDE_ROLES, *OUTSIDE_ROLES)}
+    later = list(_later_deadlines(pricer, simulated, tiers[Role.RENDERING], objectives))
+
+    def under(strategy: _Part) -> Iterator[_Part]:
+        judge = _Judge(pricer, objectives, strategy.strategy)
+        single = {role: list(judge.single(found)) for role, found in tiers.items()}
+        relaxed = (part + given for given, found in later for part in filter(_on_time, judge.single(found)))
+        single[Role.RENDERING] = [*filter(_on_time, single[Role.RENDERING]), *relaxed]
+        outside = [best(single[role], _Part.keys_and_kinds) for role in OUTSIDE_ROLES]
+        if all(outside):
+            beside = tuple(parts[0].tiers[0] for parts in outside)
+            inside = best(judge.inside(single, beside), _Part.keys_and_kinds)
+            yield from (sum(parts, start=strategy) for parts in product(inside, *outside))
+
+    wholes = (whole for strategy in _strategies(objectives) for whole in under(strategy))
     return best(_billed(pricer, wholes), _Part.keys)
 
 
 def _billed(pricer: Pricer, wholes: Iterable[_Part]) -> Iterator[_Part]:
     """Those candidates that can stand and be billed, with what they cost a month."""
     for whole in wholes:
-        candidate = Candidate(*whole.tiers)
-        if pricer.stage.can_stand(candidate, whole.strategy):
-            usd = pricer.whole(candidate, whole.strategy).paid_usd
-            if usd < math.inf:
-                yield replace(whole, usd=usd)
+        usd = pricer.cost(Candidate(*whole.tiers), whole.strategy).paid_usd
+        if usd < math.inf:
+            yield replace(whole, usd=usd)
 
 
-def _single(pricer: Pricer, tiers: Iterable[SimulatedDesign], objectives: Objectives) -> Iterator[_Part]:
-    """Designs of one role that have a price and that keys let through."""
-    for tier in tiers:
-        try:
-            pricer.check_prices(tier)
-        except PriceNotFound:
-            continue
-        part = _part((tier,), single_tier_limits(tier, objectives), pricer.alone_usd(tier, Strategy.NONE))
-        if part is not None:
-            yield part
+def _on_time(part: _Part) -> bool:
+    return DEADLINE not in part.needs
 
 
-def _with_later_deadlines(
-    pricer: Pricer, simulated: Simulated, late: Iterable[_Part], objectives: Objectives
-) -> Iterator[_Part]:
-    """Rendering under a deadline that 99 of 100 jobs of a late design would meet; other groups are made for it."""
-    waits = {part.tiers[0].capacity.latency.p99_ms for part in late if DEADLINE in part.needs}
+@dataclass(frozen=True, slots=True, eq=False)
+class _Judge:
+    """What designs need under one strategy, with the whole traffic and with each part of it that is divided."""
+
+    pricer: Pricer
+    objectives: Objectives
+    strategy: Strategy
+
+    def single(self, tiers: Iterable[SimulatedDesign]) -> Iterator[_Part]:
+        """Designs of one role that can stand, have a price and that keys let through."""
+        for tier in tiers:
+            try:
+                self.pricer.check_prices(tier)
+            except PriceNotFound:
+                continue
+            found = (known for (known,) in self._loads((tier,)))
+            limits = (limit for known in found for limit in single_tier_limits(known, self.objectives))
+            part = _part((tier,), limits, self.pricer.alone_usd(tier, self.strategy))
+            if part is not None:
+                yield part
+
+    def inside(
+        self, single: Mapping[Role, list[_Part]], beside: tuple[SimulatedDesign, ...]
+    ) -> Iterator[_Part]:
+        """What an API call passes, with what it needs together; `beside` is any design of each other role."""
+        parts = {part.tiers[0]: part for role in INSIDE_ROLES for part in single[role]}
+        for tiers in insides({role: [part.tiers[0] for part in single[role]] for role in INSIDE_ROLES}):
+            compute, balancer, database = (parts[tier] for tier in tiers)
+            candidates = (Candidate(*found) for found in self._loads((*tiers, *beside)))
+            limits = (limit for found in candidates for limit in joint_limits(found, self.objectives))
+            together = _part((), limits, 0.0)
+            if together is not None:
+                yield compute + balancer + database + together
+
+    def _loads(self, tiers: tuple[SimulatedDesign, ...]) -> tuple[tuple[SimulatedDesign, ...], ...]:
+        """The tiers as they are under every load that the search holds them against."""
+        return (tiers, *self.pricer.stage.halves(tiers, self.strategy))
+
+
+def _later_deadlines(
+    pricer: Pricer, simulated: Simulated, tiers: Iterable[SimulatedDesign], objectives: Objectives
+) -> Iterator[tuple[_Part, list[SimulatedDesign]]]:
+    """Deadlines that 99 of 100 jobs of a late design would meet, and rendering under each: other groups are made for it.
+
+    A deadline comes as a part without designs.
+    """
+    late = _Judge(pricer, objectives, Strategy.NONE).single(tiers)
+    waits = {part.tiers[0].capacity.latency.p99_ms for part in late if not _on_time(part)}
     minutes = {_rounded(DEADLINE, wait / 1000 / SECONDS_PER_MINUTE) for wait in waits if wait > 0}
     for deadline in sorted(minutes)[:DEADLINES_TRIED]:
         needs = {DEADLINE: deadline}
         try:
-            tiers = simulated(changed(pricer.scenario, needs), Role.RENDERING)
+            relaxed = changed(pricer.scenario, needs)
         except ScenarioError:
             continue
-        on_time = (part for part in _single(pricer, tiers, objectives) if DEADLINE not in part.needs)
-        yield from (_Part(part.tiers, {**part.needs, **needs}, part.excess, part.usd) for part in on_time)
-
-
-def _inside(
-    single: Mapping[Role, list[_Part]], beside: tuple[SimulatedDesign, ...], objectives: Objectives
-) -> Iterator[_Part]:
-    """What an API call passes, with what it needs together; `beside` is any design of each other role."""
-    parts = {part.tiers[0]: part for role in INSIDE_ROLES for part in single[role]}
-    for tiers in insides({role: [part.tiers[0] for part in single[role]] for role in INSIDE_ROLES}):
-        compute, balancer, database = (parts[tier] for tier in tiers)
-        together = _part((), joint_limits(Candidate(*tiers, *beside), objectives), 0.0)
-        if together is not None:
-            yield compute + balancer + database + together
+        yield _Part((), needs, 0.0, 0.0), simulated(relaxed, Role.RENDERING)
 
 
 def _strategies(objectives: Objectives) -> Iterator[_Part]:
@@ -210,14 +228,15 @@ def _strategies(objectives: Objectives) -> Iterator[_Part]:
 def _part(tiers: tuple[SimulatedDesign, ...], limits: Iterable[Limit], usd: float) -> _Part | None:
     """Designs with what they need, None where a broken limit has no key or no end."""
     needs: Needs = {}
-    excess = 0.0
+    excess: dict[str, float] = {}
     for limit in limits:
         if limit.broken:
             if not limit.key or limit.observed == math.inf:
                 return None
             needs = _merged(needs, _need(limit))
-            excess += math.log(min(limit.excess, WORST_EXCESS))
-    return None if usd == math.inf else _Part(tiers, needs, excess, usd)
+            off = math.log(min(limit.excess, WORST_EXCESS))
+            excess[limit.constraint] = max(off, excess.get(limit.constraint, off))
+    return None if usd == math.inf else _Part(tiers, needs, sum(excess.values()), usd)
 
 
 def _need(limit: Limit) -> Needs:

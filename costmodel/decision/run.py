@@ -396,12 +396,13 @@ class RecoveryNote:
 class FrontNote:
     """A candidate that no other one matches in cost, latency, availability and carbon and betters in one of them.
 
-    Latency, availability and carbon are those without a recovery strategy; the cost is with it.
+    All are those of what stands under its strategy.
     """
 
     kinds: tuple[str, ...]
     """Of compute, database, delivery and rendering."""
     compute: str
+    """As it stands at home, like the others."""
     load_balancer: str
     database: str
     delivery: str
@@ -414,8 +415,10 @@ class FrontNote:
     api_p95_ms: float
     api_p99_ms: float
     availability_ratio: float
+    """Of both regions together where two serve."""
     calls_carbon_kg_per_month: float | None
-    """Likely emission of what a call passes (compute, load balancer, database); None where a region has no figures."""
+    """Likely emission of what a call passes (compute, load balancer, database) in both regions; None where a region
+    has no figures."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,13 +19,16 @@ from costmodel.billing.rate import Biller
 from costmodel.billing.rates import NO_OWN_RATES, OwnRates
 from costmodel.billing.tariff import Tariff
 from costmodel.capacity.energy import Energy
-from costmodel.capacity.result import Capacity, Limit
+from costmodel.capacity.result import Limit
 from costmodel.decision.candidate import (
     INSIDE_ROLES,
     OUTSIDE_ROLES,
     Candidate,
+    Depth,
+    Placed,
     SimulatedDesign,
     count_combinations,
+    metered,
     stand_in,
 )
 from costmodel.decision.constraints import Promise, promise
@@ -94,6 +97,11 @@ class Evaluation:
         return self.recovery.strategy if self.recovery else Strategy.NONE
 
     @property
+    def placed(self) -> Placed:
+        """Tiers in both regions."""
+        return self.recovery.standing.placed if self.recovery else Placed(self.candidate.tiers)
+
+    @property
     def designs(self) -> tuple[TierDesign, ...]:
         """Tiers as the search found them, before a recovery strategy changed any."""
         return self.recovery.designs if self.recovery else tuple(tier.design for tier in self.candidate.tiers)
@@ -130,31 +138,16 @@ def simulate_design(design: TierDesign, demand: Demand) -> SimulatedDesign:
 
 def simulate_alike(designs: Sequence[TierDesign], demand: Demand) -> list[SimulatedDesign]:
     """Run the first of designs that run alike over the demand, and meter each."""
-    return _meter(designs, demand, designs[0].simulate(demand), at_least=False)
+    capacity = designs[0].simulate(demand)
+    return [metered(design, demand, capacity) for design in designs]
 
 
 def _run_unqueued(designs: Sequence[TierDesign], demand: Demand) -> list[SimulatedDesign]:
     """The same without queues: what each costs, and a latency that it does not fall below."""
     first = designs[0]
     assert is_bounded(first), "what waits has a bound"
-    return _meter(designs, demand, first.unqueued(demand), at_least=True)
-
-
-def _meter(
-    designs: Sequence[TierDesign], demand: Demand, capacity: Capacity, *, at_least: bool
-) -> list[SimulatedDesign]:
-    summary = replace(capacity.summary(), lost_ratio=demand.lost_ratio)
-    return [
-        SimulatedDesign(
-            design,
-            summary,
-            design.usage(demand, capacity),
-            design.footprint(demand, capacity),
-            design.energy(demand, capacity),
-            at_least,
-        )
-        for design in designs
-    ]
+    capacity = first.unqueued(demand)
+    return [metered(design, demand, capacity, Depth.UNQUEUED) for design in designs]
 
 
 def search(
@@ -356,7 +349,7 @@ def _bill_winners(
 def _place(pricer: Pricer, found: Evaluation) -> tuple[Decimal | float, ...]:
     """Where an evaluation stands among others: by cents, then by coordinates, as on the front."""
     usd = pricer.weighed_usd(found.effective_monthly_usd, found.energy)
-    return (round(usd, CENTS), *coordinates(found.candidate.tiers))
+    return (round(usd, CENTS), *coordinates(found.placed))
 
 
 def _with_options(pricer: Pricer, best: Evaluation) -> Evaluation:

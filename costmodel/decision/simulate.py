@@ -100,7 +100,7 @@ def _faster(
     for member in result.front:
         if member.point[0] <= most_usd:
             designs = tuple(tier.design for tier in member.candidate.tiers)
-            yield from _at_home(scenario, demand, book, own_rates, Finalist(designs, member.strategy))
+            yield from _at_home(scenario, demand, book, own_rates, Finalist(designs, member.placed.strategy))
 
 
 def _hardier(
@@ -134,9 +134,10 @@ def _at_home(
     """A finalist under the scenario's middle inputs; nothing when it breaks an objective or the budget there."""
     designs = tuple(design.under(scenario) for design in finalist.designs)
     found = Candidate(*(simulate_design(design, demand) for design in designs))
-    if any(broken_limits(found, scenario.objectives)):
+    stage = Stage(scenario, demand)
+    if any(broken_limits(found, scenario.objectives)) or stage.missed(found, finalist.strategy):
         return
-    standing = Stage(scenario, demand).stand(found, finalist.strategy)
+    standing = stage.stand(found, finalist.strategy)
     recovery = Recovery(finalist.strategy, designs, standing, ())
     planner = Planner(scenario, demand.calendar, Offers(book), own_rates)
     evaluation = evaluate(scenario, demand, book, standing.candidate, own_rates, recovery, planner)

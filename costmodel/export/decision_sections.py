@@ -9,6 +9,7 @@ from costmodel.decision.run import CommitmentNote, CostRange, FinalistNote, Fron
 from costmodel.export import charts
 from costmodel.export.charts import LARGEST_SERVICES, OTHER_KINDS, Curve
 from costmodel.export.sections import NOTHING, Column, Section, Table, number, words
+from costmodel.services._base import Strategy
 from costmodel.units import two_digits
 
 _SHOWN_CURVES = 4
@@ -28,8 +29,11 @@ def decision_sections(run: Run) -> Iterator[Section]:
 
 
 def _front(run: Run) -> Section:
+    strategies = [Strategy(member.strategy) for member in run.front]
+    apart = any(strategy is not Strategy.NONE for strategy in strategies)
     columns = (
         *(Column(name) for name in ("Compute", "Database", "Delivery", "Rendering")),
+        *((Column("Second region"),) if apart else ()),
         number("USD a month"),
         number("p99 ms"),
         number("Availability"),
@@ -41,6 +45,7 @@ def _front(run: Run) -> Section:
             member.database,
             member.delivery,
             member.rendering,
+            *((strategy.words,) if apart else ()),
             dollars(member.monthly_usd),
             f"{member.api_p99_ms:,.0f}",
             f"{member.availability_ratio:.3%}",
@@ -48,15 +53,15 @@ def _front(run: Run) -> Section:
             if member.calls_carbon_kg_per_month is None
             else two_digits(member.calls_carbon_kg_per_month),
         )
-        for member in run.front
+        for member, strategy in zip(run.front, strategies, strict=True)
     )
     chosen = (run.chosen.api_p99_ms, float(run.chosen.effective_monthly_usd))
     return Section(
         "Cost against latency",
         text=(
             "Candidates that no other one matches in cost, latency, availability and carbon and betters in one of them. "
-            "Carbon is that of compute, load balancer and database; all but cost are as in one region. The ring marks what "
-            "is recommended.",
+            "Carbon is that of compute, load balancer and database, in every region that they stand in; where two regions "
+            "serve, availability is that of both together. The ring marks what is recommended.",
         ),
         chart=charts.front_points(_by_kinds(run.front), chosen, "Cost against latency"),
         tables=(Table(columns, rows, title="All of them", folded=True),),

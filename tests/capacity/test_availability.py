@@ -20,6 +20,7 @@ from costmodel.capacity.availability import (
     parallel,
     series,
     steady_state,
+    two_regions,
     with_common_cause,
     with_soft_dependency,
 )
@@ -64,6 +65,14 @@ def test_soft_dependency_common_cause_and_repair() -> None:
     assert with_soft_dependency(0.99, 0.9, 0.2) == pytest.approx(0.9702)
     assert with_common_cause(0.9999, 0.999, 0.1) == pytest.approx(0.99981)
     assert steady_state(999.0, 1.0) == pytest.approx(0.999)
+
+
+def test_two_regions_are_down_together_for_a_tenth_of_failures_and_by_chance() -> None:
+    """Each at 0.99: 1 - 0.9 x 0.01^2 - 0.1 x 0.01 = 0.99891. The better each is, the better both are."""
+    assert two_regions(0.99) == pytest.approx(0.99891)
+    found = [two_regions(each) for each in (0.0, 0.9, 0.999, 0.9999, 1.0)]
+    assert found == sorted(found)
+    assert found[-1] == 1.0
 
 
 def test_impairments_last_longer_in_the_mean_than_in_the_median() -> None:

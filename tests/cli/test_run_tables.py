@@ -271,3 +271,15 @@ def test_a_shop_without_api_calls_is_told_no_time_of_them() -> None:
 def test_the_front_says_what_it_is(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
     text = rendered(simulated("small-shop"), 80, monkeypatch, capsys)
     assert "Worth choosing: what gains in one column loses in another" in text
+    assert "both regions counted" not in text
+
+
+def test_members_of_the_front_say_what_stands_ready_where_that_differs(
+    monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    run = simulated("small-shop")
+    standby = replace(run.front[0], strategy="warm_standby")
+    text = rendered(replace(run, front=(run.front[0], standby)), 120, monkeypatch, capsys)
+    assert "loses in another, both regions counted" in text
+    assert re.search(r"as recommended +\$", text)
+    assert re.search(r"warm standby +\$", text)

@@ -1,6 +1,7 @@
 """Brute force and search on small random problems: the same best of every kind, the same front, the same counts.
 
-Some problems give carbon a price, some allow plans, some both.
+Some problems give carbon a price, some allow plans, some both. More of them have a second region, and every strategy
+that keeps something there is on some front.
 """
 
 from __future__ import annotations
@@ -18,11 +19,12 @@ import pytest
 
 from costmodel.billing.rates import NO_OWN_RATES, OwnRates
 from costmodel.billing.tariff import Tariff
+from costmodel.capacity.availability import lost_minutes_per_month, two_regions
 from costmodel.decision import search as searching
-from costmodel.decision.candidate import Candidate, SimulatedDesign, combine
+from costmodel.decision.candidate import INSIDE_ROLES, Candidate, SimulatedDesign, combine
 from costmodel.decision.carbon import carbon_of
-from costmodel.decision.constraints import joint_limits, single_tier_limits, worst
-from costmodel.decision.front import Point, coordinates
+from costmodel.decision.constraints import joint_limits, promise, single_tier_limits, worst
+from costmodel.decision.front import COORDINATES, Point, coordinates
 from costmodel.decision.plans import Planner
 from costmodel.decision.pricer import platform_designs, platform_usages
 from costmodel.decision.recovery import Stage, Standing
@@ -40,6 +42,7 @@ from costmodel.services._base import TIER_ROLES, Footprint, Role, Strategy, Tier
 BOOK = PriceBook.shipped()
 SIMULATE, EVERY_DESIGN = searching.simulate_alike, searching.list_designs
 PROBLEMS = 500
+TWO_REGION_PROBLEMS = 100
 BATCH = 50
 
 TRAFFIC: tuple[dict[str, Any], ...] = (
@@ -66,6 +69,7 @@ PLACES = (
     ("sa-east-1", "us-east-1"),
 )
 WEIGHTS = (5, 5, 2, 1)
+TWO_REGIONS = PLACES[2:]
 RATES = (
     "",
     "service: AmazonEC2, percent: 60",
@@ -113,6 +117,33 @@ class Best:
 
 
 @dataclass(frozen=True)
+class Whole:
+    """A candidate under one strategy."""
+
+    usd: float
+    """All in, a mean month."""
+    paid_usd: float
+    """The same without carbon."""
+    standing: Standing
+
+    @property
+    def point(self) -> Point:
+        """What stands, coordinate by coordinate."""
+        promised = promise(self.standing.candidate)
+        ratio = promised.availability_ratio
+        both_serve = self.standing.placed.strategy is Strategy.ACTIVE_ACTIVE
+        tiers = (*self.standing.candidate.tiers, *self.standing.placed.away)
+        energies = [tier.energy for tier in tiers if tier.design.role in INSIDE_ROLES]
+        exact = (
+            promised.api_p99_ms,
+            lost_minutes_per_month(two_regions(ratio) if both_serve else ratio),
+            sum(carbon_of(energy).total_kg.likely for energy in energies),
+        )
+        rounded = (known.rounded(value) for known, value in zip(COORDINATES, exact, strict=True))
+        return (round(self.usd, 2), *rounded)
+
+
+@dataclass(frozen=True)
 class Truth:
     """What billing every feasible candidate finds."""
 
@@ -149,14 +180,15 @@ def rates_of(discount: str) -> OwnRates:
     return OwnRates(file.name, "", file.discounts, file.currency)
 
 
-def problem(seed: int) -> Problem:
+def problem(seed: int, *, two_regions: bool = False) -> Problem:
     """A random problem of at most a few hundred candidates."""
     luck = random.Random(seed)
 
     def some(options: list[Any], most: int) -> list[Any]:
         return luck.sample(options, luck.randint(1, min(most, len(options))))
 
-    place, traffic = luck.choices(PLACES, WEIGHTS)[0], luck.randrange(len(TRAFFIC))
+    place = luck.choice(TWO_REGIONS) if two_regions else luck.choices(PLACES, WEIGHTS)[0]
+    traffic = luck.randrange(len(TRAFFIC))
     constraints: dict[str, Any] = {
         "compute": some(["ec2", "lambda"], 2),
         "instance_families": some(["m7g", "c7g", "t4g", "c6g"], 2),
@@ -181,6 +213,9 @@ def problem(seed: int) -> Problem:
     }
     if place[1] and luck.random() < 0.8:
         objectives["region_rto_minutes"] = luck.choice([2.5, 5, 10, 30, 1_440])
+    if two_regions:
+        objectives["region_rto_minutes"] = luck.choice([10, 1_440])
+        constraints["database"] = ["dynamodb_on_demand", *some(["rds", "dynamodb_provisioned"], 1)]
     if luck.random() < 0.3:
         objectives["carbon_usd_per_tonne"] = luck.choice([100, 5_000, 200_000])
     most_designs = MOST_DESIGNS
@@ -227,7 +262,7 @@ def brute_force(given: Problem, result: SearchResult | None) -> Truth:
     broken = {id(tier.design) for found in tiers.values() for tier in found if rejected(tier)}
     unpriced = {id(tier.design) for found in tiers.values() for tier in found if not priced(tier)}
     alive: defaultdict[tuple[str, ...], int] = defaultdict(int)
-    costed: defaultdict[tuple[str, ...], list[tuple[Point, Cost]]] = defaultdict(list)
+    costed: defaultdict[tuple[str, ...], list[tuple[Point, Whole]]] = defaultdict(list)
     points = set()
     stage = Stage(given.scenario, given.demand)
     planner = Planner(given.scenario, given.demand.calendar, Offers(BOOK), given.rates)
@@ -242,10 +277,10 @@ def brute_force(given: Problem, result: SearchResult | None) -> Truth:
         alive[candidate.kinds] += not known_to_break
         if names & broken or together:
             continue
-        for usd, paid_usd in whole_costs(given, tariff, stage, planner, candidate):
-            point = (round(usd, 2), *coordinates(candidate.tiers))
-            costed[candidate.kinds].append((point, (usd, paid_usd)))
-            if paid_usd <= budget_usd:
+        for whole in wholes(given, tariff, stage, planner, candidate):
+            point = whole.point
+            costed[candidate.kinds].append((point, whole))
+            if whole.paid_usd <= budget_usd:
                 points.add(point)
     standing = {
         kinds: best for kinds, found in costed.items() if (best := best_of(found)).paid_usd <= budget_usd
@@ -254,21 +289,17 @@ def brute_force(given: Problem, result: SearchResult | None) -> Truth:
     return Truth(standing, front, sum(alive[kinds] for kinds in standing))
 
 
-def best_of(costed: Sequence[tuple[Point, Cost]]) -> Best:
+def best_of(costed: Sequence[tuple[Point, Whole]]) -> Best:
     """The cheapest to the cent, and of those the first by coordinates."""
     first = min(point for point, _ in costed)
-    alike = [cost for point, cost in costed if point == first]
-    return Best(first, tuple(usd for usd, _ in alike), min(paid_usd for _, paid_usd in alike))
+    alike = [whole for point, whole in costed if point == first]
+    return Best(first, tuple(whole.usd for whole in alike), min(whole.paid_usd for whole in alike))
 
 
-Cost = tuple[float, float]
-"""All in and without carbon, a mean month."""
-
-
-def whole_costs(
+def wholes(
     given: Problem, tariff: Tariff, stage: Stage, planner: Planner, candidate: Candidate
-) -> Iterator[Cost]:
-    """What a candidate costs under each strategy that can be had."""
+) -> Iterator[Whole]:
+    """A candidate under each strategy that can be had."""
     for strategy in stage.strategies():
         if stage.can_stand(candidate, strategy) and stage.missed(candidate, strategy) is None:
             standing = stage.stand(candidate, strategy)
@@ -279,7 +310,7 @@ def whole_costs(
             except PriceNotFound:
                 continue
             paid_usd -= float(planner.portfolio(usages).saves_usd)
-            yield paid_usd + emitted_usd(given, standing), paid_usd
+            yield Whole(paid_usd + emitted_usd(given, standing), paid_usd, standing)
 
 
 def emitted_usd(given: Problem, standing: Standing) -> float:
@@ -331,24 +362,33 @@ def test_brute_force_and_search_agree(first: int, monkeypatch: pytest.MonkeyPatc
         agree(seed, problem(seed), monkeypatch)
 
 
-def agree(seed: int, given: Problem, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("first", range(0, TWO_REGION_PROBLEMS, BATCH))
+def test_brute_force_and_search_agree_on_two_regions(first: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    strategies = set()
+    for seed in range(first, first + BATCH):
+        strategies |= agree(seed, problem(seed, two_regions=True), monkeypatch)
+    assert strategies == set(Strategy) - {Strategy.NONE}
+
+
+def agree(seed: int, given: Problem, monkeypatch: pytest.MonkeyPatch) -> set[Strategy]:
+    """Strategies on the front, once it is the right one."""
     monkeypatch.setattr(searching, "list_designs", lambda scenario, demand: given.designs)
     monkeypatch.setattr(searching, "simulate_alike", simulate_alike)
     try:
         found = search(given.scenario, given.demand, BOOK, own_rates=given.rates)
     except (Infeasible, PriceNotFound):
         assert not brute_force(given, None).best, seed
-        return
+        return set()
     truth = brute_force(given, found)
     winners = {e.candidate.kinds: e for e in (found.best, *found.rivals)}
     assert winners.keys() == truth.best.keys(), seed
     for kinds, evaluation in winners.items():
         best = truth.best[kinds]
         assert any(weighed_usd(given, evaluation) == pytest.approx(usd, rel=1e-9) for usd in best.usd), seed
-        if evaluation.strategy is Strategy.NONE:
-            assert coordinates(evaluation.candidate.tiers) == best.point[1:], seed
+        assert coordinates(evaluation.placed) == best.point[1:], seed
     assert {member.point for member in found.front} == truth.front, seed
     assert len(found.front) == len(truth.front), seed
     assert found.considered - found.rejected == truth.alive, seed
     assert found.considered == found.rejected + found.pruned + found.priced, seed
     assert min(found.rejected, found.pruned, found.priced) >= 0, seed
+    return {member.placed.strategy for member in found.front}

@@ -194,7 +194,7 @@ def test_the_search_finds_what_weighing_every_candidate_finds(parts: dict[str, o
 
 def place(evaluation: Evaluation, usd_per_tonne: float) -> tuple[float, ...]:
     """Weighed dollars to the cent, then every other coordinate of the front."""
-    return (round(weighed_usd(evaluation, usd_per_tonne), 2), *coordinates(evaluation.candidate.tiers))
+    return (round(weighed_usd(evaluation, usd_per_tonne), 2), *coordinates(evaluation.placed))
 
 
 def agree(scenario: Scenario, demand: Demand, evaluations: list[Evaluation], usd_per_tonne: float) -> None:

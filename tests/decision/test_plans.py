@@ -160,7 +160,7 @@ EVERYTHING = shop(
 
 def place(evaluation: Evaluation) -> tuple[Decimal | float, ...]:
     """Dollars with the plans to the cent, then every other coordinate of the front."""
-    return (round(evaluation.effective_monthly_usd, 2), *coordinates(evaluation.candidate.tiers))
+    return (round(evaluation.effective_monthly_usd, 2), *coordinates(evaluation.placed))
 
 
 @pytest.mark.parametrize("scenario", [FLEETS, EVERYTHING], ids=["fleets", "everything"])

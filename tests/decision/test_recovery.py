@@ -8,6 +8,7 @@ import pytest
 
 from costmodel.billing.rate import bill
 from costmodel.decision.candidate import Candidate
+from costmodel.decision.carbon import carbon_of
 from costmodel.decision.constraints import promise
 from costmodel.decision.pricer import platform_usages
 from costmodel.decision.recovery import RESTORATIONS, Stage
@@ -199,6 +200,23 @@ def test_the_run_tells_the_story() -> None:
     values = {attribute.name: attribute.value for attribute in variable.attributes}
     assert values == {"strategy": run.recovery.strategy, "region": "eu-west-1"}
     assert not any("assets only" in note for note in run.notes)
+
+
+def test_a_member_of_the_front_is_what_stands_in_both_regions() -> None:
+    """With active-active: half of the traffic at home, the agreements of the pair, the power of both."""
+    scenario = shop(LAMBDA_AND_TABLE, region_rto_minutes=2.5)
+    run = simulate(scenario, BOOK, draws=2)
+    best = searched(scenario).best
+    assert best.strategy is Strategy.ACTIVE_ACTIVE
+    first, chosen = run.front[0], run.chosen
+    assert (first.compute, first.database) == (chosen.compute, chosen.database)
+    assert first.api_p99_ms == chosen.api_p99_ms
+    each = chosen.availability_ratio
+    assert first.availability_ratio == pytest.approx(1 - 0.9 * (1 - each) ** 2 - 0.1 * (1 - each), abs=1e-12)
+    inside = (*best.candidate.tiers[:3], *best.placed.away)
+    kg = sum(carbon_of(tier.energy).total_kg.likely for tier in inside)
+    assert first.calls_carbon_kg_per_month == pytest.approx(kg)
+    assert kg > sum(tier.emitted_kg for tier in best.candidate.tiers[:3])
 
 
 def test_sooner_is_never_later() -> None:

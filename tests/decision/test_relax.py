@@ -8,12 +8,15 @@ from itertools import combinations
 
 import pytest
 
-from costmodel.decision.search import search
+from costmodel.decision.candidate import Candidate
+from costmodel.decision.constraints import promise
+from costmodel.decision.search import search, simulate_design
 from costmodel.demand.synthesise import synthesise
 from costmodel.errors import Infeasible, ScenarioError
 from costmodel.pricing.book import PriceBook
 from costmodel.scenario.load import changed, validate
 from costmodel.scenario.model import Scenario
+from costmodel.services._base import Strategy
 
 BOOK = PriceBook.shipped()
 SHOP = {
@@ -95,6 +98,54 @@ def test_relaxed_as_it_says_something_is_found(
         for fewer in combinations(way.items(), len(way) - 1):
             with pytest.raises((Infeasible, ScenarioError)):
                 relax_and_search(scenario, dict(fewer))
+
+
+FUNCTIONS = {"compute": ["lambda"], "lambda_memory_mb": [512], "database": ["dynamodb_on_demand"]}
+SMALL_FLEET = {
+    "compute": ["ec2"],
+    "instance_families": ["m7g"],
+    "cpu_target_ratios": [0.9],
+    "max_instances": 2,
+    "database": ["dynamodb_on_demand"],
+}
+
+
+def p99_ms_whole_and_half(scenario: Scenario) -> tuple[float, float]:
+    """Of the recommendation with all of the traffic, and with the half of it that comes to either region."""
+    demand = synthesise(scenario)
+    best = search(scenario, demand, BOOK).best
+    assert best.strategy is Strategy.ACTIVE_ACTIVE
+    whole = Candidate(*(simulate_design(design, demand) for design in best.designs))
+    return promise(whole).api_p99_ms, promise(best.candidate).api_p99_ms
+
+
+@pytest.mark.parametrize(
+    ("constraints", "visitors", "p99_ms", "half_is_slower"),
+    [(FUNCTIONS, 60_000, 150, True), (SMALL_FLEET, 6_000_000, 60, False)],
+    ids=["functions", "fleet"],
+)
+def test_where_two_regions_share_the_traffic_one_key_is_relaxed_just_enough(
+    constraints: dict[str, object], visitors: int, p99_ms: float, half_is_slower: bool
+) -> None:
+    """Functions that half as many call are cold more often. Instances with half the CPU kept free queue less, but
+    those of one region must do for all of the traffic, too. The loss of the region stays as short as it was.
+    """
+    key = "objectives.api_p99_ms"
+    scenario = shop(
+        traffic={"monthly_visitors": {"europe": visitors}},
+        network={"second_region": "eu-central-1", "availability_zones": 2},
+        account={"ec2_vcpus": 4},
+        objectives={"region_rto_minutes": 2.5, "api_p95_ms": p99_ms, "api_p99_ms": p99_ms},
+        constraints=constraints,
+    )
+    way = ways_out(refusal(scenario))[0]
+    assert way.keys() == {key}
+    whole_ms, half_ms = p99_ms_whole_and_half(changed(scenario, way))
+    assert (half_ms > whole_ms) is half_is_slower
+    less_ms = float(way[key]) * 0.999
+    assert min(whole_ms, half_ms) < less_ms < max(whole_ms, half_ms)
+    with pytest.raises(Infeasible):
+        relax_and_search(scenario, {key: less_ms})
 
 
 def test_keys_that_help_only_together_are_named_together() -> None:

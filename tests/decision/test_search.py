@@ -69,7 +69,7 @@ Place = tuple[Decimal | float, ...]
 
 
 def place(evaluation: Evaluation) -> Place:
-    return (round(evaluation.monthly_usd, 2), *coordinates(evaluation.candidate.tiers))
+    return (round(evaluation.monthly_usd, 2), *coordinates(evaluation.placed))
 
 
 def first_of_each(evaluations: list[Evaluation]) -> dict[tuple[str, ...], Place]:

@@ -52,6 +52,13 @@ def test_the_front_is_listed_whole_and_coloured_by_kinds(run: Run, sections: dic
     assert names[-1] == OTHER_KINDS
 
 
+def test_what_stands_in_a_second_region_has_a_column_where_anything_does(run: Run) -> None:
+    first, second, *_ = run.front
+    apart = replace(run, front=(first, replace(second, strategy="active_active")))
+    (front, *_) = decision_sections(apart)
+    assert [row[4] for row in front.tables[0].rows] == ["none", "active-active"]
+
+
 def test_the_draws_are_told_the_choice_first(run: Run, sections: dict[str, Section]) -> None:
     told = sections["How sure the figures are"]
     known, (tried, drivers) = run.cost_range, told.tables
