@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 from costmodel.demand.calendar import FloatArray
 from costmodel.demand.demand import Demand, read_only
+from costmodel.demand.memory import remembered
 from costmodel.scenario.model import Api, Database
 
 DATABASE_ROUND_TRIP_MS = 2.0
@@ -21,7 +20,7 @@ def waiting_ms(api: Api, database: Database) -> float:
     return api.wait_ms_per_call + accesses * DATABASE_ROUND_TRIP_MS
 
 
-@lru_cache(maxsize=4)
+@remembered
 def work_cpu_s(demand: Demand, api: Api) -> FloatArray:
     """CPU-seconds of one m5 vCPU that calls ask for, shape (minutes,), read-only."""
     return read_only(demand.api_requests * api.cpu_ms_per_call / 1000.0)

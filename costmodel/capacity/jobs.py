@@ -15,7 +15,7 @@ tracking with metric math (2023-06). The alarms' points are those of `scaling`.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -149,25 +149,32 @@ class JobRun:
             return NO_LATENCY
         mass, first, last = self.pieces[:, _MASS], self.pieces[:, _FIRST_WAIT], self.pieces[:, _LAST_WAIT]
         mean = float((mass * (first + last)).sum()) / 2.0 / jobs
-        waits = (mean, *(self._wait_quantile(share, jobs) for share in (0.5, 0.95, 0.99)))
+        waits = (mean, *self._wait_quantiles((0.5, 0.95, 0.99), jobs))
         to_ms = SECONDS_PER_MINUTE * 1000.0
         mean_ms, p50_ms, p95_ms, p99_ms = ((wait + self.group.job_minutes) * to_ms for wait in waits)
         return Latency(mean_ms, p50_ms, p95_ms, p99_ms)
 
-    def _wait_quantile(self, share: float, jobs: float) -> float:
-        waits = self.pieces[:, _FIRST_WAIT : _LAST_WAIT + 1].max(axis=1)
-        waiting = self.pieces[waits > 0.0]
-        wanted = share * jobs - float(self.pieces[waits <= 0.0, _MASS].sum())
-        low, high = 0.0, float(waits.max())
-        if wanted <= 0.0:
-            return 0.0
-        for _ in range(BISECTIONS):
-            middle = (low + high) / 2
-            if _within(waiting, middle) >= wanted:
-                high = middle
-            else:
-                low = middle
-        return high
+    def _wait_quantiles(self, shares: Sequence[float], jobs: float) -> Iterator[float]:
+        longest = np.maximum(self.pieces[:, _FIRST_WAIT], self.pieces[:, _LAST_WAIT])
+        waiting = self.pieces[longest > 0.0]
+        without_wait = float(self.pieces[longest <= 0.0, _MASS].sum())
+        most = float(longest.max())
+        for share in shares:
+            yield _wait_of(waiting, share * jobs - without_wait, most)
+
+
+def _wait_of(waiting: FloatArray, jobs: float, most: float) -> float:
+    """Wait, up to `most`, that so many jobs of the pieces do not exceed."""
+    if jobs <= 0.0:
+        return 0.0
+    low, high = 0.0, most
+    for _ in range(BISECTIONS):
+        middle = (low + high) / 2
+        if _within(waiting, middle) >= jobs:
+            high = middle
+        else:
+            low = middle
+    return high
 
 
 def _within(pieces: FloatArray, wait_minutes: float) -> float:

@@ -104,8 +104,10 @@ def follow_utilisation(erlangs: FloatArray, scaling: ProvisionedScaling) -> Prov
 
 def hold_provisioned(count: int, minutes: int) -> ProvisionedRun:
     """The same number all the time; it is neither switched on nor off while the run goes on."""
-    fixed = read_only(np.full(minutes, float(count)))
-    return ProvisionedRun(fixed, fixed, read_only(fixed * SECONDS_PER_MINUTE))
+    fixed, billed_s = (
+        np.broadcast_to(number, minutes) for number in (float(count), count * float(SECONDS_PER_MINUTE))
+    )
+    return ProvisionedRun(fixed, fixed, billed_s)
 
 
 def _follow(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -25,6 +24,7 @@ from costmodel.capacity.result import NO_LATENCY, Capacity, Latency
 from costmodel.capacity.volumes import IoPath
 from costmodel.demand.calendar import FloatArray
 from costmodel.demand.demand import Demand, FanOut, read_only
+from costmodel.demand.memory import remembered
 from costmodel.scenario.model import Database
 from costmodel.units import (
     BYTES_PER_GB,
@@ -417,7 +417,7 @@ class LoadHistogram:
     """Calls per second that the mean of those calls meets."""
 
 
-@lru_cache(maxsize=2)
+@remembered
 def load_histogram(demand: Demand) -> LoadHistogram:
     """Minutes of a demand by how busy they are: for tiers whose answer to a minute depends on nothing else."""
     rate_per_s = demand.api_requests / SECONDS_PER_MINUTE

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from costmodel.demand.calendar import FloatArray
+from costmodel.demand.memory import Remembering
 from costmodel.units import SECONDS_PER_MINUTE, figure
 
 
@@ -71,7 +72,7 @@ class Limit:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Capacity:
+class Capacity(Remembering):
     """What one design ran each minute. Arrays have shape (minutes,) and are read-only."""
 
     servers: FloatArray

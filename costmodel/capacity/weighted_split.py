@@ -10,13 +10,12 @@ Application Load Balancer User Guide, CloudWatch metrics in 60-second intervals 
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 import numpy as np
 
 from costmodel.capacity.scaling import METRIC_DELAY_MINUTES
 from costmodel.demand.calendar import FloatArray
 from costmodel.demand.demand import Demand, read_only
+from costmodel.demand.memory import remembered
 
 MOST_WEIGHT = 999
 """Source: see the module's."""
@@ -39,11 +38,11 @@ def steady_share(calls: FloatArray, steady_calls_per_minute: float) -> FloatArra
     return read_only(np.floor(wanted * MOST_WEIGHT) / MOST_WEIGHT)
 
 
-@lru_cache(maxsize=8)
+@remembered
 def split(demand: Demand, steady_calls_per_minute: float) -> tuple[Demand, Demand]:
     """What the steady group sees of a demand, and what the other one does. Together they are the demand.
 
     Clients that try again are taken to reach the group that failed them, which is on the safe side.
     """
     share = steady_share(demand.api_requests, steady_calls_per_minute)
-    return demand.scaled(share), demand.scaled(1.0 - share)
+    return demand.part(share), demand.part(1.0 - share)

@@ -60,6 +60,7 @@ def simulate(
     own_rates = own_rates.under(scenario)
     demand = synthesise(scenario)
     result = search(scenario, demand, book, progress, own_rates)
+    demand.forget()
 
     def tried(evaluations: Sequence[Evaluation]) -> Doubt:
         finalists = [Finalist.of(evaluation) for evaluation in evaluations]

@@ -79,7 +79,9 @@ def try_in(
 
     @cache
     def simulated(design: TierDesign) -> SimulatedDesign:
-        return simulate_design(design.under(scenario), demand)
+        found = simulate_design(design.under(scenario), demand)
+        demand.forget()
+        return found
 
     @cache
     def sketch(tier: SimulatedDesign) -> CostSketch:

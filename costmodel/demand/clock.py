@@ -76,17 +76,17 @@ def offset_table(zone: ZoneInfo, start_s: int, end_s: int) -> OffsetTable:
 
 
 @lru_cache(maxsize=8)
-def local_week_minutes(calendar: Calendar, zone: ZoneInfo) -> IntArray:
+def local_week_minutes(calendar: Calendar, zone: ZoneInfo) -> npt.NDArray[np.int16]:
     """Minute of the local week at every minute of the run, Monday 00:00 being 0; shape (minutes,), read-only.
 
-    Kept for the other draws of a run.
+    Kept for the other draws of a run, in as few bytes as hold it.
     """
     start_s = int(calendar.start.timestamp())
     end_s = start_s + calendar.minutes * SECONDS_PER_MINUTE
     table = offset_table(zone, start_s, end_s)
     utc_s = np.arange(start_s, end_s, SECONDS_PER_MINUTE)
     stretch = np.searchsorted(table.start_s, utc_s, side="right") - 1
-    minutes = week_minute(utc_s + table.offset_s[stretch])
+    minutes = week_minute(utc_s + table.offset_s[stretch]).astype(np.int16)
     minutes.flags.writeable = False
     return minutes
 

@@ -8,6 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from costmodel.demand.calendar import Calendar, FloatArray
+from costmodel.demand.memory import Remembering
 from costmodel.demand.noise import EVERYWHERE, random_stream, round_at_random
 from costmodel.demand.outages import OutageLoss
 
@@ -38,9 +39,10 @@ class FanOut:
 
 
 @dataclass(frozen=True, eq=False)
-class Demand:
+class Demand(Remembering):
     """Per-minute load in UTC. Arrays over geographies have shape (geographies, minutes), others
-    (minutes,) or (days,); counts are counts in that minute. Every array is read-only.
+    (minutes,) or (days,); counts are counts in that minute. Every array is read-only. What one multiplication
+    gives is made anew each time: a demand is large enough.
     """
 
     calendar: Calendar
@@ -100,12 +102,12 @@ class Demand:
         asked = self.lost_api_requests + self.total_api_requests
         return self.lost_api_requests / asked if asked > 0 else 0.0
 
-    @cached_property
+    @property
     def reads(self) -> FloatArray:
         """Database reads, shape (minutes,)."""
         return read_only(self.api_requests * self.fan_out.reads_per_api_call)
 
-    @cached_property
+    @property
     def writes(self) -> FloatArray:
         """Database writes, shape (minutes,)."""
         return read_only(self.api_requests * self.fan_out.writes_per_api_call)
@@ -125,12 +127,12 @@ class Demand:
         jobs = self.total_page_views * self.fan_out.render_jobs_per_page_view
         return read_only(round_at_random(jobs, random_stream(self.seed, EVERYWHERE, "rendering jobs")))
 
-    @cached_property
+    @property
     def sessions(self) -> FloatArray:
         """Sessions, shape (minutes,), at the pace of their page views."""
         return read_only(self.total_page_views * self.fan_out.sessions_per_page_view)
 
-    @cached_property
+    @property
     def asset_requests(self) -> FloatArray:
         """Cacheable object requests at the edge, shape (geographies, minutes)."""
         return read_only(
@@ -138,7 +140,7 @@ class Demand:
             + self.model_views * self.fan_out.model_requests_per_view
         )
 
-    @cached_property
+    @property
     def asset_bytes(self) -> FloatArray:
         """Bytes of cacheable objects sent to viewers, shape (geographies, minutes)."""
         return read_only(
@@ -180,10 +182,8 @@ class Demand:
     def _by_day(self, per_minute: FloatArray) -> FloatArray:
         return read_only(per_minute.reshape(len(self.geographies), self.days, -1).sum(axis=2))
 
-    def scaled(self, ratio: float | FloatArray) -> Demand:
-        """The same shop with this share of the traffic, 0 or more, all the time or in each minute, shape (minutes,);
-        what is stored stays.
-        """
+    def scaled(self, ratio: float) -> Demand:
+        """The same shop with this share of the traffic, 0 or more, all the time; what is stored stays."""
         lost = self.outage_loss
         return replace(
             self,
@@ -192,9 +192,30 @@ class Demand:
             outage_loss=lost and replace(lost, page_views=read_only(lost.page_views * ratio)),
         )
 
+    def part(self, share: FloatArray) -> Demand:
+        """What servers see that get this share of each minute's traffic, shape (minutes,), wherever it comes from;
+        what is stored stays.
+        """
+        lost = self.outage_loss
+        return replace(
+            self,
+            geographies=(EVERYWHERE,),
+            page_views=_shared(self.page_views, share),
+            model_views=_shared(self.model_views, share),
+            outage_loss=lost and replace(lost, page_views=_shared(lost.page_views, share)),
+        )
+
     def daily(self, per_minute: FloatArray) -> FloatArray:
         """Totals per day of an array of shape (minutes,), giving shape (days,)."""
         return self.calendar.per_day(per_minute)
+
+
+def _shared(rows: FloatArray, share: FloatArray) -> FloatArray:
+    """A share of each minute of all rows together, shape (1, minutes), without a second array of all rows."""
+    total = rows[0] * share
+    for row in rows[1:]:
+        total += row * share
+    return read_only(total[np.newaxis])
 
 
 def read_only(array: FloatArray) -> FloatArray:

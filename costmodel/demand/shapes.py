@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -96,11 +97,19 @@ def month_factors(
 
 
 def growth_within(traffic: Traffic, period: BillingPeriod) -> FloatArray:
-    """Continuous growth over one month, mean 1; shape (minutes of the month,)."""
-    minutes = period.days * MINUTES_PER_DAY
+    """Continuous growth over one month, mean 1; shape (minutes of the month,), read-only."""
+    return _growth_within(float(traffic.growth_per_month_ratio), period.days)
+
+
+@lru_cache(maxsize=8)
+def _growth_within(per_month_ratio: float, days: int) -> FloatArray:
+    """The same for all geographies and for every month of so many days."""
+    minutes = days * MINUTES_PER_DAY
     position = (np.arange(minutes) + 0.5) / minutes
-    growth = (1.0 + float(traffic.growth_per_month_ratio)) ** position
-    return np.asarray(growth / growth.mean())
+    growth = (1.0 + per_month_ratio) ** position
+    growth /= growth.mean()
+    growth.flags.writeable = False
+    return np.asarray(growth)
 
 
 def week_profile(hour_weights: FloatArray, weekday_weights: FloatArray) -> FloatArray:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import lru_cache
 
 from costmodel.capacity.least_fleet import work_begun_in_time
 from costmodel.capacity.overload import Patience
 from costmodel.demand.calendar import FloatArray
 from costmodel.demand.demand import Demand, read_only
+from costmodel.demand.memory import remembered
 from costmodel.scenario.model import Api, Database
 from costmodel.services._base import SENT_RATIO, Footprint
 from costmodel.units import BITS_PER_BYTE, BYTES_PER_GB, BYTES_PER_KB
@@ -32,7 +32,7 @@ def cpu_s_per_call(api: Api) -> float:
     return api.cpu_ms_per_call / 1000.0
 
 
-@lru_cache(maxsize=4)
+@remembered
 def left_by_calls(demand: Demand, api: Api, database: Database) -> Footprint:
     """What calls leave to other services on whichever instances: log lines, bytes to companies and the database."""
     calls = demand.daily(demand.api_requests)
@@ -50,7 +50,7 @@ def left_by_calls(demand: Demand, api: Api, database: Database) -> Footprint:
     )
 
 
-@lru_cache(maxsize=4)
+@remembered
 def early_calls(demand: Demand, patience: Patience) -> FloatArray:
     """Calls that come early enough in their hour for every further attempt to fall in it too, shape (hours,)."""
     return read_only(work_begun_in_time(demand.api_requests, patience))

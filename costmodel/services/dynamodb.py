@@ -19,7 +19,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 from typing import Literal, Self
 
 import numpy as np
@@ -51,6 +50,7 @@ from costmodel.capacity.result import Capacity, Latency, Limit
 from costmodel.capacity.table_latency import call_latency
 from costmodel.demand.calendar import FloatArray
 from costmodel.demand.demand import Demand, read_only
+from costmodel.demand.memory import remembered
 from costmodel.pricing.price import PriceQuery
 from costmodel.scenario.model import Database, Scenario
 from costmodel.services import needs
@@ -369,7 +369,7 @@ class _Table:
         """What the usage types of the table's class begin with."""
         return CLASS_PREFIXES[self.table_class]
 
-    @lru_cache(maxsize=2)  # noqa: B019 - simulate and usage ask for the same reads, one after the other
+    @remembered
     def reading(self, demand: Demand) -> Reading:
         """Reads of the table and of the cluster in front of it."""
         units = call_units(demand.fan_out, self.work).reads
@@ -523,7 +523,7 @@ class OnDemandTable(_Table):
             **cluster_settings(self.cluster),
         }
 
-    @lru_cache(maxsize=2)  # noqa: B019 - simulate and usage ask for the same flows, one after the other
+    @remembered
     def flows(self, demand: Demand) -> tuple[Flow, Flow]:
         """Reads, and writes of the table. An index never asks for more than its table, which so decides."""
         units = call_units(demand.fan_out, self.work)
@@ -678,7 +678,7 @@ class ProvisionedTable(_Table):
             "index_maximum_units": self.index_maximum_units,
         }
 
-    @lru_cache(maxsize=2)  # noqa: B019 - simulate and usage ask for the same runs, one after the other
+    @remembered
     def runs(self, demand: Demand) -> tuple[ProvisionedRun, ProvisionedRun, ProvisionedRun]:
         """Reads of the table, writes of the table, writes of one index, less what the hottest key is refused.
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from functools import cache, lru_cache
+from functools import cache
 from typing import Literal
 
 import numpy as np
@@ -46,6 +46,7 @@ from costmodel.capacity.scaling import (
 from costmodel.demand.calendar import Calendar, FloatArray
 from costmodel.demand.demand import Demand, read_only
 from costmodel.demand.events import event_shape
+from costmodel.demand.memory import remembered
 from costmodel.errors import UnknownInstanceType
 from costmodel.pricing.price import ON_DEMAND, SPOT, PriceQuery
 from costmodel.scenario.events import LoadEvent
@@ -447,7 +448,7 @@ class Ec2Fleet:
         Source: Amazon EC2 User Guide, concepts, billing per second (2023-06); Amazon EC2 Auto Scaling
         User Guide, warm pools (2023-06).
         """
-        on_demand_hours, kept = _instances(demand, capacity, self._reserved)
+        on_demand_hours, kept = _instances(capacity, demand.calendar, self._reserved)
         return self._metered(demand.calendar, on_demand_hours, self._spot_usage(demand, capacity), kept)
 
     def _metered(
@@ -857,10 +858,10 @@ def _needed(instance: InstanceType, target_ratio: float, peak_vcpus: float) -> i
     return max(1, math.ceil(peak_vcpus / (instance.compute_units * target_ratio)))
 
 
-@lru_cache(maxsize=4)
-def _instances(demand: Demand, capacity: Capacity, reserved: int) -> tuple[FloatArray, FloatArray]:
+@remembered
+def _instances(capacity: Capacity, calendar: Calendar, reserved: int) -> tuple[FloatArray, FloatArray]:
     """Instance-hours on demand, shape (hours,), and instances with a volume on average, shape (days,)."""
-    calendar, spot = demand.calendar, capacity.spot_servers
+    spot = capacity.spot_servers
     bought = capacity.servers if spot is None else capacity.servers - spot
     on_demand_hours = calendar.per_hour(np.maximum(bought - reserved, 0.0)) / MINUTES_PER_HOUR
     return on_demand_hours, calendar.mean_per_day(_kept(capacity))
@@ -872,7 +873,7 @@ def _kept(capacity: Capacity) -> FloatArray:
     return capacity.servers if stopped is None else capacity.servers + stopped
 
 
-@lru_cache(maxsize=4)
+@remembered
 def _kept_hours(capacity: Capacity) -> float:
     return float(_kept(capacity).sum()) / MINUTES_PER_HOUR
 

@@ -6,7 +6,6 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from decimal import ROUND_CEILING, Decimal
-from functools import lru_cache
 
 import numpy as np
 
@@ -49,6 +48,7 @@ from costmodel.capacity.queueing import unqueued_latency
 from costmodel.capacity.result import NO_LATENCY, Capacity, Limit
 from costmodel.demand.calendar import FloatArray
 from costmodel.demand.demand import Demand, read_only
+from costmodel.demand.memory import remembered
 from costmodel.pricing.price import PriceQuery
 from costmodel.scenario.estimate import lowest
 from costmodel.scenario.fields import Rule
@@ -438,7 +438,7 @@ class LambdaFunction:
             alarms=ALARMS,
         )
 
-    @lru_cache(maxsize=2)  # noqa: B019 - simulate and usage ask for the same run, one after the other
+    @remembered
     def _run(self, demand: Demand) -> ConcurrencyRun:
         limits = self.concurrency_limits
         return run_concurrency(
@@ -449,7 +449,7 @@ class LambdaFunction:
             requests_per_s_limit=limits.requests_per_s,
         )
 
-    @lru_cache(maxsize=2)  # noqa: B019 - as above
+    @remembered
     def _provisioned(self, demand: Demand) -> ProvisionedRun:
         """What is provisioned in each minute: a policy's doing, or the fixed number all the time."""
         if self.provisioned_scaling:

@@ -19,7 +19,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import lru_cache
 
 import numpy as np
 
@@ -54,6 +53,7 @@ from costmodel.capacity.jobs import MOST_JOBS, MOST_WORKERS, REACTION_MINUTES, J
 from costmodel.capacity.result import NO_LATENCY, Capacity, Limit
 from costmodel.demand.calendar import FloatArray
 from costmodel.demand.demand import Demand, read_only
+from costmodel.demand.memory import remembered
 from costmodel.pricing.price import ON_DEMAND, SPOT, PriceQuery
 from costmodel.scenario.model import Api, Rendering, Scenario
 from costmodel.services import needs
@@ -409,7 +409,7 @@ class Ec2Workers:
             ),
         )
 
-    @lru_cache(maxsize=2)  # noqa: B019 - simulate, usage and footprint ask for the same run, one after the other
+    @remembered
     def _run(self, demand: Demand) -> JobRun:
         reclaims = (
             spot_reclaims(demand.minutes, self.zones, self.reclaimed_ratio, self.seed) if self.spot else ()
@@ -597,7 +597,7 @@ class LambdaWorkers:
             ),
         )
 
-    @lru_cache(maxsize=2)  # noqa: B019 - as above
+    @remembered
     def _run(self, demand: Demand) -> JobRun:
         group = WorkerGroup(
             slots=1,
