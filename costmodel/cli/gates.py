@@ -39,7 +39,7 @@ def read_gates(
     """What the two options ask. Raises OptionFault; so read them before long work."""
     from costmodel.decision.gates import budget_gate, parse_gate
 
-    budget = () if budget_usd is None else (budget_gate(budget_usd),)
+    budget = () if budget_usd is None else (budget_gate(budget_usd, metrics),)
     return (*budget, *(parse_gate(expression, metrics) for expression in expressions or ()))
 
 

@@ -86,9 +86,13 @@ def _bill_by_service(run: Run) -> Table:
     for service, cost in sorted(billed.items(), key=lambda item: (-item[1], item[0])):
         table.add_row(service, *costs(listed[service], cost), f"{cost / whole:.0%}" if whole else "")
     table.add_row("Total", *costs(sum(listed.values(), Decimal(0)), whole), "", style="bold")
+    if run.plan:
+        blanks = [""] * len(own)
+        table.add_row("Saved by its plans", *blanks, dollars(-run.plan.saves_usd), "")
+        table.add_row("With them", *blanks, dollars(run.chosen.effective_monthly_usd), "", style="bold")
     stated = run.own_rates.currency if run.own_rates else None
     if stated:
-        total = converted(whole / months, stated.per_usd)
+        total = converted(run.chosen.effective_monthly_usd, stated.per_usd)
         table.add_row(f"In {stated.code}", *[""] * len(own), total, "")
     return table
 
@@ -174,7 +178,7 @@ def _comparisons(run: Run) -> Table:
     table = table_of(
         "With", "Best of its kind", "USD a month", "More by",
         right=("USD a month", "More by"),
-        title="Side by side: the cheapest stack that meets the objectives, by kind",
+        title="Side by side: the recommendation, and the cheapest stack of each other kind",
     )  # fmt: skip
     role = run.comparisons[0].role if run.comparisons else ""
     for row in run.comparisons:

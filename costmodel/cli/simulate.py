@@ -86,7 +86,8 @@ def simulate(
 
     \b
     Metrics of --fail-if:
-        monthly_usd, worst_month_usd, mean_monthly_usd, standard_error_usd,
+        monthly_usd, effective_monthly_usd, worst_month_usd,
+        mean_monthly_usd, standard_error_usd,
         p10_monthly_usd, p50_monthly_usd, p90_monthly_usd, cvar_monthly_usd,
         budget_breach_ratio, holds_ratio, api_p95_ms, api_p99_ms,
         availability_ratio, error_ratio, headroom_ratio, carbon_kg_per_month

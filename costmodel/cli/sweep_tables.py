@@ -70,7 +70,7 @@ def _line(found: Sweep) -> Table:
             continue
         table.add_row(
             _value_words(point.values[0]),
-            *(dollars(usd) for usd in (chosen.monthly_usd, spread.p10_usd, spread.p90_usd)),
+            *(dollars(usd) for usd in (chosen.effective_monthly_usd, spread.p10_usd, spread.p90_usd)),
             _stack_words(point.answer.kinds),
             mark,
         )
@@ -91,7 +91,7 @@ def _grid(found: Sweep) -> Table:
 
 def _cell(point: Point, letters: dict[tuple[str, ...], str]) -> str:
     chosen = point.answer.chosen
-    return f"{dollars(chosen.monthly_usd)} {letters[point.answer.kinds]}" if chosen else "none -"
+    return f"{dollars(chosen.effective_monthly_usd)} {letters[point.answer.kinds]}" if chosen else "none -"
 
 
 def _letters(found: Sweep) -> list[str]:
@@ -168,6 +168,7 @@ def _plain_point(found: Sweep, point: Point) -> dict[str, Any]:
         return plain
     return plain | {
         "monthly_usd": f"{chosen.monthly_usd:f}",
+        "effective_monthly_usd": f"{chosen.effective_monthly_usd:f}",
         "mean_usd": spread.mean_usd,
         "p10_usd": spread.p10_usd,
         "p50_usd": spread.p50_usd,

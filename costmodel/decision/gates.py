@@ -78,12 +78,13 @@ def parse_gate(expression: str, metrics: Metrics[T]) -> Gate:
     return Gate(metric, comparison, _number(number, expression), f"--fail-if '{expression.strip()}'")
 
 
-def budget_gate(budget_usd: str) -> Gate:
-    """The gate of `--budget`: the mean month may not cost more. Raises OptionFault."""
+def budget_gate(budget_usd: str, metrics: Metrics[T]) -> Gate:
+    """The gate of `--budget`: the mean month may not cost more, with plans where there are any. Raises OptionFault."""
     limit = _number(budget_usd.strip(), f"--budget {budget_usd}")
     if limit <= 0:
         raise OptionFault(f"a budget is more than 0, not {_shown(budget_usd)}")
-    return Gate("monthly_usd", ">", limit, f"--budget {budget_usd.strip()}")
+    metric = next(name for name in ("effective_monthly_usd", "monthly_usd") if name in metrics)
+    return Gate(metric, ">", limit, f"--budget {budget_usd.strip()}")
 
 
 def _number(text: str, expression: str) -> Decimal:
@@ -142,8 +143,13 @@ def _scalability(name: str) -> Callable[[Run], float | None]:
 
 
 RUN_METRICS: Metrics[Run] = {
-    "monthly_usd": Metric("mean month of the recommendation", lambda run: run.monthly_usd),
-    "worst_month_usd": Metric("its dearest month", _worst_month_usd),
+    "monthly_usd": Metric(
+        "mean month of the recommendation, as billed without plans", lambda run: run.monthly_usd
+    ),
+    "effective_monthly_usd": Metric(
+        "the same with the plans it buys", lambda run: run.chosen.effective_monthly_usd
+    ),
+    "worst_month_usd": Metric("its dearest month, without plans", _worst_month_usd),
     "mean_monthly_usd": Metric("mean month over all draws", lambda run: run.cost_range.mean_usd),
     "p10_monthly_usd": Metric("month that 10 % of the draws stay below", lambda run: run.cost_range.p10_usd),
     "p50_monthly_usd": Metric("month that half of the draws stay below", lambda run: run.cost_range.p50_usd),

@@ -190,7 +190,7 @@ def _headline(scenario: Scenario, result: SearchResult, doubt: Doubt, own_rates:
     text = (
         f"Run {compute} behind {balancer}, with {database} and {delivery}{beside}, in {scenario.region}"
         f"{_standing_words(scenario, best)}: "
-        f"{dollars(best.monthly_usd)} a month{' at own rates' if own_rates.name else ''}{' with supposed price changes' if own_rates.changes else ''} (80 % of {cost_range.draws} draws between {dollars(cost_range.p10_usd)} and "
+        f"{dollars(best.effective_monthly_usd)} a month{_terms_words(best, own_rates)} (80 % of {cost_range.draws} draws between {dollars(cost_range.p10_usd)} and "
         f"{dollars(cost_range.p90_usd)}).{_call_words(best)}"
     )
     if best.portfolio.purchases:
@@ -200,9 +200,11 @@ def _headline(scenario: Scenario, result: SearchResult, doubt: Doubt, own_rates:
             f" It holds in {cost_range.holds_ratio:.0%} of the draws; in the others the first limit to break is "
             f'"{cost_range.breaks_first}", and what it cannot serve is not billed.'
         )
-    tied = [note.label for note in doubt.finalists if note.tied]
+    tied = [note for note in doubt.finalists if note.tied]
     if tied:
-        text += f" The draws cannot tell it from {tied[0]}{_and_more(len(tied) - 1)}: a tie."
+        rarer = tied[0].holds_ratio < cost_range.holds_ratio
+        holds = f", which holds in {tied[0].holds_ratio:.0%} of them" if rarer else ""
+        text += f" The draws cannot tell its cost from that of {tied[0].label}{_and_more(len(tied) - 1)}{holds}: a tie."
     if result.rivals:
         rival = result.rivals[0]
         alike = rival.candidate.kinds == best.candidate.kinds
@@ -213,6 +215,15 @@ def _headline(scenario: Scenario, result: SearchResult, doubt: Doubt, own_rates:
             f"{Reasons(scenario, best, doubt).in_short(rival)}."
         )
     return text
+
+
+def _terms_words(best: Evaluation, own_rates: OwnRates) -> str:
+    """What a month's cost rests on, beside list prices."""
+    return (
+        f"{' with its plans' if best.portfolio.purchases else ''}"
+        f"{' at own rates' if own_rates.name else ''}"
+        f"{' with supposed price changes' if own_rates.changes else ''}"
+    )
 
 
 def _rendering_words(rival: Evaluation, best: Evaluation) -> str:
@@ -227,17 +238,19 @@ def _and_more(others: int) -> str:
 
 
 def _plan_sentence(best: Evaluation) -> str:
-    """What to buy now, and what the month then costs."""
-    bought = " and ".join(
+    """What to buy, and what the month would cost without."""
+    bought = [
         f"{_plan_words(purchase)} of ${purchase.level_usd:,.3f} an hour"
         if purchase.per == "hour"
         else f"{_plan_words(purchase)} of {dollars(purchase.level_usd)} a month"
         for purchase in best.portfolio.now
-    )
+    ]
     later = len(best.portfolio.purchases) - len(best.portfolio.now)
+    *others, last = [*bought, *([f"{later} bought in later years"] if later else [])]
+    plans = f"{', '.join(others)} and {last}" if others else last
     return (
-        f"With {bought or 'plans'}{f' and {later} more bought in later years' if later else ''} it comes to "
-        f"{dollars(best.effective_monthly_usd)} a month, with {dollars(best.portfolio.upfront_usd)} paid at the start."
+        f"Its plans: {plans}, with {dollars(best.portfolio.upfront_usd)} paid at the start; without them the month is "
+        f"{dollars(best.monthly_usd)}."
     )
 
 
@@ -721,16 +734,20 @@ def _cost(scenario: Scenario, best: Evaluation, cost_range: CostRange) -> Requir
     worst = max(months, key=lambda month: months[month])
     budget = scenario.constraints.monthly_budget_usd
     rendering_usd = best.bill.by("resource_name").get("rendering", Decimal(0)) / len(months)
-    rendering = "" if _renders_nothing(best) else f", {dollars(rendering_usd)} of it for rendering,"
+    planned = bool(best.portfolio.purchases)
+    before = " before plans" if planned else ""
+    plans = f" and its plans, {dollars(best.monthly_usd)} without" if planned else ""
+    rendering = "" if _renders_nothing(best) else f", {dollars(rendering_usd)} of it for rendering{before},"
     return Requirement(
         "cost",
-        f"{dollars(best.monthly_usd)} a month{rendering} with the traffic of seed {scenario.seed}; over "
+        f"{dollars(best.effective_monthly_usd)} a month{rendering} with the traffic of seed {scenario.seed}{plans}; over "
         f"{cost_range.draws} draws of inputs and traffic the mean is {dollars(cost_range.mean_usd)}, give or take "
         f"{dollars(cost_range.standard_error_usd)}, and 80 % lie between "
         f"{dollars(cost_range.p10_usd)} and {dollars(cost_range.p90_usd)}. The dearest month is {worst} with "
-        f"{dollars(months[worst])}.",
+        f"{dollars(months[worst])}{before}.",
         {
             "monthly_usd": float(best.monthly_usd),
+            "effective_monthly_usd": float(best.effective_monthly_usd),
             "rendering_monthly_usd": float(rendering_usd),
             "mean_usd": cost_range.mean_usd,
             "standard_error_usd": cost_range.standard_error_usd,
@@ -742,5 +759,5 @@ def _cost(scenario: Scenario, best: Evaluation, cost_range: CostRange) -> Requir
             "worst_month": worst,
             "worst_month_usd": float(months[worst]),
         },
-        budget is None or best.monthly_usd <= Decimal(repr(budget)),
+        budget is None or best.effective_monthly_usd <= Decimal(repr(budget)),
     )

@@ -76,9 +76,9 @@ def simulate(
         if not found.choice.enough:
             raise Infeasible(_holds_too_rarely(scenario, found))
     best = finalists[found.choice.place]
-    others = dict.fromkeys((result.best, *result.rivals, *finalists))
+    others = _distinct((result.best, *result.rivals), finalists)
     rivals = sorted(
-        (evaluation for evaluation in others if evaluation is not best),
+        (evaluation for evaluation in others if Finalist.of(evaluation) != Finalist.of(best)),
         key=lambda evaluation: evaluation.effective_monthly_usd,
     )
     usages = whole_usages(demand, best)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 
 from costmodel.billing.rates import NO_OWN_RATES, OwnRates
@@ -32,14 +32,17 @@ class Finalist:
     strategy: Strategy
     plans: Portfolio = NOTHING
     """Bought before anybody knows the world."""
+    labels: tuple[str, ...] = field(default=(), compare=False)
+    """Of what the designs become at home; those of the designs where none are given."""
 
     @classmethod
     def of(cls, evaluation: Evaluation) -> Finalist:
-        return cls(evaluation.designs, evaluation.strategy, evaluation.portfolio)
+        labels = evaluation.candidate.labels
+        return cls(evaluation.designs, evaluation.strategy, evaluation.portfolio, labels)
 
     @property
     def label(self) -> str:
-        return " with ".join(design.label for design in self.designs)
+        return " with ".join(self.labels or (design.label for design in self.designs))
 
     @property
     def kinds(self) -> tuple[str, ...]:

@@ -126,7 +126,9 @@ def _span(run: Run) -> str:
 def _key_figures(run: Run, variance: Variance | None) -> Iterator[tuple[str, str]]:
     """Label and figure."""
     chosen, spread = run.chosen, run.cost_range
-    yield "Forecast a month", dollars(run.monthly_usd)
+    yield f"Forecast a month{', with its plans' if run.plan else ''}", dollars(chosen.effective_monthly_usd)
+    if run.plan:
+        yield "Without them", dollars(run.monthly_usd)
     yield "80 % of draws between", f"{dollars(spread.p10_usd)} and {dollars(spread.p90_usd)}"
     for month in variance.months if variance else ():
         yield f"Actual services, {month.actual_month}", dollars(month.actual_usd)
@@ -201,11 +203,21 @@ def _bill(run: Run) -> Section:
         text=(
             f"Forecast of the recommended configuration for {_span(run)}, at {run.price_basis} without tax.",
             *_own_rates(run, whole),
+            *_plans(run),
         ),
         chart=charts.service_bars(totals, "Bill by service") if totals else None,
         tables=(by_service, lines),
         notes=("Each figure is rounded to the cent on its own; the total is the exact sum, rounded once.",),
     )
+
+
+def _plans(run: Run) -> Iterator[str]:
+    """What the plans to buy take off the bill."""
+    if run.plan:
+        yield (
+            f"The bill is that without plans. Those that the recommendation buys save {dollars(run.plan.saves_usd)} a "
+            f"month of it, which leaves {dollars(run.chosen.effective_monthly_usd)}."
+        )
 
 
 def _own_rates(run: Run, whole_usd: Decimal) -> Iterator[str]:

@@ -190,7 +190,7 @@ def _middle(found: Sweep, flip: Flip, places: dict[Scalar, float]) -> float:
 
 def _usd(point: Point) -> float:
     assert point.answer.chosen is not None
-    return float(point.answer.chosen.monthly_usd)
+    return float(point.answer.chosen.effective_monthly_usd)
 
 
 def _range(point: Point) -> tuple[float, float]:

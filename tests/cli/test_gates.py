@@ -26,7 +26,7 @@ def test_a_failed_gate_comes_after_the_result(
     assert first == "Error: 2 of 3 gates failed:"
     run = small_shop.run
     assert lines == [
-        f"  - monthly_usd is {run.monthly_usd:.2f}, which is > 30 (--budget 30)",
+        f"  - effective_monthly_usd is {run.chosen.effective_monthly_usd:.2f}, which is > 30 (--budget 30)",
         f"  - api_p99_ms is {run.chosen.api_p99_ms:.4g}, which is >= 1 (--fail-if 'api_p99_ms >= 1')",
     ]
 

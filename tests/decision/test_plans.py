@@ -9,17 +9,19 @@ import pytest
 from scipy.optimize import linprog
 from scipy.sparse import lil_array
 
+from costmodel.billing.charge import dollars
 from costmodel.billing.rates import NO_OWN_RATES
 from costmodel.decision.candidate import combine
 from costmodel.decision.commitments import ALL_IT_CAN
 from costmodel.decision.constraints import joint_limits, single_tier_limits
 from costmodel.decision.front import coordinates
+from costmodel.decision.gates import RUN_METRICS, budget_gate, judge
 from costmodel.decision.plans import Planner, Pool, commitment_named
 from costmodel.decision.run import encode
 from costmodel.decision.search import Evaluation, evaluate, search, simulate_all, whole_usages
 from costmodel.decision.simulate import simulate
 from costmodel.demand.synthesise import synthesise
-from costmodel.errors import ScenarioError
+from costmodel.errors import GatesFailed, ScenarioError
 from costmodel.pricing.book import PriceBook
 from costmodel.pricing.commitment import Commitment, CommitmentKind, Offers, Payment
 from costmodel.scenario.load import validate
@@ -231,6 +233,28 @@ def test_the_run_says_what_to_buy_and_the_bill_stays_what_it_is() -> None:
         option.effective_monthly_usd for option in run.alternatives
     )
     assert encode(simulate(EVERYTHING, BOOK)) == encode(run)
+
+
+def test_headline_requirement_budget_and_gate_are_about_one_cost_that_of_the_month_with_its_plans() -> None:
+    run = simulate(EVERYTHING, BOOK)
+    paid_usd, billed_usd = run.chosen.effective_monthly_usd, run.monthly_usd
+    between_usd = float(paid_usd + billed_usd) / 2
+    assert f": {dollars(paid_usd)} a month with its plans (80 %" in run.headline
+    assert f"without them the month is {dollars(billed_usd)}." in run.headline
+    assert run.cost_range.p10_usd < paid_usd < run.cost_range.p90_usd < billed_usd
+    judge([budget_gate(str(between_usd), RUN_METRICS)], run, RUN_METRICS)
+    with pytest.raises(GatesFailed, match="effective_monthly_usd is"):
+        judge([budget_gate(str(float(paid_usd) - 1), RUN_METRICS)], run, RUN_METRICS)
+    tree = EVERYTHING.model_dump(mode="json")
+    tree["constraints"]["monthly_budget_usd"] = between_usd
+    within = simulate(validate(tree, "test"), BOOK)
+    (cost,) = (part for part in within.requirements if part.name == "cost")
+    assert within.chosen.effective_monthly_usd == paid_usd
+    assert cost.met
+    assert cost.figures["effective_monthly_usd"] == float(paid_usd)
+    assert cost.summary.startswith(f"{dollars(paid_usd)} a month")
+    assert within.cost_range.budget_breach_ratio is not None
+    assert within.cost_range.budget_breach_ratio < 0.5
 
 
 def replace_commitments(scenario: Scenario, commitments: tuple[str, ...]) -> Scenario:

@@ -211,6 +211,8 @@ def test_a_member_of_the_front_is_what_stands_in_both_regions() -> None:
     first, chosen = run.front[0], run.chosen
     assert (first.compute, first.database) == (chosen.compute, chosen.database)
     assert first.api_p99_ms == chosen.api_p99_ms
+    stands = (chosen.compute, chosen.load_balancer, chosen.database, chosen.delivery, chosen.rendering)
+    assert [note.label for note in run.finalists if note.chosen] == [" with ".join(stands)]
     each = chosen.availability_ratio
     assert first.availability_ratio == pytest.approx(1 - 0.9 * (1 - each) ** 2 - 0.1 * (1 - each), abs=1e-12)
     inside = (*best.candidate.tiers[:3], *best.placed.away)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -271,3 +272,4 @@ def test_the_performance_preset_takes_the_fastest_up_to_a_quarter_dearer() -> No
     assert fast.chosen.api_p99_ms == fastest.api_p99_ms < plain.chosen.api_p99_ms / 2
     slower = next(option for option in fast.alternatives if option.monthly_usd == plain.monthly_usd)
     assert "ms at the 99th percentile, not" in slower.why
+    assert len({replace(option, why="") for option in fast.alternatives}) == len(fast.alternatives)
