@@ -6,13 +6,13 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal, localcontext
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from costmodel.billing.charge import EXACT, Bill, Charge
 from costmodel.billing.rate import Prices, bill
-from costmodel.billing.rates import NO_OWN_RATES, OwnRates
+from costmodel.billing.rates import NO_OWN_RATES, OwnRates, attributes_text
 from costmodel.demand.calendar import BillingPeriod
 from costmodel.errors import AmbiguousPrice, PriceNotFound, UsageFileError
 from costmodel.pricing.price import ON_DEMAND, FreeAllowance, Price, PriceQuery, PriceTier
@@ -120,9 +120,16 @@ class PricedUsage:
         }
 
 
+class Listing(Prices, Protocol):
+    """What pricing a usage file needs of a price book: its own rates are held against all that AWS lists."""
+
+    def on_demand(self, query: PriceQuery) -> tuple[Price, ...]:
+        """Every on-demand price of a usage type in one place, whatever its attributes."""
+
+
 def price_usage(
     file: UsageFile,
-    book: Prices,
+    book: Listing,
     *,
     source: str = "usage file",
     free_tier: bool | None = None,
@@ -130,9 +137,9 @@ def price_usage(
 ) -> PricedUsage:
     """Price every line of a usage file together, stated or metered: lines of one price share its tiers and allowance.
 
-    A rate in the usage file replaces the list price of the same service, meter, region and attributes;
-    one without attributes stands for all of them. `own_rates` are laid over the list prices that are
-    left. `free_tier` overrides the file's. Raises UsageFileError, naming every line whose price is
+    A rate in the usage file replaces the list price of the same service, meter, region and attributes; one for a
+    meter that AWS does not list may leave the attributes out, and then stands for all of them. `own_rates` are laid
+    over the list prices that are left. `free_tier` overrides the file's. Raises UsageFileError, naming every line whose price is
     missing or ambiguous or counts in another unit, and what AWS does not offer; UnitMismatch where an own price does, AmbiguousOwnRate where one
     fits several list prices.
     """
@@ -162,7 +169,7 @@ def price_usage(
     )
 
 
-def price_rules(rows: Rows, book: Prices) -> list[Rule]:
+def price_rules(rows: Rows, book: Listing) -> list[Rule]:
     """What keeps rows from being priced: a price missing or ambiguous, a unit unknown or not the price's, a limit of AWS's."""
     return _look_up(rows, _PricesWithOwn(rows.rates, book))[1]
 
@@ -182,8 +189,7 @@ def _look_up(rows: Rows, prices: _PricesWithOwn) -> tuple[list[_Found], list[Rul
     """Every line with its price, and what is wrong with the others, with resources and with own rates."""
     stated, faults_stated = _look_up_stated(rows.usage, prices)
     metered, faults_metered = _look_up_metered(rows, prices)
-    faults_rates = [*_unknown_units(rows.rates), *_contradictions(rows.rates, prices.book)]
-    return [*stated, *metered], [*faults_rates, *faults_stated, *faults_metered]
+    return [*stated, *metered], [*_unknown_units(rows.rates), *prices.faults, *faults_stated, *faults_metered]
 
 
 def _look_up_stated(
@@ -249,12 +255,16 @@ def _fee_beside(price: Price, found: Sequence[_Found], prices: Prices) -> Price 
 
 
 class _PricesWithOwn:
-    """A price book in which own rates stand in for list prices."""
+    """A price book in which own rates stand in for list prices; those that contradict it do not."""
 
-    def __init__(self, rates: Mapping[int, OwnRate], book: Prices) -> None:
+    def __init__(self, rates: Mapping[int, OwnRate], book: Listing) -> None:
         self.book = book
+        broken = {place: _contradiction(place, rate, book) for place, rate in rates.items()}
+        self.faults = [rule for rule in broken.values() if rule is not None]
         self._own = {
-            _query(rate, OWN_RATE): _own_price(rate, f"rates.{place}") for place, rate in rates.items()
+            _query(rate, OWN_RATE): _own_price(rate, f"rates.{place}")
+            for place, rate in rates.items()
+            if broken[place] is None
         }
         self._used: set[PriceQuery] = set()
 
@@ -264,10 +274,12 @@ class _PricesWithOwn:
 
     def own_or_listed(self, asked: PriceQuery) -> PriceQuery:
         """What to ask for a list price: its own rate where there is one, else itself."""
-        for attributes in (asked.attributes, ()):
-            own = replace(asked, attributes=attributes, term=OWN_RATE)
-            if own in self._own:
-                return own
+        own = replace(asked, term=OWN_RATE)
+        if own in self._own:
+            return own
+        for_all = replace(own, attributes=())
+        if for_all in self._own and not self.book.on_demand(asked):
+            return for_all
         return asked
 
     def price(self, query: PriceQuery) -> Price:
@@ -288,17 +300,22 @@ def _unknown_units(rates: Mapping[int, OwnRate]) -> Iterator[Rule]:
             yield Rule(("rates", place, "unit"), f"is not a known unit; known are {known}", rate.unit)
 
 
-def _contradictions(rates: Mapping[int, OwnRate], book: Prices) -> Iterator[Rule]:
-    """Own rates in another unit than the list price of the same meter, where there is one."""
-    for place, rate in rates.items():
-        try:
-            listed = book.price(_query(rate, ON_DEMAND))
-        except (PriceNotFound, AmbiguousPrice):
-            continue
-        unit = FOCUS_UNITS[listed.pricing_unit]
-        if _pricing_unit(rate.unit) and rate.unit not in (unit, listed.pricing_unit):
-            expected = _either(unit, listed.pricing_unit)
-            yield Rule(("rates", place, "unit"), f"must be {expected}, as AWS counts this meter", rate.unit)
+def _contradiction(place: int, rate: OwnRate, book: Listing) -> Rule | None:
+    """Where an own rate names less than AWS tells its prices apart by, or counts in another unit."""
+    listed = book.on_demand(_query(rate, ON_DEMAND))
+    for price in listed:
+        unnamed = dict(price.query.attributes).keys() - rate.attributes.keys()
+        if unnamed:
+            problem = (
+                f"must say for which {' and '.join(sorted(unnamed))} it is, as AWS prices {rate.meter} by that, "
+                f"such as {{{attributes_text(price.query)}}}, in one rate for each"
+            )
+            return Rule(("rates", place, "attributes"), problem, None)
+    units = {price.pricing_unit: FOCUS_UNITS[price.pricing_unit] for price in listed}
+    if not units or _pricing_unit(rate.unit) is None or rate.unit in {*units, *units.values()}:
+        return None
+    expected = " or ".join(_either(unit, pricing_unit) for pricing_unit, unit in units.items())
+    return Rule(("rates", place, "unit"), f"must be {expected}, as AWS counts this meter", rate.unit)
 
 
 def _either(unit: str, pricing_unit: str) -> str:

@@ -143,11 +143,15 @@ def _check_attributes(query: PriceQuery, rate: Discount) -> None:
     """Raises AmbiguousOwnRate for an own price that names fewer attributes than AWS tells its list prices apart by."""
     unnamed = dict(query.attributes).keys() - rate.attributes.keys()
     if rate.sku is None and unnamed:
-        listed = ", ".join(f"{name}: {value}" for name, value in query.attributes)
         raise AmbiguousOwnRate(
             f"the own price {rate.label!r} does not say for which {' and '.join(sorted(unnamed))} it is, and AWS prices "
-            f"{query.usage_type} by that. Name it, such as `attributes: {{{listed}}}`, in one rate for each."
+            f"{query.usage_type} by that. Name it, such as `attributes: {{{attributes_text(query)}}}`, in one rate for each."
         )
+
+
+def attributes_text(query: PriceQuery) -> str:
+    """Attributes as a file of rates states them: `engine: MySQL`."""
+    return ", ".join(f"{name}: {value}" for name, value in query.attributes)
 
 
 def _covers(rate: Discount, price: Price, period: BillingPeriod) -> bool:

@@ -78,18 +78,75 @@ def test_an_own_rate_replaces_the_list_price_and_its_allowance() -> None:
     assert result.unused_rates == ()
 
 
-def test_a_rate_without_attributes_stands_for_all_of_them() -> None:
+def test_each_engine_has_a_rate_of_its_own() -> None:
     result = priced(f"""
       period: 2026-11
       usage:
         - {{{RDS}, attributes: {{engine: PostgreSQL}}, quantity: 720}}
         - {{{RDS}, attributes: {{engine: MySQL}}, quantity: 720}}
-        - {{{RDS}, attributes: {{engine: Aurora MySQL}}, quantity: 720}}
+        - {{{RDS}, attributes: {{engine: Oracle}}, quantity: 720}}
       rates:
-        - {{{RDS}, unit: Hours, tiers: [{{from: 0, price: 0.1}}]}}
+        - {{{RDS}, attributes: {{engine: PostgreSQL}}, unit: Hours, tiers: [{{from: 0, price: 0.1}}]}}
         - {{{RDS}, attributes: {{engine: MySQL}}, unit: Hrs, tiers: [{{from: 0, price: 0.2}}]}}
+        - {{{RDS}, attributes: {{engine: Oracle}}, unit: Hrs, tiers: [{{from: 0, price: 0.3}}]}}
     """)
-    assert [line.billed_cost for line in result.lines] == [72, 144, 72]
+    assert [line.billed_cost for line in result.lines] == [72, 144, 216]
+
+
+BALANCER = "service: AWSELB, meter: LoadBalancerUsage, region: eu-west-1"
+
+
+def test_a_rate_says_which_of_the_prices_that_aws_tells_apart_it_replaces() -> None:
+    """The rate is blamed, and the line is not: its unit is the one that AWS counts in."""
+    with pytest.raises(UsageFileError) as caught:
+        priced(f"""
+          period: 2026-11
+          usage: [{{{BALANCER}, attributes: {{load_balancer: application}}, quantity: 720, unit: Hrs}}]
+          rates: [{{{BALANCER}, unit: GB, tiers: [{{from: 0, price: 0.01}}]}}]
+        """)
+    (fault,) = caught.value.faults
+    assert fault.path == "rates.0.attributes"
+    assert "must say for which load_balancer it is" in fault.problem
+    assert "{load_balancer: application}" in fault.problem
+
+
+@pytest.mark.parametrize("attributes", ["{load_balancer: application}", "{load_balancer: nonsense}"])
+def test_a_rate_counts_as_aws_counts_the_usage_type_whatever_its_attributes(attributes: str) -> None:
+    with pytest.raises(UsageFileError) as caught:
+        priced(f"""
+          period: 2026-11
+          usage: [{{{BALANCER}, attributes: {{load_balancer: network}}, quantity: 720}}]
+          rates: [{{{BALANCER}, attributes: {attributes}, unit: GB, tiers: [{{from: 0, price: 0.01}}]}}]
+        """)
+    (fault,) = caught.value.faults
+    assert (fault.path, fault.problem) == ("rates.0.unit", "must be Hours or Hrs, as AWS counts this meter")
+
+
+@pytest.mark.parametrize(
+    ("meter", "line", "rate"),
+    [
+        (BALANCER, "{load_balancer: nonsense}", "{load_balancer: application}"),
+        ('service: AmazonEC2, meter: "BoxUsage:m7g.large", region: eu-west-1', "{os: Windows}", "{}"),
+    ],
+)
+def test_a_rate_is_for_nothing_but_what_it_names(meter: str, line: str, rate: str) -> None:
+    with pytest.raises(UsageFileError) as caught:
+        priced(f"""
+          period: 2026-11
+          usage: [{{{meter}, attributes: {line}, quantity: 720}}]
+          rates: [{{{meter}, attributes: {rate}, unit: Hrs, tiers: [{{from: 0, price: 0.01}}]}}]
+        """)
+    assert [fault.path for fault in caught.value.faults] == ["usage.0"]
+
+
+def test_a_rate_for_what_nobody_lists_stands_for_all_attributes() -> None:
+    baker = "service: TextureBaker, meter: jobs, region: global"
+    result = priced(f"""
+      period: 2026-11
+      usage: [{{{baker}, attributes: {{size: large}}, quantity: 2}}, {{{baker}, attributes: {{size: small}}, quantity: 3}}]
+      rates: [{{{baker}, unit: Runs, tiers: [{{from: 0, price: 0.3}}]}}]
+    """)
+    assert result.billed_cost == D("1.5")
 
 
 def test_a_service_nobody_lists_can_be_priced_at_an_own_rate() -> None:
