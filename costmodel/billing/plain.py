@@ -21,7 +21,7 @@ from costmodel.scenario.faults import rule_faults
 from costmodel.scenario.fields import Rule
 from costmodel.scenario.usage_file import FIND_PRICES, OwnRate, Rows, UsageFile, UsageLine
 from costmodel.services._base import Meter, Usage
-from costmodel.services.registry import metered, resource_limits
+from costmodel.services.registry import billed_beside, metered, resource_limits
 from costmodel.units import COUNTED_UNITS, FOCUS_UNITS
 
 OWN_RATE = "Own rate"
@@ -101,6 +101,8 @@ class PricedUsage:
     """Own rates that no line asked for, by their place in the usage file or their name: often a misspelt meter."""
     outdone_rates: tuple[str, ...]
     """Own rates that cover lines, each of which a more exact one covers as well."""
+    left_out: tuple[str, ...]
+    """What AWS bills beside lines of the file, and no line of it states."""
 
     @property
     def billed_cost(self) -> Decimal:
@@ -117,6 +119,7 @@ class PricedUsage:
             "own_rates": _rates_dict(self.own_rates) if self.own_rates.name else None,
             "lines": [_line_dict(line) for line in self.lines],
             "unused_rates": list(self.unused_rates),
+            "left_out": list(self.left_out),
         }
 
 
@@ -166,6 +169,7 @@ def price_usage(
         ),
         unused_rates=(*prices.unused(), *(name for name in own_rates.unused(whole) if name not in outdone)),
         outdone_rates=outdone,
+        left_out=tuple(_left_out(found)),
     )
 
 
@@ -233,6 +237,21 @@ def _look_up_metered(rows: Rows, prices: _PricesWithOwn) -> tuple[list[_Found], 
                 continue
             found.append(_Found(dotted(place), replace(meter, query=query), quantity, formula, price))
     return found, broken
+
+
+def _left_out(found: Sequence[_Found]) -> Iterator[str]:
+    """What the file lacks of what AWS bills beside its lines, and the line to add."""
+    stated = {replace(line.price.query, term=ON_DEMAND) for line in found}
+    for line in found:
+        beside = billed_beside(line.price.query)
+        if beside is None or beside in stated or not line.quantity:
+            continue
+        attributes = f", attributes: {{{attributes_text(beside)}}}" if beside.attributes else ""
+        yield (
+            f"{line.path}, {line.meter.name}: AWS bills the requests for it as well, and no line has them. Add "
+            f"`{{service: {beside.service_code}, meter: {beside.usage_type}, region: {beside.region_id}{attributes}}}` "
+            "with how many as its quantity."
+        )
 
 
 def _stated(path: str, line: UsageLine, price: Price) -> _Found:
@@ -303,14 +322,13 @@ def _unknown_units(rates: Mapping[int, OwnRate]) -> Iterator[Rule]:
 def _contradiction(place: int, rate: OwnRate, book: Listing) -> Rule | None:
     """Where an own rate names less than AWS tells its prices apart by, or counts in another unit."""
     listed = book.on_demand(_query(rate, ON_DEMAND))
-    for price in listed:
-        unnamed = dict(price.query.attributes).keys() - rate.attributes.keys()
-        if unnamed:
-            problem = (
-                f"must say for which {' and '.join(sorted(unnamed))} it is, as AWS prices {rate.meter} by that, "
-                f"such as {{{attributes_text(price.query)}}}, in one rate for each"
-            )
-            return Rule(("rates", place, "attributes"), problem, None)
+    unnamed = [dict(price.query.attributes).keys() - rate.attributes.keys() for price in listed]
+    if listed and all(unnamed):
+        problem = (
+            f"must say for which {' and '.join(sorted(unnamed[0]))} it is, as AWS prices {rate.meter} by that, "
+            f"such as {{{attributes_text(listed[0].query)}}}, in one rate for each"
+        )
+        return Rule(("rates", place, "attributes"), problem, None)
     units = {price.pricing_unit: FOCUS_UNITS[price.pricing_unit] for price in listed}
     if not units or _pricing_unit(rate.unit) is None or rate.unit in {*units, *units.values()}:
         return None

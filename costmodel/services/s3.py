@@ -113,6 +113,18 @@ Source: Amazon S3 pricing, storage, and Amazon S3 User Guide, "Using Amazon S3 s
 """
 
 
+RESTORES = {
+    (SERVICE_CODE, "Standard-Retrieval-Bytes"): ("Requests-Tier3", (("restore", "Glacier Flexible"),)),
+    (SERVICE_CODE, "Expedited-Retrieval-Bytes"): ("Requests-Tier6", ()),
+    (ARCHIVE_CODE, "Standard-Retrieval-Bytes"): ("Requests-GDA-Tier3", ()),
+    (ARCHIVE_CODE, "Bulk-Retrieval-Bytes"): ("Requests-GDA-Tier5", ()),
+}
+"""Meter of the bytes out of an archive -> meter and attributes of the requests that ask for them.
+
+Source: Amazon S3 User Guide, "Understanding your AWS billing and usage reports for Amazon S3" (2023-06).
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class AssetBucket:
     """A versioned Standard bucket behind CloudFront, with a replica when a second region is named."""
@@ -282,6 +294,15 @@ def metered_objects(objects: Objects, days_of_month: int) -> list[Metered]:
     if objects.storage_class == "INTELLIGENT_TIERING":
         return _metered_tiering(objects, days_of_month)
     return _metered_storage(objects, STORAGE_CLASSES[objects.storage_class], days_of_month)
+
+
+def restore_requests(retrieval: PriceQuery) -> PriceQuery | None:
+    """The requests that AWS bills beside bytes out of an archive, one for each object; None for anything else."""
+    found = RESTORES.get((retrieval.service_code, retrieval.usage_type))
+    if found is None:
+        return None
+    usage_type, attributes = found
+    return PriceQuery(retrieval.service_code, retrieval.region_id, usage_type, attributes)
 
 
 def _metered_tiering(objects: Objects, days_of_month: int) -> list[Metered]:

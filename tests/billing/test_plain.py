@@ -139,6 +139,17 @@ def test_a_rate_is_for_nothing_but_what_it_names(meter: str, line: str, rate: st
     assert [fault.path for fault in caught.value.faults] == ["usage.0"]
 
 
+def test_a_rate_for_transitions_need_not_say_what_is_restored() -> None:
+    """AWS tells requests of one usage type apart by two attributes, of which each has one."""
+    moved = 'service: AmazonS3, meter: Requests-Tier3, region: eu-west-1, attributes: {transition: "Deep Archive"}'
+    result = priced(f"""
+      period: 2026-11
+      usage: [{{{moved}, quantity: 1000}}]
+      rates: [{{{moved}, unit: Requests, tiers: [{{from: 0, price: 0.00001}}]}}]
+    """)
+    assert result.billed_cost == D("0.01")
+
+
 def test_a_rate_for_what_nobody_lists_stands_for_all_attributes() -> None:
     baker = "service: TextureBaker, meter: jobs, region: global"
     result = priced(f"""
