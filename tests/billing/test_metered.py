@@ -214,8 +214,8 @@ functions:
     assert [(line.path, line.meter, line.quantity, line.formula) for line in result.lines] == [
         ("objects.0", "TimedStorage-GlacierByteHrs", D("0.120162964"),
          "1,000 x 42 KB (32 of them index and metadata) / 1,048,576 x (20 + 70 owed of the 90 billed at least) / 30 days of the month"),
-        ("objects.0", "TimedStorage-ByteHrs", D("0.022888184"),
-         "1,000 x 8 KB (its name, at the Standard rate) / 1,048,576 x (20 + 70 owed of the 90 billed at least) / 30 days of the month"),
+        ("objects.0", "TimedStorage-ByteHrs", D("0.005086263"),
+         "1,000 x 8 KB (its name, at the Standard rate) / 1,048,576 x 20 / 30 days of the month"),
         ("objects.1", "TimedStorage-SIA-ByteHrs", D("0.122070313"),
          "1,000 x 128 KB (the least that is billed) / 1,048,576 x 30 / 30 days of the month"),
         ("objects.2", "TimedStorage-INT-FA-ByteHrs", D("0.122070313"), "1,000 x 128 KB / 1,048,576 x 30 / 30 days of the month"),

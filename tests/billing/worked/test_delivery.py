@@ -448,23 +448,31 @@ def test_glacier_instant_retrieval_is_billed_for_ninety_days_at_least() -> None:
 
 
 def test_glacier_adds_40_kb_to_every_object() -> None:
-    """32 KB of index at its own rate and 8 KB of name at the Standard rate.
+    """32 KB of index at its own rate for the minimum duration, and 8 KB of name at the Standard rate until the end.
 
     A million objects of 1 MB, deleted after 30 days and billed for 90: 1 056 KB each = 1 007.080078125 GB x 3 x 0.0036 = 10.876465;
-    8 KB each = 7.62939453125 GB x 3 x 0.023 = 0.526428; a million transitions x 30.00 a million = 30.00.
+    8 KB each = 7.62939453125 GB x 0.023 = 0.175476; a million transitions x 30.00 a million = 30.00.
     """
     archived = "storage_class: GLACIER, count: 1000000, kb: 1024, days: 30, deleted_after_days: 30"
     total = object_cents(archived, moved_line("Requests-Tier3", "Glacier Flexible", 1_000_000))
-    assert total == to_cents(D("10.876465") + D("0.526428") + 30) == D("41.40")
+    assert total == to_cents(D("10.876465") + D("0.175476") + 30) == D("41.05")
+
+
+def test_the_name_of_an_archived_object_ends_with_it() -> None:
+    """100 million objects of 1 KB thrown away after a day: 33 KB each = 3 147.125244 GB x 90 / 30 x 0.0036 = 33.988953;
+    8 KB each = 762.939453 GB x 1 / 30 x 0.023 = 0.584920.
+    """
+    total = object_cents("storage_class: GLACIER, count: 100000000, kb: 1, days: 1, deleted_after_days: 1")
+    assert total == to_cents(D("33.988953") + D("0.584920")) == D("34.57")
 
 
 def test_deep_archive_is_billed_for_half_a_year_at_least() -> None:
     """The same objects thrown away after 30 days, billed for 180: 1 007.080078125 x 6 x 0.00099 = 5.982056;
-    7.62939453125 x 6 x 0.023 = 1.052856; a million transitions x 50.00 a million = 50.00.
+    7.62939453125 x 0.023 = 0.175476; a million transitions x 50.00 a million = 50.00.
     """
     archived = "storage_class: DEEP_ARCHIVE, count: 1000000, kb: 1024, days: 30, deleted_after_days: 30"
     total = object_cents(archived, moved_line("Requests-Tier3", "Deep Archive", 1_000_000))
-    assert total == to_cents(D("5.982056") + D("1.052856") + 50) == D("57.03")
+    assert total == to_cents(D("5.982056") + D("0.175476") + 50) == D("56.16")
 
 
 def restore_lines(code: str, requests: str, retrieval: str, objects: int, gb: int) -> str:
