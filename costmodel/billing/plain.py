@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal, localcontext
 from typing import Any, Protocol
@@ -155,6 +155,7 @@ def price_usage(
     usages = [_usage(line, period) for line in found]
     whole = bill(usages, prices, free_tier=free_tier, own_rates=own_rates)
     outdone = own_rates.outdone((line.price for line in found), period)
+    stated = {line.price.query for line in found}
     charges = defaultdict(list)
     for charge in whole.charges:
         charges[charge.resource_name, charge.sku_meter].append(charge)
@@ -164,7 +165,7 @@ def price_usage(
         own_rates=own_rates,
         bill=whole,
         lines=tuple(
-            _priced_line(line, _fee_beside(line.price, found, prices), charges[line.path, line.meter.name])
+            _priced_line(line, _fee_beside(line.price, stated, prices), charges[line.path, line.meter.name])
             for line in found
         ),
         unused_rates=(*prices.unused(), *(name for name in own_rates.unused(whole) if name not in outdone)),
@@ -267,10 +268,10 @@ def _fee(price: Price, prices: Prices) -> Price | None:
     return None if query is None else prices.price(query)
 
 
-def _fee_beside(price: Price, found: Sequence[_Found], prices: Prices) -> Price | None:
-    """The fee of a line's reservation, unless another line of the file is that fee."""
+def _fee_beside(price: Price, stated: Collection[PriceQuery], prices: Prices) -> Price | None:
+    """The fee of a line's reservation, unless a line of the file is that fee."""
     fee = _fee(price, prices)
-    return None if any(line.price == fee for line in found) else fee
+    return None if fee is None or fee.query in stated else fee
 
 
 class _PricesWithOwn:

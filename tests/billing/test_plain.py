@@ -12,6 +12,7 @@ from aws.books import book_of, price
 from costmodel.billing.plain import PricedUsage, price_usage
 from costmodel.errors import UsageFileError
 from costmodel.pricing.book import PriceBook
+from costmodel.pricing.price import Price
 from costmodel.scenario.usage_file import parse_usage_file
 
 SHIPPED = PriceBook.shipped()
@@ -177,6 +178,21 @@ def test_a_rate_no_line_uses_is_named() -> None:
       rates: [{{service: AmazonCloudFront, meter: misspelt, region: global, unit: GB, tiers: [{{from: 0, price: 1}}]}}]
     """)
     assert result.unused_rates == ("rates.0",)
+
+
+def test_lines_are_not_compared_with_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file may have 100,000 lines: what one more costs in time must not grow with them."""
+    compared = 0
+
+    def equal(one: Price, other: object) -> bool:
+        nonlocal compared
+        compared += 1
+        return one is other
+
+    monkeypatch.setattr(Price, "__eq__", equal)
+    lines = "".join(f"  - {{{CDN}, quantity: {quantity}}}\n" for quantity in range(1, 301))
+    assert len(priced(f"period: 2026-11\nusage:\n{lines}").lines) == 300
+    assert compared <= 2 * 300
 
 
 def test_every_line_that_cannot_be_priced_is_named() -> None:
