@@ -21,7 +21,7 @@ from costmodel.scenario.faults import rule_faults
 from costmodel.scenario.fields import Rule
 from costmodel.scenario.usage_file import FIND_PRICES, OwnRate, Rows, UsageFile, UsageLine
 from costmodel.services._base import Meter, Usage
-from costmodel.services.registry import billed_beside, metered, resource_limits
+from costmodel.services.registry import billed_beside, metered, quantity_note, resource_limits
 from costmodel.units import COUNTED_UNITS, FOCUS_UNITS
 
 OWN_RATE = "Own rate"
@@ -101,8 +101,8 @@ class PricedUsage:
     """Own rates that no line asked for, by their place in the usage file or their name: often a misspelt meter."""
     outdone_rates: tuple[str, ...]
     """Own rates that cover lines, each of which a more exact one covers as well."""
-    left_out: tuple[str, ...]
-    """What AWS bills beside lines of the file, and no line of it states."""
+    notes: tuple[str, ...]
+    """What AWS bills beside lines of the file and no line of it states, and what a quantity must leave out."""
 
     @property
     def billed_cost(self) -> Decimal:
@@ -119,7 +119,7 @@ class PricedUsage:
             "own_rates": _rates_dict(self.own_rates) if self.own_rates.name else None,
             "lines": [_line_dict(line) for line in self.lines],
             "unused_rates": list(self.unused_rates),
-            "left_out": list(self.left_out),
+            "notes": list(self.notes),
         }
 
 
@@ -170,7 +170,7 @@ def price_usage(
         ),
         unused_rates=(*prices.unused(), *(name for name in own_rates.unused(whole) if name not in outdone)),
         outdone_rates=outdone,
-        left_out=tuple(_left_out(found)),
+        notes=(*_left_out(found), *_counted_from(found)),
     )
 
 
@@ -253,6 +253,14 @@ def _left_out(found: Sequence[_Found]) -> Iterator[str]:
             f"`{{service: {beside.service_code}, meter: {beside.usage_type}, region: {beside.region_id}{attributes}}}` "
             "with how many as its quantity."
         )
+
+
+def _counted_from(found: Sequence[_Found]) -> Iterator[str]:
+    """Quantities of which AWS counts less than there is, by no rule that the price list could state."""
+    for line in found:
+        told = quantity_note(line.price.query)
+        if told and line.quantity:
+            yield f"{line.path}, {line.meter.name}: {told}"
 
 
 def _stated(path: str, line: UsageLine, price: Price) -> _Found:

@@ -100,7 +100,7 @@ def price(
         sentences = (
             *_rule_sentences(priced),
             *_fee_sentences(priced),
-            *priced.left_out,
+            *priced.notes,
             _prices_sentence(book, used),
         )
         print_result(_table(priced), *sentences)

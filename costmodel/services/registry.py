@@ -102,6 +102,11 @@ def billed_beside(query: PriceQuery) -> PriceQuery | None:
     return s3.restore_requests(query)
 
 
+def quantity_note(query: PriceQuery) -> str:
+    """What a stated quantity of this must leave out, as AWS does; empty for nearly everything."""
+    return route53.quantity_note(query)
+
+
 def scenario_rules(scenario: Scenario) -> list[Rule]:
     """What a valid scenario names that AWS or this tool does not have, or asks of a service beyond its limits."""
     return [

@@ -507,8 +507,8 @@ def test_restores_are_billed_by_the_object_and_by_the_gb(
 def test_bytes_out_of_an_archive_name_the_requests_that_no_line_has() -> None:
     both = priced_file(restore_lines("AmazonS3", STANDARD_RESTORE, "Standard-Retrieval-Bytes", 9, 1))
     bytes_alone = priced_file(f"usage: [{s3_line('Standard-Retrieval-Bytes', 1)}]")
-    assert both.left_out == ()
-    assert bytes_alone.left_out == (
+    assert both.notes == ()
+    assert bytes_alone.notes == (
         "usage.0, Standard-Retrieval-Bytes: AWS bills the requests for it as well, and no line has them. Add "
         "`{service: AmazonS3, meter: Requests-Tier3, region: us-east-1, attributes: {restore: Glacier Flexible}}` "
         "with how many as its quantity.",
