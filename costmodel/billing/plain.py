@@ -22,7 +22,7 @@ from costmodel.scenario.fields import Rule
 from costmodel.scenario.usage_file import FIND_PRICES, OwnRate, Rows, UsageFile, UsageLine
 from costmodel.services._base import Meter, Usage
 from costmodel.services.registry import billed_beside, metered, quantity_note, resource_limits
-from costmodel.units import COUNTED_UNITS, FOCUS_UNITS
+from costmodel.units import COUNTED_UNITS, FOCUS_UNITS, HALVED_UNITS, PAID_WHOLE_UNITS
 
 OWN_RATE = "Own rate"
 """Term of a query that the usage file's own rate answers; no free allowance covers it, no discount comes off it."""
@@ -216,10 +216,21 @@ def _look_up_stated(
         if line.unit not in (None, unit, pricing_unit):
             problem = f"must be {_either(unit, pricing_unit)}, as the price is"
             broken.append(Rule(("usage", place, "unit"), problem, line.unit))
-        if unit in COUNTED_UNITS and line.quantity % 1 and price.query.term != OWN_RATE:
-            problem = f"must be a whole number, as AWS counts {unit} one by one"
+        problem = "" if price.query.term == OWN_RATE else _part_of_one(line.quantity, unit)
+        if problem:
             broken.append(Rule(("usage", place, "quantity"), problem, _text(line.quantity)))
     return found, broken
+
+
+def _part_of_one(quantity: Decimal, unit: str) -> str:
+    """What is wrong with a part of something that AWS bills in wholes; empty where nothing is."""
+    if unit in HALVED_UNITS:
+        return "must be a multiple of 0.5, as AWS counts half units and no less" if quantity * 2 % 1 else ""
+    if unit in PAID_WHOLE_UNITS and quantity % 1:
+        return f"must be a whole number, as AWS bills {unit} for the whole month"
+    if unit in COUNTED_UNITS and quantity % 1:
+        return f"must be a whole number, as AWS counts {unit} one by one"
+    return ""
 
 
 def _look_up_metered(rows: Rows, prices: _PricesWithOwn) -> tuple[list[_Found], list[Rule]]:

@@ -225,6 +225,31 @@ def test_half_a_request_is_no_quantity() -> None:
     assert priced(f"period: 2026-11\nusage:\n  - {{{CDN}, quantity: 1024.5}}").billed_cost == D("0.0425")
 
 
+READS = "service: AmazonDynamoDB, meter: ReadRequestUnits, region: us-east-1"
+ZONES = "service: AmazonRoute53, meter: HostedZone, region: global"
+
+
+def test_half_a_read_is_a_read_that_may_be_stale() -> None:
+    """2 000 001 of them are 1 000 000.5 units x 0.125 a million."""
+    assert priced(f"period: 2026-11\nusage:\n  - {{{READS}, quantity: 1000000.5}}").billed_cost == D(
+        "0.1250000625"
+    )
+
+
+@pytest.mark.parametrize(
+    ("line", "quantity", "told"),
+    [
+        (READS, "0.25", "must be a multiple of 0.5, as AWS counts half units and no less"),
+        (ZONES, "1.5", "must be a whole number, as AWS bills Hosted Zones for the whole month"),
+    ],
+)
+def test_a_part_that_aws_does_not_bill_is_no_quantity(line: str, quantity: str, told: str) -> None:
+    with pytest.raises(UsageFileError) as caught:
+        priced(f"period: 2026-11\nusage:\n  - {{{line}, quantity: {quantity}}}")
+    (fault,) = caught.value.faults
+    assert (fault.path, fault.problem) == ("usage.0.quantity", told)
+
+
 RESERVED = 'service: AmazonRDS, meter: "InstanceUsage:db.m6g.12xl", region: eu-west-1, term: Reserved 3yr Partial Upfront'
 
 
