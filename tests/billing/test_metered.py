@@ -46,7 +46,7 @@ OBJECTS = st.fixed_dictionaries(
         ),
         "count": numbers("count"),
         "kb": numbers("kb", 0) | st.integers(0, 300),
-        "days": numbers("days", 0),
+        "days": numbers("days"),
     },
     optional={"deleted_after_days": st.integers(30, 400)},
 )
@@ -64,13 +64,13 @@ GP3 = st.fixed_dictionaries(
         "gb": numbers("gb", 240),
         "iops": st.integers(8_000, 40_000),
         "mibps": numbers("mibps", 125),
-        "days": numbers("days", 0),
+        "days": numbers("days"),
     }
 )
 FUNCTIONS = st.fixed_dictionaries(
     {
         "invocations": numbers("invocations"),
-        "duration_ms": numbers("duration_ms", 0),
+        "duration_ms": numbers("duration_ms"),
         "memory_mb": numbers("memory_mb", 128),
         "ephemeral_mb": numbers("ephemeral_mb", 512),
         "response_mb": numbers("response_mb", 0),
