@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from decimal import Decimal, localcontext
+from decimal import Decimal, Inexact, localcontext
 from typing import Any, Protocol
 
 import numpy as np
@@ -19,6 +19,7 @@ from costmodel.pricing.price import ON_DEMAND, FreeAllowance, Price, PriceQuery,
 from costmodel.scenario.document import dotted
 from costmodel.scenario.faults import rule_faults
 from costmodel.scenario.fields import Rule
+from costmodel.scenario.rates_file import Currency
 from costmodel.scenario.usage_file import FIND_PRICES, OwnRate, Rows, UsageFile, UsageLine
 from costmodel.services._base import Meter, Usage
 from costmodel.services.registry import billed_beside, metered, quantity_note, resource_limits
@@ -117,6 +118,7 @@ class PricedUsage:
             "list_cost": _text(self.bill.list_cost),
             "billed_cost": _text(self.billed_cost),
             "own_rates": _rates_dict(self.own_rates) if self.own_rates.name else None,
+            "converted": self.own_rates.currency and _converted_dict(self.bill, self.own_rates.currency),
             "lines": [_line_dict(line) for line in self.lines],
             "unused_rates": list(self.unused_rates),
             "notes": list(self.notes),
@@ -487,6 +489,14 @@ def _rates_dict(own_rates: OwnRates) -> dict[str, Any]:
             "source": stated.source,
         },
     }
+
+
+def _converted_dict(whole: Bill, stated: Currency) -> dict[str, str]:
+    """The totals in the currency of the own rates, exactly."""
+    with localcontext(EXACT) as context:
+        context.traps[Inexact] = False
+        list_cost, billed_cost = whole.list_cost * stated.per_usd, whole.billed_cost * stated.per_usd
+    return {"currency": stated.code, "list_cost": _text(list_cost), "billed_cost": _text(billed_cost)}
 
 
 def _text(number: Decimal) -> str:
