@@ -155,7 +155,7 @@ def converted(
         _read(reading, offered)
     for need in reading.needs:
         if need not in reading.answered:
-            raise NothingOffered(_named(need, region_id), "AWS lists no such product")
+            raise NothingOffered(f"{need.service_code} {_place(need, region_id)}", _missing(need, reading))
     _refuse_charges_on_others(reading)
     _check_grants(reading)
     prices = _all_chosen(reading)
@@ -465,6 +465,20 @@ def _check_allowance(query: PriceQuery, free: str, allowances: Iterable[FreeAllo
     return granted
 
 
-def _named(need: PriceNeed, region_id: str) -> str:
-    place = region_id if need.place is Place.REGION else need.place.value
-    return f"{need.service_code} {place} {' or '.join(need.usage_types)}"
+def _place(need: PriceNeed, region_id: str) -> str:
+    return region_id if need.place is Place.REGION else need.place.value
+
+
+def _missing(need: PriceNeed, reading: _Reading) -> str:
+    """What AWS's answer lacks, by the names of the prices at hand that it should have confirmed."""
+    held = {
+        price.query.usage_type
+        for price in reading.known.book.prices(service_code=need.service_code)
+        if need.covers(price.query)
+        and (need.place is not Place.REGION or price.query.region_id == reading.region_id)
+    }
+    names = sorted(held)
+    if not names:
+        return "AWS lists none of the products that costmodel needs here"
+    others = f" and {len(names) - 1} more" if len(names) > 1 else ""
+    return f"AWS lists nothing like {names[0]}{others}"

@@ -324,8 +324,16 @@ def test_another_currency_is_refused() -> None:
 
 
 def test_nothing_for_a_need_is_refused() -> None:
-    with pytest.raises(NothingOffered, match=r"AmazonEC2 us-east-1 BoxUsage.*: AWS lists no such product"):
+    """In words: by the names of the prices that AWS should have confirmed, not by the pattern that finds them."""
+    told = r"AmazonEC2 us-east-1: AWS lists nothing like BoxUsage:[a-z0-9.-]+ and [0-9]+ more\. "
+    with pytest.raises(NothingOffered, match=told):
         prices(INSTANCES, listing("BoxUsage:m7g.large", tenancy="Dedicated"))
+
+
+def test_nothing_for_a_need_that_the_book_has_no_price_of_is_told_in_words() -> None:
+    need = PriceNeed("AmazonEC2", (r"Elastic(IP|Inference):[a-z]+",))
+    with pytest.raises(NothingOffered, match="AWS lists none of the products that costmodel needs here"):
+        prices(need, listing("BoxUsage:m7g.large"))
 
 
 def test_a_product_nobody_can_buy_is_refused() -> None:
