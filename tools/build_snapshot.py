@@ -349,6 +349,13 @@ ALLOWANCE_RULES = (
         stated=Statement("1000000", "Amazon CloudWatch pricing page, free tier: API requests", "2026-05-04"),
     ),
     AllowanceRule(
+        "cloudwatch-canary-runs",
+        "AmazonCloudWatch",
+        ("Canary-runs",),
+        "Runs",
+        stated=Statement("100", "Amazon CloudWatch pricing page, free tier: Synthetics", "2026-05-04"),
+    ),
+    AllowanceRule(
         "cloudwatch-dashboards",
         "AmazonCloudWatch",
         ("DashboardsUsageHour",),

@@ -241,6 +241,7 @@ ALLOWANCES = {
     "cloudfront-requests": ("10000000", False),
     "cloudfront-transfer-out": ("1024", False),
     "cloudwatch-alarms": ("10", False),
+    "cloudwatch-canary-runs": ("100", False),
     "cloudwatch-dashboards": ("3", False),
     "cloudwatch-api-requests": ("1000000", False),
     "cloudwatch-log-scans": ("5", False),

@@ -142,6 +142,16 @@ def test_metrics_climb_all_four_tiers() -> None:
     assert cents(line) == D("68497.00")
 
 
+def test_a_hundred_canary_runs_are_free_over_all_regions() -> None:
+    """(80 + 120 - 100) runs x 0.0012 = 0.12; all 200 cost 0.24."""
+    lines = "".join(
+        f"- {{service: AmazonCloudWatch, region: {region}, meter: Canary-runs, quantity: {runs}}}\n"
+        for region, runs in (("us-east-1", 80), ("us-west-2", 120))
+    )
+    assert cents(lines) == 100 * D("0.0012") == D("0.12")
+    assert cents(lines, free_tier=False) == D("0.24")
+
+
 def test_a_month_of_monitoring() -> None:
     """Ireland, November, without the free tier.
 
