@@ -14,7 +14,7 @@ from statistics import median
 
 from costmodel.errors import ImplausiblePrice
 from costmodel.pricing.commitment import commitment_of
-from costmodel.pricing.difference import UnitPriceMove, what_is_charged
+from costmodel.pricing.difference import UnitPriceMove
 from costmodel.pricing.plausible import LARGEST_CHANGE_FACTOR, Moved, is_accepted, moved
 from costmodel.pricing.price import ON_DEMAND, RESERVED, UPFRONT_FEE, Price, PriceQuery
 
@@ -88,7 +88,7 @@ def _unlike_on_demand(listed: Mapping[PriceQuery, Price], known: KnownPrice) -> 
             continue
         on_demand = listed.get(replace(query, term=ON_DEMAND))
         parts = [price, *_fee(query, listed)]
-        if on_demand is None or not any(_is_new(part, known) for part in parts):
+        if on_demand is None or all(known(part.query) for part in parts):
             continue
         now = _effective_unit_price(parts)
         dearest = max(tier.list_unit_price for tier in on_demand.tiers)
@@ -100,11 +100,6 @@ def _fee(query: PriceQuery, listed: Mapping[PriceQuery, Price]) -> Iterator[Pric
     fee = query.upfront_fee and listed.get(query.upfront_fee)
     if fee:
         yield fee
-
-
-def _is_new(price: Price, known: KnownPrice) -> bool:
-    before = known(price.query)
-    return before is None or what_is_charged(before) != what_is_charged(price)
 
 
 def _effective_unit_price(parts: list[Price]) -> Decimal | None:

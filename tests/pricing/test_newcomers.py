@@ -63,10 +63,10 @@ def test_a_doubted_reservation_says_what_it_costs_with_its_fee() -> None:
     assert doubt.problem == "0.0001242 per Hrs, 0.10 on demand: not between 0.15 and 1 times that"
 
 
-def test_a_reservation_that_is_known_is_not_asked_about_again_until_its_fee_moves() -> None:
-    cheap = reserved("0.00001", "1")
-    assert new(HOUR, *cheap, known=(HOUR, *cheap)) == []
-    assert len(new(HOUR, cheap[0], reserved("0.00001", "2")[1], known=(HOUR, *cheap))) == 1
+def test_a_reservation_that_is_known_is_held_against_itself_alone() -> None:
+    rate, fee = reserved("0.00001", "1")
+    assert new(HOUR, rate, fee, known=(HOUR, rate, fee)) == []
+    assert len(new(HOUR, rate, fee, known=(HOUR, rate))) == 1
 
 
 def test_a_reservation_of_which_a_part_is_missing_is_not_judged() -> None:
