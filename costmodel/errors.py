@@ -241,13 +241,23 @@ class RefreshIncomplete(PriceError):
         super().__init__(f"not everything was refreshed. These prices stay as they were:\n{listed}")
 
 
+ACCEPTED_AT_ONCE = 10
+"""As many prices are named in one message."""
+
+
+def _accepting(names: Sequence[str]) -> str:
+    """The options that accept these prices."""
+    return " ".join(f"--accept-moved {shlex.quote(name)}" for name in names[:ACCEPTED_AT_ONCE])
+
+
 class PricesWithdrawn(PriceError):
     """AWS lists too little of what the price book has: a wrong answer rather than a withdrawal."""
 
-    def __init__(self, path: str, gone: int, held: int, example: str) -> None:
+    def __init__(self, path: str, gone: Sequence[str], held: int) -> None:
         super().__init__(
-            f"{path}: AWS no longer lists {gone} of {held} prices, such as {example}. The prices at hand stay. "
-            "If AWS did withdraw them, costmodel needs an update; else try again later."
+            f"{path}: AWS no longer lists {len(gone)} of {held} prices, such as {gone[0]}. The prices at hand stay. "
+            "Try again later; if AWS did withdraw them, accept it, and bills that need one are refused from then on: "
+            f"costmodel prices refresh {_accepting(gone)}"
         )
 
 
@@ -321,12 +331,8 @@ class PlaceholderPrice(PriceListFault):
 class ImplausiblePrice(PriceListFault):
     """A price is so many times above or below one that is known that it is a mistake rather than a change."""
 
-    LISTED = 10
-    """As many prices are named in one message."""
-
     def __init__(self, subject: str, problem: str, others: Sequence[str] = ()) -> None:
-        names = (subject, *others)[: self.LISTED]
-        options = " ".join(f"--accept-moved {shlex.quote(name)}" for name in names)
+        options = _accepting((subject, *others))
         also = f"; so it is with {len(others)} more" if others else ""
         super().__init__(
             subject,

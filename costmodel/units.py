@@ -106,6 +106,18 @@ COUNTED_UNITS = frozenset(
 )
 """FOCUS units that AWS counts one by one, so a billed quantity is a whole number."""
 
+HALVED_UNITS = frozenset({"Read Request Units"})
+"""Counted units of which a use may be half of one: an eventually consistent read of up to 4 KB.
+
+Source: Amazon DynamoDB Developer Guide, "On-demand capacity mode", read request units (2023-06).
+"""
+
+PAID_WHOLE_UNITS = frozenset({"Hosted Zones"})
+"""FOCUS units that are paid for the whole month, however short they stand.
+
+Source: Amazon Route 53 Developer Guide, "I was billed twice for the same hosted zone" (2023-06).
+"""
+
 QUANTITY_STEP = Decimal("0.000000001")
 """Finest step kept of a billed quantity that is not counted one by one."""
 

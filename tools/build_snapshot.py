@@ -349,6 +349,13 @@ ALLOWANCE_RULES = (
         stated=Statement("1000000", "Amazon CloudWatch pricing page, free tier: API requests", "2026-05-04"),
     ),
     AllowanceRule(
+        "cloudwatch-canary-runs",
+        "AmazonCloudWatch",
+        ("Canary-runs",),
+        "Runs",
+        stated=Statement("100", "Amazon CloudWatch pricing page, free tier: Synthetics", "2026-05-04"),
+    ),
+    AllowanceRule(
         "cloudwatch-dashboards",
         "AmazonCloudWatch",
         ("DashboardsUsageHour",),
@@ -573,6 +580,8 @@ def _attributes(place: str, service_code: str, usage_type: str, dimension: str) 
         return f"engine={engine}" + (";fee=upfront" if dimension.endswith("upfront fee") else "")
     if service_code == "AWSELB" and usage_type in ("LoadBalancerUsage", "LCUUsage"):
         return f"load_balancer={LOAD_BALANCERS[_named_first(place, dimension, LOAD_BALANCERS)]}"
+    if service_code == "AmazonS3" and dimension.startswith("Restore from Glacier Flexible, standard"):
+        return "restore=Glacier Flexible"
     if service_code == "AmazonS3" and usage_type in ("Requests-Tier3", "Requests-Tier4"):
         target = dimension.removeprefix("Lifecycle transition into ").partition(" (")[0]
         return f"transition={target}"

@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from decimal import Decimal, localcontext
-from typing import Any
+from decimal import Decimal, Inexact, localcontext
+from typing import Any, Protocol
 
 import numpy as np
 
 from costmodel.billing.charge import EXACT, Bill, Charge
 from costmodel.billing.rate import Prices, bill
-from costmodel.billing.rates import NO_OWN_RATES, OwnRates
+from costmodel.billing.rates import NO_OWN_RATES, OwnRates, attributes_text
 from costmodel.demand.calendar import BillingPeriod
 from costmodel.errors import AmbiguousPrice, PriceNotFound, UsageFileError
 from costmodel.pricing.price import ON_DEMAND, FreeAllowance, Price, PriceQuery, PriceTier
 from costmodel.scenario.document import dotted
 from costmodel.scenario.faults import rule_faults
 from costmodel.scenario.fields import Rule
+from costmodel.scenario.rates_file import Currency
 from costmodel.scenario.usage_file import FIND_PRICES, OwnRate, Rows, UsageFile, UsageLine
 from costmodel.services._base import Meter, Usage
-from costmodel.services.registry import metered, resource_limits
-from costmodel.units import COUNTED_UNITS, FOCUS_UNITS
+from costmodel.services.registry import billed_beside, metered, quantity_note, resource_limits
+from costmodel.units import COUNTED_UNITS, FOCUS_UNITS, HALVED_UNITS, PAID_WHOLE_UNITS
 
 OWN_RATE = "Own rate"
 """Term of a query that the usage file's own rate answers; no free allowance covers it, no discount comes off it."""
@@ -101,6 +102,8 @@ class PricedUsage:
     """Own rates that no line asked for, by their place in the usage file or their name: often a misspelt meter."""
     outdone_rates: tuple[str, ...]
     """Own rates that cover lines, each of which a more exact one covers as well."""
+    notes: tuple[str, ...]
+    """What AWS bills beside lines of the file and no line of it states, and what a quantity must leave out."""
 
     @property
     def billed_cost(self) -> Decimal:
@@ -115,14 +118,23 @@ class PricedUsage:
             "list_cost": _text(self.bill.list_cost),
             "billed_cost": _text(self.billed_cost),
             "own_rates": _rates_dict(self.own_rates) if self.own_rates.name else None,
+            "converted": self.own_rates.currency and _converted_dict(self.bill, self.own_rates.currency),
             "lines": [_line_dict(line) for line in self.lines],
             "unused_rates": list(self.unused_rates),
+            "notes": list(self.notes),
         }
+
+
+class Listing(Prices, Protocol):
+    """What pricing a usage file needs of a price book: its own rates are held against all that AWS lists."""
+
+    def on_demand(self, query: PriceQuery) -> tuple[Price, ...]:
+        """Every on-demand price of a usage type in one place, whatever its attributes."""
 
 
 def price_usage(
     file: UsageFile,
-    book: Prices,
+    book: Listing,
     *,
     source: str = "usage file",
     free_tier: bool | None = None,
@@ -130,9 +142,9 @@ def price_usage(
 ) -> PricedUsage:
     """Price every line of a usage file together, stated or metered: lines of one price share its tiers and allowance.
 
-    A rate in the usage file replaces the list price of the same service, meter, region and attributes;
-    one without attributes stands for all of them. `own_rates` are laid over the list prices that are
-    left. `free_tier` overrides the file's. Raises UsageFileError, naming every line whose price is
+    A rate in the usage file replaces the list price of the same service, meter, region and attributes; one for a
+    meter that AWS does not list may leave the attributes out, and then stands for all of them. `own_rates` are laid
+    over the list prices that are left. `free_tier` overrides the file's. Raises UsageFileError, naming every line whose price is
     missing or ambiguous or counts in another unit, and what AWS does not offer; UnitMismatch where an own price does, AmbiguousOwnRate where one
     fits several list prices.
     """
@@ -145,6 +157,7 @@ def price_usage(
     usages = [_usage(line, period) for line in found]
     whole = bill(usages, prices, free_tier=free_tier, own_rates=own_rates)
     outdone = own_rates.outdone((line.price for line in found), period)
+    stated = {line.price.query for line in found}
     charges = defaultdict(list)
     for charge in whole.charges:
         charges[charge.resource_name, charge.sku_meter].append(charge)
@@ -154,15 +167,16 @@ def price_usage(
         own_rates=own_rates,
         bill=whole,
         lines=tuple(
-            _priced_line(line, _fee_beside(line.price, found, prices), charges[line.path, line.meter.name])
+            _priced_line(line, _fee_beside(line.price, stated, prices), charges[line.path, line.meter.name])
             for line in found
         ),
         unused_rates=(*prices.unused(), *(name for name in own_rates.unused(whole) if name not in outdone)),
         outdone_rates=outdone,
+        notes=(*_left_out(found), *_counted_from(found)),
     )
 
 
-def price_rules(rows: Rows, book: Prices) -> list[Rule]:
+def price_rules(rows: Rows, book: Listing) -> list[Rule]:
     """What keeps rows from being priced: a price missing or ambiguous, a unit unknown or not the price's, a limit of AWS's."""
     return _look_up(rows, _PricesWithOwn(rows.rates, book))[1]
 
@@ -182,8 +196,7 @@ def _look_up(rows: Rows, prices: _PricesWithOwn) -> tuple[list[_Found], list[Rul
     """Every line with its price, and what is wrong with the others, with resources and with own rates."""
     stated, faults_stated = _look_up_stated(rows.usage, prices)
     metered, faults_metered = _look_up_metered(rows, prices)
-    faults_rates = [*_unknown_units(rows.rates), *_contradictions(rows.rates, prices.book)]
-    return [*stated, *metered], [*faults_rates, *faults_stated, *faults_metered]
+    return [*stated, *metered], [*_unknown_units(rows.rates), *prices.faults, *faults_stated, *faults_metered]
 
 
 def _look_up_stated(
@@ -205,10 +218,21 @@ def _look_up_stated(
         if line.unit not in (None, unit, pricing_unit):
             problem = f"must be {_either(unit, pricing_unit)}, as the price is"
             broken.append(Rule(("usage", place, "unit"), problem, line.unit))
-        if unit in COUNTED_UNITS and line.quantity % 1 and price.query.term != OWN_RATE:
-            problem = f"must be a whole number, as AWS counts {unit} one by one"
+        problem = "" if price.query.term == OWN_RATE else _part_of_one(line.quantity, unit)
+        if problem:
             broken.append(Rule(("usage", place, "quantity"), problem, _text(line.quantity)))
     return found, broken
+
+
+def _part_of_one(quantity: Decimal, unit: str) -> str:
+    """What is wrong with a part of something that AWS bills in wholes; empty where nothing is."""
+    if unit in HALVED_UNITS:
+        return "must be a multiple of 0.5, as AWS counts half units and no less" if quantity * 2 % 1 else ""
+    if unit in PAID_WHOLE_UNITS and quantity % 1:
+        return f"must be a whole number, as AWS bills {unit} for the whole month"
+    if unit in COUNTED_UNITS and quantity % 1:
+        return f"must be a whole number, as AWS counts {unit} one by one"
+    return ""
 
 
 def _look_up_metered(rows: Rows, prices: _PricesWithOwn) -> tuple[list[_Found], list[Rule]]:
@@ -229,6 +253,29 @@ def _look_up_metered(rows: Rows, prices: _PricesWithOwn) -> tuple[list[_Found], 
     return found, broken
 
 
+def _left_out(found: Sequence[_Found]) -> Iterator[str]:
+    """What the file lacks of what AWS bills beside its lines, and the line to add."""
+    stated = {replace(line.price.query, term=ON_DEMAND) for line in found}
+    for line in found:
+        beside = billed_beside(line.price.query)
+        if beside is None or beside in stated or not line.quantity:
+            continue
+        attributes = f", attributes: {{{attributes_text(beside)}}}" if beside.attributes else ""
+        yield (
+            f"{line.path}, {line.meter.name}: AWS bills the requests for it as well, and no line has them. Add "
+            f"`{{service: {beside.service_code}, meter: {beside.usage_type}, region: {beside.region_id}{attributes}}}` "
+            "with how many as its quantity."
+        )
+
+
+def _counted_from(found: Sequence[_Found]) -> Iterator[str]:
+    """Quantities of which AWS counts less than there is, by no rule that the price list could state."""
+    for line in found:
+        told = quantity_note(line.price.query)
+        if told and line.quantity:
+            yield f"{line.path}, {line.meter.name}: {told}"
+
+
 def _stated(path: str, line: UsageLine, price: Price) -> _Found:
     service_name, category = _SERVICES.get(line.service, (line.service, "Other"))
     unit = FOCUS_UNITS.get(price.pricing_unit, "")
@@ -242,19 +289,23 @@ def _fee(price: Price, prices: Prices) -> Price | None:
     return None if query is None else prices.price(query)
 
 
-def _fee_beside(price: Price, found: Sequence[_Found], prices: Prices) -> Price | None:
-    """The fee of a line's reservation, unless another line of the file is that fee."""
+def _fee_beside(price: Price, stated: Collection[PriceQuery], prices: Prices) -> Price | None:
+    """The fee of a line's reservation, unless a line of the file is that fee."""
     fee = _fee(price, prices)
-    return None if any(line.price == fee for line in found) else fee
+    return None if fee is None or fee.query in stated else fee
 
 
 class _PricesWithOwn:
-    """A price book in which own rates stand in for list prices."""
+    """A price book in which own rates stand in for list prices; those that contradict it do not."""
 
-    def __init__(self, rates: Mapping[int, OwnRate], book: Prices) -> None:
+    def __init__(self, rates: Mapping[int, OwnRate], book: Listing) -> None:
         self.book = book
+        broken = {place: _contradiction(place, rate, book) for place, rate in rates.items()}
+        self.faults = [rule for rule in broken.values() if rule is not None]
         self._own = {
-            _query(rate, OWN_RATE): _own_price(rate, f"rates.{place}") for place, rate in rates.items()
+            _query(rate, OWN_RATE): _own_price(rate, f"rates.{place}")
+            for place, rate in rates.items()
+            if broken[place] is None
         }
         self._used: set[PriceQuery] = set()
 
@@ -264,10 +315,12 @@ class _PricesWithOwn:
 
     def own_or_listed(self, asked: PriceQuery) -> PriceQuery:
         """What to ask for a list price: its own rate where there is one, else itself."""
-        for attributes in (asked.attributes, ()):
-            own = replace(asked, attributes=attributes, term=OWN_RATE)
-            if own in self._own:
-                return own
+        own = replace(asked, term=OWN_RATE)
+        if own in self._own:
+            return own
+        for_all = replace(own, attributes=())
+        if for_all in self._own and not self.book.on_demand(asked):
+            return for_all
         return asked
 
     def price(self, query: PriceQuery) -> Price:
@@ -288,17 +341,21 @@ def _unknown_units(rates: Mapping[int, OwnRate]) -> Iterator[Rule]:
             yield Rule(("rates", place, "unit"), f"is not a known unit; known are {known}", rate.unit)
 
 
-def _contradictions(rates: Mapping[int, OwnRate], book: Prices) -> Iterator[Rule]:
-    """Own rates in another unit than the list price of the same meter, where there is one."""
-    for place, rate in rates.items():
-        try:
-            listed = book.price(_query(rate, ON_DEMAND))
-        except (PriceNotFound, AmbiguousPrice):
-            continue
-        unit = FOCUS_UNITS[listed.pricing_unit]
-        if _pricing_unit(rate.unit) and rate.unit not in (unit, listed.pricing_unit):
-            expected = _either(unit, listed.pricing_unit)
-            yield Rule(("rates", place, "unit"), f"must be {expected}, as AWS counts this meter", rate.unit)
+def _contradiction(place: int, rate: OwnRate, book: Listing) -> Rule | None:
+    """Where an own rate names less than AWS tells its prices apart by, or counts in another unit."""
+    listed = book.on_demand(_query(rate, ON_DEMAND))
+    unnamed = [dict(price.query.attributes).keys() - rate.attributes.keys() for price in listed]
+    if listed and all(unnamed):
+        problem = (
+            f"must say for which {' and '.join(sorted(unnamed[0]))} it is, as AWS prices {rate.meter} by that, "
+            f"such as {{{attributes_text(listed[0].query)}}}, in one rate for each"
+        )
+        return Rule(("rates", place, "attributes"), problem, None)
+    units = {price.pricing_unit: FOCUS_UNITS[price.pricing_unit] for price in listed}
+    if not units or _pricing_unit(rate.unit) is None or rate.unit in {*units, *units.values()}:
+        return None
+    expected = " or ".join(_either(unit, pricing_unit) for pricing_unit, unit in units.items())
+    return Rule(("rates", place, "unit"), f"must be {expected}, as AWS counts this meter", rate.unit)
 
 
 def _either(unit: str, pricing_unit: str) -> str:
@@ -432,6 +489,14 @@ def _rates_dict(own_rates: OwnRates) -> dict[str, Any]:
             "source": stated.source,
         },
     }
+
+
+def _converted_dict(whole: Bill, stated: Currency) -> dict[str, str]:
+    """The totals in the currency of the own rates, exactly."""
+    with localcontext(EXACT) as context:
+        context.traps[Inexact] = False
+        list_cost, billed_cost = whole.list_cost * stated.per_usd, whole.billed_cost * stated.per_usd
+    return {"currency": stated.code, "list_cost": _text(list_cost), "billed_cost": _text(billed_cost)}
 
 
 def _text(number: Decimal) -> str:

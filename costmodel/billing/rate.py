@@ -193,7 +193,9 @@ def _grant(ladders: Sequence[_Ladder]) -> None:
     for (_, allowance, _), members in pools.items():
         wanted = [ladder.quantity for ladder in members]
         granted = min(allowance.quantity, sum(wanted, ZERO))
-        for ladder, share in zip(members, share_out(granted, wanted, wanted), strict=True):
+        in_wholes = _step(allowance.pricing_unit, (granted, *wanted)) == 1
+        shares = share_wholes(granted, wanted) if in_wholes else share_out(granted, wanted, wanted)
+        for ladder, share in zip(members, shares, strict=True):
             if share:
                 ladder.free = _Portion(ZERO, share, ZERO, ZERO, allowance)
 
@@ -216,17 +218,17 @@ def _charges(ladder: _Ladder) -> Iterator[tuple[int, Charge]]:
     wanted = [usage.consumed_quantity for _, usage in ladder.usages]
     left = wanted
     for portion in _portions(ladder):
-        parts = share_out(portion.quantity, wanted, left, _step(ladder, portion))
+        step = _step(ladder.price.pricing_unit, (portion.quantity, *wanted))
+        parts = share_out(portion.quantity, wanted, left, step)
         left = [room - part for room, part in zip(left, parts, strict=True)]
         for at, part in enumerate(parts):
             if part:
                 yield at, _charge(ladder.usages[at][1], ladder.contracted, portion, part)
 
 
-def _step(ladder: _Ladder, portion: _Portion) -> Decimal:
+def _step(pricing_unit: str, amounts: Iterable[Decimal]) -> Decimal:
     """No bill has a part of a request: what AWS counts one by one is split into wholes, where it comes in wholes."""
-    amounts = [portion.quantity, *(usage.consumed_quantity for _, usage in ladder.usages)]
-    counted = FOCUS_UNITS.get(ladder.price.pricing_unit) in COUNTED_UNITS
+    counted = FOCUS_UNITS.get(pricing_unit) in COUNTED_UNITS
     return Decimal(1) if counted and not any(amount % 1 for amount in amounts) else QUANTITY_STEP
 
 
@@ -245,6 +247,21 @@ def share_out(
         extra = min(rest, rooms[index] - parts[index])
         parts[index] += extra
         rest -= extra
+    return parts
+
+
+def share_wholes(amount: Decimal, weights: Sequence[Decimal]) -> list[Decimal]:
+    """Split a whole amount in proportion to whole weights, into wholes. What is left over goes, one by one, where most
+    was cut off, so that no part is a whole one away from its share and dear members gain as often as cheap ones.
+
+    Needs `amount <= sum(weights)`; then no part exceeds its weight.
+    """
+    scale = sum(weights, ZERO)
+    parts = [amount * weight // scale for weight in weights]
+    rest = int(amount - sum(parts, ZERO))
+    most_cut = sorted(range(len(parts)), key=lambda at: amount * weights[at] % scale, reverse=True)
+    for at in most_cut[:rest]:
+        parts[at] += 1
     return parts
 
 

@@ -27,7 +27,7 @@ from pathlib import Path
 from costmodel.billing.charge import EXACT, Bill
 from costmodel.demand.calendar import BillingPeriod
 from costmodel.errors import AmbiguousOwnRate, UnitMismatch
-from costmodel.pricing.price import ON_DEMAND, Price, PriceQuery
+from costmodel.pricing.price import ON_DEMAND, UPFRONT_FEE, Price, PriceQuery
 from costmodel.scenario.events import PriceListChange
 from costmodel.scenario.model import Scenario
 from costmodel.scenario.rates_file import Currency, Discount, load_rates_file
@@ -143,21 +143,32 @@ def _check_attributes(query: PriceQuery, rate: Discount) -> None:
     """Raises AmbiguousOwnRate for an own price that names fewer attributes than AWS tells its list prices apart by."""
     unnamed = dict(query.attributes).keys() - rate.attributes.keys()
     if rate.sku is None and unnamed:
-        listed = ", ".join(f"{name}: {value}" for name, value in query.attributes)
         raise AmbiguousOwnRate(
             f"the own price {rate.label!r} does not say for which {' and '.join(sorted(unnamed))} it is, and AWS prices "
-            f"{query.usage_type} by that. Name it, such as `attributes: {{{listed}}}`, in one rate for each."
+            f"{query.usage_type} by that. Name it, such as `attributes: {{{attributes_text(query)}}}`, in one rate for each."
         )
+
+
+def attributes_text(query: PriceQuery) -> str:
+    """Attributes as a file of rates states them: `engine: MySQL`."""
+    return ", ".join(f"{name}: {value}" for name, value in query.attributes)
 
 
 def _covers(rate: Discount, price: Price, period: BillingPeriod) -> bool:
     return (
         _in_scope(rate, price.query)
         and rate.attributes.items() <= dict(price.query.attributes).items()
+        and not _is_hourly_for_a_fee(rate, price.query)
         and (rate.term or ON_DEMAND) == price.query.term
         and rate.sku in (None, price.sku_id)
         and rate.covers_month(period.start.date())
     )
+
+
+def _is_hourly_for_a_fee(rate: Discount, query: PriceQuery) -> bool:
+    """Whether an own price that names no fee meets the fee of a reservation, which stands under the same term."""
+    name, _ = UPFRONT_FEE
+    return rate.percent is None and UPFRONT_FEE in query.attributes and name not in rate.attributes
 
 
 def _changes(change: PriceListChange, query: PriceQuery, period: BillingPeriod) -> bool:

@@ -84,7 +84,9 @@ class Tariff:
         return CostSketch(alone_usd, tuple(shared.items()))
 
     def cost_usd(self, sketches: Iterable[CostSketch]) -> float:
-        """What `bill` of all the sketched usages together comes to, up to float rounding."""
+        """What `bill` of all the sketched usages together comes to, up to float rounding: of a shared allowance that is
+        counted one by one, up to a part of one.
+        """
         return self._sum_usd(sketches, self._compiled)
 
     def least_usd(self, sketches: Iterable[CostSketch]) -> float:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from costmodel.cli import books
 from costmodel.cli.console import messages
 
 if TYPE_CHECKING:
@@ -27,10 +29,25 @@ RatesFileOption = Annotated[
 
 
 def read_own_rates(path: Path | None) -> OwnRates:
-    """The own rates of a file; list prices without one. Raises RatesFileError."""
+    """The own rates of a file; list prices without one. Raises RatesFileError, also for a rate of a day to come."""
     from costmodel.billing.rates import NO_OWN_RATES, OwnRates
 
-    return NO_OWN_RATES if path is None else OwnRates.of_file(path)
+    if path is None:
+        return NO_OWN_RATES
+    rates = OwnRates.of_file(path)
+    if rates.currency is not None:
+        _refuse_future(path, rates.currency)
+    return rates
+
+
+def _refuse_future(path: Path, stated: Currency) -> None:
+    """Raises RatesFileError for an exchange rate of a day that has not come anywhere on Earth."""
+    from costmodel.errors import Fault, RatesFileError
+
+    latest = books.today() + timedelta(days=1)
+    if stated.day > latest:
+        problem = f"must not be after today, {books.today()}: nobody has published that rate yet"
+        raise RatesFileError(str(path), [Fault("currency.date", problem, stated.day.isoformat())])
 
 
 def note_unused(rate_names: Iterable[str], verdict: str) -> None:

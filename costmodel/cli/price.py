@@ -97,7 +97,12 @@ def price(
         book_note = {"digest": book.digest, "book_date": book.manifest.book_date}
         write_json(json.dumps(priced.to_dict() | {"price_book": book_note}, indent=2).encode() + b"\n")
     else:
-        sentences = (*_rule_sentences(priced), *_fee_sentences(priced), _prices_sentence(book, used))
+        sentences = (
+            *_rule_sentences(priced),
+            *_fee_sentences(priced),
+            *priced.notes,
+            _prices_sentence(book, used),
+        )
         print_result(_table(priced), *sentences)
         if priced.own_rates.currency:
             print_result(currency_sentence(priced.own_rates.currency))

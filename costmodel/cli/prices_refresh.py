@@ -63,7 +63,7 @@ def refresh(
         list[str] | None,
         typer.Option(
             metavar="NAME|SKU",
-            help="Take this price though it is many times the one before, as the refusal names it; "
+            help="Take this price though it is many times the one before, or let it be gone, as the refusal names it; "
             "may be given several times.",
         ),
     ] = None,
@@ -92,8 +92,9 @@ def refresh(
         write_json(json.dumps(_plain(outcome), indent=2).encode() + b"\n")
     else:
         print_result(*_tables(outcome, before))
+    gone = {name for change in outcome.files for name in change.gone}
     for name in accept_moved or ():
-        if not any(of.accepted and name in (of.name, of.sku_id) for of in outcome.moved):
+        if name not in gone and not any(of.accepted and name in (of.name, of.sku_id) for of in outcome.moved):
             messages().print(f"--accept-moved {name!r} was not needed.", soft_wrap=True)
     if outcome.failures:
         raise RefreshIncomplete({failure.label: str(failure.error) for failure in outcome.failures})

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from costmodel.errors import AmbiguousPrice, PriceBookNotFound, PriceCacheCorrupt, PriceNotFound
 from costmodel.pricing.index import PriceIndex, cache_folder, index_folder, open_or_build
-from costmodel.pricing.price import GLOBAL, FreeAllowance, Price, PriceQuery
+from costmodel.pricing.price import GLOBAL, ON_DEMAND, FreeAllowance, Price, PriceQuery
 from costmodel.pricing.price import SPOT as SPOT_TERM
 from costmodel.pricing.snapshot import (
     ALLOWANCE_COLUMNS,
@@ -232,6 +232,17 @@ class PriceBook:
         """Every price of one file. Raises PriceCacheCorrupt for a tier, number or file that is damaged."""
         for rows in self._read(file).values():
             yield from self._prices(file, rows)
+
+    def on_demand(self, query: PriceQuery) -> tuple[Price, ...]:
+        """Every on-demand price of this usage type, whatever its attributes; empty where the book has none.
+
+        Raises PriceCacheCorrupt.
+        """
+        file = self._partition_files.get((query.service_code, query.region_id, PRICES))
+        if file is None:
+            return ()
+        prices = self._prices(file, self._rows(file, query.usage_type))
+        return tuple(price for price in prices if price.query.term == ON_DEMAND)
 
     def committed(self, query: PriceQuery) -> tuple[Price, ...]:
         """Every price of this usage type that is not on demand: reserved, Savings Plans, spot, fees.

@@ -455,7 +455,7 @@ def _quotes(book: PriceBook, query: PriceQuery) -> _Quotes:
     """What the book publishes for exactly this use."""
     found: _Quotes = {}
     for price in book.committed(query):
-        commitment = _commitment(query.service_code, price.query.term)
+        commitment = commitment_of(query.service_code, price.query.term)
         is_fee = UPFRONT_FEE in price.query.attributes
         apart = tuple(pair for pair in price.query.attributes if pair != UPFRONT_FEE)
         if commitment is None or apart != query.attributes:
@@ -465,7 +465,7 @@ def _quotes(book: PriceBook, query: PriceQuery) -> _Quotes:
     return found
 
 
-def _commitment(service_code: str, term: str) -> Commitment | None:
+def commitment_of(service_code: str, term: str) -> Commitment | None:
     """The commitment that a term of the price list stands for; None for another term."""
     if plan := _PLAN_TERM.fullmatch(term):
         kind = {

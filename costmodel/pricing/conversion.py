@@ -24,6 +24,7 @@ from costmodel.errors import (
 )
 from costmodel.pricing.book import PriceBook
 from costmodel.pricing.need import Place, PriceNeed
+from costmodel.pricing.newcomers import refuse_doubts
 from costmodel.pricing.offer import (
     FLAT_RATE,
     ORDINARY_TERM,
@@ -106,6 +107,10 @@ class _Reading:
         """The snapshot's price of the same query."""
         return self._price_in(self.known.snapshot, query)
 
+    def last_known(self, query: PriceQuery) -> Price | None:
+        """The book's price of the same query, else the snapshot's."""
+        return self.before(query) or self.first(query)
+
     @property
     def now(self) -> str:
         """ISO 8601 in UTC, to the second."""
@@ -137,7 +142,7 @@ def converted(
     """The prices that these products state for what is needed in a region, at the edge and everywhere.
 
     Free allowances and units must be the ones the book has, prices not many times those that the book or
-    the snapshot has, unless they were accepted; and a price the book knows keeps its description. Products nobody needs are left out, and so are placeholders of 0
+    the snapshot has, and new ones not far from what is like them, unless they were accepted; and a price the book knows keeps its description. Products nobody needs are left out, and so are placeholders of 0
     beside a real price. Always-free products are compared with the book's allowances; one that no
     allowance covers is an offer for new accounts, which is not modelled. Of several prices of one product
     the one that began last holds; one that begins after now does not hold yet.
@@ -150,10 +155,12 @@ def converted(
         _read(reading, offered)
     for need in reading.needs:
         if need not in reading.answered:
-            raise NothingOffered(_named(need, region_id), "AWS lists no such product")
+            raise NothingOffered(f"{need.service_code} {_place(need, region_id)}", _missing(need, reading))
     _refuse_charges_on_others(reading)
     _check_grants(reading)
-    return Converted(tuple(_all_chosen(reading)), frozenset(reading.stated), tuple(reading.moved))
+    prices = _all_chosen(reading)
+    reading.moved += refuse_doubts(prices, reading.last_known, known.accepted)
+    return Converted(tuple(prices), frozenset(reading.stated), tuple(reading.moved))
 
 
 def _read(reading: _Reading, offered: OfferedProduct) -> None:
@@ -458,6 +465,20 @@ def _check_allowance(query: PriceQuery, free: str, allowances: Iterable[FreeAllo
     return granted
 
 
-def _named(need: PriceNeed, region_id: str) -> str:
-    place = region_id if need.place is Place.REGION else need.place.value
-    return f"{need.service_code} {place} {' or '.join(need.usage_types)}"
+def _place(need: PriceNeed, region_id: str) -> str:
+    return region_id if need.place is Place.REGION else need.place.value
+
+
+def _missing(need: PriceNeed, reading: _Reading) -> str:
+    """What AWS's answer lacks, by the names of the prices at hand that it should have confirmed."""
+    held = {
+        price.query.usage_type
+        for price in reading.known.book.prices(service_code=need.service_code)
+        if need.covers(price.query)
+        and (need.place is not Place.REGION or price.query.region_id == reading.region_id)
+    }
+    names = sorted(held)
+    if not names:
+        return "AWS lists none of the products that costmodel needs here"
+    others = f" and {len(names) - 1} more" if len(names) > 1 else ""
+    return f"AWS lists nothing like {names[0]}{others}"

@@ -23,7 +23,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from costmodel.errors import ClockSkewed, DownloadFailed, FileTooLarge, FileUnavailable, PriceFileNotFound
@@ -120,6 +120,11 @@ def download(
             f"cannot write {path}: {error.strerror or error}",
             "Make room or choose another cache folder.",
         ) from error
+
+
+def leaves_https(source: str, target: str) -> bool:
+    """Whether something told over https leads to where anybody on the way could change it."""
+    return urlsplit(source).scheme == "https" and urlsplit(target).scheme != "https"
 
 
 class _Download:
@@ -224,6 +229,9 @@ class _Download:
                 "GET", self.url, headers=headers, preload_content=False, decode_content=False, retries=retries
             )
             try:
+                if leaves_https(self.url, urljoin(self.url, answer.geturl() or "")):
+                    step = "Check COSTMODEL_PRICE_LIST_URL and your proxy."
+                    raise DownloadFailed(self.url, "the server leads away from https", step)
                 yield answer
             finally:
                 answer.close()

@@ -77,7 +77,7 @@ def moved_far(
         taken = refuse_moved(price, first, "in the snapshot", accepted)
         step = _too_far(price, first, OUTLIER_FACTOR)
         if taken is None and step is not None:
-            taken = _moved(price, step, "in the snapshot", accepted=False)
+            taken = moved(price, step, "in the snapshot", accepted=False)
     return () if taken is None else (taken,)
 
 
@@ -89,13 +89,13 @@ def refuse_moved(price: Price, known: Price, where: str, accepted: Collection[st
     step = _too_far(price, known, LARGEST_CHANGE_FACTOR)
     if step is None:
         return None
-    if not _is_accepted(price, accepted):
+    if not is_accepted(price, accepted):
         raise ImplausiblePrice(
             f"{price.query}",
             f"{step.after:f} per {price.pricing_unit} from {step.begin:f} on, {step.before:f} {where}: "
             f"more than {LARGEST_CHANGE_FACTOR:f} times apart",
         )
-    return _moved(price, step, where, accepted=True)
+    return moved(price, step, where, accepted=True)
 
 
 def check_against_on_demand(
@@ -130,14 +130,14 @@ def check_against_on_demand(
             if dearest and not least * dearest <= tier.list_unit_price <= most * dearest
         ]
         for tier in beyond[:1]:
-            if not _is_accepted(price, accepted):
+            if not is_accepted(price, accepted):
                 raise ImplausiblePrice(
                     f"{price.query}",
                     f"{tier.list_unit_price:f} per {price.pricing_unit}, {dearest:f} on demand: "
                     f"not between {least:f} and {most:f} times that",
                 )
             step = UnitPriceMove(tier.begin, dearest, tier.list_unit_price)
-            taken.append(_moved(price, step, "on demand", accepted=True))
+            taken.append(moved(price, step, "on demand", accepted=True))
     return taken
 
 
@@ -152,7 +152,7 @@ def _same(price: Price, before: Price | None) -> bool:
     return before is not None and what_is_charged(before) == what_is_charged(price)
 
 
-def _is_accepted(price: Price, accepted: Collection[str]) -> bool:
+def is_accepted(price: Price, accepted: Collection[str]) -> bool:
     """Whether the user named a price or its SKU."""
     return str(price.query) in accepted or (price.sku_id != "" and price.sku_id in accepted)
 
@@ -165,6 +165,7 @@ def _too_far(price: Price, known: Price, factor: Decimal) -> UnitPriceMove | Non
     return None
 
 
-def _moved(price: Price, step: UnitPriceMove, where: str, *, accepted: bool) -> Moved:
+def moved(price: Price, step: UnitPriceMove, where: str, *, accepted: bool) -> Moved:
+    """What there is to tell about a price that is far from a known one."""
     known, now = step.before or Decimal(0), step.after or Decimal(0)
     return Moved(str(price.query), step.begin, price.pricing_unit, known, now, where, accepted, price.sku_id)

@@ -28,7 +28,7 @@ from costmodel.errors import (
     PriceFileNotFound,
     UnknownOffer,
 )
-from costmodel.pricing.download import PATIENT, Patience, download
+from costmodel.pricing.download import PATIENT, Patience, download, leaves_https
 from costmodel.pricing.query_api import answer, entries
 
 BASE_URL = "https://pricing.us-east-1.amazonaws.com"
@@ -212,6 +212,8 @@ def dated_price_file(
     url = answer(client, "get_price_list_file_url", "Url", PriceListArn=arn, FileFormat=str(file_format))
     if not url.startswith(("http://", "https://")):
         raise MalformedListing("GetPriceListFileUrl", f"{url!r} is no address of a file")
+    if leaves_https(client.meta.endpoint_url, url):
+        raise MalformedListing("GetPriceListFileUrl", f"{url!r} leads away from https")
     return PriceFileLocation(service_code, region_id, url, version)
 
 
@@ -232,11 +234,16 @@ def _location(
 
 
 def _address(path: str) -> str:
-    """Where a path of the index leads. Raises PriceFileCorrupt for one that is none."""
+    """Where a path of the index leads. Raises PriceFileCorrupt for one that is none, or that leaves https."""
+    base = base_url()
     try:
-        return urljoin(base_url(), path)
+        address = urljoin(base, path)
+        secure = not leaves_https(base, address)
     except ValueError as error:
-        raise PriceFileCorrupt(base_url(), "the index", f"{path!r} is no address ({error})") from error
+        raise PriceFileCorrupt(base, "the index", f"{path!r} is no address ({error})") from error
+    if not secure:
+        raise PriceFileCorrupt(base, "the index", f"{path!r} leads away from https")
+    return address
 
 
 def _version(path: str) -> str | None:

@@ -220,7 +220,7 @@ class Refresh:
     """With a time zone."""
     tell: Tell
     accepted: frozenset[str] = frozenset()
-    """Names or SKUs of prices that may be far from those known."""
+    """Names or SKUs of prices that may be far from those known; names of those that may be gone."""
     index: PublicIndex = field(default_factory=PublicIndex)
 
     def run(self, region_ids: Collection[str] = (), service_codes: Collection[str] = ()) -> Refreshed:
@@ -333,7 +333,7 @@ class Refresh:
         base = known.book
         answer = converted(products, job.needs, job.region_id, known)
         held = list(_held(job, base))
-        _refuse_withdrawal(answer.prices, held)
+        _refuse_withdrawal(answer.prices, held, self.accepted)
         _refuse_older(answer.prices, held, _latest_day(self.now))
         free = held_statements(base, job.service_code, job.region_id)
         refuse_vanished(answer.stated, answer.prices, free, self.source)
@@ -435,7 +435,7 @@ class Refresh:
             for file in base.manifest.files
             if file.kind == SAVINGS and file.region_id == region_id and file.service_code in services
         ]
-        _refuse_withdrawal(rates.prices, held)
+        _refuse_withdrawal(rates.prices, held, self.accepted)
         before = {price.query: price for _, known in held for price in known}
         moved = [
             refuse_moved(price, before[price.query], "before", self.accepted)
@@ -469,7 +469,7 @@ class Refresh:
             for file in base.manifest.files
             if file.path == part.path
         ]
-        _refuse_withdrawal(_in_any_zone(prices), held)
+        _refuse_withdrawal(_in_any_zone(prices), held, self.accepted)
         told.moved += self._check_against_on_demand(prices, SPOT_SHARES, base, region_id, told)
         return [part]
 
@@ -599,13 +599,19 @@ def _in_any_zone(prices: Iterable[Price]) -> list[Price]:
     return [replace(price, query=replace(price.query, attributes=())) for price in by_type.values()]
 
 
-def _refuse_withdrawal(prices: Iterable[Price], held: Iterable[tuple[PriceFile, list[Price]]]) -> None:
-    """Raises PricesWithdrawn when AWS lists too little of what the book has of the same places."""
+def _refuse_withdrawal(
+    prices: Iterable[Price], held: Iterable[tuple[PriceFile, list[Price]]], accepted: Collection[str]
+) -> None:
+    """Raises PricesWithdrawn when AWS lists too little of what the book has of the same places.
+
+    What the user accepted by its name may be gone.
+    """
     listed = {price.query for price in prices}
     for file, known in held:
-        gone = sorted(price.query for price in known if price.query not in listed)
-        if len(gone) > WITHDRAWN_RATIO * len(known):
-            raise PricesWithdrawn(file.path, len(gone), len(known), str(gone[0]))
+        gone = [str(query) for query in sorted(price.query for price in known) if query not in listed]
+        unexpected = [name for name in gone if name not in accepted]
+        if len(unexpected) > WITHDRAWN_RATIO * len(known):
+            raise PricesWithdrawn(file.path, unexpected, len(known))
 
 
 def _change(part: Part, base: PriceBook, book: PriceBook) -> FileChange:

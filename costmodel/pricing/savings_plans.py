@@ -40,7 +40,7 @@ from costmodel.pricing.bulk import opened
 from costmodel.pricing.bulk_csv import lines_of, metadata_of
 from costmodel.pricing.bulk_json import WINDOW_BYTES, Window
 from costmodel.pricing.conversion import UNITS
-from costmodel.pricing.need import PriceNeed
+from costmodel.pricing.need import REGION_CODE, PriceNeed
 from costmodel.pricing.offer import is_time, refuse_no_edition, refuse_repeats
 from costmodel.pricing.places import without_prefix
 from costmodel.pricing.price import Price, PriceQuery, PriceTier
@@ -204,8 +204,8 @@ def read_plan_file(path: Path, region_id: str, needs: Iterable[PriceNeed], now: 
     """Read a Savings Plans file, JSON or CSV, as it is or compressed, in bounded memory.
 
     Rates that begin after `now` are left out.
-    Raises PriceFileCorrupt for a file that is cut short, malformed or not of Savings Plans, or that says
-    one thing twice; PriceListFault for a rate in another currency or unit, for two rates of the same use, or if none
+    Raises PriceFileCorrupt for a file that is cut short, malformed, not of Savings Plans or of another region, or that
+    says one thing twice; PriceListFault for a rate in another currency or unit, for two rates of the same use, or if none
     is needed.
     """
     keeping = _Keeping(region_id, needs, f"{now.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}")
@@ -224,6 +224,9 @@ def read_plan_file(path: Path, region_id: str, needs: Iterable[PriceNeed], now: 
         refuse_no_edition(version, published)
     except ValueError as error:
         raise PriceFileCorrupt(path, "its head", str(error)) from error
+    stated = head.get(REGION_CODE, region_id)
+    if stated != region_id:
+        raise PriceFileCorrupt(path, "its head", f"it is of {stated!r}, not of {region_id}")
     return keeping.rates(f"AWS Savings Plans list {version}", published[:10], version)
 
 

@@ -14,9 +14,18 @@ from itertools import combinations, pairwise
 from costmodel.errors import PriceCacheCorrupt
 from costmodel.pricing.book import PriceBook
 from costmodel.pricing.difference import UnitPriceMove, unit_price_moves
+from costmodel.pricing.newcomers import doubts
 from costmodel.pricing.plausible import OUTLIER_FACTOR
 from costmodel.pricing.price import FreeAllowance, Price, PriceQuery
-from costmodel.pricing.snapshot import FREE_TIER, MANIFEST, PRICE_KINDS, Manifest, PriceFile, read_verified
+from costmodel.pricing.snapshot import (
+    FREE_TIER,
+    MANIFEST,
+    PRICE_KINDS,
+    Manifest,
+    PriceFile,
+    partition_kind,
+    read_verified,
+)
 from costmodel.units import FOCUS_UNITS
 
 
@@ -45,11 +54,12 @@ def verify(book: PriceBook, reference: PriceBook, today: date) -> tuple[PriceFin
     Checked are: checksums; what the manifest says of each file; tiers (each begins where the one before
     ends, the first at 0, the last without end, none dearer than the one before, all in one unit); units
     and currency; dates; free allowances; prices that the reference has and the book lacks, or that differ
-    from it in unit, in where the tiers begin, or at any quantity by more than OUTLIER_FACTOR. Errors come
-    first.
+    from it in unit, in where the tiers begin, or at any quantity by more than OUTLIER_FACTOR; reservations and
+    types that the reference lacks and that are far from what is like them. Errors come first.
     """
     findings = [*_book_date_findings(book.manifest)]
     prices: dict[PriceQuery, Price] = {}
+    unread: set[tuple[str, str, str]] = set()
     for file in book.manifest.files:
         try:
             findings += _listing_findings(file, read_verified(book.folder, file))
@@ -57,12 +67,21 @@ def verify(book: PriceBook, reference: PriceBook, today: date) -> tuple[PriceFin
                 prices |= {price.query: price for price in book.prices_of(file)}
         except (PriceCacheCorrupt, ValueError) as error:
             findings.append(PriceFinding(Severity.ERROR, file.path, str(error)))
+            unread.add((file.service_code, file.region_id, file.kind))
         findings += _file_findings(file, today)
     for price in prices.values():
         findings += _price_findings(price)
     findings += _allowance_findings(book, reference)
-    for known in reference.prices():
+    shipped = {price.query: price for price in reference.prices()}
+    for known in shipped.values():
+        query = known.query
+        if (query.service_code, query.region_id, partition_kind(query.term)) in unread:
+            continue  # what could not be read may well hold it
         findings += _reference_findings(known, prices.get(known.query))
+    findings += [
+        PriceFinding(Severity.WARNING, str(doubt.price.query), doubt.problem)
+        for doubt in doubts(prices.values(), shipped.get)
+    ]
     return tuple(sorted(findings, key=lambda finding: finding.severity))
 
 

@@ -59,6 +59,8 @@ class Exactly:
     limit: Decimal
     decimals: int
     least: Decimal = Decimal(0)
+    above_zero: bool = False
+    """Whether nothing is no answer, where any fraction is one."""
 
     def __call__(self, value: object) -> Decimal:
         if not isinstance(value, str) or len(value) > _LONGEST_NUMBER or not _DECIMAL.fullmatch(value):
@@ -67,6 +69,10 @@ class Exactly:
         if not self.least <= number <= self.limit:
             bounds = {"least": f"{self.least:,}", "limit": f"{self.limit:,}"}
             raise PydanticCustomError("bounds", "must be from {least} to {limit}", bounds)
+        if self.above_zero and not number:
+            raise PydanticCustomError(
+                "above_zero", "must be more than 0, and at most {limit}", {"limit": f"{self.limit:,}"}
+            )
         if not self.decimals and number % 1:
             raise PydanticCustomError("whole", "must be a whole number")
         if number != round(number, self.decimals):

@@ -25,7 +25,8 @@ from costmodel.units import MINUTES_PER_DAY, plain
 
 LONGEST_MONTH_DAYS = 31
 Count = Annotated[Decimal, BeforeValidator(Exactly(Decimal(10**12), decimals=0, least=Decimal(1)))]
-Days = Annotated[Decimal, BeforeValidator(Exactly(Decimal(LONGEST_MONTH_DAYS), decimals=9))]
+Days = Annotated[Decimal, BeforeValidator(Exactly(Decimal(LONGEST_MONTH_DAYS), decimals=9, above_zero=True))]
+Milliseconds = Annotated[Decimal, BeforeValidator(Exactly(Decimal(10**18), decimals=9, above_zero=True))]
 Minutes = Annotated[
     Decimal, BeforeValidator(Exactly(Decimal(LONGEST_MONTH_DAYS * MINUTES_PER_DAY), decimals=9))
 ]
@@ -135,7 +136,7 @@ class Functions(_Resource):
 
     invocations: Count
     """Calls in this month."""
-    duration_ms: Quantity
+    duration_ms: Milliseconds
     """Duration of each call, in ms; AWS rounds it up."""
     memory_mb: Count
     """Memory, in MB."""

@@ -200,6 +200,7 @@ TRANSITIONS = Distinction(
         "S3-SIATransition": "Standard-IA",
     },
 )
+RESTORES = Distinction("restore", "operation", {"RestoreObject": "Glacier Flexible"})
 S3 = (
     PriceNeed(
         "AmazonS3",
@@ -208,13 +209,16 @@ S3 = (
             r"TimedStorage-GlacierByteHrs",
             r"Requests-((GIR|INT|SIA|XZ|ZIA)-)?Tier[12]",
             r"Retrieval-(GIR|SIA|ZIA)",
+            r"Requests-Tier6",
+            r"Expedited-Retrieval-Bytes",
             r"Monitoring-Automation-INT",
         ),
     ),
     PriceNeed("AmazonS3", (r"Requests-Tier[34]",), distinctions=(TRANSITIONS,)),
+    PriceNeed("AmazonS3", (r"Requests-Tier3",), distinctions=(RESTORES,)),
     PriceNeed("AmazonS3", (r"Requests-GLACIER-Tier1",), where=(("operation", ("PutObject",)),)),
     PriceNeed("AmazonS3", (r"Standard-Retrieval-Bytes",), where=(("operation", ("RestoreObject",)),)),
-    PriceNeed("AmazonS3GlacierDeepArchive", (r"TimedStorage-GDA-ByteHrs",)),
+    PriceNeed("AmazonS3GlacierDeepArchive", (r"TimedStorage-GDA-ByteHrs", r"Requests-GDA-Tier[35]")),
     PriceNeed(
         "AmazonS3GlacierDeepArchive",
         (r"Requests-GDA-Tier1",),
@@ -222,12 +226,12 @@ S3 = (
     ),
     PriceNeed(
         "AmazonS3GlacierDeepArchive",
-        (r"Standard-Retrieval-Bytes",),
+        (r"(Standard|Bulk)-Retrieval-Bytes",),
         where=(("operation", ("DeepArchiveRestoreObject",)),),
     ),
 )
-"""Source: AmazonS3 offer of eu-south-2 (2026-06-12); Amazon S3 User Guide, "AWS billing and usage reports for
-Amazon S3"; the offer of Glacier Deep Archive as in infracost, internal/resources/aws (2026-05).
+"""Source: AmazonS3 offer of eu-south-2 (2026-06-12); Amazon S3 User Guide, "Understanding your AWS billing and usage
+reports for Amazon S3": restores are Requests-Tier3 and -Tier6, Requests-GDA-Tier3 and -Tier5 (2023-06); the offer of Glacier Deep Archive as in infracost, internal/resources/aws (2026-05).
 """
 
 ROUTE53 = (

@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import localcontext
 
 from costmodel.capacity import database_classes
+from costmodel.pricing.price import PriceQuery
 from costmodel.scenario.estimate import lowest
 from costmodel.scenario.events import PriceListChange
 from costmodel.scenario.faults import did_you_mean
@@ -94,6 +95,16 @@ def metered(resource: Resource, days_of_month: int) -> list[Metered]:
                 return rds.metered_databases(resource)
             case Functions():
                 return lambda_.metered_functions(resource)
+
+
+def billed_beside(query: PriceQuery) -> PriceQuery | None:
+    """What AWS never bills a quantity without, where that is a quantity of its own; None for most."""
+    return s3.restore_requests(query)
+
+
+def quantity_note(query: PriceQuery) -> str:
+    """What a stated quantity of this must leave out, as AWS does; empty for nearly everything."""
+    return route53.quantity_note(query)
 
 
 def scenario_rules(scenario: Scenario) -> list[Rule]:

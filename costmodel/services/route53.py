@@ -32,6 +32,9 @@ from costmodel.services._base import (
 SERVICE_NAME = "Amazon Route 53"
 SERVICE_CODE = "AmazonRoute53"
 
+RECORD_SETS = "Global-RRSets"
+FREE_RECORDS = 10_000
+"""Records of a zone that cost nothing. Source: Amazon Route 53 pricing page, hosted zones (2026-09-20)."""
 STANDARD_QUERY_RATIO = 0.1
 """Look-ups of records that cannot be an alias (mail, verification, third parties) over all look-ups.
 
@@ -178,6 +181,13 @@ def health_check_months(endpoints: int, features: int, *, on_aws: bool) -> dict[
     """
     where = "AWS" if on_aws else "Non-AWS"
     return {f"Health-Check-{where}": endpoints, f"Health-Check-Option-{where}": endpoints * features}
+
+
+def quantity_note(query: PriceQuery) -> str:
+    """What a quantity of record sets counts, which no plain quantity can know; empty for anything else."""
+    if (query.service_code, query.usage_type) != (SERVICE_CODE, RECORD_SETS):
+        return ""
+    return f"counts the records of each zone above {FREE_RECORDS:,}; the first {FREE_RECORDS:,} of a zone do not belong to it."
 
 
 def design(scenario: Scenario, footprint: Footprint) -> HostedZone:

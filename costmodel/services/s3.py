@@ -113,6 +113,18 @@ Source: Amazon S3 pricing, storage, and Amazon S3 User Guide, "Using Amazon S3 s
 """
 
 
+RESTORES = {
+    (SERVICE_CODE, "Standard-Retrieval-Bytes"): ("Requests-Tier3", (("restore", "Glacier Flexible"),)),
+    (SERVICE_CODE, "Expedited-Retrieval-Bytes"): ("Requests-Tier6", ()),
+    (ARCHIVE_CODE, "Standard-Retrieval-Bytes"): ("Requests-GDA-Tier3", ()),
+    (ARCHIVE_CODE, "Bulk-Retrieval-Bytes"): ("Requests-GDA-Tier5", ()),
+}
+"""Meter of the bytes out of an archive -> meter and attributes of the requests that ask for them.
+
+Source: Amazon S3 User Guide, "Understanding your AWS billing and usage reports for Amazon S3" (2023-06).
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class AssetBucket:
     """A versioned Standard bucket behind CloudFront, with a replica when a second region is named."""
@@ -284,6 +296,15 @@ def metered_objects(objects: Objects, days_of_month: int) -> list[Metered]:
     return _metered_storage(objects, STORAGE_CLASSES[objects.storage_class], days_of_month)
 
 
+def restore_requests(retrieval: PriceQuery) -> PriceQuery | None:
+    """The requests that AWS bills beside bytes out of an archive, one for each object; None for anything else."""
+    found = RESTORES.get((retrieval.service_code, retrieval.usage_type))
+    if found is None:
+        return None
+    usage_type, attributes = found
+    return PriceQuery(retrieval.service_code, retrieval.region_id, usage_type, attributes)
+
+
 def _metered_tiering(objects: Objects, days_of_month: int) -> list[Metered]:
     if objects.kb < WATCHED_FROM_KB:
         return _metered_storage(objects, FREQUENT, days_of_month)
@@ -300,19 +321,26 @@ def _metered_tiering(objects: Objects, days_of_month: int) -> list[Metered]:
 
 
 def _metered_storage(objects: Objects, held: StorageClass, days_of_month: int) -> list[Metered]:
-    """GB-months at the rate of the class, and at the Standard rate where the class adds a name to each object."""
+    """GB-months at the rate of the class, and at the Standard rate where the class adds a name to each object.
+
+    No minimum duration holds for the name: only the cold classes have meters of early deletion. Source: Amazon S3 User
+    Guide, "Understanding your AWS billing and usage reports for Amazon S3" (2023-06).
+    """
     own_kb = max(objects.kb, Decimal(held.least_kb)) + held.archive_kb
     size = f"{plain(own_kb)} KB"
     if objects.kb < held.least_kb:
         size += " (the least that is billed)"
     if held.archive_kb:
         size += f" ({held.archive_kb} of them index and metadata)"
-    parts = [(held.service_code, held.usage_type, own_kb, size)]
+    stored_days = Decimal(days_of_month) if objects.days is None else objects.days
+    days, time = _billed_days(objects, held, stored_days)
+    parts = [(held.service_code, held.usage_type, own_kb, size, days, time)]
     if held.standard_kb:
         _, standard, _ = STORAGE
         name = f"{held.standard_kb} KB (its name, at the Standard rate)"
-        parts.append((SERVICE_CODE, standard, Decimal(held.standard_kb), name))
-    days, time = _billed_days(objects, held, days_of_month)
+        parts.append(
+            (SERVICE_CODE, standard, Decimal(held.standard_kb), name, stored_days, plain(stored_days))
+        )
     return [
         _metered(
             code,
@@ -322,13 +350,12 @@ def _metered_storage(objects: Objects, held: StorageClass, days_of_month: int) -
             prorated(objects.count * kb / KB_PER_GB, days, days_of_month),
             f"{plain(objects.count)} x {words} / {KB_PER_GB:,} x {time} / {days_of_month} days of the month",
         )
-        for code, usage_type, kb, words in parts
+        for code, usage_type, kb, words, days, time in parts
     ]
 
 
-def _billed_days(objects: Objects, held: StorageClass, days_of_month: int) -> tuple[Decimal, str]:
+def _billed_days(objects: Objects, held: StorageClass, days: Decimal) -> tuple[Decimal, str]:
     """Days billed in the month, those owed of a minimum included, and the same in words."""
-    days = Decimal(days_of_month) if objects.days is None else objects.days
     age = objects.deleted_after_days
     if age is None or age >= held.least_days:
         return days, plain(days)

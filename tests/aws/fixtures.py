@@ -82,7 +82,7 @@ def wire_products(
     if decoys:
         for one in sold:
             _add_other_times(one.wire, random)
-        products += [(one.query.service_code, decoy) for one in sold for decoy in _decoys(one, random)]
+        products += [(one.query.service_code, decoy) for one in sold for decoy in _decoys(one, book, random)]
     random.shuffle(products)
     by_service: dict[str, list[Document]] = defaultdict(list)
     for service_code, product in products:
@@ -261,7 +261,7 @@ def _terms(sku: str, need: PriceNeed, prices: Iterable[Price], book: PriceBook, 
         return {FLAT_RATE: {"plans": [_plan(sku, price) for price in prices]}}
     if ON_DEMAND not in by_term:
         instead = next(iter(by_term.values()))[0]
-        by_term[ON_DEMAND] = [_on_demand_for(instead)]
+        by_term[ON_DEMAND] = [on_demand_for(instead)]
     for name, of_term in by_term.items():
         kind, code, attributes = _term_of(name)
         dimensions = [
@@ -278,10 +278,11 @@ def _terms(sku: str, need: PriceNeed, prices: Iterable[Price], book: PriceBook, 
     return terms
 
 
-def _on_demand_for(price: Price) -> Price:
-    """An on-demand price at `DECOY_PRICE` for a product the book has reserved terms of only."""
-    query = PriceQuery(price.query.service_code, price.query.region_id, price.query.usage_type)
-    return Price(query, "", "Hrs", (PriceTier(Decimal(0), None, DECOY_PRICE),), "", "")
+def on_demand_for(reserved: Price) -> Price:
+    """An on-demand price, twice the reserved one, for a product the book has reserved terms of only."""
+    query = PriceQuery(reserved.query.service_code, reserved.query.region_id, reserved.query.usage_type)
+    tier = PriceTier(Decimal(0), None, 2 * reserved.tiers[0].list_unit_price)
+    return Price(query, "", "Hrs", (tier,), "", "")
 
 
 def _term_of(name: str) -> tuple[str, str, dict[str, str]]:
@@ -391,8 +392,12 @@ def _grant(allowance: FreeAllowance, sold: Iterable[Sold]) -> Document:
 Change = Callable[[dict[str, str]], dict[str, str]]
 
 
-def _decoys(one: Sold, random: Random) -> list[Document]:
-    """Look-alikes of a product: the kinds that fit it, of which some are drawn."""
+def _decoys(one: Sold, book: PriceBook, random: Random) -> list[Document]:
+    """Look-alikes of a product: the kinds that fit it, of which some are drawn.
+
+    A price of 0 is no placeholder where an allowance covers the product: there it says how much is free.
+    """
+    may_be_free = one.need.free or any(of.covers(one.query) for of in book.allowances)
     found = one.wire["product"]["attributes"]
     kinds = _LOOK_ALIKES["any"] + (_LOOK_ALIKES["instance"] if "BoxUsage" in found["usagetype"] else [])
     decoys = [
@@ -400,7 +405,7 @@ def _decoys(one: Sold, random: Random) -> list[Document]:
         for name, change in random.sample(kinds, k=2)
         if change(found) != found
     ]
-    if not one.need.free and random.random() < 0.2:
+    if random.random() < 0.2 and not may_be_free:
         decoys.append(_copy(one.wire, f"placeholder {one.query}", found, Decimal(0)))
     if random.random() < 0.1:
         decoys.append(_copy(one.wire, f"other operation {one.query}", found, None))

@@ -46,7 +46,7 @@ OBJECTS = st.fixed_dictionaries(
         ),
         "count": numbers("count"),
         "kb": numbers("kb", 0) | st.integers(0, 300),
-        "days": numbers("days", 0),
+        "days": numbers("days"),
     },
     optional={"deleted_after_days": st.integers(30, 400)},
 )
@@ -64,13 +64,13 @@ GP3 = st.fixed_dictionaries(
         "gb": numbers("gb", 240),
         "iops": st.integers(8_000, 40_000),
         "mibps": numbers("mibps", 125),
-        "days": numbers("days", 0),
+        "days": numbers("days"),
     }
 )
 FUNCTIONS = st.fixed_dictionaries(
     {
         "invocations": numbers("invocations"),
-        "duration_ms": numbers("duration_ms", 0),
+        "duration_ms": numbers("duration_ms"),
         "memory_mb": numbers("memory_mb", 128),
         "ephemeral_mb": numbers("ephemeral_mb", 512),
         "response_mb": numbers("response_mb", 0),
@@ -214,8 +214,8 @@ functions:
     assert [(line.path, line.meter, line.quantity, line.formula) for line in result.lines] == [
         ("objects.0", "TimedStorage-GlacierByteHrs", D("0.120162964"),
          "1,000 x 42 KB (32 of them index and metadata) / 1,048,576 x (20 + 70 owed of the 90 billed at least) / 30 days of the month"),
-        ("objects.0", "TimedStorage-ByteHrs", D("0.022888184"),
-         "1,000 x 8 KB (its name, at the Standard rate) / 1,048,576 x (20 + 70 owed of the 90 billed at least) / 30 days of the month"),
+        ("objects.0", "TimedStorage-ByteHrs", D("0.005086263"),
+         "1,000 x 8 KB (its name, at the Standard rate) / 1,048,576 x 20 / 30 days of the month"),
         ("objects.1", "TimedStorage-SIA-ByteHrs", D("0.122070313"),
          "1,000 x 128 KB (the least that is billed) / 1,048,576 x 30 / 30 days of the month"),
         ("objects.2", "TimedStorage-INT-FA-ByteHrs", D("0.122070313"), "1,000 x 128 KB / 1,048,576 x 30 / 30 days of the month"),

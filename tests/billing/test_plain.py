@@ -12,6 +12,7 @@ from aws.books import book_of, price
 from costmodel.billing.plain import PricedUsage, price_usage
 from costmodel.errors import UsageFileError
 from costmodel.pricing.book import PriceBook
+from costmodel.pricing.price import Price
 from costmodel.scenario.usage_file import parse_usage_file
 
 SHIPPED = PriceBook.shipped()
@@ -78,18 +79,86 @@ def test_an_own_rate_replaces_the_list_price_and_its_allowance() -> None:
     assert result.unused_rates == ()
 
 
-def test_a_rate_without_attributes_stands_for_all_of_them() -> None:
+def test_each_engine_has_a_rate_of_its_own() -> None:
     result = priced(f"""
       period: 2026-11
       usage:
         - {{{RDS}, attributes: {{engine: PostgreSQL}}, quantity: 720}}
         - {{{RDS}, attributes: {{engine: MySQL}}, quantity: 720}}
-        - {{{RDS}, attributes: {{engine: Aurora MySQL}}, quantity: 720}}
+        - {{{RDS}, attributes: {{engine: Oracle}}, quantity: 720}}
       rates:
-        - {{{RDS}, unit: Hours, tiers: [{{from: 0, price: 0.1}}]}}
+        - {{{RDS}, attributes: {{engine: PostgreSQL}}, unit: Hours, tiers: [{{from: 0, price: 0.1}}]}}
         - {{{RDS}, attributes: {{engine: MySQL}}, unit: Hrs, tiers: [{{from: 0, price: 0.2}}]}}
+        - {{{RDS}, attributes: {{engine: Oracle}}, unit: Hrs, tiers: [{{from: 0, price: 0.3}}]}}
     """)
-    assert [line.billed_cost for line in result.lines] == [72, 144, 72]
+    assert [line.billed_cost for line in result.lines] == [72, 144, 216]
+
+
+BALANCER = "service: AWSELB, meter: LoadBalancerUsage, region: eu-west-1"
+
+
+def test_a_rate_says_which_of_the_prices_that_aws_tells_apart_it_replaces() -> None:
+    """The rate is blamed, and the line is not: its unit is the one that AWS counts in."""
+    with pytest.raises(UsageFileError) as caught:
+        priced(f"""
+          period: 2026-11
+          usage: [{{{BALANCER}, attributes: {{load_balancer: application}}, quantity: 720, unit: Hrs}}]
+          rates: [{{{BALANCER}, unit: GB, tiers: [{{from: 0, price: 0.01}}]}}]
+        """)
+    (fault,) = caught.value.faults
+    assert fault.path == "rates.0.attributes"
+    assert "must say for which load_balancer it is" in fault.problem
+    assert "{load_balancer: application}" in fault.problem
+
+
+@pytest.mark.parametrize("attributes", ["{load_balancer: application}", "{load_balancer: nonsense}"])
+def test_a_rate_counts_as_aws_counts_the_usage_type_whatever_its_attributes(attributes: str) -> None:
+    with pytest.raises(UsageFileError) as caught:
+        priced(f"""
+          period: 2026-11
+          usage: [{{{BALANCER}, attributes: {{load_balancer: network}}, quantity: 720}}]
+          rates: [{{{BALANCER}, attributes: {attributes}, unit: GB, tiers: [{{from: 0, price: 0.01}}]}}]
+        """)
+    (fault,) = caught.value.faults
+    assert (fault.path, fault.problem) == ("rates.0.unit", "must be Hours or Hrs, as AWS counts this meter")
+
+
+@pytest.mark.parametrize(
+    ("meter", "line", "rate"),
+    [
+        (BALANCER, "{load_balancer: nonsense}", "{load_balancer: application}"),
+        ('service: AmazonEC2, meter: "BoxUsage:m7g.large", region: eu-west-1', "{os: Windows}", "{}"),
+    ],
+)
+def test_a_rate_is_for_nothing_but_what_it_names(meter: str, line: str, rate: str) -> None:
+    with pytest.raises(UsageFileError) as caught:
+        priced(f"""
+          period: 2026-11
+          usage: [{{{meter}, attributes: {line}, quantity: 720}}]
+          rates: [{{{meter}, attributes: {rate}, unit: Hrs, tiers: [{{from: 0, price: 0.01}}]}}]
+        """)
+    assert [fault.path for fault in caught.value.faults] == ["usage.0"]
+
+
+def test_a_rate_for_transitions_need_not_say_what_is_restored() -> None:
+    """AWS tells requests of one usage type apart by two attributes, of which each has one."""
+    moved = 'service: AmazonS3, meter: Requests-Tier3, region: eu-west-1, attributes: {transition: "Deep Archive"}'
+    result = priced(f"""
+      period: 2026-11
+      usage: [{{{moved}, quantity: 1000}}]
+      rates: [{{{moved}, unit: Requests, tiers: [{{from: 0, price: 0.00001}}]}}]
+    """)
+    assert result.billed_cost == D("0.01")
+
+
+def test_a_rate_for_what_nobody_lists_stands_for_all_attributes() -> None:
+    baker = "service: TextureBaker, meter: jobs, region: global"
+    result = priced(f"""
+      period: 2026-11
+      usage: [{{{baker}, attributes: {{size: large}}, quantity: 2}}, {{{baker}, attributes: {{size: small}}, quantity: 3}}]
+      rates: [{{{baker}, unit: Runs, tiers: [{{from: 0, price: 0.3}}]}}]
+    """)
+    assert result.billed_cost == D("1.5")
 
 
 def test_a_service_nobody_lists_can_be_priced_at_an_own_rate() -> None:
@@ -109,6 +178,21 @@ def test_a_rate_no_line_uses_is_named() -> None:
       rates: [{{service: AmazonCloudFront, meter: misspelt, region: global, unit: GB, tiers: [{{from: 0, price: 1}}]}}]
     """)
     assert result.unused_rates == ("rates.0",)
+
+
+def test_lines_are_not_compared_with_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file may have 100,000 lines: what one more costs in time must not grow with them."""
+    compared = 0
+
+    def equal(one: Price, other: object) -> bool:
+        nonlocal compared
+        compared += 1
+        return one is other
+
+    monkeypatch.setattr(Price, "__eq__", equal)
+    lines = "".join(f"  - {{{CDN}, quantity: {quantity}}}\n" for quantity in range(1, 301))
+    assert len(priced(f"period: 2026-11\nusage:\n{lines}").lines) == 300
+    assert compared <= 2 * 300
 
 
 def test_every_line_that_cannot_be_priced_is_named() -> None:
@@ -139,6 +223,31 @@ def test_half_a_request_is_no_quantity() -> None:
         priced(f"period: 2026-11\nusage:\n  - {{{line}, quantity: 0.5}}")
     assert priced(f"period: 2026-11\nusage:\n  - {{{line}, quantity: 2.0}}").billed_cost == D("0.00001")
     assert priced(f"period: 2026-11\nusage:\n  - {{{CDN}, quantity: 1024.5}}").billed_cost == D("0.0425")
+
+
+READS = "service: AmazonDynamoDB, meter: ReadRequestUnits, region: us-east-1"
+ZONES = "service: AmazonRoute53, meter: HostedZone, region: global"
+
+
+def test_half_a_read_is_a_read_that_may_be_stale() -> None:
+    """2 000 001 of them are 1 000 000.5 units x 0.125 a million."""
+    assert priced(f"period: 2026-11\nusage:\n  - {{{READS}, quantity: 1000000.5}}").billed_cost == D(
+        "0.1250000625"
+    )
+
+
+@pytest.mark.parametrize(
+    ("line", "quantity", "told"),
+    [
+        (READS, "0.25", "must be a multiple of 0.5, as AWS counts half units and no less"),
+        (ZONES, "1.5", "must be a whole number, as AWS bills Hosted Zones for the whole month"),
+    ],
+)
+def test_a_part_that_aws_does_not_bill_is_no_quantity(line: str, quantity: str, told: str) -> None:
+    with pytest.raises(UsageFileError) as caught:
+        priced(f"period: 2026-11\nusage:\n  - {{{line}, quantity: {quantity}}}")
+    (fault,) = caught.value.faults
+    assert (fault.path, fault.problem) == ("usage.0.quantity", told)
 
 
 RESERVED = 'service: AmazonRDS, meter: "InstanceUsage:db.m6g.12xl", region: eu-west-1, term: Reserved 3yr Partial Upfront'

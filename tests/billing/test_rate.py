@@ -288,6 +288,24 @@ def test_shares_add_up_and_fit(amount: Decimal, rooms: list[Decimal]) -> None:
         assert abs(part - amount * room / total) <= len(rooms) * Decimal("1e-9")
 
 
+COUNTED = (query("x86"), query("arm"), query("edge"))
+MILLION = allowance("1000000", "x86", "arm", "edge", name="requests", unit="Requests")
+
+
+@laws
+@given(st.lists(st.integers(1, 10**7), min_size=1, max_size=len(COUNTED)))
+def test_an_allowance_of_what_is_counted_is_shared_in_wholes(counts: list[int]) -> None:
+    """In proportion, but for what rounding leaves over; and all that is free is granted."""
+    book = Book(*(price(of, ("0", "0.2"), unit="Requests") for of in COUNTED), allowances=(MILLION,))
+    usages = [usage(of, Decimal(count), unit="Requests") for of, count in zip(COUNTED, counts, strict=False)]
+    free = [charge.pricing_quantity for charge in bill(usages, book, free_tier=True).charges if charge.x_free]
+    granted = min(1_000_000, sum(counts))
+    assert sum(free) == granted
+    assert not any(quantity % 1 for quantity in free)
+    shares = [quantity * granted / Decimal(sum(counts)) for quantity in counts]
+    assert all(any(abs(part - share) < 1 for share in shares) for part in free)
+
+
 @laws
 @given(books, used, st.booleans())
 def test_allocation_conserves_every_quantity(book: Book, usages: list[Usage], free_tier: bool) -> None:

@@ -54,6 +54,23 @@ PLAN = "service: CloudFrontPlans, meter: Pro, region: global, term: FlatRate, qu
 # --- worked bills ---------------------------------------------------------------------------
 
 
+RESERVED = 'meter: "InstanceUsage:db.m6g.12xl", region: eu-west-1, term: Reserved 3yr Partial Upfront'
+HOURLY = f"service: AmazonRDS, {RESERVED}, attributes: {{engine: MySQL}}, quantity: 720"
+FEE = f"service: AmazonRDS, {RESERVED}, attributes: {{engine: MySQL, fee: upfront}}, quantity: 2"
+
+
+def test_an_own_price_by_the_hour_leaves_the_fee_of_its_reservation_alone() -> None:
+    """720 h x 0.90 = 648 beside two fees of 24 375 at list; with a rate of its own, two of 20 000."""
+    of = 'service: AmazonRDS, usage_type: "InstanceUsage:db.m6g.12xl", term: Reserved 3yr Partial Upfront'
+    hourly = f"{of}, attributes: {{engine: MySQL}}, unit: Hrs, price: 0.90"
+    fee = f"{of}, attributes: {{engine: MySQL, fee: upfront}}, unit: Quantity, price: 20000"
+    assert [line.billed_cost for line in priced(f"{HOURLY}\n{FEE}", own(hourly)).lines] == [648, 48_750]
+    assert [line.billed_cost for line in priced(f"{HOURLY}\n{FEE}", own(hourly, fee)).lines] == [648, 40_000]
+    assert priced(f"{HOURLY}\n{FEE}", own(f"{of}, percent: 10")).billed_cost == D("0.9") * (
+        D("667.8") + 48_750
+    )
+
+
 def test_a_percentage_off_a_service() -> None:
     """1440 h x 0.091 = 131.04 and 720 h x 0.0725 = 52.20, both less 5 %; RDS 720 h x 0.138 = 99.36 at list."""
     whole = priced(f"{M7G}\n{C7G}\n{RDS}", own("service: AmazonEC2, percent: 5"))

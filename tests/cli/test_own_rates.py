@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -61,7 +62,26 @@ def test_usage_is_priced_at_own_rates(cli: Any) -> None:
     assert document["own_rates"]["currency"] == {
         "code": "EUR", "per_usd": "0.92", "date": "2026-11-02", "source": "example rate",
     }  # fmt: skip
+    assert document["converted"] == {
+        "currency": "EUR",
+        "list_cost": f"{(D(document['list_cost']) * D('0.92')).normalize():f}",
+        "billed_cost": f"{(D(document['billed_cost']) * D('0.92')).normalize():f}",
+    }
+    assert at_list["converted"] is None
     assert "Note: AmazonEC2: 5 % off applies to nothing: a more exact rate covers every line" in outcome.err
+
+
+def test_an_exchange_rate_of_a_day_to_come_is_refused(cli: Any, tmp_path: Path) -> None:
+    def dated(day: str) -> Any:
+        more = f"currency: {{code: EUR, per_usd: 0.9, date: {day}, source: a bank}}"
+        rates = rates_file(tmp_path, "service: AmazonEC2, percent: 5", more=more)
+        return cli("price", USAGE, "--rates", rates, today=date(2026, 11, 20))
+
+    assert dated("2026-11-21").code == 0  # there is a place where it is that day
+    refused = dated("2099-01-01")
+    assert refused.code == 1
+    told = " ".join(refused.err.split())
+    assert "currency.date: must not be after today, 2026-11-20: nobody has published that rate yet" in told
 
 
 def test_the_price_table_shows_list_discount_and_cost_and_cuts_no_number(cli: Any) -> None:

@@ -15,7 +15,7 @@ from aws.server import Fault, Seen
 from costmodel.pricing.shelf import Shelf
 
 AFTER_A_REFRESH = """\
-Prices from AWS: 106, in 10 files. Files with other prices than before: {moved}.
+Prices from AWS: 109, in 10 files. Files with other prices than before: {moved}.
 Book {digest} of 2026-11-24 is in force.{step}
 """
 """92 list prices in 7 files, 3 + 2 Savings Plans rates in 2, and 3 statistics of 3 spot prices in 1."""
@@ -64,7 +64,7 @@ def test_the_table_counts_what_moved(aws: Cloud, cli: Any) -> None:
         "AmazonEC2/eu-west-1.reserved.csv": ["12", "12", "0", "0"],
         "AmazonRoute53/global.csv": ["12", "11", "0", "0"],
         "AmazonRoute53/eu-west-1.csv": ["1", "1", "0", "0"],
-        "AmazonS3/eu-west-1.csv": ["34", "34", "0", "0"],
+        "AmazonS3/eu-west-1.csv": ["37", "37", "0", "0"],
         "awskms/eu-west-1.csv": ["5", "5", "0", "0"],
     }.items():
         assert table[path] == [*counts, "20261007120000"]
@@ -151,7 +151,7 @@ def test_what_fails_is_named_and_the_rest_goes_ahead(aws: Cloud, cli: Any, outpu
         (failure,) = json.loads(outcome.out)["failures"]
         assert failure == {"subject": "awskms eu-west-1", "problem": problem, "unasked": []}
     else:
-        assert rows(outcome.out)["AmazonS3/eu-west-1.csv"][:2] == ["34", "34"]
+        assert rows(outcome.out)["AmazonS3/eu-west-1.csv"][:2] == ["37", "37"]
         assert "awskms" not in outcome.out
     shown = json.loads(cli("prices", "show", "KMS-Keys", "--format", "json").out)
     assert [price["tiers"][0]["list_unit_price"] for price in shown] == ["1"]
@@ -209,11 +209,11 @@ def test_without_credentials_the_next_step_is_said_and_it_works(
     assert outcome.err.endswith(f"{step}\n")
     outcome = cli(*step.split()[1:])
     assert (outcome.code, outcome.err) == (0, "")
-    assert "Prices from AWS: 97, in 9 files." in outcome.out  # all but the 9 spot prices
+    assert "Prices from AWS: 100, in 9 files." in outcome.out  # all but the 9 spot prices
 
 
 def test_a_price_that_aws_no_longer_lists_is_named(aws: Cloud, cli: Any) -> None:
-    """One of 34 may be withdrawn."""
+    """One of 37 may be withdrawn."""
     name = "AmazonS3 eu-west-1 TimedStorage-ByteHrs"
     for product in list(aws.price_lists.products["AmazonS3"]):
         if product["product"]["attributes"]["usagetype"] == "EU-TimedStorage-ByteHrs":
@@ -221,8 +221,28 @@ def test_a_price_that_aws_no_longer_lists_is_named(aws: Cloud, cli: Any) -> None
     outcome = cli("prices", "refresh", "--service", "AmazonS3", columns=120)
     assert (outcome.code, outcome.err) == (0, "")
     assert f"AWS no longer lists {name}: a bill that needs it is refused from now on.\n" in outcome.out
-    assert rows(outcome.out)["AmazonS3/eu-west-1.csv"][:4] == ["33", "0", "0", "1"]
+    assert rows(outcome.out)["AmazonS3/eu-west-1.csv"][:4] == ["36", "0", "0", "1"]
     assert cli("prices", "show", f"{name} from 0").code == 1
+
+
+def test_one_of_few_prices_that_aws_withdrew_can_be_accepted_as_gone(aws: Cloud, cli: Any) -> None:
+    """One of five is more than a tenth; before, such a file could never be refreshed again."""
+    name = "awskms eu-west-1 KMS-Requests-GenerateDatakeyPair-ECC"
+    aws.price_lists.products["awskms"] = [
+        product
+        for product in aws.price_lists.products["awskms"]
+        if not product["product"]["attributes"]["usagetype"].endswith("GenerateDatakeyPair-ECC")
+    ]
+    command = ("prices", "refresh", "--service", "awskms")
+    refused = cli(*command, columns=120)
+    assert refused.code == 1
+    assert f"no longer lists 1 of 5 prices, such as {name}" in " ".join(refused.err.split())
+    assert f"--accept-moved '{name}'" in " ".join(refused.err.split())
+    accepted = cli(*command, "--accept-moved", name, columns=120)
+    assert (accepted.code, accepted.err) == (0, "")
+    assert f"AWS no longer lists {name}" in " ".join(accepted.out.split())
+    again = cli(*command, "--accept-moved", name)
+    assert (again.code, again.err) == (0, f"--accept-moved '{name}' was not needed.\n")
 
 
 def test_progress_goes_to_stderr_on_a_terminal_and_nowhere_else(

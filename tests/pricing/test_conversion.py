@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aws.fixtures import DECOY_PRICE, answered_by, wire_products
+from aws.fixtures import answered_by, on_demand_for, wire_products
 from aws.samples import CLOUDFRONT_EUROPE, published_example
 from costmodel.errors import (
     AllowanceChanged,
@@ -323,8 +324,16 @@ def test_another_currency_is_refused() -> None:
 
 
 def test_nothing_for_a_need_is_refused() -> None:
-    with pytest.raises(NothingOffered, match=r"AmazonEC2 us-east-1 BoxUsage.*: AWS lists no such product"):
+    """In words: by the names of the prices that AWS should have confirmed, not by the pattern that finds them."""
+    told = r"AmazonEC2 us-east-1: AWS lists nothing like BoxUsage:[a-z0-9.-]+ and [0-9]+ more\. "
+    with pytest.raises(NothingOffered, match=told):
         prices(INSTANCES, listing("BoxUsage:m7g.large", tenancy="Dedicated"))
+
+
+def test_nothing_for_a_need_that_the_book_has_no_price_of_is_told_in_words() -> None:
+    need = PriceNeed("AmazonEC2", (r"Elastic(IP|Inference):[a-z]+",))
+    with pytest.raises(NothingOffered, match="AWS lists none of the products that costmodel needs here"):
+        prices(need, listing("BoxUsage:m7g.large"))
 
 
 def test_a_product_nobody_can_buy_is_refused() -> None:
@@ -660,8 +669,14 @@ def test_every_price_of_the_snapshot_among_decoys() -> None:
     taken = {price.query: (ladder(price), price.pricing_unit, price.currency) for price in found}
     assert {query: taken.get(query) for query in here} == here
     added = {query for query in taken if query not in here}
-    assert all(price.tiers[0].list_unit_price == DECOY_PRICE for price in found if price.query in added)
-    assert {query.term for query in added} <= {"OnDemand"}, "only of products with reserved terms alone"
+    reserved = [price for price in BOOK.prices() if price.query.term.startswith("Reserved")]
+    made_up = {(of.query, of.tiers) for of in map(on_demand_for, reserved)}
+    assert added, "of products with reserved terms alone"
+    assert {
+        (price.query, tuple(replace(tier, rate_code="") for tier in price.tiers))
+        for price in found
+        if price.query in added
+    } <= made_up
 
 
 def test_the_fixtures_repeat_themselves_and_hold_decoys() -> None:

@@ -447,6 +447,20 @@ def test_a_certificate_nobody_signed_is_named(
         assert download(url, place, patience=QUICK).changed
 
 
+def test_a_server_that_leads_away_from_https_is_not_followed(
+    monkeypatch: pytest.MonkeyPatch, own_certificate: Path, place: Path
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(own_certificate))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(own_certificate)
+    with AwsServer(files={FILE: CONTENT}) as plain, AwsServer(files={FILE: CONTENT}) as aws:
+        aws._http.socket = context.wrap_socket(aws._http.socket, server_side=True)
+        aws.fault = lambda _: Fault(status=302, headers=(("Location", plain.url + FILE),))
+        with pytest.raises(DownloadFailed, match="the server leads away from https"):
+            download(aws.url.replace("http://", "https://") + FILE, place, patience=QUICK)
+    assert not place.exists()
+
+
 def test_a_proxy_that_is_not_there_is_named(
     monkeypatch: pytest.MonkeyPatch, aws: AwsServer, place: Path
 ) -> None:

@@ -15,6 +15,7 @@ from costmodel.errors import (
     ApiFailed,
     DownloadFailed,
     FileUnavailable,
+    MalformedListing,
     OlderPriceFile,
     PriceFileCorrupt,
     PriceFileNotFound,
@@ -202,6 +203,33 @@ def test_the_file_of_a_day_is_found_through_the_api(aws: AwsServer, client: Any)
     question = next(seen for seen in aws.seen if seen.operation == "ListPriceLists").arguments
     assert question["EffectiveDate"] == 1_709_942_400  # 2024-03-09T00:00:00Z
     assert question["CurrencyCode"] == "USD"
+
+
+@pytest.mark.parametrize(
+    "away", ["http://evil.example/x.json", "//evil.example/x.json", "ftp://evil.example/x"]
+)
+def test_an_index_told_over_https_leads_nowhere_else(monkeypatch: pytest.MonkeyPatch, away: str) -> None:
+    """Another host over https is AWS's to name; one over http is anybody's to answer for."""
+    index = json.loads(json.dumps(FILES))
+    region = index[f"{EC2}/current/region_index.json"]["regions"]["us-east-1"]
+    region["currentVersionUrl"] = away
+
+    def fetched(url: str, path: Path, **_: object) -> None:
+        path.write_text(json.dumps(index[url.removeprefix("https://prices.example")]))
+
+    monkeypatch.setenv(BASE_URL_VARIABLE, "https://prices.example")
+    monkeypatch.setattr("costmodel.pricing.price_files.download", fetched)
+    if away.startswith("//"):
+        assert PublicIndex().price_file("AmazonEC2", "us-east-1").url == "https://evil.example/x.json"
+        return
+    with pytest.raises(PriceFileCorrupt, match=f"'{away}.*' leads away from https"):
+        PublicIndex().price_file("AmazonEC2", "us-east-1")
+
+
+def test_an_address_told_over_https_leads_nowhere_else(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client.meta, "_endpoint_url", client.meta.endpoint_url.replace("http:", "https:"))
+    with pytest.raises(MalformedListing, match="leads away from https"):
+        dated_price_file(client, "AmazonEC2", "us-east-1", date(2024, 3, 9))
 
 
 def test_what_the_api_does_not_have_is_named(client: Any) -> None:

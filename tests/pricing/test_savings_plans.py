@@ -254,7 +254,14 @@ def test_a_file_without_any_needed_rate_is_not_the_one_that_was_meant(tmp_path):
     with pytest.raises(NothingOffered, match=f"Savings Plans in {REGION}: none of 12 rates"):
         read_plan_file(path, REGION, PRICE_NEEDS, NOW)
     with pytest.raises(NothingOffered, match="Savings Plans in sa-east-1"):
-        read_plan_file(write(tmp_path, as_json(WANTED)), "sa-east-1", PRICE_NEEDS, NOW)
+        read_plan_file(write(tmp_path, as_csv(WANTED)), "sa-east-1", PRICE_NEEDS, NOW)
+
+
+def test_a_file_of_another_region_is_not_the_one_that_was_meant(tmp_path):
+    """Even where its rates say that they are of this one."""
+    path = write(tmp_path, json.dumps(as_document(WANTED) | {"regionCode": "sa-east-1"}).encode())
+    with pytest.raises(PriceFileCorrupt, match=f"its head: it is of 'sa-east-1', not of {REGION}"):
+        read_plan_file(path, REGION, PRICE_NEEDS, NOW)
 
 
 def test_rows_of_the_real_database_file(tmp_path):

@@ -88,6 +88,32 @@ FIRST_STEP = [
         "0.00005 0.00005 0.000055 0.00006 0.00006 0.000065 0.00007 0.0001",
     ),
     (
+        "AmazonS3",
+        "Requests-Tier3",
+        (("restore", "Glacier Flexible"),),
+        "0.00005 0.00005 0.000055 0.00006 0.00006 0.0000571 0.00006 0.00007",
+    ),
+    ("AmazonS3", "Requests-Tier6", (), "0.01 0.01 0.011 0.012 0.012 0.011 0.012 0.014"),
+    ("AmazonS3", "Expedited-Retrieval-Bytes", (), "0.03 0.03 0.03 0.036 0.036 0.033 0.036 0.042"),
+    (
+        "AmazonS3GlacierDeepArchive",
+        "Requests-GDA-Tier3",
+        (),
+        "0.0001 0.0001 0.00011 0.00012 0.00012 0.0001142 0.00012 0.00014",
+    ),
+    (
+        "AmazonS3GlacierDeepArchive",
+        "Requests-GDA-Tier5",
+        (),
+        "0.000025 0.000025 0.000025 0.00003 0.00003 0.000025 0.00003 0.000035",
+    ),
+    (
+        "AmazonS3GlacierDeepArchive",
+        "Bulk-Retrieval-Bytes",
+        (),
+        "0.0025 0.0025 0.003 0.005 0.005 0.005 0.005 0.008",
+    ),
+    (
         "AmazonS3GlacierDeepArchive",
         "TimedStorage-GDA-ByteHrs",
         (),
@@ -215,6 +241,7 @@ ALLOWANCES = {
     "cloudfront-requests": ("10000000", False),
     "cloudfront-transfer-out": ("1024", False),
     "cloudwatch-alarms": ("10", False),
+    "cloudwatch-canary-runs": ("100", False),
     "cloudwatch-dashboards": ("3", False),
     "cloudwatch-api-requests": ("1000000", False),
     "cloudwatch-log-scans": ("5", False),
@@ -275,7 +302,7 @@ def test_every_usage_type_of_an_allowance_is_priced_in_its_unit(allowance):
 def test_every_price_is_a_ladder_from_zero_without_end():
     """Over the whole snapshot, reserved terms included."""
     prices = list(BOOK.prices())
-    assert len(prices) == 19284
+    assert len(prices) == 19332
     for price in prices:
         assert price.tiers[0].begin == 0
         assert price.tiers[-1].end is None

@@ -19,7 +19,7 @@ from costmodel.services._base import Footprint, Usage
 from costmodel.services.cloudfront import SERVICE as CLOUDFRONT
 from costmodel.services.cloudfront import Distribution, FlatRatePlan, PayAsYouGo, PriceClass
 from shops.platform import FAN_OUT, demand_of, scenario_of
-from shops.till import billed, billed_cents, cents, file_cents
+from shops.till import billed, billed_cents, cents, file_cents, priced_file
 
 D = Decimal
 
@@ -448,23 +448,71 @@ def test_glacier_instant_retrieval_is_billed_for_ninety_days_at_least() -> None:
 
 
 def test_glacier_adds_40_kb_to_every_object() -> None:
-    """32 KB of index at its own rate and 8 KB of name at the Standard rate.
+    """32 KB of index at its own rate for the minimum duration, and 8 KB of name at the Standard rate until the end.
 
     A million objects of 1 MB, deleted after 30 days and billed for 90: 1 056 KB each = 1 007.080078125 GB x 3 x 0.0036 = 10.876465;
-    8 KB each = 7.62939453125 GB x 3 x 0.023 = 0.526428; a million transitions x 30.00 a million = 30.00.
+    8 KB each = 7.62939453125 GB x 0.023 = 0.175476; a million transitions x 30.00 a million = 30.00.
     """
     archived = "storage_class: GLACIER, count: 1000000, kb: 1024, days: 30, deleted_after_days: 30"
     total = object_cents(archived, moved_line("Requests-Tier3", "Glacier Flexible", 1_000_000))
-    assert total == to_cents(D("10.876465") + D("0.526428") + 30) == D("41.40")
+    assert total == to_cents(D("10.876465") + D("0.175476") + 30) == D("41.05")
+
+
+def test_the_name_of_an_archived_object_ends_with_it() -> None:
+    """100 million objects of 1 KB thrown away after a day: 33 KB each = 3 147.125244 GB x 90 / 30 x 0.0036 = 33.988953;
+    8 KB each = 762.939453 GB x 1 / 30 x 0.023 = 0.584920.
+    """
+    total = object_cents("storage_class: GLACIER, count: 100000000, kb: 1, days: 1, deleted_after_days: 1")
+    assert total == to_cents(D("33.988953") + D("0.584920")) == D("34.57")
 
 
 def test_deep_archive_is_billed_for_half_a_year_at_least() -> None:
     """The same objects thrown away after 30 days, billed for 180: 1 007.080078125 x 6 x 0.00099 = 5.982056;
-    7.62939453125 x 6 x 0.023 = 1.052856; a million transitions x 50.00 a million = 50.00.
+    7.62939453125 x 0.023 = 0.175476; a million transitions x 50.00 a million = 50.00.
     """
     archived = "storage_class: DEEP_ARCHIVE, count: 1000000, kb: 1024, days: 30, deleted_after_days: 30"
     total = object_cents(archived, moved_line("Requests-Tier3", "Deep Archive", 1_000_000))
-    assert total == to_cents(D("5.982056") + D("1.052856") + 50) == D("57.03")
+    assert total == to_cents(D("5.982056") + D("0.175476") + 50) == D("56.16")
+
+
+def restore_lines(code: str, requests: str, retrieval: str, objects: int, gb: int) -> str:
+    """Lines of objects asked back from an archive in Virginia, and of their bytes."""
+    asked = f"{{service: {code}, region: us-east-1, meter: {requests}, quantity: {objects}}},"
+    return f"usage: [{asked}{{service: {code}, region: us-east-1, meter: {retrieval}, quantity: {gb}}}]"
+
+
+STANDARD_RESTORE = "Requests-Tier3, attributes: {restore: Glacier Flexible}"
+
+
+@pytest.mark.parametrize(
+    ("code", "requests", "retrieval", "expected"),
+    [
+        ("AmazonS3", STANDARD_RESTORE, "Standard-Retrieval-Bytes", "1774.00"),  # 750 + 1 024, as AWS has it
+        ("AmazonS3", "Requests-Tier6", "Expedited-Retrieval-Bytes", "153072.00"),  # 150 000 + 3 072
+        (s3.ARCHIVE_CODE, "Requests-GDA-Tier3", "Standard-Retrieval-Bytes", "3548.00"),  # 1 500 + 2 048
+        (s3.ARCHIVE_CODE, "Requests-GDA-Tier5", "Bulk-Retrieval-Bytes", "631.00"),  # 375 + 256
+    ],
+)
+def test_restores_are_billed_by_the_object_and_by_the_gb(
+    code: str, requests: str, retrieval: str, expected: str
+) -> None:
+    """15 million objects of 100 TB in all: AWS's own example.
+
+    Standard 15 000 x 0.05 and 102 400 x 0.01; expedited x 10 and x 0.03; from Deep Archive x 0.10 and x 0.02, in bulk
+    x 0.025 and x 0.0025. Source: AWS re:Post Knowledge Center, "s3-manage-data-retrieval" (2025), for the first two.
+    """
+    assert file_cents(restore_lines(code, requests, retrieval, 15_000_000, 102_400)) == D(expected)
+
+
+def test_bytes_out_of_an_archive_name_the_requests_that_no_line_has() -> None:
+    both = priced_file(restore_lines("AmazonS3", STANDARD_RESTORE, "Standard-Retrieval-Bytes", 9, 1))
+    bytes_alone = priced_file(f"usage: [{s3_line('Standard-Retrieval-Bytes', 1)}]")
+    assert both.notes == ()
+    assert bytes_alone.notes == (
+        "usage.0, Standard-Retrieval-Bytes: AWS bills the requests for it as well, and no line has them. Add "
+        "`{service: AmazonS3, meter: Requests-Tier3, region: us-east-1, attributes: {restore: Glacier Flexible}}` "
+        "with how many as its quantity.",
+    )
 
 
 def test_transitions_cost_what_their_destination_asks() -> None:

@@ -17,7 +17,7 @@ from costmodel.services.dynamodb import ProvisionedTable
 from costmodel.services.route53 import health_check_months
 from shops import database
 from shops.platform import demand_of, scenario_of
-from shops.till import billed, billed_cents, cents
+from shops.till import billed, billed_cents, cents, priced_file
 
 D = Decimal
 
@@ -52,6 +52,17 @@ def test_route_53_crosses_25_zones_and_a_billion_queries() -> None:
     queries = 1_000 * D("0.40") + 200 * D("0.20")
     assert cents(lines) == zones + queries + (60 - 50) * D("0.50") == D("458.00")
     assert cents(lines, free_tier=False) == zones + queries + 60 * D("0.50") == D("483.00")
+
+
+def test_records_above_10_000_of_a_zone_are_counted_by_whoever_states_them() -> None:
+    """A zone of 10 500 records: 500 x 0.0015 = 0.75. The price list has no step, as it counts zone by zone."""
+    priced = priced_file(
+        "usage: [{service: AmazonRoute53, region: global, meter: Global-RRSets, quantity: 500}]"
+    )
+    assert to_cents(priced.billed_cost) == D("0.75")
+    assert priced.notes == (
+        "usage.0, Global-RRSets: counts the records of each zone above 10,000; the first 10,000 of a zone do not belong to it.",
+    )
 
 
 @pytest.mark.parametrize(("free_tier", "expected"), [(True, "2.518"), (False, "3.518")])
@@ -129,6 +140,16 @@ def test_metrics_climb_all_four_tiers() -> None:
     """
     assert cents(line, free_tier=False) == D("68500.00")
     assert cents(line) == D("68497.00")
+
+
+def test_a_hundred_canary_runs_are_free_over_all_regions() -> None:
+    """(80 + 120 - 100) runs x 0.0012 = 0.12; all 200 cost 0.24."""
+    lines = "".join(
+        f"- {{service: AmazonCloudWatch, region: {region}, meter: Canary-runs, quantity: {runs}}}\n"
+        for region, runs in (("us-east-1", 80), ("us-west-2", 120))
+    )
+    assert cents(lines) == 100 * D("0.0012") == D("0.12")
+    assert cents(lines, free_tier=False) == D("0.24")
 
 
 def test_a_month_of_monitoring() -> None:
