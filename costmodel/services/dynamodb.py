@@ -77,6 +77,7 @@ from costmodel.services._dax import (
     smallest_cluster,
     with_cluster,
 )
+from costmodel.services._dynamodb_alarms import replica_alarms, table_alarms
 from costmodel.services._dynamodb_energy import table_energy
 from costmodel.services._dynamodb_terraform import (
     on_demand_variable,
@@ -125,12 +126,6 @@ REPLICATION_LAG_S = 1.0
 """How far the other regions of a global table usually are behind.
 
 Source: Amazon DynamoDB Developer Guide, "Global tables" (2023-06): usually within a second.
-"""
-
-ALARMS_PER_TARGET = 4
-"""Alarms that auto scaling keeps per scaled dimension: high and low of consumption and of capacity.
-
-Source: Amazon DynamoDB Developer Guide, "Managing throughput capacity automatically" (2023-06).
 """
 
 KMS_CALLS_PER_DAY = 288.0
@@ -801,11 +796,16 @@ class ProvisionedTable(_Table):
             ),
             *self.storage_usage(demand),
             *self.cluster_usage(demand),
+            *replica_alarms(self.replica_region_ids, self.alarms, self.resource_name, demand.calendar),
         )
 
+    @property
+    def alarms(self) -> int:
+        """Of auto scaling, in each region."""
+        return table_alarms(self.work.secondary_indexes)
+
     def footprint(self, demand: Demand, capacity: Capacity) -> Footprint:
-        """Four alarms for reads and four for writes, of the table and of each index."""
-        return self.footprint_with(demand, alarms=2 * ALARMS_PER_TARGET * (1 + self.work.secondary_indexes))
+        return self.footprint_with(demand, alarms=self.alarms)
 
     def terraform(self) -> tuple[TerraformVariable, ...]:
         index = (INDEX_READ_UNITS, self.index_bounds) if self.work.secondary_indexes else None
