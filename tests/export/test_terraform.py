@@ -185,7 +185,7 @@ def every_variable(example_run: Run) -> Run:
             "start": "2026-02",
             "traffic": {"monthly_visitors": {"japan": 50_000}},
             "network": {"second_region": "us-west-2"},
-            "constraints": {"instance_families": ["t4g"]},
+            "constraints": {"instance_families": ["t4g", "g4dn"]},
         },
         "test",
     )
