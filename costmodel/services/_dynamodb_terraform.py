@@ -60,6 +60,7 @@ def replica_variables(region_ids: tuple[str, ...]) -> tuple[TerraformVariable, .
         "length({value}) >= 1",
         "must name one region or more",
     )
+    names = also(names, "!contains({value}, var.region)", "leave out region, where the table itself is")
     words = "region_name of each entry of replica_regions of terraform-aws-modules/dynamodb-table."
     return (TerraformVariable("dynamodb_table_replica_regions", words, (names,)),)
 
