@@ -166,6 +166,8 @@ class _Table:
     table_class: TableClass = field(default=STANDARD, kw_only=True)
     cluster: Cluster | None = field(default=None, kw_only=True)
     """DAX in front of the table, in every region; none for a table on its own."""
+    own_key: bool = field(default=False, kw_only=True)
+    """Whether a customer-managed key encrypts it, in each region one of that region; else one that AWS owns."""
 
     def __post_init__(self) -> None:
         """Raises ValueError for a table that AWS would not make."""
@@ -181,7 +183,7 @@ class _Table:
 
     def under(self, scenario: Scenario) -> Self:
         """The same settings under another scenario's figures."""
-        return replace(self, work=scenario.database)
+        return replace(self, work=scenario.database, own_key=scenario.security.kms_keys > 0)
 
     def spread(self, other_region_id: str, strategy: Strategy) -> tuple[Share, ...]:
         """A global table holds all its regions; it takes the whole demand, wherever it comes in.
@@ -602,8 +604,8 @@ class OnDemandTable(_Table):
 
     def terraform(self) -> tuple[TerraformVariable, ...]:
         return (
-            on_demand_variable(self.table_class),
-            *replica_variables(self.replica_region_ids),
+            on_demand_variable(self.table_class, self.own_key),
+            *replica_variables(self.replica_region_ids, self.own_key),
             *cluster_variables(self.cluster),
         )
 
@@ -811,9 +813,9 @@ class ProvisionedTable(_Table):
         index = (INDEX_READ_UNITS, self.index_bounds) if self.work.secondary_indexes else None
         return (
             *provisioned_variables(
-                self.table_class, self.target_ratio, self.read_bounds, self.write_bounds, index
+                self.table_class, self.own_key, self.target_ratio, self.read_bounds, self.write_bounds, index
             ),
-            *replica_variables(self.replica_region_ids),
+            *replica_variables(self.replica_region_ids, self.own_key),
             *cluster_variables(self.cluster),
         )
 
@@ -840,7 +842,7 @@ def designs(scenario: Scenario, demand: Demand) -> tuple[OnDemandTable | Provisi
     if "dynamodb_dax" in kinds and eventual_reads > work.writes_per_call:
         cluster = smallest_cluster(demand, work)
         tables += [replace(on_demand, cluster=cluster), _provisioned(scenario, demand, targets[0], cluster)]
-    return tuple(tables)
+    return tuple(table.under(scenario) for table in tables)
 
 
 def _provisioned(
