@@ -17,6 +17,8 @@ Architecture = Literal["x86_64", "arm64"]
 
 DATABASE_PREFIX = "db."
 SUGGESTIONS = 4
+GPU_FAMILIES = ("g4dn",)
+"""Families for rendering jobs alone (`services/rendering.py`): no type of theirs answers API calls."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +82,10 @@ def database_class(name: str) -> InstanceType:
 def instance_types(families: Iterable[str]) -> tuple[InstanceType, ...]:
     """Every type of `families` (`m7g`, or `db.m7g` for classes), by family, then from small to large.
 
-    Raises UnknownInstanceType for a family without types.
+    Those of a GPU family are left out. Raises UnknownInstanceType for a family that is not known.
     """
     wanted = set(families)
-    known = {row.family for row in _table().values()}
+    known = {row.family for row in _table().values()} | set(GPU_FAMILIES)
     if unknown := sorted(wanted - known):
         family = unknown[0]
         alike = [

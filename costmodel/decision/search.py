@@ -438,6 +438,16 @@ def nothing_feasible(hunt: Hunt, rejections: Sequence[Rejection]) -> Infeasible:
     return Infeasible(explain)
 
 
+_ALLOWING = {
+    Role.COMPUTE: ("compute", "instance_families"),
+    Role.LOAD_BALANCER: ("load_balancer",),
+    Role.DATABASE: ("database", "database_families"),
+    Role.DELIVERY: ("delivery",),
+    Role.RENDERING: ("rendering", "instance_families"),
+}
+"""Keys of `constraints` that say which designs of a role are looked at."""
+
+
 def _explain(
     scenario: Scenario,
     designs: Mapping[Role, Sequence[TierDesign]],
@@ -445,11 +455,12 @@ def _explain(
     ways: Callable[[], Sequence[Needs]],
 ) -> str:
     """Which objective cannot be met, by how much the nearest misses, and what to relax."""
-    empty = [role.value.replace("_", " ") for role, listed in designs.items() if not listed]
+    empty = [role for role, listed in designs.items() if not listed]
     if empty:
+        words = " and no ".join(role.value.replace("_", " ") for role in empty)
+        keys = dict.fromkeys(f"constraints.{key}" for role in empty for key in _ALLOWING[role])
         return (
-            f"no {' and no '.join(empty)} design fits the constraints of {scenario.name!r}. "
-            "Allow more under `constraints`."
+            f"no {words} design fits the constraints of {scenario.name!r}. Allow more in {' or '.join(keys)}."
         )
     nearest: dict[str, Rejection] = {}
     for rejection in rejections:

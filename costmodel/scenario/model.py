@@ -654,11 +654,11 @@ class Constraints(Model):
     )
     """Workers to consider for rendering jobs: functions, EC2 on demand, EC2 spot."""
     instance_families: Annotated[tuple[Family, ...], AfterValidator(distinct)] = assumed(
-        ("c7g", "m7g", "c7i", "m7i", "c6g", "m6g", "t4g"),
+        ("c7g", "m7g", "c7i", "m7i", "c6g", "m6g", "t4g", "g4dn"),
         "EC2 families",
-        "current general and compute families priced in all eight regions",
+        "current general, compute and GPU families priced in all eight regions",
     )
-    """EC2 instance families to consider."""
+    """EC2 families to consider: for API calls all but g4dn, which has GPUs; for rendering all but burstable ones."""
     database_families: Annotated[tuple[Family, ...], AfterValidator(distinct)] = assumed(
         ("t4g", "m7g", "r7g", "m6g", "r6g"),
         "RDS and Aurora families",

@@ -171,6 +171,19 @@ def region_to_region(source_region_id: str, destination_region_id: str) -> Meter
     return Meter("Transfer to another region", "AWS Data Transfer", "Networking", "GB", query)
 
 
+TRACKING_ALARMS = 2
+"""A high and a low one, kept by every policy of target tracking.
+
+Source: Amazon EC2 Auto Scaling User Guide and Application Auto Scaling User Guide, target tracking (2023-06).
+"""
+
+
+def standard_alarms(region_id: str) -> Meter:
+    """Standard-resolution CloudWatch alarms of a region. Source: Amazon CloudWatch pricing (2025-12-03)."""
+    query = PriceQuery("AmazonCloudWatch", region_id, "CW:AlarmMonitorUsage")
+    return Meter("Alarms", "AmazonCloudWatch", "Management and Governance", "Alarms", query)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Footprint:
     """What designs make other services do. Arrays have shape (days,): totals per day unless they say otherwise.

@@ -17,13 +17,15 @@ from costmodel.services._base import (
 )
 
 
-def on_demand_variable(table_class: str) -> TerraformVariable:
+def on_demand_variable(table_class: str, own_key: bool) -> TerraformVariable:
     """A table that pays per request. Provisioned capacity takes inputs that this variable does not have."""
-    return _table((one_of("billing_mode", "PAY_PER_REQUEST", ("PAY_PER_REQUEST",)), *_common(table_class)))
+    mode = one_of("billing_mode", "PAY_PER_REQUEST", ("PAY_PER_REQUEST",))
+    return _table((mode, *_common(table_class, own_key)), own_key)
 
 
 def provisioned_variables(
     table_class: str,
+    own_key: bool,
     target_ratio: float,
     reads: Bounds,
     writes: Bounds,
@@ -42,14 +44,15 @@ def provisioned_variables(
                 '{value} == false || var.dynamodb_table.billing_mode == "PROVISIONED"',
                 "be false unless dynamodb_table.billing_mode is PROVISIONED",
             ),
-            *_common(table_class),
-        )
+            *_common(table_class, own_key),
+        ),
+        own_key,
     )
     scaled = (_scaling("read", target_ratio, reads), _scaling("write", target_ratio, writes))
     return (table, *scaled, *((_index(*index),) if index else ()))
 
 
-def replica_variables(region_ids: tuple[str, ...]) -> tuple[TerraformVariable, ...]:
+def replica_variables(region_ids: tuple[str, ...], own_key: bool) -> tuple[TerraformVariable, ...]:
     """The other regions of a global table; nothing for a plain one."""
     if not region_ids:
         return ()
@@ -60,27 +63,29 @@ def replica_variables(region_ids: tuple[str, ...]) -> tuple[TerraformVariable, .
         "length({value}) >= 1",
         "must name one region or more",
     )
+    names = also(names, "!contains({value}, var.region)", "leave out region, where the table itself is")
     words = "region_name of each entry of replica_regions of terraform-aws-modules/dynamodb-table."
+    words += " Its kms_key_arn is that of a key of the same region." if own_key else ""
     return (TerraformVariable("dynamodb_table_replica_regions", words, (names,)),)
 
 
-def _table(attributes: tuple[TerraformAttribute, ...]) -> TerraformVariable:
-    return TerraformVariable(
-        "dynamodb_table", "Table: inputs of terraform-aws-modules/dynamodb-table.", attributes
-    )
+def _table(attributes: tuple[TerraformAttribute, ...], own_key: bool) -> TerraformVariable:
+    """The ARN of a key is known only once it is made, so it is named in words."""
+    words = "Table: inputs of terraform-aws-modules/dynamodb-table."
+    words += " Its server_side_encryption_kms_key_arn is that of a key of var.kms." if own_key else ""
+    return TerraformVariable("dynamodb_table", words, attributes)
 
 
-def _common(table_class: str) -> tuple[TerraformAttribute, ...]:
+def _common(table_class: str, own_key: bool) -> tuple[TerraformAttribute, ...]:
     """The table is encrypted in any case: `server_side_encryption_enabled` only asks for a key of KMS, whose
-    requests are charged, in place of the one that AWS owns. Whoever has a key of their own sets it, with
-    `server_side_encryption_kms_key_arn`.
+    requests are charged, in place of the one that AWS owns.
 
     Source: Amazon DynamoDB Developer Guide, "Encryption at rest" (2023-06).
     """
     return (
         one_of("table_class", table_class, ("STANDARD", "STANDARD_INFREQUENT_ACCESS")),
         flag("point_in_time_recovery_enabled", True),
-        flag("server_side_encryption_enabled", False),
+        flag("server_side_encryption_enabled", own_key),
         flag("deletion_protection_enabled", True),
     )
 

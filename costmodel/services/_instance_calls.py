@@ -10,16 +10,11 @@ from costmodel.demand.calendar import FloatArray
 from costmodel.demand.demand import Demand, read_only
 from costmodel.demand.memory import remembered
 from costmodel.scenario.model import Api, Database
-from costmodel.services._base import SENT_RATIO, Footprint
+from costmodel.services._base import SENT_RATIO, TRACKING_ALARMS, Footprint
 from costmodel.units import BITS_PER_BYTE, BYTES_PER_GB, BYTES_PER_KB
 
 KB_PER_GB = BYTES_PER_GB / BYTES_PER_KB
 BITS_PER_GBIT = 1e9
-TRACKING_ALARMS = 2
-"""Target tracking keeps one high and one low alarm.
-
-Source: Amazon EC2 Auto Scaling User Guide, target tracking (2023-06).
-"""
 
 
 def gbit_per_request(demand: Demand) -> float:

@@ -29,6 +29,7 @@ from costmodel.services._base import (
     between,
     log_retention,
     meter_usage,
+    standard_alarms,
 )
 from costmodel.units import HOURS_PER_DAY, MINUTES_PER_DAY
 
@@ -115,8 +116,9 @@ class Monitoring:
                 f"({self.custom_metrics} custom + {METRICS_PER_INSTANCE} x instances with detailed "
                 "monitoring) x share of the month",
             ),
-            *self._meter(
-                ("Alarms", "CW:AlarmMonitorUsage", "Alarms"),
+            *meter_usage(
+                standard_alarms(self.region_id),
+                self.resource_name,
                 calendar,
                 alarms * share,
                 f"({self.alarms} own + {footprint.alarms} of the tiers) x share of the month",

@@ -77,6 +77,7 @@ from costmodel.services._dax import (
     smallest_cluster,
     with_cluster,
 )
+from costmodel.services._dynamodb_alarms import replica_alarms, table_alarms
 from costmodel.services._dynamodb_energy import table_energy
 from costmodel.services._dynamodb_terraform import (
     on_demand_variable,
@@ -127,12 +128,6 @@ REPLICATION_LAG_S = 1.0
 Source: Amazon DynamoDB Developer Guide, "Global tables" (2023-06): usually within a second.
 """
 
-ALARMS_PER_TARGET = 4
-"""Alarms that auto scaling keeps per scaled dimension: high and low of consumption and of capacity.
-
-Source: Amazon DynamoDB Developer Guide, "Managing throughput capacity automatically" (2023-06).
-"""
-
 KMS_CALLS_PER_DAY = 288.0
 """One call every five minutes for the one role that uses the table.
 
@@ -171,6 +166,8 @@ class _Table:
     table_class: TableClass = field(default=STANDARD, kw_only=True)
     cluster: Cluster | None = field(default=None, kw_only=True)
     """DAX in front of the table, in every region; none for a table on its own."""
+    own_key: bool = field(default=False, kw_only=True)
+    """Whether a customer-managed key encrypts it, in each region one of that region; else one that AWS owns."""
 
     def __post_init__(self) -> None:
         """Raises ValueError for a table that AWS would not make."""
@@ -186,7 +183,7 @@ class _Table:
 
     def under(self, scenario: Scenario) -> Self:
         """The same settings under another scenario's figures."""
-        return replace(self, work=scenario.database)
+        return replace(self, work=scenario.database, own_key=scenario.security.kms_keys > 0)
 
     def spread(self, other_region_id: str, strategy: Strategy) -> tuple[Share, ...]:
         """A global table holds all its regions; it takes the whole demand, wherever it comes in.
@@ -607,8 +604,8 @@ class OnDemandTable(_Table):
 
     def terraform(self) -> tuple[TerraformVariable, ...]:
         return (
-            on_demand_variable(self.table_class),
-            *replica_variables(self.replica_region_ids),
+            on_demand_variable(self.table_class, self.own_key),
+            *replica_variables(self.replica_region_ids, self.own_key),
             *cluster_variables(self.cluster),
         )
 
@@ -801,19 +798,24 @@ class ProvisionedTable(_Table):
             ),
             *self.storage_usage(demand),
             *self.cluster_usage(demand),
+            *replica_alarms(self.replica_region_ids, self.alarms, self.resource_name, demand.calendar),
         )
 
+    @property
+    def alarms(self) -> int:
+        """Of auto scaling, in each region."""
+        return table_alarms(self.work.secondary_indexes)
+
     def footprint(self, demand: Demand, capacity: Capacity) -> Footprint:
-        """Four alarms for reads and four for writes, of the table and of each index."""
-        return self.footprint_with(demand, alarms=2 * ALARMS_PER_TARGET * (1 + self.work.secondary_indexes))
+        return self.footprint_with(demand, alarms=self.alarms)
 
     def terraform(self) -> tuple[TerraformVariable, ...]:
         index = (INDEX_READ_UNITS, self.index_bounds) if self.work.secondary_indexes else None
         return (
             *provisioned_variables(
-                self.table_class, self.target_ratio, self.read_bounds, self.write_bounds, index
+                self.table_class, self.own_key, self.target_ratio, self.read_bounds, self.write_bounds, index
             ),
-            *replica_variables(self.replica_region_ids),
+            *replica_variables(self.replica_region_ids, self.own_key),
             *cluster_variables(self.cluster),
         )
 
@@ -840,7 +842,7 @@ def designs(scenario: Scenario, demand: Demand) -> tuple[OnDemandTable | Provisi
     if "dynamodb_dax" in kinds and eventual_reads > work.writes_per_call:
         cluster = smallest_cluster(demand, work)
         tables += [replace(on_demand, cluster=cluster), _provisioned(scenario, demand, targets[0], cluster)]
-    return tuple(tables)
+    return tuple(table.under(scenario) for table in tables)
 
 
 def _provisioned(

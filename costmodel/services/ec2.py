@@ -24,7 +24,7 @@ from costmodel.capacity.energy import Energy, fleet, volumes
 from costmodel.capacity.fleet import FleetRun, run_fleet
 from costmodel.capacity.group import MOST_INSTANCES as LARGEST_GROUP
 from costmodel.capacity.group import CpuCredits, NetworkBudget, ScalingGroup, SpotMix, WarmPool
-from costmodel.capacity.instances import InstanceType, ec2_types, instance_types, type_pattern
+from costmodel.capacity.instances import GPU_FAMILIES, InstanceType, ec2_types, instance_types, type_pattern
 from costmodel.capacity.least_fleet import least_instances
 from costmodel.capacity.overload import Patience
 from costmodel.capacity.queueing import (
@@ -727,7 +727,7 @@ def quota_rules(scenario: Scenario) -> list[Rule]:
     if scenario.constraints.compute != ("ec2",) or family_rules(scenario):
         return []
     sizes = (instance for family in scenario.constraints.instance_families for instance in _sizes_of(family))
-    least = min(instance.vcpu for instance in sizes) * scenario.network.availability_zones
+    least = min((one.vcpu for one in sizes), default=0) * scenario.network.availability_zones
     if scenario.account.ec2_vcpus >= least:
         return []
     problem = (
@@ -835,7 +835,7 @@ def family_rules(scenario: Scenario) -> list[Rule]:
     for index, family in enumerate(scenario.constraints.instance_families):
         place = ("constraints", "instance_families", index)
         try:
-            if not _sizes_of(family):
+            if family not in GPU_FAMILIES and not _sizes_of(family):
                 problem = f"must be a family with a size of {LEAST_MEMORY_GIB:g} GiB or more"
                 rules.append(Rule(place, problem, family))
         except UnknownInstanceType as error:

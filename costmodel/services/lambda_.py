@@ -57,6 +57,7 @@ from costmodel.scenario.resources import Functions
 from costmodel.services import needs
 from costmodel.services._base import (
     SENT_RATIO,
+    TRACKING_ALARMS,
     Footprint,
     Least,
     Meter,
@@ -435,7 +436,7 @@ class LambdaFunction:
             outside_gb=external_gb,
             internet_egress_gb=external_gb * SENT_RATIO,
             database_gb=calls * database_kb_per_call / KB_PER_GB,
-            alarms=ALARMS,
+            alarms=ALARMS + (TRACKING_ALARMS if self.provisioned_scaling else 0),
         )
 
     @remembered

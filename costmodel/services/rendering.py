@@ -760,9 +760,10 @@ def designs(scenario: Scenario, demand: Demand) -> tuple[RenderingDesign, ...]:
 
 
 def _workers(scenario: Scenario, demand: Demand) -> Iterator[Worker]:
-    """A size of each CPU family that is looked at, and GPU types if a job can use one."""
+    """Of the allowed families: a size of each with CPUs that is looked at, and GPU types if a job can use one."""
+    allowed = scenario.constraints.instance_families
     families: dict[str, list[Worker]] = {}
-    for family in scenario.constraints.instance_families:
+    for family in allowed:
         sizes = [
             Worker.of(instance)
             for instance in instance_types([family])
@@ -781,7 +782,7 @@ def _workers(scenario: Scenario, demand: Demand) -> Iterator[Worker]:
             sizes[-1],
         )
     if scenario.rendering.gpu_speedup > 0:
-        yield from GPU_WORKERS
+        yield from (worker for worker in GPU_WORKERS if worker.family in allowed)
 
 
 def _needed(rendering: Rendering, demand: Demand, worker: Worker) -> int:

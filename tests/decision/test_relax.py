@@ -67,7 +67,9 @@ def ways_out(text: str) -> list[dict[str, object]]:
             [{"objectives.rto_minutes"}],
         ),
         (
-            SLOW_JOBS | {"account": {"lambda_concurrency": 10, "ec2_vcpus": 1, "ec2_gpu_vcpus": 0}},
+            SLOW_JOBS
+            | {"account": {"lambda_concurrency": 10, "ec2_vcpus": 1, "ec2_gpu_vcpus": 0}}
+            | {"constraints": {"instance_families": ["t4g", "g4dn"]}},
             [{"rendering.deadline_minutes"}, {"account.ec2_gpu_vcpus"}],
         ),
         (

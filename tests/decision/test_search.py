@@ -216,7 +216,7 @@ SHARED_LADDERS = own_rates(
     "constraints",
     [
         {
-            "instance_families": ["t4g"],
+            "instance_families": ["t4g", "g4dn"],
             "database": ["dynamodb_on_demand", "rds"],
             "database_families": ["t4g"],
             "rendering": ["spot_workers"],
@@ -436,6 +436,19 @@ def test_contradictory_objectives_are_all_named_with_what_to_relax(
     assert "Relax this in the scenario" in text
     for word in words:
         assert word in text, text
+
+
+def test_where_no_allowed_family_renders_the_keys_are_named() -> None:
+    scenario = shop(
+        constraints={"instance_families": ["t4g"], "rendering": ["ec2_workers"]},
+        rendering={"jobs_per_1000_page_views": 20},
+    )
+    with pytest.raises(Infeasible) as caught:
+        search(scenario, synthesise(scenario), BOOK)
+    assert str(caught.value) == (
+        "no rendering design fits the constraints of 'a shop'. "
+        "Allow more in constraints.rendering or constraints.instance_families."
+    )
 
 
 def test_an_empty_space_says_which_part_is_empty(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,7 +22,7 @@ from costmodel.scenario.load import validate
 from costmodel.services._base import Footprint
 from costmodel.services.aurora import AuroraCluster
 from costmodel.services.cloudfront import PayAsYouGo
-from costmodel.services.dynamodb import OnDemandTable
+from costmodel.services.dynamodb import OnDemandTable, ProvisionedTable
 from costmodel.services.ec2 import Ec2Fleet, NewMinimum, SpotShare
 from costmodel.services.rds import RdsInstance
 from costmodel.services.registry import TIER_SERVICES
@@ -185,7 +185,7 @@ def every_variable(example_run: Run) -> Run:
             "start": "2026-02",
             "traffic": {"monthly_visitors": {"japan": 50_000}},
             "network": {"second_region": "us-west-2"},
-            "constraints": {"instance_families": ["t4g"]},
+            "constraints": {"instance_families": ["t4g", "g4dn"]},
         },
         "test",
     )
@@ -205,6 +205,7 @@ def every_variable(example_run: Run) -> Run:
         throughput_mibps=600.5,
         read_replicas=2,
     )
+    found[ProvisionedTable] = replace(found[ProvisionedTable], replica_region_ids=("us-west-2",))
     del found[AuroraCluster], found[OnDemandTable], found[PayAsYouGo]
     platform = platform_designs(scenario, Footprint.none(demand.days))
     notes = {
@@ -222,6 +223,7 @@ def whole_module(every_variable: Run, tmp_path_factory: pytest.TempPathFactory) 
 
 SCALING = "rds_aurora_serverlessv2_scaling_configuration"
 READS, WRITES, INDEX = (f"dynamodb_table_autoscaling_{name}" for name in ("read", "write", "index"))
+REPLICAS = "dynamodb_table_replica_regions"
 
 NEAR_MISSES: list[tuple[dict[str, object], str]] = [
     ({"region": "eu-west-9"}, "region must be one"),
@@ -258,6 +260,9 @@ NEAR_MISSES: list[tuple[dict[str, object], str]] = [
     ({"dynamodb_table": {"billing_mode": "PAY_PER_REQUEST"}}, "autoscaling_enabled must"),
     ({INDEX: {"read_min_capacity": 50, "read_max_capacity": 1}}, f"{INDEX}.read_max_capacity must"),
     ({INDEX: {"write_min_capacity": 9, "write_max_capacity": 8}}, f"{INDEX}.write_max_capacity must"),
+    ({REPLICAS: {"region_names": ["ap-northeast-1"]}}, f"{REPLICAS}.region_names must"),
+    ({REPLICAS: {"region_names": ["us-west-2", "ap-northeast-1"]}}, "leave out region"),
+    ({REPLICAS: {"region_names": []}}, f"{REPLICAS}.region_names must"),
     (
         {"cloudfront": {"flat_rate_plan": "PRO", "price_class": "PriceClass_100"}},
         "cloudfront.price_class must",

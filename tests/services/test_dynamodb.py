@@ -14,7 +14,8 @@ from costmodel.capacity.request_units import call_units, read_units, write_units
 from costmodel.capacity.table_latency import call_latency
 from costmodel.pricing.book import PriceBook
 from costmodel.scenario.model import Scenario
-from costmodel.services import dynamodb
+from costmodel.services import dynamodb, kms
+from costmodel.services._base import Strategy
 from costmodel.services.dynamodb import (
     OnDemandTable,
     ProvisionedTable,
@@ -357,6 +358,23 @@ def test_properties(mean: float, seed: int) -> None:
         assert ran.latency.p50_ms <= ran.latency.p95_ms <= ran.latency.p99_ms
         less, bill = quantities(design.usage(demand, ran)), quantities(design.usage(more, busier))
         assert all(bill[name] >= slack * amount for name, amount in less.items())
+
+
+@pytest.mark.parametrize("keys", [0, 2])
+@pytest.mark.parametrize("kind", ["dynamodb_on_demand", "dynamodb_provisioned"])
+def test_the_exported_table_has_a_key_of_kms_where_its_requests_are_billed(keys: int, kind: str) -> None:
+    scenario = shop(security={"kms_keys": keys}, constraints={"database": [kind]})
+    demand = demand_of(scenario, 60.0)
+    for design in dynamodb.SERVICE.designs(scenario, demand):
+        left = design.footprint(demand, design.simulate(demand))
+        billed = bool(kms.SERVICE.design(scenario, left).usage(demand, left))
+        home = design.spread("eu-central-1", Strategy.PILOT_LIGHT)[0].design
+        variables = {variable.name: variable for variable in home.terraform()}
+        table, replicas = variables["dynamodb_table"], variables["dynamodb_table_replica_regions"]
+        values = {attribute.name: attribute.value for attribute in table.attributes}
+        assert values["server_side_encryption_enabled"] is billed is (keys > 0)
+        assert ("server_side_encryption_kms_key_arn" in table.description) is billed
+        assert ("kms_key_arn" in replicas.description) is billed
 
 
 def test_footprint_promises_and_terraform() -> None:

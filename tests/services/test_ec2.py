@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from costmodel.billing.rate import bill
 from costmodel.capacity.disruptions import ADVISOR_BANDS, ZoneLoss
-from costmodel.capacity.instances import instance_type
+from costmodel.capacity.instances import instance_type, instance_types
 from costmodel.demand.calendar import BillingPeriod, Calendar
 from costmodel.demand.demand import Demand, FanOut, read_only
 from costmodel.errors import PriceNotFound, ScenarioError
@@ -23,6 +23,7 @@ from costmodel.services.ec2 import (
     NewMinimum,
     SpotShare,
 )
+from costmodel.services.registry import scenario_rules
 
 MINUTES = 30 * 1440
 
@@ -276,6 +277,14 @@ class TestDesigns:
         ]
         assert "m7g" in caught.value.faults[0].problem
 
+    def test_a_gpu_family_is_known_and_answers_no_calls(self):
+        both = scenario_of(constraints={"compute": ["ec2"], "instance_families": ["m7g", "g4dn"]})
+        one = scenario_of(constraints={"compute": ["ec2"], "instance_families": ["m7g"]})
+        assert SERVICE.designs(both, demand_of(5)) == SERVICE.designs(one, demand_of(5))
+        gpus_only = scenario_of(constraints={"compute": ["ec2"], "instance_families": ["g4dn"]})
+        assert scenario_rules(gpus_only) == []
+        assert SERVICE.designs(gpus_only, demand_of(5)) == ()
+
 
 def rising_hourly(calls_per_s=2_000.0, quiet_per_s=20.0):
     """Quiet, but for an hour at noon every day that starts at once."""
@@ -399,13 +408,11 @@ class TestSpotShare:
 
 
 def test_the_assumed_reclaims_are_the_mean_of_the_spot_advisors_bands():
-    """Over the default families from medium to 4xlarge, in eight regions: 0.153, assumed as 0.15."""
+    """Over the default families that answer API calls, from medium to 4xlarge, in eight regions: 0.153, assumed as 0.15."""
     scenario = scenario_of()
-    names = {
-        f"{family}.{size}"
-        for family in scenario.constraints.instance_families
-        for size in ("medium", "large", "xlarge", "2xlarge", "4xlarge")
-    }
+    sizes = ("medium", "large", "xlarge", "2xlarge", "4xlarge")
+    families = scenario.constraints.instance_families
+    names = {one.name for one in instance_types(families) if one.size in sizes}
     rows = PriceBook.shipped().table(SPOT_SAVINGS, SPOT_SAVING_COLUMNS)
     middles = [ADVISOR_BANDS[band] for _, name, _, band, _, _ in rows if name in names]
     assert len(middles) == 256

@@ -258,9 +258,17 @@ class TestDesigns:
         assert len(SERVICE.designs(only, demand_of(1))) == 2
 
     def test_burstable_families_do_not_render(self):
-        scenario = scenario_of(constraints={"instance_families": ["t4g", "m7g"]})
-        types = {d.worker.name for d in SERVICE.designs(scenario, demand_of(1)) if isinstance(d, Ec2Workers)}
-        assert types == {"m7g.large", "g4dn.xlarge"}
+        assert self.types_of(["t4g", "m7g"]) == {"m7g.large"}
+
+    def test_only_allowed_families_render_with_and_without_gpus(self):
+        assert self.types_of(["m7g", "g4dn"]) == {"m7g.large", "g4dn.xlarge"}
+        assert self.types_of(["g4dn"]) == {"g4dn.xlarge"}
+        assert self.types_of(["t4g"]) == set()
+
+    def types_of(self, families):
+        """Types of the workers when only these families are allowed."""
+        scenario = scenario_of(constraints={"instance_families": families})
+        return {d.worker.name for d in SERVICE.designs(scenario, demand_of(1)) if isinstance(d, Ec2Workers)}
 
     def test_the_target_is_half_of_what_the_deadline_leaves(self):
         """c7g.large does 2.9 x 60 / 8 = 21.75 jobs a minute. A launch takes 4 minutes until the alarm and 2 to boot,

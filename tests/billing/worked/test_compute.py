@@ -14,7 +14,7 @@ from costmodel.capacity.concurrency import ConcurrencyRun
 from costmodel.capacity.instances import instance_type
 from costmodel.capacity.provisioned_concurrency import ProvisionedScaling
 from costmodel.demand.demand import Demand
-from costmodel.services import lambda_
+from costmodel.services import cloudwatch, lambda_
 from costmodel.services._base import Usage
 from costmodel.services.ec2 import Ec2Fleet, SpotShare
 from costmodel.services.lambda_ import LambdaFunction
@@ -270,6 +270,21 @@ def test_provisioned_concurrency_is_billed_in_steps_of_five_minutes() -> None:
     function = function_of(provisioned_scaling=scaling, concurrency_quota=10_000)
     bill = billed(used_by_function(function, demand_of_calls(calls_per_s)))
     assert bill.by("sku_meter")["Provisioned concurrency x86_64"] == D("240.911361")
+
+
+def test_auto_scaling_of_provisioned_concurrency_keeps_two_alarms_more() -> None:
+    """Errors and throttles, and a high and a low alarm of the policy: 4 x 0.10 = 0.40. A fixed number has no policy."""
+    scenario = scenario_of_calls(monitoring={"alarms": 0})
+    demand = demand_of_calls(np.full(MINUTES_OF_NOVEMBER, 100.0))
+
+    def alarms_usd(function: LambdaFunction) -> Decimal:
+        left = function.footprint(demand, function.simulate(demand))
+        usages = cloudwatch.SERVICE.design(scenario, left).usage(demand, left)
+        return billed(usages, free_tier=False).by("sku_meter")["Alarms"]
+
+    scaled = function_of(provisioned_scaling=ProvisionedScaling(1, 29))
+    assert alarms_usd(scaled) == 4 * D("0.10") == D("0.40")
+    assert alarms_usd(function_of(provisioned_concurrency=29)) == 2 * D("0.10") == D("0.20")
 
 
 def test_lambda_in_tokyo_crosses_six_billion_gigabyte_seconds() -> None:

@@ -20,7 +20,7 @@ from costmodel.scenario.model import Scenario
 from costmodel.services._base import Strategy, Usage
 from costmodel.services.aurora import AuroraCluster
 from costmodel.services.cloudfront import designs as deliveries
-from costmodel.services.dynamodb import OnDemandTable
+from costmodel.services.dynamodb import OnDemandTable, ProvisionedTable
 from costmodel.services.ec2 import Ec2Fleet
 from costmodel.services.elb import ApplicationLoadBalancer
 from costmodel.services.lambda_ import LambdaFunction
@@ -154,6 +154,27 @@ def test_a_table_that_serves_in_two_regions_splits_its_reads_and_repeats_its_wri
     writes = (34_603_008 + 62_914_560) * (D("0.000000625") + D("0.000000705"))
     sent = 15 * D("0.02") + 15 * D("0.02")
     assert paid(tuple(requests)) == to_cents(reads + writes + sent)
+
+
+@pytest.mark.parametrize("strategy", [Strategy.PILOT_LIGHT, Strategy.WARM_STANDBY, Strategy.ACTIVE_ACTIVE])
+def test_auto_scaling_keeps_the_alarms_of_a_replica_in_its_own_region(strategy: Strategy) -> None:
+    """Reads and writes of a table and two indexes, 4 alarms each: 24 x 0.10 = 2.40 in Ireland.
+
+    The 24 in Virginia are left to the monitoring there. A table on demand keeps none.
+    """
+    scaled = ProvisionedTable(SCENARIO.region, SCENARIO.database, 0.7, 1, 100, 1, 100, 1, 100)
+    demand = traffic()
+
+    def alarms(design: Any) -> tuple[Usage, ...]:
+        home = design.spread(IRELAND, strategy)[0].design
+        usages = home.usage(demand, home.simulate(demand))
+        return tuple(u for u in usages if u.meter.query.usage_type == "CW:AlarmMonitorUsage")
+
+    (there,) = alarms(scaled)
+    assert (there.meter.query.region_id, there.resource_name) == (IRELAND, f"database-{IRELAND}")
+    assert paid((there,)) == 24 * D("0.10") == D("2.40")
+    assert scaled.footprint(demand, scaled.simulate(demand)).alarms == 24
+    assert alarms(table()) == ()
 
 
 def test_functions_that_wait_cost_nothing() -> None:
