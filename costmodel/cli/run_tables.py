@@ -309,9 +309,9 @@ def _finalists(run: Run) -> Table:
             " · ".join(kind.replace("_", " ") for kind in note.kinds) + (" (tied)" if note.tied else ""),
             f"{note.draws:,}",
             *(dollars(usd) for usd in (note.mean_usd, note.p90_usd)),
-            f"{note.best_ratio:.0%}",
+            note.share_words(note.best_ratio),
             "far" if note.regret_usd is None else dollars(note.regret_usd),
-            f"{note.holds_ratio:.0%}",
+            note.share_words(note.holds_ratio),
         )
     return table
 

@@ -150,9 +150,9 @@ def _finalist_row(note: FinalistNote) -> tuple[str, ...]:
         *map(words, note.kinds),
         f"{note.draws:,}",
         *(dollars(usd) for usd in (note.mean_usd, note.p10_usd, note.p90_usd)),
-        f"{note.best_ratio:.0%}",
+        note.share_words(note.best_ratio),
         NOTHING if note.regret_usd is None else dollars(note.regret_usd),
-        f"{note.holds_ratio:.0%}",
+        note.share_words(note.holds_ratio),
     )
 
 
