@@ -101,7 +101,12 @@ def _range_sentences(run: Run) -> Iterator[str]:
     )
     yield _holding(known)
     if known.budget_breach_ratio is not None:
-        yield f"The budget is exceeded in {known.budget_breach_ratio:.0%} of the draws."
+        yield budget_sentence(known.budget_breach_ratio)
+
+
+def budget_sentence(breach_ratio: float) -> str:
+    """How often the draws break the budget."""
+    return f"The budget is exceeded in {breach_ratio:.0%} of the draws."
 
 
 def _holding(known: CostRange) -> str:
