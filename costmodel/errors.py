@@ -60,7 +60,8 @@
     ├── OptionFault                what an option says cannot be read; exit code 2
     ├── GatesFailed                a result is there, but not as the user demands; exit code 4
     ├── ClusterFailed              a Dask cluster cannot be used, or was lost
-    └── OutputError                the result cannot be written where it should go
+    ├── OutputError                the result cannot be written where it should go
+    └── StdoutFailed               nor printed
 
 Designs that cannot work are values (`decision.Rejection`), not exceptions: an exception means
 that the run as a whole has no answer.
@@ -475,3 +476,12 @@ class OutputError(CostModelError):
         """`option` is what names another place."""
         self.path, self.reason = path, reason
         super().__init__(f"cannot write {path}: {reason}. Choose another place with {option}.")
+
+
+class StdoutFailed(CostModelError):
+    """A result cannot be printed."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            f"cannot write to standard output: {reason}. Send it to another place: costmodel COMMAND ... > FILE"
+        )

@@ -98,7 +98,8 @@ def _row(note: FinalistNote) -> str:
     kinds = " · ".join(kind.replace("_", " ") for kind in note.kinds)
     money = (dollars(usd) for usd in (note.mean_usd, note.p10_usd, note.p90_usd, note.cvar_usd))
     regret = "far" if note.regret_usd is None else dollars(note.regret_usd)
-    return " | ".join((kinds, *money, f"{note.best_ratio:.0%}", regret, f"{note.holds_ratio:.0%}"))
+    best, holds = (note.share_words(ratio) for ratio in (note.best_ratio, note.holds_ratio))
+    return " | ".join((kinds, *money, best, regret, holds))
 
 
 def _stable(run: Run, more: Run | None) -> str:

@@ -25,6 +25,7 @@ from costmodel.cli import (
     sweep,
 )
 from costmodel.cli.app import Flags
+from costmodel.cli.console import printing
 from costmodel.version import VERSION
 
 app = typer.Typer(
@@ -53,7 +54,8 @@ app.add_typer(advisor.app, name="advisor")
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"costmodel {VERSION}")
+        with printing():
+            typer.echo(f"costmodel {VERSION}")
         raise typer.Exit
 
 

@@ -11,7 +11,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from costmodel.errors import OutputError
+from costmodel.errors import OutputError, StdoutFailed
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -107,7 +107,8 @@ def print_result(*parts: RenderableType) -> None:
         content = getattr(part, "renderable", part)  # of a panel or a padded table
         needed = Measurement.get(console, console.options.update(width=WIDEST), content).minimum
         console.width = max(width, needed)
-        console.print(part)
+        with printing():
+            console.print(part)
 
 
 @contextmanager
@@ -261,5 +262,17 @@ def write_file(path: Path, content: bytes) -> None:
 
 def write_json(content: bytes) -> None:
     """Print JSON bytes to stdout as they are."""
-    sys.stdout.buffer.write(content)
-    sys.stdout.buffer.flush()
+    with printing():
+        sys.stdout.buffer.write(content)
+        sys.stdout.buffer.flush()
+
+
+@contextmanager
+def printing() -> Iterator[None]:
+    """An error of the system, as one about standard output. A reader that has gone away is no error to tell."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise StdoutFailed(error.strerror or str(error)) from None

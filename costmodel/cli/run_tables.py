@@ -23,7 +23,7 @@ from costmodel.decision.run import (
     RejectionNote,
     Run,
 )
-from costmodel.export.decision_sections import best_of_each_kind, commitment_level
+from costmodel.export.decision_sections import best_of_each_kind, budget_sentence, commitment_level
 from costmodel.services._base import Strategy
 from costmodel.units import figure, two_digits
 
@@ -39,6 +39,8 @@ def run_tables(run: Run) -> Iterator[RenderableType]:
     span = run.months[0] if len(run.months) == 1 else f"{run.months[0]} to {run.months[-1]}"
     title = Text(f"{run.scenario_name} · {run.region_id} · {span}")
     yield Panel(Text(run.headline), title=title, title_align="left")
+    if run.cost_range.budget_breach_ratio is not None:
+        yield Text(budget_sentence(run.cost_range.budget_breach_ratio))
     for note in run.notes:
         yield Text(f"Note: {note}")
     yield Text(f"Carbon: {run.carbon.summary}")
@@ -313,9 +315,9 @@ def _finalists(run: Run) -> Table:
             " · ".join(kind.replace("_", " ") for kind in note.kinds) + (" (tied)" if note.tied else ""),
             f"{note.draws:,}",
             *(dollars(usd) for usd in (note.mean_usd, note.p90_usd)),
-            f"{note.best_ratio:.0%}",
+            note.share_words(note.best_ratio),
             "far" if note.regret_usd is None else dollars(note.regret_usd),
-            f"{note.holds_ratio:.0%}",
+            note.share_words(note.holds_ratio),
         )
     return table
 

@@ -74,7 +74,8 @@ class Reasons:
         if chosen is None or note is None:
             return f"{less} was not tried in the draws"
         if note.holds_ratio < chosen.holds_ratio:
-            return f"{less} holds in {note.holds_ratio:.0%} of the draws, not in {chosen.holds_ratio:.0%}"
+            held = note.share_words(note.holds_ratio)
+            return f"{less} holds in {held} {'draws' if note.dropped else 'of the draws'}, not in {chosen.holds_ratio:.0%}"
         if self.scenario.objectives.aim == "latency" and note.api_p99_ms > chosen.api_p99_ms:
             return (
                 f"{less} takes {note.api_p99_ms:,.0f} ms at the 99th percentile, not {chosen.api_p99_ms:,.0f}"

@@ -313,6 +313,15 @@ class FinalistNote:
     tied: bool
     """It may be better than the choice: the draws cannot tell them apart."""
 
+    @property
+    def dropped(self) -> bool:
+        """Whether it was tried no further than its few draws."""
+        return self.regret_usd is None
+
+    def share_words(self, ratio: float) -> str:
+        """A share of its draws: `78%`, or `1 of 4` where they are fewer than those of others."""
+        return f"{round(ratio * self.draws)} of {self.draws}" if self.dropped else f"{ratio:.0%}"
+
 
 @dataclass(frozen=True, slots=True)
 class Driver:

@@ -225,7 +225,7 @@ class Study:
 
     def _notes(self) -> Iterator[FinalistNote]:
         sample = self._sample()
-        best = best_ratio(sample.usd, sample.broken)
+        best = self._best_ratios()
         regret_usd = regrets(sample.usd, sample.broken).mean(axis=0)
         for place, trials in enumerate(self.trials):
             one = Sample.of([trials])
@@ -242,13 +242,26 @@ class Study:
                 p90_usd=p90,
                 cvar_usd=float(tail_mean(one.billed_usd)[0]),
                 missed_usd=float(np.mean([trial.missed_usd for trial in trials])),
-                best_ratio=0.0 if at is None else float(best[at]),
+                best_ratio=float(best[place]),
                 regret_usd=None if at is None else float(regret_usd[at]),
                 holds_ratio=float(one.holds_ratio[0]),
                 api_p99_ms=float(one.api_p99_ms.mean()),
                 chosen=place == self.choice.place,
                 tied=place in self.choice.tied,
             )
+
+    def _best_ratios(self) -> FloatArray:
+        """Of each finalist over its own draws, shape (finalists,), against all that were tried there."""
+        draws = np.array([len(trials) for trials in self.trials])
+        times_best = np.zeros(len(self.trials))
+        begin = 0
+        for end in np.unique(draws).tolist():
+            tried = np.flatnonzero(draws >= end)
+            sample = Sample.of([self.trials[place][begin:end] for place in tried])
+            times_best[tried] += best_ratio(sample.usd, sample.broken) * (end - begin)
+            begin = end
+        found: FloatArray = times_best / draws
+        return found
 
     def _drivers(self, progress: Progress) -> tuple[Driver, ...]:
         """What each uncertain input does when it moves alone, and what it would be worth to know it."""

@@ -7,6 +7,7 @@ dark and paper. The same figures give the same bytes.
 from __future__ import annotations
 
 import io
+import math
 import re
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 from html import escape
+from itertools import pairwise
 from typing import Any
 
 from costmodel.decision.run import Settling
@@ -26,7 +28,19 @@ OTHER_COLOUR = "other"
 
 _WIDE_PT = 920
 _NARROW_PT = 340
-_LABEL_LENGTH = 44
+_CHARACTER_PT = 7
+"""Width of a character of a name, in the mean."""
+_LEAST_EDGED_PT = 3
+"""Narrower days have no edges, which would hide them."""
+_TICK_SIZE_PT = 11
+_RIGHT_PT = 14
+"""Room beside axes for a label that reaches beyond their right end."""
+_BELOW_PT = 24
+"""Room for a line of labels below axes."""
+_PANEL_EDGES_PT = 56
+"""Room above and below the axes of a panel, for its name and its labels."""
+_LABEL_GAP_PT = 8
+"""What is left between labels at the least."""
 
 _INK, _LINE, _PAPER = "#0000a1", "#0000a2", "#0000a3"
 _STAND_INS = {
@@ -165,20 +179,21 @@ def _bars(groups: Sequence[tuple[str, Sequence[tuple[float, str]]]], width_pt: i
     axes = figure.add_axes((0, 0, 1, 1), facecolor="none")
     values = [value for _, bars in groups for value, _ in bars]
     low, high = min(0.0, *values), max(0.0, *values)
-    room = 90 / (width_pt - 90) * ((high - low) or 1.0)
+    room_pt = max(90.0, *(_text_width_pt(_dollars(value), 12) + 10 for value in values))
+    room = room_pt / (width_pt - room_pt) * ((high - low) or 1.0)
     axes.set_xlim(low - (room if low < 0 else 0), high + room)
     axes.set_ylim(group_pt * len(groups), 0)
     axes.axis("off")
     least = (high - low) * 0.002
     for row, (name, bars) in enumerate(groups):
         top = row * group_pt
-        axes.text(low, top + name_pt - 5, _short(name), fontsize=12)
+        axes.text(low, top + name_pt - 5, _short(name, width_pt), fontsize=12)
         for line, (value, colour) in enumerate(bars):
             middle = top + name_pt + line * (bar_pt + 2) + bar_pt / 2
             drawn = value if abs(value) >= least or not value else least
             axes.barh(middle, drawn, height=bar_pt, color=colour)
             axes.annotate(
-                f"${value:,.2f}" if value >= 0 else f"-${-value:,.2f}",
+                _dollars(value),
                 (max(drawn, 0), middle),
                 (6, 0),
                 textcoords="offset points",
@@ -188,33 +203,36 @@ def _bars(groups: Sequence[tuple[str, Sequence[tuple[float, str]]]], width_pt: i
     return figure
 
 
+def _dollars(value: float) -> str:
+    return f"${value:,.2f}" if value >= 0 else f"-${-value:,.2f}"
+
+
 def _stack(series: Mapping[str, Sequence[float]], first_day: date, width_pt: int) -> Any:
     figure = _figure(width_pt, 300 if width_pt == _WIDE_PT else 240)
-    axes = figure.add_axes(_frame(figure), facecolor="none")
+    axes = _whole_axes(figure)
     colours = ["#0000b0" if name == OTHER else f"#0000b{rank}" for rank, name in enumerate(series, start=1)]
     steps = [(*values, values[-1]) for values in series.values()]
     days = len(steps[0]) - 1
-    tallest = max(map(sum, zip(*steps, strict=True)))
-    axes.stackplot(range(days + 1), steps, step="post", colors=colours, edgecolor=_PAPER, linewidth=0.6)
-    _scale(axes, first_day, days, "${x:,.0f}" if tallest >= 5 else "${x:,.2f}")
+    edge_pt = 0.6 if width_pt / days > _LEAST_EDGED_PT else 0
+    axes.stackplot(range(days + 1), steps, step="post", colors=colours, edgecolor=_PAPER, linewidth=edge_pt)
+    axes.set_ylim(bottom=0)
+    _label_heights(axes, "$")
+    _make_room(figure)
+    _label_days(axes, first_day, days)
     return figure
 
 
 def _panels(series: Mapping[str, Sequence[float]], first_day: date, width_pt: int) -> Any:
-    panel_pt = 130
-    figure = _figure(width_pt, panel_pt * len(series))
-    left, _, width, _ = _frame(figure)
-    share = 1 / len(series)
-    for row, (name, values) in enumerate(series.items()):
-        bottom = 1 - (row + 1) * share
-        axes = figure.add_axes(
-            (left, bottom + 24 / panel_pt * share, width, 74 / panel_pt * share), facecolor="none"
-        )
+    figure = _figure(width_pt, (74 + _PANEL_EDGES_PT) * len(series))
+    for axes, values in zip(_panel_axes(figure, list(series), 74), series.values(), strict=True):
         axes.fill_between(
             range(len(values) + 1), (*values, values[-1]), step="post", color="#0000b1", linewidth=0
         )
-        _scale(axes, first_day, len(values), "{x:,.0f}" if max(values) >= 5 else "{x:,.2f}")
-        axes.text(-_margin_pt(figure), 88, name, transform=_points_of(axes), fontsize=12)
+        axes.set_ylim(bottom=0)
+        _label_heights(axes)
+    _make_room(figure)
+    for axes, values in zip(figure.axes, series.values(), strict=True):
+        _label_days(axes, first_day, len(values))
     return figure
 
 
@@ -222,18 +240,20 @@ def _points(
     groups: Sequence[Sequence[tuple[float, float]]], chosen: tuple[float, float], width_pt: int
 ) -> Any:
     figure = _figure(width_pt, 300)
-    axes = figure.add_axes(_frame(figure), facecolor="none")
+    axes = _whole_axes(figure)
     for rank, points in enumerate(groups, start=1):
         axes.plot(*zip(*points, strict=True), "o", markersize=7, color=f"#0000b{rank}")
     axes.plot(*chosen, "o", markersize=14, markerfacecolor="none", markeredgecolor=_INK)
     axes.set_ylim(bottom=0)
-    _number_scale(axes, "{x:,.0f} ms")
+    _label_heights(axes, "$")
+    _make_room(figure)
+    _label_numbers(axes, after=" ms")
     return figure
 
 
 def _settling(steps: Sequence[Settling], width_pt: int) -> Any:
     figure = _figure(width_pt, 240)
-    axes = figure.add_axes(_frame(figure), facecolor="none")
+    axes = _whole_axes(figure)
     draws = [step.draws for step in steps]
     axes.errorbar(
         draws,
@@ -246,84 +266,134 @@ def _settling(steps: Sequence[Settling], width_pt: int) -> Any:
     )
     for ends in ([step.p10_usd for step in steps], [step.p90_usd for step in steps]):
         axes.plot(draws, ends, color="#0000b2", linewidth=1.2, linestyle=(0, (4, 3)))
-    _number_scale(axes, "{x:,.0f} draws")
+    _label_heights(axes, "$")
+    _make_room(figure)
+    _label_numbers(axes, after=" draws", whole=True)
     return figure
 
 
 def _curves(curves: Sequence[Curve], width_pt: int) -> Any:
-    panel_pt = 190
-    figure = _figure(width_pt, panel_pt * len(curves))
-    left, _, width, _ = _frame(figure)
-    share = 1 / len(curves)
-    for row, curve in enumerate(curves):
-        bottom = 1 - (row + 1) * share
-        axes = figure.add_axes(
-            (left, bottom + 24 / panel_pt * share, width, 130 / panel_pt * share), facecolor="none"
-        )
+    figure = _figure(width_pt, (130 + _PANEL_EDGES_PT) * len(curves))
+    names = [curve.name for curve in curves]
+    for axes, curve in zip(_panel_axes(figure, names, 130), curves, strict=True):
         axes.plot(*zip(*curve.points, strict=True), color="#0000b1", linewidth=1.8)
         axes.plot(*curve.best, "o", markersize=8, color="#0000b2")
-        _number_scale(axes, "${x:,.3g}" + f" {curve.per}")
-        axes.text(-_margin_pt(figure), 146, _short(curve.name), transform=_points_of(axes), fontsize=12)
+        _label_heights(axes, "$")
+    _make_room(figure)
+    for axes, curve in zip(figure.axes, curves, strict=True):
+        _label_numbers(axes, "$", f" {curve.per}")
     return figure
 
 
-def _number_scale(axes: Any, form: str) -> None:
-    """Dollars upwards, and another quantity from nothing to the right."""
-    from matplotlib.ticker import MaxNLocator, StrMethodFormatter
+def _whole_axes(figure: Any) -> Any:
+    """Axes over the height of a figure, with room for a line of labels below."""
+    height_pt = _height_pt(figure)
+    return figure.add_axes((0, _BELOW_PT / height_pt, 1, 1 - (_BELOW_PT + 10) / height_pt), facecolor="none")
+
+
+def _panel_axes(figure: Any, names: Sequence[str], plot_pt: int) -> list[Any]:
+    """Axes one below the other, each under its name."""
+    height_pt = _height_pt(figure)
+    panels = []
+    for row, name in enumerate(names, start=1):
+        bottom_pt = height_pt - row * (plot_pt + _PANEL_EDGES_PT) + _BELOW_PT
+        panels.append(figure.add_axes((0, bottom_pt / height_pt, 1, plot_pt / height_pt), facecolor="none"))
+        figure.text(
+            0, (bottom_pt + plot_pt + 14) / height_pt, _short(name, round(_width_pt(figure))), fontsize=12
+        )
+    return panels
+
+
+def _make_room(figure: Any) -> None:
+    """Move the axes to the right of the longest label at their heights."""
+    labels = [label.get_text() for axes in figure.axes for label in axes.get_yticklabels()]
+    width_pt = _width_pt(figure)
+    left_pt = max(
+        72.0 if width_pt > _NARROW_PT else 58.0,
+        *(_text_width_pt(label, _TICK_SIZE_PT) + 10 for label in labels),
+    )
+    for axes in figure.axes:
+        box = axes.get_position()
+        axes.set_position((left_pt / width_pt, box.y0, 1 - (left_pt + _RIGHT_PT) / width_pt, box.height))
+
+
+def _label_heights(axes: Any, before: str = "") -> None:
+    """Numbers at about four heights."""
+    from matplotlib.ticker import MaxNLocator
+
+    ticks = _inside(MaxNLocator(4), axes.get_ylim())
+    axes.set_yticks(ticks, _number_labels(ticks, before))
+    axes.tick_params(labelsize=_TICK_SIZE_PT)
+    axes.grid(axis="y")
+
+
+def _label_numbers(axes: Any, before: str = "", after: str = "", *, whole: bool = False) -> None:
+    """Numbers below, from nothing to the right: at most five, and no more than stand apart."""
+    from matplotlib.ticker import MaxNLocator
 
     axes.set_xlim(left=0)
-    low, high = axes.get_ylim()
-    axes.yaxis.set_major_locator(MaxNLocator(4))
-    axes.yaxis.set_major_formatter(StrMethodFormatter("${x:,.0f}" if high - low >= 5 else "${x:,.2f}"))
-    axes.xaxis.set_major_locator(MaxNLocator(4 if axes.figure.get_figwidth() * 72 > _NARROW_PT else 3))
-    axes.xaxis.set_major_formatter(StrMethodFormatter(form))
-    axes.tick_params(labelsize=11)
-    axes.grid(axis="y")
+    for count in (4, 3, 2, 1):
+        ticks = _inside(MaxNLocator(count, integer=whole), axes.get_xlim())
+        labels = _number_labels(ticks, before, after)
+        if _stand_apart(axes, ticks, labels):
+            break
+    axes.set_xticks(ticks, labels)
 
 
-def _frame(figure: Any) -> tuple[float, float, float, float]:
-    """Room for the axes, leaving points for tick labels."""
-    width_pt, height_pt = figure.get_figwidth() * 72, figure.get_figheight() * 72
-    left = _margin_pt(figure) / width_pt
-    bottom = 24 / height_pt
-    return left, bottom, 1 - left - 14 / width_pt, 1 - bottom - 10 / height_pt
-
-
-def _margin_pt(figure: Any) -> float:
-    return 72.0 if figure.get_figwidth() * 72 > _NARROW_PT else 58.0
-
-
-def _points_of(axes: Any) -> Any:
-    """A transform whose unit is the point and whose origin is the axes' lower left corner."""
-    from matplotlib.transforms import Affine2D, ScaledTranslation
-
-    box = axes.get_position()
-    figure = axes.figure
-    corner = ScaledTranslation(
-        box.x0 * figure.get_figwidth(), box.y0 * figure.get_figheight(), figure.dpi_scale_trans
-    )
-    return Affine2D().scale(1 / 72) + figure.dpi_scale_trans + corner
-
-
-def _scale(axes: Any, first_day: date, days: int, form: str) -> None:
-    from matplotlib.ticker import MaxNLocator, StrMethodFormatter
-
+def _label_days(axes: Any, first_day: date, days: int) -> None:
+    """Every week of a month, or the first days of months: at most six of them, and no more than stand apart."""
     axes.set_xlim(0, days)
-    axes.set_ylim(bottom=0)
-    axes.yaxis.set_major_locator(MaxNLocator(4))
-    axes.yaxis.set_major_formatter(StrMethodFormatter(form))
-    axes.tick_params(labelsize=11)
-    axes.grid(axis="y")
-    starts = _labelled_days(first_day, days)
-    axes.set_xticks(starts, [_day_label(first_day + timedelta(days=start), days) for start in starts])
+    starts = [
+        day for day in range(days) if (day % 7 == 0 if days <= 31 else (first_day + timedelta(day)).day == 1)
+    ]
+    for step in range(-(-len(starts) // 6), len(starts) + 1):
+        shown = starts[::step]
+        labels = [_day_label(first_day + timedelta(start), days) for start in shown]
+        if _stand_apart(axes, shown, labels):
+            break
+    axes.set_xticks(shown, labels)
 
 
-def _labelled_days(first_day: date, days: int) -> list[int]:
-    """Every week of a month, or the first days of months, at most six of them."""
-    if days <= 31:
-        return list(range(0, days, 7))
-    firsts = [day for day in range(days) if (first_day + timedelta(days=day)).day == 1]
-    return firsts[:: -(-len(firsts) // 6)]
+def _inside(locator: Any, limits: tuple[float, float]) -> list[float]:
+    """Round numbers within limits."""
+    low, high = limits
+    return [float(tick) for tick in locator.tick_values(low, high) if low <= tick <= high]
+
+
+def _number_labels(ticks: Sequence[float], before: str = "", after: str = "") -> list[str]:
+    """Numbers with no more decimals than tell them apart; millions as `24 M`."""
+    millions = max(map(abs, ticks)) >= 1e6
+    scale, unit, decimals = (1e6, " M", (0, 1, 2, 3)) if millions else (1.0, "", (0, 2, 3, 4, 5, 6))
+    scaled = [tick / scale for tick in ticks]
+    places = next((n for n in decimals if all(math.isclose(round(v, n), v) for v in scaled)), decimals[-1])
+    return [f"{before}{value:,.{places}f}{unit if value else ''}{after}" for value in scaled]
+
+
+def _stand_apart(axes: Any, ticks: Sequence[float], labels: Sequence[str]) -> bool:
+    """Whether labels below the axes leave room between them, and none reaches beyond the picture."""
+    low, high = axes.get_xlim()
+    plot_pt = axes.get_position().width * _width_pt(axes.figure)
+    ends = []
+    for tick, label in zip(ticks, labels, strict=True):
+        middle_pt, half_pt = (tick - low) / (high - low) * plot_pt, _text_width_pt(label, _TICK_SIZE_PT) / 2
+        ends.append((middle_pt - half_pt, middle_pt + half_pt))
+    apart = all(right + _LABEL_GAP_PT <= left for (_, right), (left, _) in pairwise(ends))
+    return apart and ends[-1][1] <= plot_pt + _RIGHT_PT
+
+
+def _text_width_pt(text: str, size_pt: float) -> float:
+    """In matplotlib's own font, which is wider than those that pages are read in."""
+    from matplotlib.textpath import TextPath
+
+    return float(TextPath((0, 0), text, size=size_pt).get_extents().x1)
+
+
+def _width_pt(figure: Any) -> float:
+    return float(figure.get_figwidth()) * 72
+
+
+def _height_pt(figure: Any) -> float:
+    return float(figure.get_figheight()) * 72
 
 
 def _day_label(day: date, days: int) -> str:
@@ -334,8 +404,9 @@ def _day_label(day: date, days: int) -> str:
     return f"{day.day} {month}" if days <= 31 else f"{month} {day.year}"
 
 
-def _short(name: str) -> str:
-    return name if len(name) <= _LABEL_LENGTH else name[: _LABEL_LENGTH - 1] + "…"
+def _short(name: str, width_pt: int) -> str:
+    most = width_pt // _CHARACTER_PT
+    return name if len(name) <= most else name[: most - 1] + "…"
 
 
 def _svg(figure: Any, title: str, width_pt: int) -> str:

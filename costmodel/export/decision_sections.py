@@ -101,7 +101,12 @@ def _range_sentences(run: Run) -> Iterator[str]:
     )
     yield _holding(known)
     if known.budget_breach_ratio is not None:
-        yield f"The budget is exceeded in {known.budget_breach_ratio:.0%} of the draws."
+        yield budget_sentence(known.budget_breach_ratio)
+
+
+def budget_sentence(breach_ratio: float) -> str:
+    """How often the draws break the budget."""
+    return f"The budget is exceeded in {breach_ratio:.0%} of the draws."
 
 
 def _holding(known: CostRange) -> str:
@@ -150,9 +155,9 @@ def _finalist_row(note: FinalistNote) -> tuple[str, ...]:
         *map(words, note.kinds),
         f"{note.draws:,}",
         *(dollars(usd) for usd in (note.mean_usd, note.p10_usd, note.p90_usd)),
-        f"{note.best_ratio:.0%}",
+        note.share_words(note.best_ratio),
         NOTHING if note.regret_usd is None else dollars(note.regret_usd),
-        f"{note.holds_ratio:.0%}",
+        note.share_words(note.holds_ratio),
     )
 
 

@@ -187,11 +187,15 @@ def _together(
     of_trace = [
         fault
         if fault.path.startswith(TRACE)
-        else replace(
-            fault, path=TRACE_FILE, problem=f"{Path(told.source).name}, {fault.path}: {fault.problem}"
-        )
+        else replace(fault, path=TRACE_FILE, problem=_of_file(Path(told.source).name, fault))
         for fault in told.faults
     ]
     placed = [replace(fault, line=by_key.get(fault.path, by_key.get(TRACE))) for fault in of_trace]
     steps = dict.fromkeys((told.next_step, _NEXT_STEP))
     return ScenarioError(source, (*(error.faults if error else ()), *placed), "\n".join(steps))
+
+
+def _of_file(file_name: str, fault: Fault) -> str:
+    """A fault of a trace with its file, and its row where it has one."""
+    place = f"{file_name}, {fault.path}" if fault.path else file_name
+    return f"{place}: {fault.problem}"

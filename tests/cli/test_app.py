@@ -172,12 +172,16 @@ def test_a_full_disk_is_the_systems_fault(
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
-def test_a_full_stdout_is_one_message() -> None:
+@pytest.mark.parametrize("arguments", [("scenario", "schema"), ("scenario", "list"), ("--version",)])
+def test_a_full_stdout_is_one_message(arguments: tuple[str, ...]) -> None:
+    """Bytes, tables and a line of text."""
     with Path("/dev/full").open("w") as full:
-        failed = process("scenario", "schema", stdout=full)
+        failed = process(*arguments, stdout=full)
         _, err = failed.communicate()
     assert failed.returncode == 1
-    assert b"No space left on device" in err.splitlines()[0]
+    first = err.decode().splitlines()[0]
+    assert first.startswith("Error: cannot write to standard output: No space left on device. ")
+    assert b"--debug" not in err
     assert b"Traceback" not in err
 
 

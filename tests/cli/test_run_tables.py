@@ -249,6 +249,33 @@ def test_an_empty_run_of_no_cost_is_shown(monkeypatch: pytest.MonkeyPatch, capsy
     assert not any(title in text for title in SECTIONS[3:])
 
 
+def test_with_a_budget_it_is_said_how_often_the_draws_break_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    run = simulated("small-shop")
+
+    def told(breach_ratio: float | None) -> str:
+        known = replace(run.cost_range, budget_breach_ratio=breach_ratio)
+        return rendered(replace(run, cost_range=known), 80, monkeypatch, capsys)
+
+    box, _, below = told(0.26).partition("╯\n")
+    assert "draws between" in words(box), "the range"
+    assert below.startswith("The budget is exceeded in 26% of the draws.")
+    assert "The budget is exceeded" not in told(None)
+
+
+def test_few_draws_are_counted_where_a_finalist_was_tried_no_further(
+    monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    run = simulated("small-shop")
+    chosen = next(note for note in run.finalists if note.chosen)
+    few = replace(chosen, draws=4, regret_usd=None, best_ratio=0.0, holds_ratio=0.25, chosen=False)
+    text = rendered(replace(run, finalists=(chosen, few)), 120, monkeypatch, capsys)
+    whole, counted = section(text, "The finalists in")[2:]
+    assert whole.rstrip().endswith(f" {chosen.holds_ratio:.0%}")
+    assert counted.split()[-7:] == ["0", "of", "4", "far", "1", "of", "4"]
+
+
 def test_the_words_of_a_result_read_as_english() -> None:
     run = simulated("small-shop")
     assert re.search(

@@ -204,6 +204,12 @@ def test_faults_of_the_trace_stand_beside_those_of_the_scenario(cli: Any, tmp_pa
     assert "dst.csv, row 3: value must be a number of 0 or more, at most 1e15 (found -1)" in outcome.err
     assert "costmodel scenario check" in outcome.err.splitlines()[-1]
 
+    (tmp_path / "dst.csv").write_text("timestamp,value\n")
+    outcome = cli("scenario", "check", file)
+    assert (
+        f"traffic.trace.file (line {line}): dst.csv: has 0 rows; a trace needs two or more\n" in outcome.err
+    )
+
     tree["network"] = {}
     tree["traffic"]["trace"]["value_column"] = "load"
     file.write_text(yaml.safe_dump(tree, sort_keys=False))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -69,6 +70,13 @@ def test_of_a_cheaper_option_it_is_said_what_speaks_against_it(result: SearchRes
     assert chosen
     if note.holds_ratio < chosen.holds_ratio:
         assert told.endswith(f"holds in {note.holds_ratio:.0%} of the draws, not in {chosen.holds_ratio:.0%}")
+        few = replace(
+            reasons.doubt, finalists=tuple(replace(one, regret_usd=None) for one in reasons.doubt.finalists)
+        )
+        told = replace(reasons, doubt=few).in_short(result.best)
+        assert told.endswith(
+            f"holds in {round(note.holds_ratio * 4)} of 4 draws, not in {chosen.holds_ratio:.0%}"
+        )
     else:
         assert told.endswith(f"against {dollars(chosen.mean_usd)} and {dollars(chosen.p90_usd)}")
 

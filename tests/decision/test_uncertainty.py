@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from decimal import Decimal
+from itertools import count, islice
 from typing import Any
 
 import numpy as np
@@ -10,7 +12,7 @@ import pytest
 from costmodel.billing.rates import NO_OWN_RATES, OwnRates
 from costmodel.decision.search import Evaluation, search
 from costmodel.decision.simulate import simulate
-from costmodel.decision.trials import Finalist, try_in
+from costmodel.decision.trials import Finalist, Trial, try_in
 from costmodel.decision.uncertainty import LEAST_DRAWS, MOST_DRAWS, Doubt, doubt
 from costmodel.decision.worlds import P90_DEVIATES, World, draw_world, quantile
 from costmodel.demand.synthesise import synthesise
@@ -168,6 +170,24 @@ def test_what_never_holds_often_enough_is_said() -> None:
     with pytest.raises(Infeasible, match=r"holds in \d+% of 32, allowed at least 100 %") as refused:
         simulate(scenario, BOOK, draws=32)
     assert "objectives.hold_ratio" in str(refused.value)
+
+
+def test_what_was_tried_no_further_was_best_where_the_choice_broke() -> None:
+    """Far dearer, but all that held in the second of its four draws."""
+    calm = shop(traffic={"monthly_visitors": {"canada": 40_000}}, constraints={"compute": ["lambda"]})
+    found = search(calm, synthesise(calm), BOOK)
+    finalists = [Finalist.of(one) for one in (found.best, found.rivals[0])]
+    (real,) = try_in(World(calm, calm.seed, (), cut=False), finalists[:1], BOOK)
+    draws = count()
+
+    def made_up(_: object, worlds: Sequence[World]) -> Iterator[tuple[Trial, ...]]:
+        for draw in islice(draws, len(worlds)):
+            cheap = replace(real, monthly_usd=10 + draw / 100, breaks="API latency" if draw == 1 else "")
+            yield (cheap, replace(real, monthly_usd=100.0, breaks=""))[: 2 if draw < 4 else 1]
+
+    first, other = doubt(calm, finalists, BOOK, draws=8, run=made_up).finalists
+    assert (other.dropped, other.draws, other.best_ratio) == (True, 4, 0.25)
+    assert first.best_ratio == 7 / 8
 
 
 def test_another_uncertain_input_does_not_reshuffle_the_first() -> None:

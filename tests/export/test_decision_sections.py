@@ -71,6 +71,17 @@ def test_the_draws_are_told_the_choice_first(run: Run, sections: dict[str, Secti
     assert [row[0] for row in drivers.rows] == [driver.path for driver in run.drivers]
 
 
+def test_few_draws_are_counted_where_a_finalist_was_tried_no_further(run: Run) -> None:
+    chosen = next(note for note in run.finalists if note.chosen)
+    few = replace(chosen, draws=4, regret_usd=None, best_ratio=0.0, holds_ratio=0.25, chosen=False)
+    told = {section.title: section for section in decision_sections(replace(run, finalists=(chosen, few)))}
+    tried = told["How sure the figures are"].tables[0].rows
+    assert [(row[4], row[8], row[10]) for row in tried] == [
+        (f"{chosen.draws}", f"{chosen.best_ratio:.0%}", f"{chosen.holds_ratio:.0%}"),
+        ("4", "0 of 4", "1 of 4"),
+    ]
+
+
 def test_a_choice_that_does_not_always_hold_says_what_it_misses(run: Run) -> None:
     shaky = replace(run, cost_range=replace(run.cost_range, holds_ratio=0.75, breaks={"API latency": 0.25}))
     told = {section.title: section for section in decision_sections(shaky)}["How sure the figures are"]
