@@ -102,7 +102,7 @@ variable "alb" {
 }
 
 variable "dynamodb_table" {
-  description = "Table: inputs of terraform-aws-modules/dynamodb-table."
+  description = "Table: inputs of terraform-aws-modules/dynamodb-table. Its server_side_encryption_kms_key_arn is that of a key of var.kms."
   type = object({
     billing_mode                   = string
     read_capacity                  = number

@@ -102,7 +102,7 @@ variable "alb" {
 }
 
 variable "dynamodb_table" {
-  description = "Table: inputs of terraform-aws-modules/dynamodb-table."
+  description = "Table: inputs of terraform-aws-modules/dynamodb-table. Its server_side_encryption_kms_key_arn is that of a key of var.kms."
   type = object({
     billing_mode                   = string
     read_capacity                  = number
@@ -226,15 +226,15 @@ variable "dynamodb_table_autoscaling_index" {
 }
 
 variable "dynamodb_table_replica_regions" {
-  description = "region_name of each entry of replica_regions of terraform-aws-modules/dynamodb-table."
+  description = "region_name of each entry of replica_regions of terraform-aws-modules/dynamodb-table. Its kms_key_arn is that of a key of the same region."
   type = object({
     region_names = list(string)
   })
   nullable = false
 
   validation {
-    condition     = try(length(var.dynamodb_table_replica_regions.region_names) >= 1, false)
-    error_message = "The value of dynamodb_table_replica_regions.region_names must name one region or more."
+    condition     = try(length(var.dynamodb_table_replica_regions.region_names) >= 1 && (!contains(var.dynamodb_table_replica_regions.region_names, var.region)), false)
+    error_message = "The value of dynamodb_table_replica_regions.region_names must name one region or more, and must leave out region, where the table itself is."
   }
 }
 
