@@ -118,6 +118,15 @@ PAID_WHOLE_UNITS = frozenset({"Hosted Zones"})
 Source: Amazon Route 53 Developer Guide, "I was billed twice for the same hosted zone" (2023-06).
 """
 
+FULL_HOUR_USAGE_TYPES = frozenset(
+    {"LoadBalancerUsage", "NatGateway-Hours", "TransitGateway-Hours", "VpcEndpoint-Hours"}
+)
+"""Usage types of which every hour begun is a full hour.
+
+Source: AWS PrivateLink pricing, "each partial VPC endpoint-hour consumed is billed as a full hour" (read 2026-11); the
+same in Amazon VPC pricing of NAT gateways, AWS Transit Gateway pricing and Elastic Load Balancing pricing (2025-12).
+"""
+
 QUANTITY_STEP = Decimal("0.000000001")
 """Finest step kept of a billed quantity that is not counted one by one."""
 

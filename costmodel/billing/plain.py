@@ -23,7 +23,13 @@ from costmodel.scenario.rates_file import Currency
 from costmodel.scenario.usage_file import FIND_PRICES, OwnRate, Rows, UsageFile, UsageLine
 from costmodel.services._base import Meter, Usage
 from costmodel.services.registry import billed_beside, metered, quantity_note, resource_limits
-from costmodel.units import COUNTED_UNITS, FOCUS_UNITS, HALVED_UNITS, PAID_WHOLE_UNITS
+from costmodel.units import (
+    COUNTED_UNITS,
+    FOCUS_UNITS,
+    FULL_HOUR_USAGE_TYPES,
+    HALVED_UNITS,
+    PAID_WHOLE_UNITS,
+)
 
 OWN_RATE = "Own rate"
 """Term of a query that the usage file's own rate answers; no free allowance covers it, no discount comes off it."""
@@ -172,7 +178,7 @@ def price_usage(
         ),
         unused_rates=(*prices.unused(), *(name for name in own_rates.unused(whole) if name not in outdone)),
         outdone_rates=outdone,
-        notes=(*_left_out(found), *_counted_from(found)),
+        notes=(*_left_out(found), *_counted_from(found), *_of_later_dates(found, file.period)),
     )
 
 
@@ -218,18 +224,20 @@ def _look_up_stated(
         if line.unit not in (None, unit, pricing_unit):
             problem = f"must be {_either(unit, pricing_unit)}, as the price is"
             broken.append(Rule(("usage", place, "unit"), problem, line.unit))
-        problem = "" if price.query.term == OWN_RATE else _part_of_one(line.quantity, unit)
+        problem = "" if price.query.term == OWN_RATE else _part_of_one(line.quantity, unit, price.query)
         if problem:
             broken.append(Rule(("usage", place, "quantity"), problem, _text(line.quantity)))
     return found, broken
 
 
-def _part_of_one(quantity: Decimal, unit: str) -> str:
+def _part_of_one(quantity: Decimal, unit: str, query: PriceQuery) -> str:
     """What is wrong with a part of something that AWS bills in wholes; empty where nothing is."""
     if unit in HALVED_UNITS:
         return "must be a multiple of 0.5, as AWS counts half units and no less" if quantity * 2 % 1 else ""
     if unit in PAID_WHOLE_UNITS and quantity % 1:
         return f"must be a whole number, as AWS bills {unit} for the whole month"
+    if query.usage_type in FULL_HOUR_USAGE_TYPES and quantity % 1:
+        return "must be a whole number, as AWS bills every hour begun as a full hour"
     if unit in COUNTED_UNITS and quantity % 1:
         return f"must be a whole number, as AWS counts {unit} one by one"
     return ""
@@ -274,6 +282,20 @@ def _counted_from(found: Sequence[_Found]) -> Iterator[str]:
         told = quantity_note(line.price.query)
         if told and line.quantity:
             yield f"{line.path}, {line.meter.name}: {told}"
+
+
+def _of_later_dates(found: Sequence[_Found], month: str) -> Iterator[str]:
+    """That a month is priced at lists that are younger than it is."""
+    later = sorted(
+        line.price.as_of
+        for line in found
+        if line.price.query.term != OWN_RATE and line.price.as_of[:7] > month
+    )
+    if later:
+        yield (
+            f"{month} lies before the date of {len(later)} of these prices ({later[0]} and later): AWS may have charged "
+            "otherwise then. An older book is taken with --prices DATE."
+        )
 
 
 def _stated(path: str, line: UsageLine, price: Price) -> _Found:

@@ -307,3 +307,24 @@ def test_the_result_is_plain_json_with_exact_numbers() -> None:
         "billed_cost": "0.085000000085",
         "free": False,
     }
+
+
+def test_a_month_before_its_prices_says_so() -> None:
+    (note,) = priced(f"period: 2020-01\nusage:\n  - {{{CDN}, quantity: 1}}").notes
+    assert note.startswith("2020-01 lies before the date of 1 of these prices (20")
+    assert not priced(f"period: 2026-11\nusage:\n  - {{{CDN}, quantity: 1}}").notes
+
+
+@pytest.mark.parametrize(
+    ("meter", "of"),
+    [
+        ("LoadBalancerUsage", "service: AWSELB, region: us-east-1, attributes: {load_balancer: application}"),
+        ("NatGateway-Hours", "service: AmazonEC2, region: us-east-1"),
+        ("VpcEndpoint-Hours", "service: AmazonVPC, region: us-east-1"),
+    ],
+)
+def test_an_hour_begun_is_a_full_hour(meter: str, of: str) -> None:
+    line = f"meter: {meter}, {of}"
+    with pytest.raises(UsageFileError, match="AWS bills every hour begun as a full hour"):
+        priced(f"period: 2026-11\nusage:\n  - {{{line}, quantity: 1.5}}")
+    assert priced(f"period: 2026-11\nusage:\n  - {{{line}, quantity: 2}}").bill.billed_cost

@@ -25,6 +25,7 @@ from aws.faults.scene import (
 from aws.fixtures import PUBLICATION_DATE, Document
 from aws.server import Fault, Seen
 from costmodel import errors as of
+from costmodel.pricing.offer import ORDINARY_TERM
 from costmodel.pricing.price import ON_DEMAND, RESERVED
 
 FUTURE = ("20310101000000", "2031-01-01T00:00:00Z")
@@ -277,6 +278,21 @@ def _(scene: Scene) -> None:
     for rate in other["priceDimensions"].values():
         rate["pricePerUnit"]["USD"] = f"{Decimal(rate['pricePerUnit']['USD']) * 2:.10f}"
     terms[f"{term['sku']}.AN0THERC0D"] = other
+    scene.relist()
+
+
+@kind("a price for some since yesterday", of.ConflictingPrices)
+def _(scene: Scene) -> None:
+    """A special term that began after the ordinary one, at less."""
+    terms = scene.product(is_charged)["terms"][ON_DEMAND]
+    term = next(term for term in terms.values() if term["offerTermCode"] == ORDINARY_TERM)
+    special = json.loads(json.dumps(term).replace(ORDINARY_TERM, "SPEC1ALTRM")) | {
+        "effectiveDate": "2026-11-23T00:00:00Z",
+        "termAttributes": {"Restriction": "Limited SKU Usage"},
+    }
+    for rate in special["priceDimensions"].values():
+        rate["pricePerUnit"]["USD"] = f"{Decimal(rate['pricePerUnit']['USD']) * Decimal('0.6'):.10f}"
+    terms[f"{term['sku']}.SPEC1ALTRM"] = special
     scene.relist()
 
 
