@@ -24,7 +24,9 @@ _lock = Lock()
 class Remembering:
     """Keeps what `remembered` functions worked out of it."""
 
-    answers: dict[tuple[Hashable, ...], Any] = field(init=False, repr=False, default_factory=dict)
+    answers: dict[tuple[Hashable, ...], Any] = field(
+        init=False, repr=False, compare=False, default_factory=dict
+    )
     """By function and its other arguments, the one asked for last at the end."""
 
     def forget(self) -> None:

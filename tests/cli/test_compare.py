@@ -126,7 +126,7 @@ def test_gates_judge_the_difference_and_b(cli: Any, files: Path) -> None:
     outcome = cli(*asked, "--fail-if", "more_usd > 0", "--fail-if", "more_ratio > 1000", "--budget", "1")
     assert (outcome.code, outcome.out) == (4, plain.out)
     assert [line.split(" is ")[0] for line in outcome.err.splitlines()[1:]] == [
-        "  - monthly_usd",
+        "  - effective_monthly_usd",
         "  - more_usd",
     ]
     assert cli("compare", files / "b.json", files / "a.json", "--fail-if", "more_usd > 0").code == 0

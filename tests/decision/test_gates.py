@@ -115,7 +115,7 @@ def test_any_text_is_a_gate_or_refused(expression: str) -> None:
 @pytest.mark.parametrize("text", ["0", "-5", "x", "", "1e5000", "inf", "5 USD"])
 def test_a_budget_is_a_number_above_0(text: str) -> None:
     with pytest.raises(OptionFault):
-        budget_gate(text)
+        budget_gate(text, RUN_METRICS)
 
 
 @given(
@@ -149,7 +149,7 @@ def test_a_float_is_judged_as_it_is_written(run: Run) -> None:
 
 def test_all_gates_are_judged_and_each_failure_is_a_line(run: Run) -> None:
     gates = [
-        budget_gate("1"),
+        budget_gate("1", RUN_METRICS),
         parse_gate("monthly_usd > 1_000_000", RUN_METRICS),
         parse_gate("holds_ratio >= 0", RUN_METRICS),
     ]
@@ -157,7 +157,7 @@ def test_all_gates_are_judged_and_each_failure_is_a_line(run: Run) -> None:
         judge(gates, run, RUN_METRICS)
     first, *lines = str(failed.value).splitlines()
     assert first == "2 of 3 gates failed:"
-    assert [line.split(" is ")[0] for line in lines] == ["  - monthly_usd", "  - holds_ratio"]
+    assert [line.split(" is ")[0] for line in lines] == ["  - effective_monthly_usd", "  - holds_ratio"]
     assert lines[0].endswith("which is > 1 (--budget 1)")
     assert failed.value.exit_code == 4
     judge([], run, RUN_METRICS)
