@@ -231,7 +231,7 @@ def _holding(reading: _Reading, query: PriceQuery, terms: Sequence[Term]) -> Ter
 
     None for something new whose first price is still to come. Raises NotInForce where the book has a price
     of it; ConflictingPrices for terms that began together at different prices, of which one does not say when,
-    or of which a special one began after the ordinary one: that is a price for some, not the list price.
+    or of which one with conditions began after the ordinary one: that is a price for some, not the list price.
     """
     begun = [(_begins(query, term), term) for term in terms]
     current = [(begin, term) for begin, term in begun if begin <= reading.now]
@@ -245,10 +245,11 @@ def _holding(reading: _Reading, query: PriceQuery, terms: Sequence[Term]) -> Ter
         codes = " and ".join(sorted(term.offer_term_code for term in latest))
         raise ConflictingPrices(f"{query}", f"its terms {codes} are both in force, at different prices")
     ordinary = [term for _, term in current if term.offer_term_code == ORDINARY_TERM]
-    special = sorted(term.offer_term_code for term in latest if term.offer_term_code != ORDINARY_TERM)
-    if ordinary and special and _charged(ordinary[-1]) != _charged(latest[0]):
+    special = [term for term in latest if query.term == ON_DEMAND and term.term_attributes]
+    if ordinary and special and _charged(ordinary[-1]) != _charged(special[0]):
+        conditions = ", ".join(f"{name} {value}" for name, value in special[0].term_attributes.items())
         raise ConflictingPrices(
-            f"{query}", f"its special term {special[0]} began after the ordinary one, at another price"
+            f"{query}", f"its latest term {special[0].offer_term_code} is for some alone ({conditions})"
         )
     return min(latest, key=lambda term: (term.offer_term_code != ORDINARY_TERM, term.offer_term_code))
 
