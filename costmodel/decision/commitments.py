@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from costmodel.pricing.commitment import (
     CommitmentKind,
     CommittedPrice,
     Offers,
+    size_factor,
 )
 from costmodel.scenario.estimate import Range
 from costmodel.scenario.model import Scenario
@@ -49,19 +49,9 @@ Source: AWS Savings Plans API Reference, CreateSavingsPlan, `commitment` (2023-0
 """
 
 MULTI_AZ = "Multi-AZUsage"
-_XLARGE = re.compile(r"(\d*)(?:xlarge|xl)")
 
 ALL_IT_CAN = "all it can"
 """What a commitment covers that knows no family and no region."""
-
-SIZE_UNITS = {"nano": 0.25, "micro": 0.5, "small": 1.0, "medium": 2.0, "large": 4.0}
-XLARGE_UNITS = 8.0
-"""Normalisation factors: a reservation of one size covers as much of another. N xlarge counts N times an xlarge,
-a database with a standby twice.
-
-Source: Amazon EC2 User Guide, "How Reserved Instances are applied" (2023-06); Amazon RDS User Guide, "Reserved DB
-instances" (2023-06).
-"""
 
 CURVE_RATIOS = (0.0, 0.25, 0.5, 0.75, 0.9, 1.0, 1.1, 1.25, 1.5, 2.0)
 """Levels that a curve shows, as far as they are sold, over the best one; over the mean use where none pays."""
@@ -140,19 +130,15 @@ def growths(scenario: Scenario) -> tuple[float, ...]:
 
 
 def _size(offer: CommittedPrice) -> float:
-    """Normalisation factor of what an offer covers; 1 where nothing has sizes."""
+    """Normalisation factor of what an offer covers, that of a database with a standby twice; 1 where nothing has sizes."""
     usage_type = offer.on_demand.query.usage_type
     if not instance_family(usage_type):
         return 1.0
     form, _, instance = usage_type.rpartition(":")
-    size = instance.rpartition(".")[2]
-    copies = 2.0 if form == MULTI_AZ else 1.0
-    if size in SIZE_UNITS:
-        return copies * SIZE_UNITS[size]
-    many = _XLARGE.fullmatch(size)
-    if many is None:
+    factor = size_factor(instance.rpartition(".")[2])
+    if factor is None:
         raise ValueError(f"{usage_type} has no normalisation factor")
-    return copies * XLARGE_UNITS * int(many[1] or 1)
+    return float(factor) * (2.0 if form == MULTI_AZ else 1.0)
 
 
 def scopes(uses: Sequence[CommittableUse]) -> Iterator[Scope]:

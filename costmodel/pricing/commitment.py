@@ -465,6 +465,26 @@ def _quotes(book: PriceBook, query: PriceQuery) -> _Quotes:
     return found
 
 
+_SIZE_FACTORS = {"nano": "0.25", "micro": "0.5", "small": "1", "medium": "2", "large": "4"}
+_XLARGE = re.compile(r"([1-9][0-9]*)?xl(?:arge)?")
+_XLARGE_FACTOR = 8
+
+
+def size_factor(size: str) -> Decimal | None:
+    """Normalisation factor of a size such as `2xlarge` or a database's `2xl`; None for a text that is no size.
+
+    A reservation of one size covers as much of another, and types of a family cost in proportion to it.
+    N xlarge counts N times an xlarge.
+
+    Source: Amazon EC2 User Guide, "How Reserved Instances are applied" (2023-06); Amazon RDS User Guide,
+    "Reserved DB instances" (2023-06).
+    """
+    if size in _SIZE_FACTORS:
+        return Decimal(_SIZE_FACTORS[size])
+    many = _XLARGE.fullmatch(size)
+    return None if many is None else Decimal(_XLARGE_FACTOR * int(many[1] or 1))
+
+
 def commitment_of(service_code: str, term: str) -> Commitment | None:
     """The commitment that a term of the price list stands for; None for another term."""
     if plan := _PLAN_TERM.fullmatch(term):

@@ -13,7 +13,7 @@ from decimal import Decimal
 from statistics import median
 
 from costmodel.errors import ImplausiblePrice
-from costmodel.pricing.commitment import commitment_of
+from costmodel.pricing.commitment import commitment_of, size_factor
 from costmodel.pricing.difference import UnitPriceMove
 from costmodel.pricing.plausible import LARGEST_CHANGE_FACTOR, Moved, is_accepted, moved
 from costmodel.pricing.price import ON_DEMAND, RESERVED, UPFRONT_FEE, Price, PriceQuery
@@ -24,11 +24,6 @@ RESERVED_SHARES = (Decimal("0.15"), Decimal(1))
 Source: EC2 Reserved Instances page (2025): they save up to 72 %; reserved DynamoDB capacity up to 77 % (2025). That 85 %
 is the most is an engineering choice. In the snapshot they save 14 to 64 %.
 """
-_SIZES = {"nano": "0.25", "micro": "0.5", "small": "1", "medium": "2", "large": "4"}
-"""Size of an instance -> its normalization factor. Source: Amazon EC2 User Guide, normalization factor (2023-06)."""
-_XLARGE = re.compile(r"([1-9][0-9]*)?xl(?:arge)?")
-_XLARGE_FACTOR = 8
-"""Of an xlarge; a 12xlarge has twelve of them. Source: as above."""
 _TYPE = re.compile(r"(?P<family>.+:(?:[a-z]+\.)?[a-z][a-z0-9-]*)\.(?P<size>[a-z0-9]+)")
 """`BoxUsage:m7g.large`, `InstanceUsage:db.r7g.2xl`, `NodeUsage:dax.r5.large`."""
 
@@ -134,17 +129,10 @@ def _unlike_family(listed: Mapping[PriceQuery, Price], known: KnownPrice) -> Ite
 def _family_and_size(query: PriceQuery) -> tuple[_Family, Decimal] | None:
     """What a type belongs to, and its size; None for what is no type on demand."""
     found = _TYPE.fullmatch(query.usage_type) if query.term == ON_DEMAND else None
-    size = found and _size(found["size"])
+    size = found and size_factor(found["size"])
     if not found or not size:
         return None
     return (f"{query.service_code} {found['family']}", query.attributes, query.region_id), size
-
-
-def _size(name: str) -> Decimal | None:
-    if name in _SIZES:
-        return Decimal(_SIZES[name])
-    large = _XLARGE.fullmatch(name)
-    return None if large is None else Decimal(_XLARGE_FACTOR * int(large[1] or 1))
 
 
 def _shown(usd: Decimal) -> str:
