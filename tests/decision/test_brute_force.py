@@ -38,6 +38,7 @@ from costmodel.scenario.load import validate
 from costmodel.scenario.model import PLANS, Scenario
 from costmodel.scenario.rates_file import parse_rates_file
 from costmodel.services._base import TIER_ROLES, Footprint, Role, Strategy, TierDesign, Usage
+from costmodel.units import COUNTED_UNITS
 
 BOOK = PriceBook.shipped()
 SIMULATE, EVERY_DESIGN = searching.simulate_alike, searching.list_designs
@@ -93,8 +94,6 @@ MOST_WITH_PLANS = {
     Role.RENDERING: 1,
 }
 """The best portfolio of a candidate takes a while."""
-DEAREST_REQUEST_USD = 1e-5
-"""Of the rates of all requests that share an allowance: the bill shares it in whole requests, the screening exactly."""
 PRICED_PLANS = [name for name in PLANS if not name.endswith(("all_upfront", "partial_upfront"))]
 """Plans of which the book has rates."""
 
@@ -333,6 +332,14 @@ def weighed_usd(given: Problem, found: Evaluation) -> float:
     return float(found.effective_monthly_usd) + tonnes * usd_per_tonne
 
 
+def one_unit_usd(found: Evaluation) -> float:
+    """What the bill may be off the screening: it shares an allowance in whole requests, less than one of each price."""
+    counted = [charge for charge in found.bill.charges if charge.consumed_unit in COUNTED_UNITS]
+    granted = {charge.service_name for charge in counted if charge.x_free}
+    paid = {charge.sku_price_id: charge for charge in counted if charge.service_name in granted}
+    return float(sum(charge.contracted_unit_price for charge in paid.values()))
+
+
 def platform_of(given: Problem, footprint: Footprint) -> tuple[Usage, ...]:
     """Platform usage, made once for each footprint of a problem."""
     values = (getattr(footprint, known.name) for known in fields(footprint))
@@ -386,7 +393,7 @@ def agree(seed: int, given: Problem, monkeypatch: pytest.MonkeyPatch) -> set[Str
     assert winners.keys() == truth.best.keys(), seed
     for kinds, evaluation in winners.items():
         best = truth.best[kinds]
-        exact_usd = pytest.approx(weighed_usd(given, evaluation), rel=1e-9, abs=DEAREST_REQUEST_USD)
+        exact_usd = pytest.approx(weighed_usd(given, evaluation), rel=1e-9, abs=one_unit_usd(evaluation))
         assert any(usd == exact_usd for usd in best.usd), seed
         assert coordinates(evaluation.placed) == best.point[1:], seed
     assert {member.point for member in found.front} == truth.front, seed
