@@ -21,6 +21,10 @@ OUTSIDE_ROLES = tuple(role for role in TIER_ROLES if role not in INSIDE_ROLES)
 """Tiers that are chosen apart: any of their designs goes with any others."""
 
 
+SLACK = 1e-9
+"""Relative error that a bound on a sum may have."""
+
+
 class Depth(Enum):
     """How far a design was simulated. What is known of it short of the whole is a bound: no more than it comes to."""
 
@@ -42,16 +46,16 @@ class SimulatedDesign:
     energy: Energy
     depth: Depth = Depth.WHOLE
     emitted_kg: float = field(init=False)
-    """Likely CO2e of its energy over the run; 0, and so alike, where a region has no figures."""
+    """Likely CO2e of its energy over the run; 0, and so alike, where a region has no figures. A bound is less by
+    what sums in another order may be off."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "emitted_kg", likely_kg(self.energy, 1) or 0.0)
+        surely = 1.0 - SLACK if self.depth is Depth.BOUND else 1.0
+        object.__setattr__(self, "emitted_kg", (likely_kg(self.energy, 1) or 0.0) * surely)
 
 
 def stand_in(design: TierDesign, least: Least) -> SimulatedDesign:
-    """A design that was not simulated, as it would be at its best: nothing fails or is in short supply, nothing
-    draws power.
-    """
+    """A design that was not simulated, as it would be at its best: nothing fails or is in short supply."""
     capacity = CapacitySummary(
         failed_requests=0.0,
         error_ratio=0.0,
@@ -64,7 +68,7 @@ def stand_in(design: TierDesign, least: Least) -> SimulatedDesign:
         peak_waiting_calls=0.0,
         max_connections=math.inf,
     )
-    return SimulatedDesign(design, capacity, least.usages, least.footprint, Energy(), Depth.BOUND)
+    return SimulatedDesign(design, capacity, least.usages, least.footprint, least.energy, Depth.BOUND)
 
 
 def metered(

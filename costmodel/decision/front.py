@@ -16,15 +16,11 @@ import numpy.typing as npt
 
 from costmodel.capacity.availability import lost_minutes_per_month, series, two_regions
 from costmodel.capacity.energy import Energy
-from costmodel.decision.candidate import INSIDE_ROLES, Candidate, Placed, SimulatedDesign
+from costmodel.decision.candidate import INSIDE_ROLES, SLACK, Candidate, Placed, SimulatedDesign
 from costmodel.demand.calendar import FloatArray
 from costmodel.services._base import Strategy
 
 CENTS = 2
-SLACK = 1e-9
-"""Relative error that a bound on a cost may have."""
-
-
 CARBON_DIGITS = 2
 """Digits in which emissions are told apart: the figures they are worked out with are known no better."""
 

@@ -497,6 +497,8 @@ class Least:
     """Nowhere larger than its true one, summed over every billing period."""
     latency: Latency
     """Nowhere slower than its true one."""
+    energy: Energy
+    """Emits no more over the run than its true one, but for the rounding of sums."""
 
 
 class Bounded(TierDesign, Protocol):

@@ -20,7 +20,7 @@ from costmodel.capacity.boot import (
     warmup_s,
 )
 from costmodel.capacity.disruptions import Disruption, ZoneLoss, spot_reclaims
-from costmodel.capacity.energy import Energy, fleet, volumes
+from costmodel.capacity.energy import Energy, fleet, instances, volumes
 from costmodel.capacity.fleet import FleetRun, run_fleet
 from costmodel.capacity.group import MOST_INSTANCES as LARGEST_GROUP
 from costmodel.capacity.group import CpuCredits, NetworkBudget, ScalingGroup, SpotMix, WarmPool
@@ -516,9 +516,10 @@ class Ec2Fleet:
 
     def energy(self, demand: Demand, capacity: Capacity) -> Energy:
         """Instances and volumes. Spot instances of other types are taken as the group's own."""
-        return fleet(self.region_id, self.instance, capacity) + volumes(
-            self.region_id, _kept_hours(capacity) * self.volume_gb
-        )
+        return fleet(self.region_id, self.instance, capacity) + self._volumes(_kept_hours(capacity))
+
+    def _volumes(self, kept_hours: float) -> Energy:
+        return volumes(self.region_id, kept_hours * self.volume_gb)
 
     def footprint(self, demand: Demand, capacity: Capacity) -> Footprint:
         """What the instances leave to other services.
@@ -560,6 +561,8 @@ class Ec2Fleet:
             self._metered(calendar, bought, (), hours / HOURS_PER_DAY),
             self._leaves(demand, hours),
             self._unqueued_latency(demand),
+            instances(self.region_id, self.instance, float(hours.sum()), busy_vcpu_hours=0.0)
+            + self._volumes(float(hours.sum())),
         )
 
     def _run(self, demand: Demand, disruptions: Sequence[Disruption]) -> FleetRun:

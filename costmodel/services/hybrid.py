@@ -227,6 +227,7 @@ class Hybrid:
             (*steady.usages, *overflow.usages, *usage_beside(self.region_id, demand, to_overflow)),
             steady.footprint + overflow.footprint,
             surely_below(_fastest(steady.latency, overflow.latency)),
+            steady.energy + overflow.energy,
         )
 
     def _of(self, steady: Any, overflow: Any) -> Hybrid:

@@ -368,13 +368,21 @@ class LambdaFunction:
         starts_s = run.cold_starts * self.billed_start_ms / 1000.0
         called_s = answered * (1.0 - run.provisioned_ratio) * self._call_ms / 1000.0
         held_s = float((called_s + starts_s + self._provisioned(demand).billed_s).sum())
-        work_s = answered * self.api.cpu_ms_per_call / 1000.0 / RELATIVE_SPEED[self.architecture]
+        starting_s = float(starts_s.sum()) * vcpus(self.memory_mb)
+        return self._drawn(held_s, self._work_s(answered) + starting_s)
+
+    def _work_s(self, answered: FloatArray) -> float:
+        """vCPU-seconds of work in so many calls of each minute, shape (minutes,)."""
+        return float(answered.sum()) * self.api.cpu_ms_per_call / 1000.0 / RELATIVE_SPEED[self.architecture]
+
+    def _drawn(self, held_s: float, busy_vcpu_s: float) -> Energy:
+        """Of environments held so long, in seconds of one."""
         share = vcpus(self.memory_mb)
         return servers(
             self.region_id,
             f"lambda-{self.architecture}",
             vcpu_hours=held_s * share / SECONDS_PER_HOUR,
-            busy_vcpu_hours=float((work_s + starts_s * share).sum()) / SECONDS_PER_HOUR,
+            busy_vcpu_hours=busy_vcpu_s / SECONDS_PER_HOUR,
             memory_gb_per_vcpu=self.memory_mb / MB_PER_GB / share,
         )
 
@@ -401,6 +409,7 @@ class LambdaFunction:
             self._called(demand, answered, answered * self._call_ms),
             self._left(demand, answered),
             unqueued_latency(demand.total_api_requests, self.cpu_ms, fixed_ms=self.api.wait_ms_per_call),
+            self._drawn(float(answered.sum()) * self._call_ms / 1000.0, self._work_s(answered)),
         )
 
     @property

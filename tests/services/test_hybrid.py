@@ -16,6 +16,7 @@ from costmodel.capacity.disruptions import ZoneLoss
 from costmodel.capacity.energy import Energy
 from costmodel.capacity.result import NO_LATENCY, Capacity
 from costmodel.capacity.weighted_split import split
+from costmodel.decision.carbon import carbon_of
 from costmodel.decision.search import simulate_design
 from costmodel.demand.demand import Demand, read_only
 from costmodel.demand.synthesise import synthesise
@@ -117,10 +118,14 @@ class NoGroup:
         return Energy()
 
     def least(self, demand: Demand, served_ratio: float) -> Least:
-        return Least((), Footprint.none(demand.days), NO_LATENCY)
+        return Least((), Footprint.none(demand.days), NO_LATENCY, Energy())
 
     def spread(self, other_region_id: str, strategy: Strategy) -> tuple[Share, ...]:
         return (Share(self, 1.0),)
+
+
+def emitted_kg(energy: Energy) -> float:
+    return carbon_of(energy).total_kg.likely
 
 
 def same_bytes(one: Footprint, other: Footprint) -> bool:
@@ -223,6 +228,7 @@ def test_the_bound_is_one(instances: int, served_ratio: float) -> None:
         assert below.consumed_quantity <= usage.consumed_quantity, usage.meter.name
     for name in ("log_gb", "vended_log_gb", "outside_gb", "database_gb", "monitored_instance_hours"):
         assert (getattr(least.footprint, name) <= getattr(true.footprint, name) * (1 + 1e-12)).all(), name
+    assert 0 < emitted_kg(least.energy) <= emitted_kg(true.energy) * (1 + 1e-12)
     unqueued = hybrid.unqueued(demand)
     for name in ("p50_ms", "p95_ms", "p99_ms"):
         assert getattr(least.latency, name) <= getattr(unqueued.latency, name) * (1 + 1e-9)
