@@ -330,7 +330,7 @@ class PlaceholderPrice(PriceListFault):
 
 
 class ImplausiblePrice(PriceListFault):
-    """A price is so many times above or below one that is known that it is a mistake rather than a change."""
+    """A price is so far from those known, or its tiers are so unlike theirs, that it is a mistake rather than a change."""
 
     def __init__(self, subject: str, problem: str, others: Sequence[str] = ()) -> None:
         options = _accepting((subject, *others))

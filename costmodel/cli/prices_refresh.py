@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import shlex
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 SHOWN_GONE = 10
 SHOWN_MOVED = 10
+SHOWN_UNCOMPARED = 10
 
 
 def _service_code(text: str) -> str:
@@ -63,8 +65,8 @@ def refresh(
         list[str] | None,
         typer.Option(
             metavar="NAME|SKU",
-            help="Take this price though it is many times the one before, or let it be gone, as the refusal names it; "
-            "may be given several times.",
+            help="Take this price though it is many times the one before or its tiers are others, or let it be gone, "
+            "as the refusal names it; may be given several times.",
         ),
     ] = None,
     output: Annotated[Format, format_option("the outcome")] = Format.TABLE,
@@ -137,6 +139,8 @@ def _tables(outcome: Refreshed, before: str) -> Iterator[RenderableType]:
     if outcome.unstated:
         named = ", ".join(f"{of.allowance_id} ({of.as_of})" for of in outcome.unstated)
         yield f"AWS's answers state nothing of these free allowances; bills go on taking them off as of: {named}."
+    if outcome.uncompared:
+        yield _uncompared(outcome.uncompared)
     book = outcome.book
     step = f" See what moved with: costmodel prices diff {before}" if moved else ""
     yield (
@@ -146,11 +150,25 @@ def _tables(outcome: Refreshed, before: str) -> Iterator[RenderableType]:
     yield f"Book {book.digest[:12]} of {book.manifest.book_date} is in force.{step}"
 
 
+def _uncompared(names: Sequence[str]) -> str:
+    prices = "1 new price" if len(names) == 1 else f"{len(names):,} new prices"
+    more = len(names) - SHOWN_UNCOMPARED
+    others = f" and {more:,} more, all with --format json" if more > 0 else ""
+    return (
+        f"{prices} could not be compared with anything: {', '.join(names[:SHOWN_UNCOMPARED])}{others}. "
+        f"Hold them against AWS's pricing pages; to see one: costmodel prices show {shlex.quote(names[0])}"
+    )
+
+
 def _moved(of: Moved) -> str:
-    factor = f"{of.now / of.known:.3g} times as much"
+    if of.change:
+        return f"Accepted: {of.name}: {of.change}."
+    factor = f": {of.now / of.known:.3g} times as much" if of.known else ""
     above = f" above {of.begin:f}" if of.begin else ""
     taken = "Accepted" if of.accepted else "Far from the snapshot"
-    return f"{taken}: {of.name} costs {of.now:f} per {of.pricing_unit}{above}, {of.known:f} {of.where}: {factor}."
+    return (
+        f"{taken}: {of.name} costs {of.now:f} per {of.pricing_unit}{above}, {of.known:f} {of.where}{factor}."
+    )
 
 
 def _plain(outcome: Refreshed) -> dict[str, Any]:
@@ -165,6 +183,7 @@ def _plain(outcome: Refreshed) -> dict[str, Any]:
             asdict(of) | {name: f"{getattr(of, name):f}" for name in ("begin", "known", "now")}
             for of in outcome.moved
         ],
+        "uncompared": outcome.uncompared,
         "unstated_allowances": [asdict(of) for of in outcome.unstated],
         "failures": [
             {"subject": failure.subject, "problem": str(failure.error), "unasked": failure.unasked}

@@ -24,7 +24,7 @@ from costmodel.errors import (
 )
 from costmodel.pricing.book import PriceBook
 from costmodel.pricing.need import Place, PriceNeed
-from costmodel.pricing.newcomers import refuse_doubts
+from costmodel.pricing.newcomers import Newcomers, compared, refuse_doubts
 from costmodel.pricing.offer import (
     FLAT_RATE,
     ORDINARY_TERM,
@@ -34,6 +34,7 @@ from costmodel.pricing.offer import (
     Term,
     is_time,
 )
+from costmodel.pricing.peers import Peers
 from costmodel.pricing.plausible import Moved, moved_far
 from costmodel.pricing.price import (
     NO_UPFRONT,
@@ -45,7 +46,7 @@ from costmodel.pricing.price import (
     PriceQuery,
     PriceTier,
 )
-from costmodel.pricing.snapshot import CURRENCY, decimal, ladder
+from costmodel.pricing.snapshot import CURRENCY, decimal, ladder, partition_kind
 from costmodel.pricing.stated_free import Form, StatedFree
 from costmodel.units import FOCUS_UNITS
 
@@ -134,6 +135,8 @@ class Converted:
     """Free allowances that were stated along with them."""
     moved: tuple[Moved, ...]
     """Prices that are far from those known: accepted by the user, or to be told."""
+    uncompared: tuple[Price, ...]
+    """New prices that nothing in the book is like."""
 
 
 def converted(
@@ -141,11 +144,12 @@ def converted(
 ) -> Converted:
     """The prices that these products state for what is needed in a region, at the edge and everywhere.
 
-    Free allowances and units must be the ones the book has, prices not many times those that the book or
-    the snapshot has, and new ones not far from what is like them, unless they were accepted; and a price the book knows keeps its description. Products nobody needs are left out, and so are placeholders of 0
-    beside a real price. Always-free products are compared with the book's allowances; one that no
-    allowance covers is an offer for new accounts, which is not modelled. Of several prices of one product
-    the one that began last holds; one that begins after now does not hold yet.
+    Free allowances and units must be the ones the book has; prices not many times those that the book or the
+    snapshot has, nor their tiers of another shape; new ones not far from what is like them; unless they were
+    accepted. A price the book knows keeps its description. Products nobody needs are left out, and so are
+    placeholders of 0 beside a real price. Always-free products are compared with the book's allowances; one
+    that no allowance covers is an offer for new accounts, which is not modelled. Of several prices of one
+    product the one that began last holds; one that begins after now does not hold yet.
 
     Raises PriceListFault: NothingOffered, NoOnDemandTerm, NotInForce, ConflictingPrices, BrokenTiers,
     UnusableUnit, OtherCurrency, PlaceholderPrice, ImplausiblePrice, AllowanceChanged, MalformedListing.
@@ -159,8 +163,20 @@ def converted(
     _refuse_charges_on_others(reading)
     _check_grants(reading)
     prices = _all_chosen(reading)
-    reading.moved += refuse_doubts(prices, reading.last_known, known.accepted)
-    return Converted(tuple(prices), frozenset(reading.stated), tuple(reading.moved))
+    newcomers = _newcomers(reading, prices)
+    reading.moved += refuse_doubts(newcomers, known.accepted)
+    return Converted(tuple(prices), frozenset(reading.stated), tuple(reading.moved), newcomers.uncompared)
+
+
+def _newcomers(reading: _Reading, prices: Sequence[Price]) -> Newcomers:
+    """What is new beside the prices at hand, of which no more is read than what may be like it."""
+    new = {
+        (of.query.service_code, partition_kind(of.query.term))
+        for of in prices
+        if reading.last_known(of.query) is None
+    }
+    held = (of for code, kind in sorted(new) for of in reading.known.book.prices(None, code, (kind,)))
+    return compared(prices, reading.last_known, Peers(held))
 
 
 def _read(reading: _Reading, offered: OfferedProduct) -> None:
@@ -394,7 +410,9 @@ def _chosen(reading: _Reading, query: PriceQuery) -> Price:
         raise ConflictingPrices(f"{query}", f"products with different prices: {listed}")
     chosen = min(candidates, key=lambda price: price.sku_id)
     if query not in reading.free:
-        _check_tiers(reading, chosen)
+        _refuse_free_tiers(chosen)
+    before, first = reading.before(query), reading.first(query)
+    reading.moved += moved_far(chosen, before, first, reading.known.accepted)
     return chosen
 
 
@@ -404,13 +422,11 @@ def _is_paid_upfront(reading: _Reading, query: PriceQuery) -> bool:
     return any(_is_charged(price) for price in reading.candidates.get(fee, ()))
 
 
-def _check_tiers(reading: _Reading, price: Price) -> None:
-    """Raises PlaceholderPrice for a tier at 0 among others, ImplausiblePrice for one that moved too far."""
+def _refuse_free_tiers(price: Price) -> None:
+    """Raises PlaceholderPrice for a tier at 0 among others."""
     for tier in price.tiers:
         if not tier.list_unit_price and _is_charged(price):
             raise PlaceholderPrice(f"{price.query}", f"the price listed from {tier.begin:f} on is 0")
-    before, first = reading.before(price.query), reading.first(price.query)
-    reading.moved += moved_far(price, before, first, reading.known.accepted)
 
 
 def _is_charged(price: Price) -> bool:

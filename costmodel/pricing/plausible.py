@@ -1,7 +1,7 @@
 """Whether a price can be true: beside the one before, the snapshot's, and what the same use costs on demand.
 
-What moves too far is refused until the user accepts it by name. What has moved far, step by step, from the
-price that shipped is told.
+What moves too far, and a ladder of another shape, is refused until the user accepts it by name. What has moved
+far, step by step, from the price that shipped is told.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from decimal import Decimal
 
 from costmodel.errors import ImplausiblePrice, UnusableUnit
 from costmodel.pricing.difference import UnitPriceMove, unit_price_moves, what_is_charged
+from costmodel.pricing.ladder_shape import changes_of_shape
 from costmodel.pricing.price import ON_DEMAND, SPOT, Price, PriceQuery
 
 LARGEST_CHANGE_FACTOR = Decimal(5)
@@ -61,6 +62,8 @@ class Moved:
     accepted: bool
     """The user named it; else it is only told."""
     sku_id: str
+    change: str = ""
+    """What of it was accepted, in words, where that is not how far it moved: its tiers, or its unit."""
 
 
 def moved_far(
@@ -68,17 +71,40 @@ def moved_far(
 ) -> tuple[Moved, ...]:
     """What there is to tell about a list price, beside the one before and the snapshot's.
 
-    Raises ImplausiblePrice where it is more than LARGEST_CHANGE_FACTOR times above or below either at any
-    quantity, and the user has not accepted it. One that stays as it was is not asked about again: small steps
-    that add up are noticed at the one that goes too far.
+    Raises ImplausiblePrice where its tiers are of another shape than those of the one before, or else of the
+    snapshot's; and where it is more than LARGEST_CHANGE_FACTOR times above or below either at any quantity;
+    and the user has not accepted it. One that stays as it was is not asked about again: small steps that add
+    up are noticed at the one that goes too far.
     """
+    reshaped = _refuse_reshaped(price, before, first, accepted)
     taken = None if before is None else refuse_moved(price, before, "before", accepted)
     if first is not None and taken is None and not _same(price, before):
         taken = refuse_moved(price, first, "in the snapshot", accepted)
         step = _too_far(price, first, OUTLIER_FACTOR)
         if taken is None and step is not None:
             taken = moved(price, step, "in the snapshot", accepted=False)
-    return () if taken is None else (taken,)
+    return tuple(of for of in (reshaped, taken) if of is not None)
+
+
+def _refuse_reshaped(
+    price: Price, before: Price | None, first: Price | None, accepted: Collection[str]
+) -> Moved | None:
+    """What the user accepted, if anything. Raises ImplausiblePrice for tiers of another shape that nobody accepted.
+
+    Source: engineering choice. AWS announces a ladder of another shape, and seldom (AWS announcement, Lambda tiered
+    pricing, 2022-08-08), so that asking each time costs little.
+    """
+    known, where = (before, "before") if before is not None else (first, "in the snapshot")
+    changes = () if known is None else changes_of_shape(price, known, where)
+    if known is None or not changes:
+        return None
+    step = _too_far(price, known, LARGEST_CHANGE_FACTOR)
+    if not is_accepted(price, accepted):
+        too_far = () if step is None else (_apart(price, step, where),)
+        raise ImplausiblePrice(f"{price.query}", "; ".join((*too_far, *changes)))
+    steps = unit_price_moves(known.tiers, price.tiers)
+    first_step = next((of for of in steps if of.before != of.after), steps[0])
+    return replace(moved(price, first_step, where, accepted=True), change="; ".join(changes))
 
 
 def refuse_moved(price: Price, known: Price, where: str, accepted: Collection[str]) -> Moved | None:
@@ -90,12 +116,15 @@ def refuse_moved(price: Price, known: Price, where: str, accepted: Collection[st
     if step is None:
         return None
     if not is_accepted(price, accepted):
-        raise ImplausiblePrice(
-            f"{price.query}",
-            f"{step.after:f} per {price.pricing_unit} from {step.begin:f} on, {step.before:f} {where}: "
-            f"more than {LARGEST_CHANGE_FACTOR:f} times apart",
-        )
+        raise ImplausiblePrice(f"{price.query}", _apart(price, step, where))
     return moved(price, step, where, accepted=True)
+
+
+def _apart(price: Price, step: UnitPriceMove, where: str) -> str:
+    return (
+        f"{step.after:f} per {price.pricing_unit} from {step.begin:f} on, {step.before:f} {where}: "
+        f"more than {LARGEST_CHANGE_FACTOR:f} times apart"
+    )
 
 
 def check_against_on_demand(
@@ -139,6 +168,11 @@ def check_against_on_demand(
             step = UnitPriceMove(tier.begin, dearest, tier.list_unit_price)
             taken.append(moved(price, step, "on demand", accepted=True))
     return taken
+
+
+def without_on_demand(prices: Iterable[Price], known: Collection[PriceQuery]) -> list[Price]:
+    """Those whose use has no price on demand among the known ones, to be compared with."""
+    return [price for price in prices if _on_demand(price.query) not in known]
 
 
 def _on_demand(query: PriceQuery) -> PriceQuery:

@@ -51,6 +51,7 @@ from costmodel.pricing.plausible import (
     Moved,
     check_against_on_demand,
     refuse_moved,
+    without_on_demand,
 )
 from costmodel.pricing.price import GLOBAL, Price, PriceQuery
 from costmodel.pricing.price_files import (
@@ -159,6 +160,8 @@ class Refreshed:
     """Free allowances that bills go on taking off, though AWS's answers said nothing of them."""
     moved: tuple[Moved, ...]
     """Prices that are far from those known: accepted by the user, or far from the snapshot's by now."""
+    uncompared: tuple[str, ...]
+    """New prices, by name, that nothing at hand is like: nobody has checked them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,11 +191,14 @@ class _Told:
     """Allowances that an answer said nothing of, by id."""
     moved: list[Moved] = field(default_factory=list)
     """Prices far from those known, that were taken."""
+    uncompared: list[Price] = field(default_factory=list)
+    """New prices that nothing is like."""
 
     def note(self, answer: Converted, base: PriceBook) -> None:
         self.prices |= {price.query: price for price in answer.prices}
         self.stated |= {of.allowance_id for of in answer.stated}
         self.moved += answer.moved
+        self.uncompared += answer.uncompared
         for allowance in unstated(base.allowances, answer.prices, answer.stated):
             self.unstated[allowance.allowance_id] = allowance
 
@@ -443,6 +449,8 @@ class Refresh:
             if price.query in before
         ]
         beyond = self._check_against_on_demand(rates.prices, PLAN_SHARES, base, region_id, told)
+        new = [price for price in rates.prices if price.query not in before]
+        told.uncompared += without_on_demand(new, _on_demand(base, region_id).keys() | told.prices.keys())
         told.moved += [of for of in (*moved, *beyond) if of is not None]
         return parts
 
@@ -454,7 +462,7 @@ class Refresh:
         region_id: str,
         told: _Told,
     ) -> list[Moved]:
-        known = {price.query: price for price in base.prices(region_id, kinds=(PRICES,))}
+        known = _on_demand(base, region_id)
         return check_against_on_demand(prices, shares, known, told.prices, self.accepted)
 
     def _spot(self, region_id: str, base: PriceBook, told: _Told) -> list[Part]:
@@ -490,7 +498,9 @@ class Refresh:
             failures.append(Failure("older prices", error))
             book = self.shelf.add(parts)
         changes = tuple(_change(part, base, book) for part in parts if part.kind in PRICE_KINDS)
-        return Refreshed(book, changes, tuple(failures), told.never_stated, tuple(told.moved))
+        shelved = {part.path for part in parts}
+        uncompared = tuple(sorted(f"{of.query}" for of in told.uncompared if _path_of(of.query) in shelved))
+        return Refreshed(book, changes, tuple(failures), told.never_stated, tuple(told.moved), uncompared)
 
 
 def _check_regions(region_ids: Iterable[str]) -> None:
@@ -544,6 +554,15 @@ def _beyond_needs(job: _Job, held: Iterable[tuple[PriceFile, list[Price]]]) -> I
         for price in prices:
             if not any(need.covers(price.query) for need in job.needs):
                 yield price
+
+
+def _on_demand(base: PriceBook, region_id: str) -> dict[PriceQuery, Price]:
+    return {price.query: price for price in base.prices(region_id, kinds=(PRICES,))}
+
+
+def _path_of(query: PriceQuery) -> str:
+    """The file of the price folder that a price stands in."""
+    return partition_path(query.service_code, query.region_id, partition_kind(query.term))
 
 
 def _latest_day(now: datetime) -> str:

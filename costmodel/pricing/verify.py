@@ -14,7 +14,9 @@ from itertools import combinations, pairwise
 from costmodel.errors import PriceCacheCorrupt
 from costmodel.pricing.book import PriceBook
 from costmodel.pricing.difference import UnitPriceMove, unit_price_moves
-from costmodel.pricing.newcomers import doubts
+from costmodel.pricing.ladder_shape import changes_of_shape
+from costmodel.pricing.newcomers import compared
+from costmodel.pricing.peers import Peers
 from costmodel.pricing.plausible import OUTLIER_FACTOR
 from costmodel.pricing.price import FreeAllowance, Price, PriceQuery
 from costmodel.pricing.snapshot import (
@@ -54,8 +56,8 @@ def verify(book: PriceBook, reference: PriceBook, today: date) -> tuple[PriceFin
     Checked are: checksums; what the manifest says of each file; tiers (each begins where the one before
     ends, the first at 0, the last without end, none dearer than the one before, all in one unit); units
     and currency; dates; free allowances; prices that the reference has and the book lacks, or that differ
-    from it in unit, in where the tiers begin, or at any quantity by more than OUTLIER_FACTOR; reservations and
-    types that the reference lacks and that are far from what is like them. Errors come first.
+    from it in unit, in the shape of its tiers, or at any quantity by more than OUTLIER_FACTOR; and prices that the
+    reference lacks and that are far from what is like them there. Errors come first.
     """
     findings = [*_book_date_findings(book.manifest)]
     prices: dict[PriceQuery, Price] = {}
@@ -78,9 +80,9 @@ def verify(book: PriceBook, reference: PriceBook, today: date) -> tuple[PriceFin
         if (query.service_code, query.region_id, partition_kind(query.term)) in unread:
             continue  # what could not be read may well hold it
         findings += _reference_findings(known, prices.get(known.query))
+    newcomers = compared(prices.values(), shipped.get, Peers(shipped.values()))
     findings += [
-        PriceFinding(Severity.WARNING, str(doubt.price.query), doubt.problem)
-        for doubt in doubts(prices.values(), shipped.get)
+        PriceFinding(Severity.WARNING, str(doubt.price.query), doubt.problem) for doubt in newcomers.doubts
     ]
     return tuple(sorted(findings, key=lambda finding: finding.severity))
 
@@ -200,15 +202,10 @@ def _reference_findings(known: Price, found: Price | None) -> Iterator[PriceFind
         problem = f"counts in {found.pricing_unit}, in the snapshot in {known.pricing_unit}"
         yield PriceFinding(Severity.ERROR, subject, problem)
     else:
-        if _begins(found) != _begins(known):
-            problem = f"its tiers begin at {_begins(found)}, in the snapshot at {_begins(known)}"
-            yield PriceFinding(Severity.WARNING, subject, problem)
+        for change in changes_of_shape(found, known, "in the snapshot"):
+            yield PriceFinding(Severity.WARNING, subject, change)
         for step in unit_price_moves(known.tiers, found.tiers):
             yield from _outlier(found, step)
-
-
-def _begins(price: Price) -> str:
-    return ", ".join(f"{tier.begin:f}" for tier in price.tiers)
 
 
 def _outlier(found: Price, step: UnitPriceMove) -> Iterator[PriceFinding]:

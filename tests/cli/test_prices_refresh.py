@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from aws.cloud import CREDENTIALS, TODAY, Cloud, Truth
+from aws.cloud import CREDENTIALS, TODAY, Cloud, Truth, plan_rates
 from aws.fixtures import sku_of
 from aws.server import Fault, Seen
 from costmodel.pricing.shelf import Shelf
@@ -101,6 +102,7 @@ def test_as_json(aws: Cloud, cli: Any) -> None:
             }
         ],
         "moved": [],
+        "uncompared": [],
         "unstated_allowances": [{"allowance_id": "kms-requests", "as_of": "2026-09-11"}],
         "failures": [],
     }
@@ -126,7 +128,7 @@ def test_a_price_that_moved_too_far_can_be_accepted_by_its_name(aws: Cloud, cli:
     document = json.loads(cli("prices", "refresh", "--service", "AmazonRoute53", "--format", "json").out)
     assert len(document["moved"]) == sum(any(t.list_unit_price for t in of.tiers) for of in storage.stated)
     query = {"name": "AmazonRoute53 global HostedZone", "begin": "0", "pricing_unit": "HostedZone"}
-    told_of_it = {"known": "0.5", "now": "1.25", "where": "in the snapshot", "accepted": False}
+    told_of_it = {"known": "0.5", "now": "1.25", "where": "in the snapshot", "accepted": False, "change": ""}
     assert query | told_of_it | {"sku_id": sku_of("AmazonRoute53 global HostedZone")} in [
         of | {"known": of["known"].rstrip("0"), "now": of["now"].rstrip("0")} for of in document["moved"]
     ]
@@ -243,6 +245,46 @@ def test_one_of_few_prices_that_aws_withdrew_can_be_accepted_as_gone(aws: Cloud,
     assert f"AWS no longer lists {name}" in " ".join(accepted.out.split())
     again = cli(*command, "--accept-moved", name)
     assert (again.code, again.err) == (0, f"--accept-moved '{name}' was not needed.\n")
+
+
+def test_tiers_of_another_shape_can_be_accepted_by_the_name(aws: Cloud, cli: Any) -> None:
+    (stored,) = [of for of in TODAY.stated if of.query.usage_type == "TimedStorage-ByteHrs"]
+    lower, *_ = stored.tiers
+    flat = replace(stored, tiers=(replace(lower, end=None),))
+    aws.charge(Truth(tuple(flat if of == stored else of for of in TODAY.stated), TODAY.allowances))
+    command = ["prices", "refresh", "--service", "AmazonS3"]
+    refused = cli(*command)
+    assert refused.code == 1
+    problem = "its tiers begin at 0, before at 0, 51200, 512000"
+    told = " ".join(refused.err.split())
+    assert f"{stored.query}: {problem}." in told
+    assert f"accept it: costmodel prices refresh --accept-moved '{stored.query}'" in told
+    accepted = cli(*command, "--accept-moved", str(stored.query), columns=200)
+    assert (accepted.code, accepted.err) == (0, "")
+    assert f"Accepted: {stored.query}: {problem}." in " ".join(accepted.out.split())
+    verified = json.loads(cli("prices", "verify", "--format", "json").out)["findings"]
+    assert [of["problem"] for of in verified] == [problem.replace("before", "in the snapshot")]
+    again = cli(*command, "--accept-moved", str(stored.query))
+    assert (again.code, again.err) == (0, f"--accept-moved '{stored.query}' was not needed.\n")
+
+
+def test_a_new_price_that_nothing_is_like_is_told(aws: Cloud, cli: Any) -> None:
+    """A transition that the book has not, and a Savings Plans rate of a type without a price on demand."""
+    known = next(of for of in TODAY.stated if of.query.attributes == (("transition", "INT"),))
+    query = replace(known.query, usage_type="Requests-Tier3")
+    assert query not in {of.query for of in TODAY.stated}
+    aws.charge(Truth((*TODAY.stated, replace(known, query=query)), TODAY.allowances))
+    rates = plan_rates(TODAY.stated)
+    aws.sell([*rates, ("AmazonEC2", "EU-BoxUsage:m5.large", "RunInstances", Decimal("0.05"), "Hrs")])
+    outcome = cli("prices", "refresh", columns=200)
+    assert (outcome.code, outcome.err) == (0, "")
+    plan = "AmazonEC2 eu-west-1 BoxUsage:m5.large (SavingsPlan Compute 1yr No Upfront)"
+    assert (
+        f"2 new prices could not be compared with anything: {plan}, {query}. Hold them against AWS's pricing pages; "
+        f"to see one: costmodel prices show '{plan}'"
+    ) in " ".join(outcome.out.split())
+    assert cli("prices", "show", plan).code == 0
+    assert "could not be compared" not in cli("prices", "refresh").out  # they are known by now
 
 
 def test_progress_goes_to_stderr_on_a_terminal_and_nowhere_else(

@@ -13,7 +13,9 @@ import pytest
 from aws.cloud import small_aws, whole_aws
 from aws.server import Fault, Seen
 from costmodel.cli.books import STALE_AFTER_DAYS
+from costmodel.pricing.newcomers import REGION_MARGIN, REGIONS_APART
 from costmodel.pricing.origin import Source
+from costmodel.pricing.peers import FEW
 from costmodel.pricing.plausible import LARGEST_CHANGE_FACTOR, OUTLIER_FACTOR, PLAN_SHARES, SPOT_SHARES
 from costmodel.pricing.refresh import SAVINGS_PLANS, SPOT_DAYS, WITHDRAWN_RATIO
 from costmodel.pricing.snapshot import PRICE_COLUMNS, PRICE_KINDS, PriceFile, partition_path
@@ -100,16 +102,27 @@ def test_figures_are_those_of_the_code() -> None:
         "Savings Plans rate below {:f} or above {:f} times its on-demand price".format(*PLAN_SHARES),
         "a spot price below {:f} or above {:f} times it".format(*SPOT_SHARES),
         f"a price more than {OUTLIER_FACTOR:f} times apart",
+        f"It may be {REGION_MARGIN:f} times further",
+        f"For EC2 that is {_beyond('AmazonEC2')} times beyond",
+        f"for data transfer {_beyond('AWSDataTransfer')}, for WAF and KMS {_beyond('awswaf')};",
+        f"other regions have it, {LARGEST_CHANGE_FACTOR:f}.",
+        f"not more than {LARGEST_CHANGE_FACTOR:f} times beyond the cheapest and the dearest",
         f"More than {STALE_AFTER_DAYS} days draw a warning",
         f"Spot prices of the last {SPOT_DAYS} days",
     ):
         assert told in TEXT
+    assert (FEW, REGIONS_APART["awswaf"]) == (3, REGIONS_APART["awskms"])
     assert WITHDRAWN_RATIO == 0.1
     assert "more than a tenth of a file's prices missing" in TEXT
     short = {"AmazonEC2": "EC2", "AWSLambda": "Lambda", "AmazonRDS": "RDS", "AmazonDynamoDB": "DynamoDB"}
     covered = {short[code] for codes in SAVINGS_PLANS.values() for code in codes}
     (told,) = re.findall(r"Savings Plans rates come along with ([\w, ]+)\.", TEXT)
     assert set(re.findall(r"\w+", told)) - {"and"} == covered
+
+
+def _beyond(service_code: str) -> str:
+    """How many times a new region may be beyond the others."""
+    return f"{(REGIONS_APART[service_code] * REGION_MARGIN).normalize():f}"
 
 
 def test_the_folder_is_described_as_it_is(root: Path) -> None:

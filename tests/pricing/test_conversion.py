@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -266,9 +267,37 @@ def test_a_price_beyond_that_is_taken_for_a_mistake(steps: list[Step], told: str
         prices(INSTANCES, listing("BoxUsage:m7g.large", steps))
 
 
-def test_a_new_price_may_be_any() -> None:
-    (found,) = prices(INSTANCES, listing("BoxUsage:m99g.large", [("0", "Inf", "4711")]))
-    assert ladder(found) == [("0", "None", "4711")]
+def test_a_new_price_is_not_any() -> None:
+    with pytest.raises(
+        ImplausiblePrice, match=r"m99g.large: 4711 per Hrs, 0\.07700 to 0\.1217 by size in other"
+    ):
+        prices(INSTANCES, listing("BoxUsage:m99g.large", [("0", "Inf", "4711")]))
+
+
+def test_a_new_price_that_is_like_nothing_is_taken_and_named() -> None:
+    need = PriceNeed("AmazonDAX", (r"NodeUsage:dax\.r5\.large",))
+    node = listing("NodeUsage:dax.r5.large", [("0", "Inf", "4711")], service_code="AmazonDAX")
+    answer = converted(offered(node), (need,), REGION, KNOWN)
+    assert answer.uncompared == answer.prices
+
+
+def test_a_price_of_a_new_region_is_held_against_the_other_regions() -> None:
+    def volume(usd: str) -> dict[str, Any]:
+        steps = [("0", "Inf", usd)]
+        return listing("EUW2-EBS:VolumeUsage.gp3", steps, unit="GB-Mo", regionCode="eu-west-2")
+
+    name = "AmazonEC2 eu-west-2 EBS:VolumeUsage.gp3"
+    (found,) = prices(STORAGE, volume("0.0928"), region_id="eu-west-2")
+    assert ladder(found) == [("0", "None", "0.0928")]
+    with pytest.raises(
+        ImplausiblePrice,
+        match=f"{name}: 0.928 per GB-Mo, 0.08 to 0.152 in other regions: more than 2.46 times beyond that.*"
+        f"--accept-moved '{name}'",
+    ):
+        prices(STORAGE, volume("0.928"), region_id="eu-west-2")
+    accepting = replace(KNOWN, accepted=frozenset({name}))
+    (told,) = converted(offered(volume("0.928")), (STORAGE,), "eu-west-2", accepting).moved
+    assert (told.name, told.known, told.where) == (name, Decimal("0.152"), "in other regions")
 
 
 def test_zero_is_the_price_of_what_aws_does_not_charge() -> None:

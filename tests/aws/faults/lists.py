@@ -156,6 +156,88 @@ def _(scene: Scene) -> None:
     scene.relist()
 
 
+LADDERS = ("AWSLambda", "AmazonS3", "AmazonRoute53")
+"""Services of which something is sold in tiers."""
+
+
+@kind("bounds in another unit", of.ImplausiblePrice, services=LADDERS)
+def _(scene: Scene) -> None:
+    """Tiers touch one another and every unit price is what it was."""
+    factor = scene.random.choice([Decimal(text) for text in ("0.001", "0.0009765625", "1000", "1024", "8")])
+    for rate in scene.rates(least=2):
+        for name in ("beginRange", "endRange"):
+            if rate[name] != "Inf":
+                rate[name] = f"{Decimal(rate[name]) * factor:f}"
+    scene.relist()
+
+
+@kind("one bound elsewhere", of.ImplausiblePrice, services=LADDERS)
+def _(scene: Scene) -> None:
+    rates = scene.rates(least=2)
+    place = scene.random.randrange(1, len(rates))
+    low = Decimal(rates[place - 1]["beginRange"])
+    high = Decimal(rates[place]["endRange"].replace("Inf", "1e12"))
+    bound = scene.random.randrange(int(low) + 1, int(high))
+    bound += bound == Decimal(rates[place]["beginRange"])
+    rates[place - 1]["endRange"] = rates[place]["beginRange"] = f"{bound}"
+    scene.relist()
+
+
+@kind("a tier dropped without a gap", of.ImplausiblePrice, services=LADDERS)
+def _(scene: Scene) -> None:
+    """What it covered is another tier's now; often the tiers above are all gone."""
+    product = scene.product(lambda one: len(rates_of(one)) > 1 and is_charged(one))
+    rates = rates_of(product)
+    place = scene.random.randrange(1, len(rates))
+    lost = rates[place:] if scene.random.random() < 0.5 else [rates[place]]
+    rates[place - 1]["endRange"] = lost[-1]["endRange"]
+    for term in product["terms"][ON_DEMAND].values():
+        for rate in lost:
+            term["priceDimensions"].pop(rate["rateCode"], None)
+    scene.relist()
+
+
+@kind("a tier more", of.ImplausiblePrice)
+def _(scene: Scene) -> None:
+    """The last one is split, at the same price or at less; every service has one."""
+    product = scene.product(is_charged)
+    last = rates_of(product)[-1]
+    bound = f"{Decimal(last['beginRange']) + scene.random.randint(1, 10**6)}"
+    usd = Decimal(last["pricePerUnit"]["USD"]) * scene.random.choice((1, Decimal("0.9")))
+    code = f"{last['rateCode'].rpartition('.')[0]}.ANOTHER"
+    more = last | {"rateCode": code, "beginRange": bound, "pricePerUnit": {"USD": f"{usd:.12f}"}}
+    last["endRange"] = bound
+    for term in product["terms"][ON_DEMAND].values():
+        if last["rateCode"] in term["priceDimensions"]:
+            term["priceDimensions"][code] = more
+    scene.relist()
+
+
+@kind("a ladder turned round", of.ImplausiblePrice, services=LADDERS)
+def _(scene: Scene) -> None:
+    """It rises where it fell."""
+    rates = scene.rates(least=2)
+    for rate, usd in zip(rates, [rate["pricePerUnit"] for rate in reversed(rates)], strict=True):
+        rate["pricePerUnit"] = usd
+    scene.relist()
+
+
+@kind("a new type a digit off", of.ImplausiblePrice, services=("AmazonEC2",))
+def _(scene: Scene) -> None:
+    """The first of its family, like no price at hand but those of other families."""
+    product = scene.product(lambda one: "BoxUsage:" in one["product"]["attributes"]["usagetype"])
+    usage_type = product["product"]["attributes"]["usagetype"]
+    name = scene.random.choice(("m99g", "x99", "t99", "u99-6tb"))
+    text = json.dumps(product).replace(product["product"]["sku"], "ANOTHERSKU000000")
+    new = json.loads(text.replace(usage_type, f"EU-BoxUsage:{name}.large"))
+    factor = scene.random.choice((Decimal("0.01"), Decimal(100), Decimal(1000)))
+    for rate in rates_of(new):
+        rate["pricePerUnit"]["USD"] = f"{Decimal(rate['pricePerUnit']['USD']) * factor:.12f}"
+    new["terms"] = {ON_DEMAND: new["terms"][ON_DEMAND]}
+    scene.listing.append(new)
+    scene.relist()
+
+
 @kind("bounds that are no numbers", of.BrokenTiers, of.AllowanceChanged)
 def _(scene: Scene) -> None:
     rate = scene.random.choice(scene.rates())
