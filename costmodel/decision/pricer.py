@@ -104,7 +104,9 @@ class Pricer:
     def check_prices(self, tier: SimulatedDesign) -> None:
         """Raises PriceNotFound when the tier cannot be billed at home, UnknownGrid when its carbon has no figures."""
         sketch = self.tariff.sketch(tier.usages)
-        self.parts[tier, Strategy.NONE] = self._part_of(Stood(tier, (), ()), sketch)
+        self.parts[tier, Strategy.NONE] = self._part_of(
+            Stood(tier, (), (), Footprint.none(self.demand.days)), sketch
+        )
 
     def alone_usd(self, tier: SimulatedDesign, strategy: Strategy) -> float:
         """What a tier costs a month at least; infinite where it cannot stand or be billed under the strategy."""
@@ -116,13 +118,10 @@ class Pricer:
         stood = [part.stood for tier in tiers if (part := self._part(tier, strategy)) is not None]
         if not stood:
             return None
-        home, away = (
+        return (
             Footprint.smallest([found.home.footprint for found in stood]),
-            Footprint.none(self.demand.days),
+            Footprint.smallest([found.footprint_away for found in stood]),
         )
-        if all(found.away for found in stood):
-            away = Footprint.smallest([_away(found, self.demand.days) for found in stood])
-        return home, away
 
     def platform_usd(self, left: Iterable[Regions | None], strategy: Strategy) -> float:
         """What the platform costs a month at least beside tiers that leave so much behind; infinite where one is None."""
@@ -160,7 +159,7 @@ class Pricer:
             return NOWHERE
         nothing = Footprint.none(self.demand.days)
         home = sum((part.stood.home.footprint for part in parts), nothing)
-        away = sum((tier.footprint for part in parts for tier in part.stood.away), nothing)
+        away = sum((part.stood.footprint_away for part in parts), nothing)
         platform = self._platform(home, away, strategy)
         if platform is None:
             return NOWHERE
@@ -257,10 +256,6 @@ class Pricer:
     @property
     def _months(self) -> int:
         return len(self.demand.calendar.periods)
-
-
-def _away(stood: Stood, days: int) -> Footprint:
-    return sum((tier.footprint for tier in stood.away), Footprint.none(days))
 
 
 def _content(footprint: Footprint) -> Iterator[object]:

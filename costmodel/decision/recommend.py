@@ -67,12 +67,16 @@ from costmodel.services._base import Design, PlatformDesign, Role, Strategy
 from costmodel.units import BYTES_PER_GB, SECONDS_PER_MINUTE
 from costmodel.version import VERSION
 
+FAR_VIEW_MS = 250.0
+"""How much later a first view comes from a far edge location before the headline says so. Engineering choice."""
+
 
 @runtime_checkable
 class Viewed(Protocol):
     """A delivery design that knows how long a first view of a 3D model takes, what its caches answer, what it sends."""
 
     def first_view_ms(self, demand: Demand) -> dict[str, tuple[float, float]]: ...
+    def nearest_view_ms(self, demand: Demand) -> dict[str, tuple[float, float]]: ...
     def cache_figures(self, demand: Demand) -> dict[str, float]: ...
     def daily_sent_bytes(self, demand: Demand) -> FloatArray: ...
 
@@ -106,7 +110,7 @@ def recommend(
         seed=scenario.seed,
         price_book=PriceBookNote(book.digest, book.oldest_as_of, book.newest_as_of),
         own_rates=_own_rates_note(own_rates, best.bill),
-        headline=_headline(scenario, result, doubt, own_rates),
+        headline=_headline(scenario, demand, result, doubt, own_rates),
         notes=(*_notes(scenario, demand, best, cost_range), *_price_change_notes(own_rates, best.bill)),
         chosen=_option(best, why_chosen(scenario), months),
         alternatives=tuple(_option(rival, reasons.why_not(rival), months) for rival in result.rivals),
@@ -183,7 +187,27 @@ def _call_words(best: Evaluation) -> str:
     )
 
 
-def _headline(scenario: Scenario, result: SearchResult, doubt: Doubt, own_rates: OwnRates) -> str:
+def _far_view_sentence(scenario: Scenario, demand: Demand, best: Evaluation) -> str:
+    """Where a narrow price class makes first views of models slower than any objective was asked about."""
+    delivery = best.candidate.delivery.design
+    if scenario.objectives.first_view_p95_ms is not None or not isinstance(delivery, Viewed):
+        return ""
+    nearest = delivery.nearest_view_ms(demand)
+    tails = {place: (p95, nearest[place][1]) for place, (_, p95) in delivery.first_view_ms(demand).items()}
+    place, (far_ms, near_ms) = max(
+        tails.items(), key=lambda of: of[1][0] - of[1][1], default=("", (0.0, 0.0))
+    )
+    if far_ms - near_ms < FAR_VIEW_MS:
+        return ""
+    return (
+        f" First views of a 3D model in {place.replace('_', ' ')} take {far_ms / 1000:,.1f} s at the 95th percentile, "
+        f"with all edge locations {near_ms / 1000:,.1f} s: set objectives.first_view_p95_ms where that matters."
+    )
+
+
+def _headline(
+    scenario: Scenario, demand: Demand, result: SearchResult, doubt: Doubt, own_rates: OwnRates
+) -> str:
     best, cost_range = result.best, doubt.cost_range
     compute, balancer, database, delivery, rendering = best.candidate.labels
     beside = "" if _renders_nothing(best) else f", {rendering}"
@@ -191,7 +215,7 @@ def _headline(scenario: Scenario, result: SearchResult, doubt: Doubt, own_rates:
         f"Run {compute} behind {balancer}, with {database} and {delivery}{beside}, in {scenario.region}"
         f"{_standing_words(scenario, best)}: "
         f"{dollars(best.effective_monthly_usd)} a month{_terms_words(best, own_rates)} (80 % of {cost_range.draws} draws between {dollars(cost_range.p10_usd)} and "
-        f"{dollars(cost_range.p90_usd)}).{_call_words(best)}"
+        f"{dollars(cost_range.p90_usd)}).{_call_words(best)}{_far_view_sentence(scenario, demand, best)}"
     )
     if best.portfolio.purchases:
         text += f" {_plan_sentence(best)}"

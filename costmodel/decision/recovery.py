@@ -25,6 +25,7 @@ from costmodel.services._base import (
     Copied,
     Footprint,
     PlatformDesign,
+    Reaching,
     Role,
     Share,
     Spread,
@@ -112,6 +113,8 @@ class Stood:
     home: SimulatedDesign
     away: tuple[SimulatedDesign, ...]
     copies: tuple[Usage, ...]
+    footprint_away: Footprint
+    """What it leaves to other services of the second region."""
 
     @property
     def usages(self) -> tuple[Usage, ...]:
@@ -193,7 +196,10 @@ class Stage:
         copies: tuple[Usage, ...] = ()
         if region_id is not None and strategy is not Strategy.NONE and isinstance(tier.design, Copied):
             copies = tier.design.copied(self.demand, region_id, strategy)
-        return Stood(home, tuple(away), copies)
+        footprint_away = sum((other.footprint for other in away), Footprint.none(self.demand.days))
+        if isinstance(home.design, Reaching):
+            footprint_away += home.design.footprint_away(self.demand)
+        return Stood(home, tuple(away), copies, footprint_away)
 
     def placed(self, tiers: Sequence[SimulatedDesign], strategy: Strategy) -> Placed | None:
         """Tiers as they stand under a strategy, None where one cannot; what a bound becomes is a bound."""
@@ -208,7 +214,7 @@ class Stage:
         """A candidate under a strategy that it can stand under, simulated where it differs."""
         stood = self._all_stood(candidate.tiers, strategy)
         placed = _placed(stood, strategy)
-        footprint = sum((tier.footprint for tier in placed.away), Footprint.none(self.demand.days))
+        footprint = sum((found.footprint_away for found in stood), Footprint.none(self.demand.days))
         platform = tuple(self.platform(footprint, strategy))
         usages = [usage for tier in placed.away for usage in tier.usages]
         usages += [usage for design in platform for usage in design.usage(self.demand, footprint)]

@@ -487,6 +487,14 @@ class Copied(Protocol):
         """What the copies use, beside the designs of `Spread`: kept bytes and bytes on their way."""
 
 
+@runtime_checkable
+class Reaching(Protocol):
+    """A tier design at home that reaches into a second region by itself, as a global table does."""
+
+    def footprint_away(self, demand: Demand) -> Footprint:
+        """What it leaves to other services there."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Least:
     """What a tier design comes to at least, found without simulating it."""

@@ -583,6 +583,10 @@ class PayAsYouGo:
         """Median and 95th percentile of the first view of a 3D model, by viewer geography."""
         return self.distribution.first_view_ms(demand, self.price_class, origin_shield=self.origin_shield)
 
+    def nearest_view_ms(self, demand: Demand) -> dict[str, tuple[float, float]]:
+        """The same if every edge location served."""
+        return self.distribution.first_view_ms(demand, "All", origin_shield=self.origin_shield)
+
     def cache_figures(self, demand: Demand) -> dict[str, float]:
         """What the caches answer, by name."""
         return self.distribution.cache_figures(demand, self.price_class, origin_shield=self.origin_shield)
@@ -719,6 +723,10 @@ class FlatRatePlan:
     def first_view_ms(self, demand: Demand) -> dict[str, tuple[float, float]]:
         """Median and 95th percentile of the first view of a 3D model, by viewer geography."""
         return self.distribution.first_view_ms(demand, "All", origin_shield=False)
+
+    def nearest_view_ms(self, demand: Demand) -> dict[str, tuple[float, float]]:
+        """The same: plans serve from every edge location."""
+        return self.first_view_ms(demand)
 
     def cache_figures(self, demand: Demand) -> dict[str, float]:
         """What the caches answer, by name."""

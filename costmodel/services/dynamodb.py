@@ -491,10 +491,17 @@ class _Table:
 
         Source: Amazon VPC User Guide, "Gateway endpoints" (2023-06); DynamoDB Developer Guide, "DAX" (2023-06).
         """
+        return replace(self._left_in_a_region(demand), alarms=alarms)
+
+    def footprint_away(self, demand: Demand) -> Footprint:
+        """What each replica leaves in its region: key calls, and the network of its DAX cluster."""
+        replicas = len(self.replica_region_ids)
+        return sum([self._left_in_a_region(demand)] * replicas, Footprint.none(demand.days))
+
+    def _left_in_a_region(self, demand: Demand) -> Footprint:
         calls = read_only(np.full(demand.days, KMS_CALLS_PER_DAY))
-        in_network = self.cluster is not None
         return replace(
-            Footprint.none(demand.days), kms_requests=calls, alarms=alarms, private_subnets=in_network
+            Footprint.none(demand.days), kms_requests=calls, private_subnets=self.cluster is not None
         )
 
 

@@ -12,7 +12,7 @@ from costmodel.decision.carbon import carbon_of
 from costmodel.decision.constraints import promise
 from costmodel.decision.pricer import platform_usages
 from costmodel.decision.recovery import RESTORATIONS, Stage
-from costmodel.decision.search import SearchResult, evaluate, search, simulate_design
+from costmodel.decision.search import SearchResult, evaluate, list_designs, search, simulate_design
 from costmodel.decision.simulate import simulate
 from costmodel.decision.trials import Finalist, try_in
 from costmodel.decision.worlds import World
@@ -21,7 +21,8 @@ from costmodel.errors import Infeasible
 from costmodel.pricing.book import PriceBook
 from costmodel.scenario.load import validate
 from costmodel.scenario.model import Scenario
-from costmodel.services._base import Strategy, TierDesign
+from costmodel.services._base import Role, Strategy, TierDesign
+from costmodel.services.dynamodb import OnDemandTable
 
 BOOK = PriceBook.shipped()
 LAMBDA_AND_TABLE = {"compute": ["lambda"], "database": ["dynamodb_on_demand"], "delivery": ["pay_as_you_go"]}
@@ -258,3 +259,33 @@ def test_each_half_of_the_traffic_must_meet_the_objectives() -> None:
 
 def plain_designs(candidate: Candidate) -> tuple[TierDesign, ...]:
     return tuple(tier.design for tier in candidate.tiers)
+
+
+@pytest.mark.parametrize("strategy", [Strategy.WARM_STANDBY, Strategy.ACTIVE_ACTIVE])
+def test_what_a_global_table_leaves_in_the_second_region_is_on_the_bill(strategy: Strategy) -> None:
+    """DAX answers in its network alone, so functions are in it and reach others through two NAT gateways, in both
+    regions; and the replica calls its key every five minutes: 28 days x 288 calls.
+    """
+    scenario = shop(LAMBDA_AND_TABLE)
+    demand = synthesise(scenario)
+    found = searched(scenario).best
+    (dax,) = (
+        design
+        for design in list_designs(shop({**LAMBDA_AND_TABLE, "database": ["dynamodb_dax"]}), demand)[
+            Role.DATABASE
+        ]
+        if isinstance(design, OnDemandTable)
+    )
+    for database, nat_hours in ((found.candidate.database.design, 0), (dax, 2 * 672)):
+        tiers = (
+            simulate_design(database if tier.design.role is Role.DATABASE else tier.design, demand)
+            for tier in found.candidate.tiers
+        )
+        standing = Stage(scenario, demand).stand(Candidate(*tiers), strategy)
+        away = {
+            usage.meter.query.usage_type: float(usage.consumed_quantity)
+            for usage in standing.usages
+            if usage.meter.query.region_id == "eu-west-1"
+        }
+        assert away.get("NatGateway-Hours", 0) == nat_hours
+        assert away["KMS-Requests"] == 28 * 288
