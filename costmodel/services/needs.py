@@ -330,7 +330,7 @@ WAF = (
 KMS = (
     PriceNeed(
         "awskms",
-        (r"KMS-Keys", r"KMS-Requests(-Asymmetric|-GenerateDatakeyPair-(ECC|RSA))?"),
+        (r"KMS-Keys", r"KMS-Requests(-Asymmetric(-RSA_2048)?|-GenerateDatakeyPair-(ECC|RSA))?"),
     ),
 )
 """Source: awskms offer, usage types as in infracost, internal/resources/aws/kms_key.go (2026-05)."""

@@ -15,10 +15,10 @@ from aws.server import Fault, Seen
 from costmodel.pricing.shelf import Shelf
 
 AFTER_A_REFRESH = """\
-Prices from AWS: 109, in 10 files. Files with other prices than before: {moved}.
+Prices from AWS: 110, in 10 files. Files with other prices than before: {moved}.
 Book {digest} of 2026-11-24 is in force.{step}
 """
-"""92 list prices in 7 files, 3 + 2 Savings Plans rates in 2, and 3 statistics of 3 spot prices in 1."""
+"""93 list prices in 7 files, 3 + 2 Savings Plans rates in 2, and 3 statistics of 3 spot prices in 1."""
 
 
 UNSTATED = (
@@ -65,7 +65,7 @@ def test_the_table_counts_what_moved(aws: Cloud, cli: Any) -> None:
         "AmazonRoute53/global.csv": ["12", "11", "0", "0"],
         "AmazonRoute53/eu-west-1.csv": ["1", "1", "0", "0"],
         "AmazonS3/eu-west-1.csv": ["37", "37", "0", "0"],
-        "awskms/eu-west-1.csv": ["5", "5", "0", "0"],
+        "awskms/eu-west-1.csv": ["6", "6", "0", "0"],
     }.items():
         assert table[path] == [*counts, "20261007120000"]
     digest = Shelf().open().digest[:12]
@@ -93,7 +93,7 @@ def test_as_json(aws: Cloud, cli: Any) -> None:
         "files": [
             {
                 "path": "awskms/eu-west-1.csv",
-                "prices": 5,
+                "prices": 6,
                 "changed": 0,
                 "added": 0,
                 "gone": [],
@@ -209,7 +209,7 @@ def test_without_credentials_the_next_step_is_said_and_it_works(
     assert outcome.err.endswith(f"{step}\n")
     outcome = cli(*step.split()[1:])
     assert (outcome.code, outcome.err) == (0, "")
-    assert "Prices from AWS: 100, in 9 files." in outcome.out  # all but the 9 spot prices
+    assert "Prices from AWS: 101, in 9 files." in outcome.out  # all but the 9 spot prices
 
 
 def test_a_price_that_aws_no_longer_lists_is_named(aws: Cloud, cli: Any) -> None:
@@ -226,7 +226,7 @@ def test_a_price_that_aws_no_longer_lists_is_named(aws: Cloud, cli: Any) -> None
 
 
 def test_one_of_few_prices_that_aws_withdrew_can_be_accepted_as_gone(aws: Cloud, cli: Any) -> None:
-    """One of five is more than a tenth; before, such a file could never be refreshed again."""
+    """One of six is more than a tenth; before, such a file could never be refreshed again."""
     name = "awskms eu-west-1 KMS-Requests-GenerateDatakeyPair-ECC"
     aws.price_lists.products["awskms"] = [
         product
@@ -236,7 +236,7 @@ def test_one_of_few_prices_that_aws_withdrew_can_be_accepted_as_gone(aws: Cloud,
     command = ("prices", "refresh", "--service", "awskms")
     refused = cli(*command, columns=120)
     assert refused.code == 1
-    assert f"no longer lists 1 of 5 prices, such as {name}" in " ".join(refused.err.split())
+    assert f"no longer lists 1 of 6 prices, such as {name}" in " ".join(refused.err.split())
     assert f"--accept-moved '{name}'" in " ".join(refused.err.split())
     accepted = cli(*command, "--accept-moved", name, columns=120)
     assert (accepted.code, accepted.err) == (0, "")

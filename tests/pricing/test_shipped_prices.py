@@ -128,6 +128,7 @@ FIRST_STEP = [
     ("AWSQueueService", "Requests-Tier1", (), "4e-7 4e-7 4e-7 4e-7 4e-7 4e-7 4e-7 4e-7"),
     ("awskms", "KMS-Keys", (), "1 1 1 1 1 1 1 1"),
     ("awskms", "KMS-Requests", (), "3e-6 3e-6 3e-6 3e-6 3e-6 3e-6 3e-6 3e-6"),
+    ("awskms", "KMS-Requests-Asymmetric-RSA_2048", (), "3e-6 3e-6 3e-6 3e-6 3e-6 3e-6 3e-6 3e-6"),
     ("AWSDataTransfer", "DataTransfer-Out-Bytes", (), "0.09 0.09 0.09 0.09 0.12 0.114 0.1093 0.15"),
     ("AWSDataTransfer", "DataTransfer-Regional-Bytes", (), "0.01 0.01 0.01 0.01 0.01 0.01 0.01 0.01"),
     ("AWSDataTransfer", "USE2-AWS-Out-Bytes", (), "0.01 0.02 0.02 0.02 0.09 0.09 0.086 0.138"),
@@ -302,7 +303,7 @@ def test_every_usage_type_of_an_allowance_is_priced_in_its_unit(allowance):
 def test_every_price_is_a_ladder_from_zero_without_end():
     """Over the whole snapshot, reserved terms included."""
     prices = list(BOOK.prices())
-    assert len(prices) == 19332
+    assert len(prices) == 19340
     for price in prices:
         assert price.tiers[0].begin == 0
         assert price.tiers[-1].end is None
