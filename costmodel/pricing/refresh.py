@@ -363,7 +363,12 @@ class Refresh:
             with closing(open_client("pricing", endpoint)) as client, aws_errors("ListPriceLists"):
                 location = dated_price_file(client, job.service_code, job.region_id, self.now.date())
         with self._fetched(location, job.subject) as path:
-            offer = read_offer(path, wanted(job.needs, job.region_id), service_code=job.service_code)
+            offer = read_offer(
+                path,
+                wanted(job.needs, job.region_id),
+                service_code=job.service_code,
+                version=location.version,
+            )
             return list(offer)
 
     @contextmanager
@@ -421,7 +426,7 @@ class Refresh:
     ) -> tuple[Part, ...]:
         location = self.index.savings_plan_file(plan, region_id)
         with self._fetched(location, f"{plan} {region_id}") as path:
-            rates = read_plan_file(path, region_id, needs, self.now)
+            rates = read_plan_file(path, region_id, needs, self.now, named_version=location.version)
         services = SAVINGS_PLANS[plan] & {need.service_code for need in needs}
         return self._plan_parts(rates, services, region_id, base, told)
 
