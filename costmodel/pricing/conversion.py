@@ -296,7 +296,8 @@ def _price(
     before = reading.before(query)
     return Price(
         query=query,
-        description=before.description if before else dimensions[0].description,
+        # AWS's own texts hold a line break or a tab now and then, which mean nothing.
+        description=before.description if before else " ".join(dimensions[0].description.split()),
         pricing_unit=_unit(need, query, dimensions, before),
         tiers=_tiers(reading, query, dimensions, offered.edition),
         source=_source(offered.edition),

@@ -33,6 +33,7 @@ from costmodel.pricing.listing import read_listing
 from costmodel.pricing.need import Distinction, Place, PriceNeed
 from costmodel.pricing.offer import OfferedProduct
 from costmodel.pricing.price import GLOBAL, Price, PriceQuery
+from costmodel.pricing.snapshot import price_rows
 from costmodel.services.needs import PRICE_NEEDS
 
 BOOK = PriceBook.shipped()
@@ -686,3 +687,39 @@ def test_the_fixtures_repeat_themselves_and_hold_decoys() -> None:
     assert first == again
     assert first != wire_products(BOOK, needs, seed=4)
     assert len(first["awskms"]) > 2 * len(plain["awskms"])
+
+
+@pytest.mark.parametrize("what", ["rate code", "SKU", "usage type"])
+@pytest.mark.parametrize("character", ["\x1b[31m", "\n", "\x00", "\u202e"])
+def test_a_code_that_cannot_be_printed_gets_into_no_book(what: str, character: str) -> None:
+    document = listing("BoxUsage:m7g.large")
+    text = json.dumps(document)
+    bad = json.dumps(character)[1:-1]
+    (changed,) = {
+        "rate code": [text.replace('"rateCode": "SKU1', f'"rateCode": "{bad}SKU1')],
+        "SKU": [text.replace("SKU1", f"SKU1{bad}")],
+        "usage type": [text.replace("m7g.large", f"m7g.large{bad}")],
+    }[what]
+    need = replace(INSTANCES, usage_types=(r"(?s:BoxUsage:.+)",))
+    (price,) = prices(need, json.loads(changed))
+    with pytest.raises(
+        MalformedListing, match=f"its {what} .* holds a character that cannot be printed"
+    ) as told:
+        price_rows(price)
+    assert str(told.value).isprintable()
+
+
+def test_a_description_of_several_lines_is_one() -> None:
+    document = listing("BoxUsage:m99g.large")
+    (rate,) = document["terms"]["OnDemand"]["SKU1.JRTCKXETXF"]["priceDimensions"].values()
+    rate["description"] = " $0.08 per\tOn Demand\r\nLinux\u00a0m99g.large "
+    (price,) = prices(INSTANCES, document)
+    assert price.description == "$0.08 per On Demand Linux m99g.large"
+
+
+def test_a_price_that_would_have_to_be_rounded_is_refused() -> None:
+    """28 digits are kept as they are; more were once rounded, and nobody was told."""
+    (found,) = prices(INSTANCES, listing("BoxUsage:m7g.large", [("0", "Inf", f"0.08{'1' * 25}")]))
+    assert f"{found.tiers[0].list_unit_price:f}" == f"0.08{'1' * 25}"
+    with pytest.raises(BrokenTiers, match=r"0\.08111111.*\.\.\. has 29 digits, a number here at most 28"):
+        prices(INSTANCES, listing("BoxUsage:m7g.large", [("0", "Inf", f"0.08{'1' * 26}")]))
