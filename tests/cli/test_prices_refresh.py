@@ -101,6 +101,7 @@ def test_as_json(aws: Cloud, cli: Any) -> None:
             }
         ],
         "moved": [],
+        "left_out": [],
         "unstated_allowances": [{"allowance_id": "kms-requests", "as_of": "2026-09-11"}],
         "failures": [],
     }
@@ -243,6 +244,69 @@ def test_one_of_few_prices_that_aws_withdrew_can_be_accepted_as_gone(aws: Cloud,
     assert f"AWS no longer lists {name}" in " ".join(accepted.out.split())
     again = cli(*command, "--accept-moved", name)
     assert (again.code, again.err) == (0, f"--accept-moved '{name}' was not needed.\n")
+
+
+def test_a_spot_price_that_aws_withdrew_can_be_accepted_as_gone(aws: Cloud, cli: Any) -> None:
+    """It stands in the book by zone, and is accepted for all of them by one name."""
+    command = ("prices", "refresh", "--service", "AmazonEC2")
+    assert cli(*command).code == 0
+    aws.commitments.spot = [
+        change for change in aws.commitments.spot if change["instanceType"] != "m7g.large"
+    ]
+    name = "AmazonEC2 eu-west-1 SpotUsage:m7g.large (Spot)"
+    refused = cli(*command, columns=120)
+    assert refused.code == 1
+    assert f"--accept-moved '{name}'" in " ".join(refused.err.split())
+    accepted = cli(*command, "--accept-moved", name, columns=120)
+    assert (accepted.code, accepted.err) == (0, "")
+    assert "AWS no longer lists AmazonEC2 eu-west-1 SpotUsage:m7g.large" in " ".join(accepted.out.split())
+    again = cli(*command, "--accept-moved", name)
+    assert (again.code, again.err) == (0, f"--accept-moved '{name}' was not needed.\n")
+
+
+def test_what_aws_lists_and_nothing_here_knows_is_told(aws: Cloud, cli: Any) -> None:
+    """A free part of the keys, and a reservation of five years: neither gets into the book, and both are said."""
+    products = json.loads(json.dumps(aws.price_lists.products))
+    (key,) = (
+        product
+        for product in products["awskms"]
+        if product["product"]["attributes"]["usagetype"] == "eu-west-1-KMS-Keys"
+        and product["product"]["sku"] == sku_of("awskms eu-west-1 KMS-Keys")
+    )
+    code = f"{key['product']['sku']}.A429C66SYZ"
+    key["terms"]["OnDemand"][code] = {
+        "sku": key["product"]["sku"],
+        "offerTermCode": "A429C66SYZ",
+        "priceDimensions": {
+            f"{code}.1": {
+                "rateCode": f"{code}.1",
+                "unit": "Keys",
+                "beginRange": "0",
+                "endRange": "3",
+                "pricePerUnit": {"USD": "0.0000000000"},
+                "appliesTo": [key["product"]["sku"]],
+            }
+        },
+    }
+    for product in products["AmazonEC2"]:
+        reserved = product["terms"].get("Reserved", {})
+        for name, term in list(reserved.items()):
+            reserved[f"{name}5"] = term | {
+                "offerTermCode": f"{term['offerTermCode']}5",
+                "termAttributes": term["termAttributes"] | {"LeaseContractLength": "5yr"},
+            }
+    aws.list(products)
+    told = cli("prices", "refresh", "--service", "awskms", columns=250)
+    assert (told.code, told.err) == (0, "")
+    assert (
+        "Left out, awskms eu-west-1: 'eu-west-1-KMS-Keys' grants up to 3 Keys free on KMS-Keys, and no allowance is known"
+    ) in " ".join(told.out.split())
+    five_years = cli("prices", "refresh", "--service", "AmazonEC2", "--format", "json")
+    assert (five_years.code, five_years.err) == (0, "")
+    listed = json.loads(five_years.out)["left_out"]
+    assert {of["subject"] for of in listed} == {"AmazonEC2 eu-west-1"}
+    assert all(of["problem"].startswith("reservations of LeaseContractLength '5yr', ") for of in listed)
+    assert not [p for p in Shelf().open().prices("eu-west-1", "AmazonEC2") if "5yr" in p.query.term]
 
 
 def test_progress_goes_to_stderr_on_a_terminal_and_nowhere_else(
