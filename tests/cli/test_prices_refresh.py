@@ -309,6 +309,19 @@ def test_what_aws_lists_and_nothing_here_knows_is_told(aws: Cloud, cli: Any) -> 
     assert not [p for p in Shelf().open().prices("eu-west-1", "AmazonEC2") if "5yr" in p.query.term]
 
 
+def test_a_mirror_that_is_none_is_one_clear_error(
+    aws: Cloud, cli: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COSTMODEL_PRICE_LIST_URL", "garbage")
+    outcome = cli("prices", "refresh", "--source", "bulk")
+    assert (outcome.code, outcome.out) == (1, "")
+    assert " ".join(outcome.err.split()) == (
+        "Error: cannot fetch the price list files: COSTMODEL_PRICE_LIST_URL is 'garbage', which is no address of a server. "
+        "Set it to http:// or https:// and a host, if need be with a port, and no path, such as "
+        "https://pricing.us-east-1.amazonaws.com; or unset it to ask AWS."
+    )
+
+
 def test_progress_goes_to_stderr_on_a_terminal_and_nowhere_else(
     aws: Cloud, cli: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
