@@ -358,5 +358,13 @@ PRICE_NEEDS: tuple[PriceNeed, ...] = tuple(
 )
 """Everything any service is billed on: what to ask AWS's price list for."""
 
+
+def attribute_names(service_code: str) -> frozenset[str]:
+    """By which attributes prices of a service are told apart under one usage type; none for most."""
+    return frozenset(
+        of.name for need in PRICE_NEEDS if need.service_code == service_code for of in need.distinctions
+    )
+
+
 SERVICE_CODES: tuple[str, ...] = tuple(sorted({need.service_code for need in PRICE_NEEDS}))
 """The offers of AWS's price list that anything here is billed on."""
