@@ -90,12 +90,14 @@ FOCUS_UNITS: dict[str, str] = {
 
 COUNTED_UNITS = frozenset(
     {
+        "Change Data Capture Units",
         "Change Records",
         "Events",
         "I/O Requests",
         "Log Lines",
         "Metric Updates",
         "Paths",
+        "Quantity",
         "Queries",
         "Read Request Units",
         "Replicated Write Request Units",
@@ -104,7 +106,13 @@ COUNTED_UNITS = frozenset(
         "Write Request Units",
     }
 )
-"""FOCUS units that AWS counts one by one, so a billed quantity is a whole number."""
+"""FOCUS units that AWS counts one by one, so a billed quantity is a whole number. `Quantity` is how many are reserved."""
+
+COUNTED_USAGE_TYPES = frozenset({"CW:GMD-Metrics"})
+"""Usage types that AWS counts one by one in a unit that it prorates elsewhere.
+
+Source: Amazon CloudWatch pricing, GetMetricData is billed by the metric asked for (2025-12-03).
+"""
 
 HALVED_UNITS = frozenset({"Read Request Units"})
 """Counted units of which a use may be half of one: an eventually consistent read of up to 4 KB.
@@ -125,6 +133,12 @@ FULL_HOUR_USAGE_TYPES = frozenset(
 
 Source: AWS PrivateLink pricing, "each partial VPC endpoint-hour consumed is billed as a full hour" (read 2026-11); the
 same in Amazon VPC pricing of NAT gateways, AWS Transit Gateway pricing and Elastic Load Balancing pricing (2025-12).
+"""
+
+LEAST_INSTANCE_S = 60
+"""An EC2 instance is billed by the second, and for a minute after each start at least.
+
+Source: Amazon EC2 User Guide, concepts, billing per second (2023-06).
 """
 
 QUANTITY_STEP = Decimal("0.000000001")

@@ -133,6 +133,13 @@ BANDS = {
 """Usage types with bounds that are no steps of a monthly ladder: a band per volume or per zone has
 a usage type of its own and counts from 0."""
 
+RENAMED = {("awskms", "Symmetric / RSA-2048 request"): "Symmetric request"}
+"""(service, dimension) that names more than its usage type bills -> what it does bill.
+
+The table states one rate for both. AWS bills requests with RSA-2048 keys under `KMS-Requests-Asymmetric-RSA_2048`, which
+stands in `tools/prices/kms.csv`. Source: awskms offer, usage types as in infracost, kms_key.go (2026-05).
+"""
+
 SOURCE_COLUMNS = (
     "service",
     "region",
@@ -370,7 +377,7 @@ ALLOWANCE_RULES = (
         "Requests",
         dimension="Requests per month",
         sku="Global-KMS-Requests",
-        note="Symmetric and RSA-2048 requests only; one allowance over all regions.",
+        note="Requests with symmetric keys only, not with RSA-2048 ones; one allowance over all regions.",
     ),
     AllowanceRule(
         "route53-health-checks",
@@ -508,7 +515,7 @@ def _price_rows(path: Path) -> Iterable[PriceRow]:
             usage_type=usage_type,
             attributes=_attributes(place, record["service"], usage_type, dimension),
             term=record["term"],
-            description=dimension,
+            description=RENAMED.get((record["service"], dimension), dimension),
             unit=record["unit"],
             tier_start=record["tier_start"],
             tier_end=record["tier_end"],

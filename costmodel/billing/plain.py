@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from decimal import Decimal, Inexact, localcontext
+from decimal import ROUND_DOWN, Decimal, Inexact, localcontext
 from typing import Any, Protocol
 
 import numpy as np
@@ -17,18 +17,31 @@ from costmodel.demand.calendar import BillingPeriod
 from costmodel.errors import AmbiguousPrice, PriceNotFound, UsageFileError
 from costmodel.pricing.price import ON_DEMAND, FreeAllowance, Price, PriceQuery, PriceTier
 from costmodel.scenario.document import dotted
-from costmodel.scenario.faults import rule_faults
+from costmodel.scenario.faults import did_you_mean, rule_faults
 from costmodel.scenario.fields import Rule
 from costmodel.scenario.rates_file import Currency
 from costmodel.scenario.usage_file import FIND_PRICES, OwnRate, Rows, UsageFile, UsageLine
 from costmodel.services._base import Meter, Usage
-from costmodel.services.registry import billed_beside, metered, quantity_note, resource_limits
+from costmodel.services.needs import SERVICE_CODES, attribute_names
+from costmodel.services.registry import (
+    billed_beside,
+    least_run_s,
+    metered,
+    quantity_note,
+    resource_limits,
+    resource_note,
+)
 from costmodel.units import (
     COUNTED_UNITS,
+    COUNTED_USAGE_TYPES,
     FOCUS_UNITS,
     FULL_HOUR_USAGE_TYPES,
     HALVED_UNITS,
     PAID_WHOLE_UNITS,
+    QUANTITY_STEP,
+    SECONDS_PER_HOUR,
+    plain,
+    to_nine_decimals,
 )
 
 OWN_RATE = "Own rate"
@@ -178,7 +191,12 @@ def price_usage(
         ),
         unused_rates=(*prices.unused(), *(name for name in own_rates.unused(whole) if name not in outdone)),
         outdone_rates=outdone,
-        notes=(*_left_out(found), *_counted_from(found), *_of_later_dates(found, file.period)),
+        notes=(
+            *_left_out(found),
+            *_counted_from(found),
+            *_unsaid(file.rows),
+            *_of_later_dates(found, file.period),
+        ),
     )
 
 
@@ -224,10 +242,25 @@ def _look_up_stated(
         if line.unit not in (None, unit, pricing_unit):
             problem = f"must be {_either(unit, pricing_unit)}, as the price is"
             broken.append(Rule(("usage", place, "unit"), problem, line.unit))
-        problem = "" if price.query.term == OWN_RATE else _part_of_one(line.quantity, unit, price.query)
+        problem = "" if price.query.term == OWN_RATE else _never_billed(line.quantity, unit, price.query)
         if problem:
             broken.append(Rule(("usage", place, "quantity"), problem, _text(line.quantity)))
     return found, broken
+
+
+def _never_billed(quantity: Decimal, unit: str, query: PriceQuery) -> str:
+    """What is wrong with a quantity that AWS never bills: a part of a whole, less than the least; empty where nothing is."""
+    return _part_of_one(quantity, unit, query) or _too_short(quantity, query)
+
+
+def _too_short(quantity: Decimal, query: PriceQuery) -> str:
+    """What is wrong with hours of an instance that are fewer than those of a single start."""
+    least_s = least_run_s(query)
+    least_hours = Decimal(least_s) / SECONDS_PER_HOUR
+    if not 0 < quantity < least_hours.quantize(QUANTITY_STEP, ROUND_DOWN):
+        return ""
+    least = plain(to_nine_decimals(least_hours))
+    return f"must be 0 or at least {least}, as AWS bills every start for {least_s} seconds at least"
 
 
 def _part_of_one(quantity: Decimal, unit: str, query: PriceQuery) -> str:
@@ -238,8 +271,9 @@ def _part_of_one(quantity: Decimal, unit: str, query: PriceQuery) -> str:
         return f"must be a whole number, as AWS bills {unit} for the whole month"
     if query.usage_type in FULL_HOUR_USAGE_TYPES and quantity % 1:
         return "must be a whole number, as AWS bills every hour begun as a full hour"
-    if unit in COUNTED_UNITS and quantity % 1:
-        return f"must be a whole number, as AWS counts {unit} one by one"
+    counted = query.usage_type if query.usage_type in COUNTED_USAGE_TYPES else unit
+    if (counted != unit or unit in COUNTED_UNITS) and quantity % 1:
+        return f"must be a whole number, as AWS counts {counted} one by one"
     return ""
 
 
@@ -263,7 +297,7 @@ def _look_up_metered(rows: Rows, prices: _PricesWithOwn) -> tuple[list[_Found], 
 
 def _left_out(found: Sequence[_Found]) -> Iterator[str]:
     """What the file lacks of what AWS bills beside its lines, and the line to add."""
-    stated = {replace(line.price.query, term=ON_DEMAND) for line in found}
+    stated = {replace(line.price.query, term=ON_DEMAND) for line in found if line.quantity}
     for line in found:
         beside = billed_beside(line.price.query)
         if beside is None or beside in stated or not line.quantity:
@@ -282,6 +316,14 @@ def _counted_from(found: Sequence[_Found]) -> Iterator[str]:
         told = quantity_note(line.price.query)
         if told and line.quantity:
             yield f"{line.path}, {line.meter.name}: {told}"
+
+
+def _unsaid(rows: Rows) -> Iterator[str]:
+    """What AWS bills of resources and the file does not say."""
+    for place, resource in rows.resources.items():
+        told = resource_note(resource, rows.period)
+        if told:
+            yield f"{dotted(place)}: {told}"
 
 
 def _of_later_dates(found: Sequence[_Found], month: str) -> Iterator[str]:
@@ -364,8 +406,11 @@ def _unknown_units(rates: Mapping[int, OwnRate]) -> Iterator[Rule]:
 
 
 def _contradiction(place: int, rate: OwnRate, book: Listing) -> Rule | None:
-    """Where an own rate names less than AWS tells its prices apart by, or counts in another unit."""
+    """Where an own rate names less than AWS tells its prices apart by, or something else, or counts in another unit."""
     listed = book.on_demand(_query(rate, ON_DEMAND))
+    foreign = _foreign_attributes(place, rate, listed)
+    if foreign is not None:
+        return foreign
     unnamed = [dict(price.query.attributes).keys() - rate.attributes.keys() for price in listed]
     if listed and all(unnamed):
         problem = (
@@ -378,6 +423,31 @@ def _contradiction(place: int, rate: OwnRate, book: Listing) -> Rule | None:
         return None
     expected = " or ".join(_either(unit, pricing_unit) for pricing_unit, unit in units.items())
     return Rule(("rates", place, "unit"), f"must be {expected}, as AWS counts this meter", rate.unit)
+
+
+def _foreign_attributes(place: int, rate: OwnRate, listed: Sequence[Price]) -> Rule | None:
+    """Where an own rate names an attribute by which no prices of its meter, or of its service, are told apart.
+
+    A service of which nothing is known here may have any.
+    """
+    if listed:
+        known = [frozenset(dict(price.query.attributes)) for price in listed]
+    elif rate.service in SERVICE_CODES:
+        known = [attribute_names(rate.service)]
+    else:
+        return None
+    if any(rate.attributes.keys() <= names for names in known):
+        return None
+    what = rate.meter if listed else rate.service
+    valid = sorted(frozenset().union(*known))
+    foreign = sorted(rate.attributes.keys() - frozenset(valid))
+    if foreign and valid:
+        told = f"{foreign[0]!r} tells no prices of {what} apart{did_you_mean(foreign[0], valid)}; valid: {', '.join(valid)}"
+    elif foreign:
+        told = f"{foreign[0]!r} tells no prices of {what} apart; delete it, as no attribute does"
+    else:
+        told = f"{' and '.join(sorted(rate.attributes))} tell no prices of {what} apart together; name one of them"
+    return Rule(("rates", place, "attributes"), told, None)
 
 
 def _either(unit: str, pricing_unit: str) -> str:

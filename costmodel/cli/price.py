@@ -57,6 +57,7 @@ def price(
              ran_minutes: [3, 50]}
         functions:
           - {region: eu-west-1, invocations: 1000000, duration_ms: 120,
+             cold_starts: 8000, init_ms: 240,
              memory_mb: 512, ephemeral_mb: 2048, response_mb: 8}
         rates:        # if wanted: own rates in place of list prices
           - service: AmazonEC2

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 SHOWN_GONE = 10
 SHOWN_MOVED = 10
 SHOWN_UNCOMPARED = 10
+SHOWN_LEFT_OUT = 10
 
 
 def _service_code(text: str) -> str:
@@ -94,9 +95,10 @@ def refresh(
         write_json(json.dumps(_plain(outcome), indent=2).encode() + b"\n")
     else:
         print_result(*_tables(outcome, before))
-    gone = {name for change in outcome.files for name in change.gone}
     for name in accept_moved or ():
-        if name not in gone and not any(of.accepted and name in (of.name, of.sku_id) for of in outcome.moved):
+        if name not in outcome.accepted_gone and not any(
+            of.accepted and name in (of.name, of.sku_id) for of in outcome.moved
+        ):
             messages().print(f"--accept-moved {name!r} was not needed.", soft_wrap=True)
     if outcome.failures:
         raise RefreshIncomplete({failure.label: str(failure.error) for failure in outcome.failures})
@@ -136,6 +138,10 @@ def _tables(outcome: Refreshed, before: str) -> Iterator[RenderableType]:
         yield _moved(of)
     if len(outcome.moved) > SHOWN_MOVED:
         yield f"{len(outcome.moved) - SHOWN_MOVED:,} more are far from what was known: see --format json."
+    for left in outcome.left_out[:SHOWN_LEFT_OUT]:
+        yield f"Left out, {left.subject}: {left.problem}."
+    if len(outcome.left_out) > SHOWN_LEFT_OUT:
+        yield f"{len(outcome.left_out) - SHOWN_LEFT_OUT:,} more are left out: see --format json."
     if outcome.unstated:
         named = ", ".join(f"{of.allowance_id} ({of.as_of})" for of in outcome.unstated)
         yield f"AWS's answers state nothing of these free allowances; bills go on taking them off as of: {named}."
@@ -184,6 +190,7 @@ def _plain(outcome: Refreshed) -> dict[str, Any]:
             for of in outcome.moved
         ],
         "uncompared": outcome.uncompared,
+        "left_out": [asdict(of) for of in outcome.left_out],
         "unstated_allowances": [asdict(of) for of in outcome.unstated],
         "failures": [
             {"subject": failure.subject, "problem": str(failure.error), "unasked": failure.unasked}

@@ -28,6 +28,7 @@ from costmodel.pricing.offer import (
     Product,
     Term,
     refuse_no_edition,
+    refuse_other_edition,
     refuse_repeats,
 )
 from costmodel.pricing.price import ON_DEMAND, RESERVED
@@ -74,12 +75,13 @@ def read_offer(
     terms: Collection[str] = (ON_DEMAND, RESERVED, FLAT_RATE),
     *,
     service_code: str | None = None,
+    version: str | None = None,
 ) -> Offer:
     """Read the price list file at `path`; keep products that are wanted and their terms of these kinds.
 
     A kept product without a term of these kinds is given out with no terms. `service_code` is the
-    offer the file must be of. Raises PriceFileCorrupt for a file that is missing, cut short,
-    malformed, of another service or format version, or lists a SKU twice.
+    offer the file must be of, `version` the edition that the index names. Raises PriceFileCorrupt for a
+    file that is missing, cut short, malformed, of another service, edition or format version, or lists a SKU twice.
     """
     try:
         start = _start(path)
@@ -95,7 +97,7 @@ def read_offer(
             )
     except (OSError, EOFError, zlib.error) as error:
         raise PriceFileCorrupt(path, "reading it", f"{error}") from error
-    return Offer(path, _edition(path, head, service_code), _counts(store), store)
+    return Offer(path, _edition(path, head, service_code, version), _counts(store), store)
 
 
 def _start(path: Path) -> bytes:
@@ -112,7 +114,7 @@ def opened(path: Path) -> BufferedReader:
     return open_unpacked(path)
 
 
-def _edition(path: Path, head: dict[str, str], service_code: str | None) -> Edition:
+def _edition(path: Path, head: dict[str, str], service_code: str | None, version: str | None) -> Edition:
     """Raises PriceFileCorrupt for a head that is not the one of this service's price list."""
 
     def fault(problem: str) -> PriceFileCorrupt:
@@ -129,6 +131,7 @@ def _edition(path: Path, head: dict[str, str], service_code: str | None) -> Edit
         raise fault(f"prices of {head['offerCode']}, not of {service_code}")
     try:
         refuse_no_edition(head["version"], head["publicationDate"])
+        refuse_other_edition(head["version"], version)
     except ValueError as error:
         raise fault(str(error)) from error
     return Edition(head["offerCode"], head["version"], head["publicationDate"])

@@ -494,7 +494,8 @@ def commitment_of(service_code: str, term: str) -> Commitment | None:
             "Database": CommitmentKind.DATABASE_PLAN,
         }[plan[1]]
         return Commitment(kind, int(plan[2]), Payment(plan[3]))
-    if capacity := _RESERVED_CAPACITY_TERM.fullmatch(term):
+    capacity = _RESERVED_CAPACITY_TERM.fullmatch(term)
+    if capacity and service_code == "AmazonDynamoDB":
         return Commitment(CommitmentKind.DYNAMODB_CAPACITY, int(capacity[1]), Payment.PARTIAL_UPFRONT)
     reserved = _RESERVED_TERM.fullmatch(term)
     if reserved is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,6 +23,7 @@ from costmodel.errors import (
     UnusableUnit,
 )
 from costmodel.pricing.book import PriceBook
+from costmodel.pricing.commitment import CommitmentKind, commitment_of
 from costmodel.pricing.need import Place, PriceNeed
 from costmodel.pricing.newcomers import Newcomers, compared, refuse_doubts
 from costmodel.pricing.offer import (
@@ -46,7 +47,7 @@ from costmodel.pricing.price import (
     PriceQuery,
     PriceTier,
 )
-from costmodel.pricing.snapshot import CURRENCY, decimal, ladder, partition_kind
+from costmodel.pricing.snapshot import CURRENCY, WITHOUT_END, decimal, ladder, partition_kind
 from costmodel.pricing.stated_free import Form, StatedFree
 from costmodel.units import FOCUS_UNITS
 
@@ -79,6 +80,16 @@ class Known:
     """Names or SKUs of prices that may be far from those known."""
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class LeftOut:
+    """Something that AWS lists on a needed product and that no bill here can make use of: told, not taken."""
+
+    subject: str
+    """Whose list it is in: `AmazonEC2 eu-west-1`."""
+    problem: str
+    """What it is and why it is left out, as one sentence without a full stop."""
+
+
 @dataclass(slots=True)
 class _Reading:
     """What has been found so far."""
@@ -97,6 +108,12 @@ class _Reading:
     """On-demand terms that name other products, and not for nothing."""
     stated: set[StatedFree] = field(default_factory=set)
     moved: list[Moved] = field(default_factory=list)
+    unknown_terms: dict[str, set[PriceQuery]] = field(default_factory=lambda: defaultdict(set))
+    """On-demand queries of products by the terms they are reserved under that AWS is not known to sell."""
+    unknown_grants: dict[tuple[str, str, str], set[PriceQuery]] = field(
+        default_factory=lambda: defaultdict(set)
+    )
+    """Queries by what is granted on them, quantity and unit, of which no allowance is known."""
     _by_place: dict[tuple[Path, str, str], Mapping[PriceQuery, Price]] = field(default_factory=dict)
     """Prices by book, service and place."""
 
@@ -137,6 +154,8 @@ class Converted:
     """Prices that are far from those known: accepted by the user, or to be told."""
     uncompared: tuple[Price, ...]
     """New prices that nothing in the book is like."""
+    left_out: tuple[LeftOut, ...]
+    """What AWS lists and nothing here knows, to be told."""
 
 
 def converted(
@@ -148,8 +167,8 @@ def converted(
     snapshot has, nor their tiers of another shape; new ones not far from what is like them; unless they were
     accepted. A price the book knows keeps its description. Products nobody needs are left out, and so are
     placeholders of 0 beside a real price. Always-free products are compared with the book's allowances; one
-    that no allowance covers is an offer for new accounts, which is not modelled. Of several prices of one
-    product the one that began last holds; one that begins after now does not hold yet.
+    that no allowance covers is left out and told, as are reservations of a term that AWS is not known to sell.
+    Of several prices of one product the one that began last holds; one that begins after now does not hold yet.
 
     Raises PriceListFault: NothingOffered, NoOnDemandTerm, NotInForce, ConflictingPrices, BrokenTiers,
     UnusableUnit, OtherCurrency, PlaceholderPrice, ImplausiblePrice, AllowanceChanged, MalformedListing.
@@ -165,7 +184,13 @@ def converted(
     prices = _all_chosen(reading)
     newcomers = _newcomers(reading, prices)
     reading.moved += refuse_doubts(newcomers, known.accepted)
-    return Converted(tuple(prices), frozenset(reading.stated), tuple(reading.moved), newcomers.uncompared)
+    return Converted(
+        prices=tuple(prices),
+        stated=frozenset(reading.stated),
+        moved=tuple(reading.moved),
+        uncompared=newcomers.uncompared,
+        left_out=tuple(sorted(_left_out(reading))),
+    )
 
 
 def _newcomers(reading: _Reading, prices: Sequence[Price]) -> Newcomers:
@@ -215,8 +240,11 @@ def _prices(
     for kind in need.terms:
         by_name: dict[PriceQuery, list[Term]] = defaultdict(list)
         for term in offered.terms.get(kind, ()):
-            if not (kind == ON_DEMAND and term.is_grant):
-                by_name[replace(query, term=_term_name(kind, term, query))].append(term)
+            named = replace(query, term=_term_name(kind, term, query))
+            if kind == RESERVED and not _is_sold(named):
+                reading.unknown_terms[_stated_term(term)].add(query)
+            elif not (kind == ON_DEMAND and term.is_grant):
+                by_name[named].append(term)
         for named, terms in by_name.items():
             holding = _holding(reading, named, terms)
             if holding is not None:
@@ -302,6 +330,21 @@ def _term_name(kind: str, term: Term, query: PriceQuery) -> str:
     return " ".join(word for word in words if word)
 
 
+def _is_sold(query: PriceQuery) -> bool:
+    """Whether AWS is known to sell a reservation of this term; where there are several classes, it names one."""
+    commitment = commitment_of(query.service_code, query.term)
+    if commitment is None:
+        return False
+    unnamed = not query.term.startswith((f"{RESERVED} standard ", f"{RESERVED} convertible "))
+    return not (unnamed and commitment.kind is CommitmentKind.STANDARD_RESERVATION)
+
+
+def _stated_term(term: Term) -> str:
+    """A reservation's term as AWS states it, with what is empty: `LeaseContractLength '5yr', PurchaseOption ''`."""
+    names = ("LeaseContractLength", "OfferingClass", "PurchaseOption")
+    return ", ".join(f"{name} {term.term_attributes.get(name, '')!a}" for name in names)
+
+
 def _price(
     reading: _Reading,
     need: PriceNeed,
@@ -312,7 +355,8 @@ def _price(
     before = reading.before(query)
     return Price(
         query=query,
-        description=before.description if before else dimensions[0].description,
+        # AWS's own texts hold a line break or a tab now and then, which mean nothing.
+        description=before.description if before else " ".join(dimensions[0].description.split()),
         pricing_unit=_unit(need, query, dimensions, before),
         tiers=_tiers(reading, query, dimensions, offered.edition),
         source=_source(offered.edition),
@@ -438,13 +482,46 @@ def _summary(price: Price) -> str:
 
 
 def _check_grants(reading: _Reading) -> None:
-    """Compare every always-free product with the allowance of the book on the products it is granted on."""
+    """Compare every always-free product with the allowance of the book on the products it is granted on.
+
+    A product without an allowance is noted, but for one that another term of its own gives away without end.
+    """
     for offered, dimension in reading.grants:
         for query in _granted_on(reading, offered, dimension):
-            for allowance in reading.known.book.allowances:
-                if allowance.covers(query):
-                    _check_allowance(query, dimension.end_range, (allowance,))
-                    reading.stated.add(_stated(allowance, query, Form.PRODUCT, offered.edition))
+            covering = [of for of in reading.known.book.allowances if of.covers(query)]
+            for allowance in covering:
+                _check_allowance(query, dimension.end_range, (allowance,))
+                reading.stated.add(_stated(allowance, query, Form.PRODUCT, offered.edition))
+            if not covering and (dimension.applies_to or dimension.end_range != WITHOUT_END):
+                granted = offered.product.usage_type, dimension.end_range, dimension.unit
+                reading.unknown_grants[granted].add(query)
+
+
+def _left_out(reading: _Reading) -> Iterator[LeftOut]:
+    """What was noted beside the prices, one entry for all products alike."""
+    for stated, queries in reading.unknown_terms.items():
+        problem = (
+            f"reservations of {stated} on {_several(queries)}; known are 1yr and 3yr, standard and convertible, "
+            "No, Partial and All Upfront, and Heavy Utilization of DynamoDB. They have no price here"
+        )
+        yield LeftOut(_list_of(queries), problem)
+    for (granting, quantity, unit), queries in reading.unknown_grants.items():
+        problem = (
+            f"{granting!a} grants up to {quantity} {unit} free on {_several(queries)}, and no allowance is known for it. "
+            "Bills charge for all of it, as for what AWS grants to new accounts alone"
+        )
+        yield LeftOut(_list_of(queries), problem)
+
+
+def _several(queries: Collection[PriceQuery]) -> str:
+    """Products by the first of them and how many more there are."""
+    more = f" and {len(queries) - 1:,} more" if len(queries) > 1 else ""
+    return f"{min(queries).usage_type}{more}"
+
+
+def _list_of(queries: Iterable[PriceQuery]) -> str:
+    first = min(queries)
+    return f"{first.service_code} {first.region_id}"
 
 
 def _refuse_charges_on_others(reading: _Reading) -> None:

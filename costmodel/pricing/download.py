@@ -248,8 +248,7 @@ class _Download:
             step = "If your network inspects TLS, set SSL_CERT_FILE to its certificates and run again."
             return DownloadFailed(self.url, f"no trusted TLS connection to {host} ({cause})", step)
         if isinstance(cause, wire.LocationValueError):
-            step = "Give COSTMODEL_PRICE_LIST_URL a full address such as https://pricing.us-east-1.amazonaws.com."
-            return DownloadFailed(self.url, "this is not an address", step)
+            return DownloadFailed(self.url, "this is not an address", CHECK_SERVER)
         if isinstance(cause, wire.ResponseError):
             return DownloadFailed(self.url, f"{cause}", "Check COSTMODEL_PRICE_LIST_URL and your proxy.")
         if not self.answered and isinstance(cause, wire.ProxyError):

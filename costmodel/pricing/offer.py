@@ -11,7 +11,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -21,6 +21,12 @@ FLAT_RATE = "FlatRate"
 ORDINARY_TERM = "JRTCKXETXF"
 """Term code of every on-demand price. Source: AmazonCloudFront offer (2025-07-01) and GetProducts samples."""
 
+LONGEST_BETWEEN = timedelta(days=1)
+"""A version and the publication that it names are no further apart.
+
+Source: engineering choice. In the files at hand they are the same second: AmazonEC2 20170721022911 of 2017-07-21T02:29:11Z,
+AmazonCloudFront 20250701211647 of 2025-07-01T21:16:47Z; AWS does not promise it.
+"""
 
 _encode = msgspec.json.Encoder().encode
 _VERSION = re.compile("[0-9]{14}")
@@ -158,11 +164,24 @@ def is_time(text: str) -> bool:
 
 
 def refuse_no_edition(version: str, publication_date: str) -> None:
-    """Raises ValueError for a version that is no time in 14 digits, or a publication date that is no time in UTC."""
+    """Raises ValueError for a version that is no time in 14 digits, a publication date that is no time in UTC, or one of
+    another day than the version's: prices bear the one, and which list is newer is told by the other.
+    """
     if not _VERSION.fullmatch(version) or not _exists(f"{version[:8]}T{version[8:]}Z"):
         raise ValueError(f"version {version!r} is not a time in 14 digits")
     if not is_time(publication_date):
         raise ValueError(f"publication date {publication_date!r} is not a UTC time")
+    stated = datetime.fromisoformat(f"{version[:8]}T{version[8:]}Z")
+    if abs(stated - datetime.fromisoformat(f"{publication_date[:19]}Z")) > LONGEST_BETWEEN:
+        raise ValueError(
+            f"version {version!r} and publication date {publication_date!r} are of different days"
+        )
+
+
+def refuse_other_edition(version: str, named: str | None) -> None:
+    """Raises ValueError for a file of another version than what led to it names; None where that names none."""
+    if named is not None and version != named:
+        raise ValueError(f"version {version!r}, and what led to the file names {named!r}")
 
 
 def _exists(time: str) -> bool:

@@ -22,6 +22,7 @@ from urllib.parse import urljoin
 import msgspec
 
 from costmodel.errors import (
+    DownloadFailed,
     MalformedListing,
     OlderPriceFile,
     PriceFileCorrupt,
@@ -45,6 +46,9 @@ LATER = "If it was there before, try again later."
 T = TypeVar("T")
 
 _VERSION = re.compile(r"/([0-9]{14})(?:/|$)")
+_SERVER = re.compile(r"https?://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:(?P<port>[0-9]{1,5}))?/?", re.IGNORECASE)
+"""A server by its name or address. Paths of the index begin at its root, so that one of its own would be passed over."""
+_HIGHEST_PORT = 65_535
 
 
 class FileFormat(StrEnum):
@@ -102,8 +106,20 @@ class _PriceList(msgspec.Struct, rename="pascal"):
 
 
 def base_url() -> str:
-    """Server of the price list files: AWS's own unless COSTMODEL_PRICE_LIST_URL names another."""
-    return os.environ.get(BASE_URL_VARIABLE) or BASE_URL
+    """Server of the price list files: AWS's own unless COSTMODEL_PRICE_LIST_URL names another.
+
+    Raises DownloadFailed where that is no address of a server.
+    """
+    stated = os.environ.get(BASE_URL_VARIABLE) or BASE_URL
+    server = _SERVER.fullmatch(stated)
+    if server is None or int(server["port"] or 0) > _HIGHEST_PORT:
+        raise DownloadFailed(
+            "the price list files",
+            f"{BASE_URL_VARIABLE} is {stated!a}, which is no address of a server",
+            f"Set it to http:// or https:// and a host, if need be with a port, and no path, such as {BASE_URL}; "
+            "or unset it to ask AWS.",
+        )
+    return stated
 
 
 class PublicIndex:

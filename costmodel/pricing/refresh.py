@@ -38,7 +38,7 @@ from costmodel.pricing.aws_client import open_client
 from costmodel.pricing.aws_errors import aws_errors
 from costmodel.pricing.book import PriceBook
 from costmodel.pricing.bulk import read_offer
-from costmodel.pricing.conversion import Converted, Known, converted
+from costmodel.pricing.conversion import Converted, Known, LeftOut, converted
 from costmodel.pricing.difference import what_is_charged
 from costmodel.pricing.download import download
 from costmodel.pricing.need import Place, PriceNeed, wanted
@@ -162,6 +162,10 @@ class Refreshed:
     """Prices that are far from those known: accepted by the user, or far from the snapshot's by now."""
     uncompared: tuple[str, ...]
     """New prices, by name, that nothing at hand is like: nobody has checked them."""
+    left_out: tuple[LeftOut, ...]
+    """What AWS lists and nothing here knows."""
+    accepted_gone: frozenset[str]
+    """Names that the user accepted as gone, and that are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,12 +197,17 @@ class _Told:
     """Prices far from those known, that were taken."""
     uncompared: list[Price] = field(default_factory=list)
     """New prices that nothing is like."""
+    left_out: list[LeftOut] = field(default_factory=list)
+    """What was listed and not taken."""
+    accepted_gone: set[str] = field(default_factory=set)
+    """Names that the user accepted as gone, and that are."""
 
     def note(self, answer: Converted, base: PriceBook) -> None:
         self.prices |= {price.query: price for price in answer.prices}
         self.stated |= {of.allowance_id for of in answer.stated}
         self.moved += answer.moved
         self.uncompared += answer.uncompared
+        self.left_out += answer.left_out
         for allowance in unstated(base.allowances, answer.prices, answer.stated):
             self.unstated[allowance.allowance_id] = allowance
 
@@ -339,7 +348,7 @@ class Refresh:
         base = known.book
         answer = converted(products, job.needs, job.region_id, known)
         held = list(_held(job, base))
-        _refuse_withdrawal(answer.prices, held, self.accepted)
+        told.accepted_gone |= _refuse_withdrawal(answer.prices, held, self.accepted)
         _refuse_older(answer.prices, held, _latest_day(self.now))
         free = held_statements(base, job.service_code, job.region_id)
         refuse_vanished(answer.stated, answer.prices, free, self.source)
@@ -369,7 +378,12 @@ class Refresh:
             with closing(open_client("pricing", endpoint)) as client, aws_errors("ListPriceLists"):
                 location = dated_price_file(client, job.service_code, job.region_id, self.now.date())
         with self._fetched(location, job.subject) as path:
-            offer = read_offer(path, wanted(job.needs, job.region_id), service_code=job.service_code)
+            offer = read_offer(
+                path,
+                wanted(job.needs, job.region_id),
+                service_code=job.service_code,
+                version=location.version,
+            )
             return list(offer)
 
     @contextmanager
@@ -427,7 +441,7 @@ class Refresh:
     ) -> tuple[Part, ...]:
         location = self.index.savings_plan_file(plan, region_id)
         with self._fetched(location, f"{plan} {region_id}") as path:
-            rates = read_plan_file(path, region_id, needs, self.now)
+            rates = read_plan_file(path, region_id, needs, self.now, named_version=location.version)
         services = SAVINGS_PLANS[plan] & {need.service_code for need in needs}
         return self._plan_parts(rates, services, region_id, base, told)
 
@@ -441,7 +455,7 @@ class Refresh:
             for file in base.manifest.files
             if file.kind == SAVINGS and file.region_id == region_id and file.service_code in services
         ]
-        _refuse_withdrawal(rates.prices, held, self.accepted)
+        told.accepted_gone |= _refuse_withdrawal(rates.prices, held, self.accepted)
         before = {price.query: price for _, known in held for price in known}
         moved = [
             refuse_moved(price, before[price.query], "before", self.accepted)
@@ -477,7 +491,7 @@ class Refresh:
             for file in base.manifest.files
             if file.path == part.path
         ]
-        _refuse_withdrawal(_in_any_zone(prices), held, self.accepted)
+        told.accepted_gone |= _refuse_withdrawal(_in_any_zone(prices), held, self.accepted)
         told.moved += self._check_against_on_demand(prices, SPOT_SHARES, base, region_id, told)
         return [part]
 
@@ -499,8 +513,18 @@ class Refresh:
             book = self.shelf.add(parts)
         changes = tuple(_change(part, base, book) for part in parts if part.kind in PRICE_KINDS)
         shelved = {part.path for part in parts}
-        uncompared = tuple(sorted(f"{of.query}" for of in told.uncompared if _path_of(of.query) in shelved))
-        return Refreshed(book, changes, tuple(failures), told.never_stated, tuple(told.moved), uncompared)
+        return Refreshed(
+            book=book,
+            files=changes,
+            failures=tuple(failures),
+            unstated=told.never_stated,
+            moved=tuple(told.moved),
+            uncompared=tuple(
+                sorted(f"{of.query}" for of in told.uncompared if _path_of(of.query) in shelved)
+            ),
+            left_out=tuple(told.left_out),
+            accepted_gone=frozenset(told.accepted_gone),
+        )
 
 
 def _check_regions(region_ids: Iterable[str]) -> None:
@@ -620,17 +644,20 @@ def _in_any_zone(prices: Iterable[Price]) -> list[Price]:
 
 def _refuse_withdrawal(
     prices: Iterable[Price], held: Iterable[tuple[PriceFile, list[Price]]], accepted: Collection[str]
-) -> None:
-    """Raises PricesWithdrawn when AWS lists too little of what the book has of the same places.
+) -> set[str]:
+    """Names that the user accepted as gone, and that are.
 
-    What the user accepted by its name may be gone.
+    Raises PricesWithdrawn when AWS lists too little of what the book has of the same places, accepted names apart.
     """
     listed = {price.query for price in prices}
+    accepted_gone: set[str] = set()
     for file, known in held:
         gone = [str(query) for query in sorted(price.query for price in known) if query not in listed]
         unexpected = [name for name in gone if name not in accepted]
         if len(unexpected) > WITHDRAWN_RATIO * len(known):
             raise PricesWithdrawn(file.path, unexpected, len(known))
+        accepted_gone |= {name for name in gone if name in accepted}
+    return accepted_gone
 
 
 def _change(part: Part, base: PriceBook, book: PriceBook) -> FileChange:

@@ -41,7 +41,7 @@ from costmodel.pricing.bulk_csv import lines_of, metadata_of
 from costmodel.pricing.bulk_json import WINDOW_BYTES, Window
 from costmodel.pricing.conversion import UNITS
 from costmodel.pricing.need import REGION_CODE, PriceNeed
-from costmodel.pricing.offer import is_time, refuse_no_edition, refuse_repeats
+from costmodel.pricing.offer import is_time, refuse_no_edition, refuse_other_edition, refuse_repeats
 from costmodel.pricing.places import without_prefix
 from costmodel.pricing.price import Price, PriceQuery, PriceTier
 from costmodel.pricing.snapshot import (
@@ -200,12 +200,14 @@ class PlanRates:
     """AWS's version, a UTC time in 14 digits; empty from the API."""
 
 
-def read_plan_file(path: Path, region_id: str, needs: Iterable[PriceNeed], now: datetime) -> PlanRates:
+def read_plan_file(
+    path: Path, region_id: str, needs: Iterable[PriceNeed], now: datetime, *, named_version: str | None = None
+) -> PlanRates:
     """Read a Savings Plans file, JSON or CSV, as it is or compressed, in bounded memory.
 
-    Rates that begin after `now` are left out.
-    Raises PriceFileCorrupt for a file that is cut short, malformed, not of Savings Plans or of another region, or that
-    says one thing twice; PriceListFault for a rate in another currency or unit, for two rates of the same use, or if none
+    Rates that begin after `now` are left out. `named_version` is the edition that the index names.
+    Raises PriceFileCorrupt for a file that is cut short, malformed, not of Savings Plans or of another region or edition,
+    or that says one thing twice; PriceListFault for a rate in another currency or unit, for two rates of the same use, or if none
     is needed.
     """
     keeping = _Keeping(region_id, needs, f"{now.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}")
@@ -222,6 +224,7 @@ def read_plan_file(path: Path, region_id: str, needs: Iterable[PriceNeed], now: 
     version, published = head.get("version", ""), head.get("publicationDate", "")
     try:
         refuse_no_edition(version, published)
+        refuse_other_edition(version, named_version)
     except ValueError as error:
         raise PriceFileCorrupt(path, "its head", str(error)) from error
     stated = head.get(REGION_CODE, region_id)

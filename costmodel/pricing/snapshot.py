@@ -25,7 +25,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from costmodel.errors import PriceCacheCorrupt
+from costmodel.errors import MalformedListing, PriceCacheCorrupt
 from costmodel.pricing.price import Price, PriceTier
 
 FORMAT_VERSION = 2
@@ -90,6 +90,11 @@ SAVINGS_PLAN_COLUMNS = ("plan", "applies_to", "term", "discount_percent", "sourc
 WHAT_NEXT = "Reinstall costmodel if this is its snapshot; if it is a refreshed book, delete the folder and refresh again."
 
 Row = tuple[str, ...]
+
+MOST_DIGITS = 28
+"""Digits of a number, before and behind its point together. Source: engineering choice; AWS states ten decimals, and
+Python's decimal arithmetic rounds what has more than 28 digits.
+"""
 
 _PLAIN_DECIMAL = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 
@@ -310,7 +315,8 @@ def ladder(steps: Sequence[tuple[str, str, str, str]]) -> tuple[PriceTier, ...]:
 
 
 def price_rows(price: Price) -> list[Row]:
-    """A price as rows of a price file, one per tier."""
+    """A price as rows of a price file, one per tier. Raises MalformedListing for a text that cannot be printed."""
+    _refuse_unprintable(price)
     query = price.query
     attributes = ";".join(f"{name}={value}" for name, value in query.attributes)
     return [
@@ -332,12 +338,34 @@ def price_rows(price: Price) -> list[Row]:
     ]
 
 
+def _refuse_unprintable(price: Price) -> None:
+    """Raises MalformedListing for a code or name that nobody could look up, or that would write to a terminal at will."""
+    query = price.query
+    texts = {
+        "usage type": query.usage_type,
+        "attributes": " ".join(f"{name}={value}" for name, value in query.attributes),
+        "term": query.term,
+        "description": price.description,
+        "SKU": price.sku_id,
+        "rate code": " ".join(tier.rate_code for tier in price.tiers),
+    }
+    for name, text in texts.items():
+        if not text.isprintable():
+            subject = ascii(str(query))[1:-1]
+            raise MalformedListing(subject, f"its {name} {text!a} holds a character that cannot be printed")
+
+
 def decimal(text: str) -> Decimal:
-    """A plain decimal of at least 0. Raises ValueError for anything else: `1e-7`, `NaN`, `-1`, ``."""
+    """A plain decimal of at least 0. Raises ValueError for anything else: `1e-7`, `NaN`, `-1`, ``, 29 digits."""
     if not _PLAIN_DECIMAL.fullmatch(text):
         raise ValueError(f"{text!r} is not a plain decimal number")
     if text.startswith("-"):
         raise ValueError(f"{text} is negative")
+    digits = len(text) - text.count(".")
+    if digits > MOST_DIGITS:
+        raise ValueError(
+            f"{text[: MOST_DIGITS + 2]}... has {digits} digits, a number here at most {MOST_DIGITS}"
+        )
     return Decimal(text)
 
 

@@ -7,7 +7,7 @@
     databases:
       - {region: eu-west-1, engine: PostgreSQL, class: db.t4g.medium, multi_az: true, ran_minutes: [3, 3, 45]}
     functions:
-      - {region: eu-west-1, invocations: 1000000, duration_ms: 120, memory_mb: 512, ephemeral_mb: 2048}
+      - {region: eu-west-1, invocations: 1000000, duration_ms: 120, memory_mb: 512, cold_starts: 8000, init_ms: 240}
 
 Here a number is a number; how large AWS lets it be is for the service to say.
 """
@@ -25,6 +25,7 @@ from costmodel.units import MINUTES_PER_DAY, plain
 
 LONGEST_MONTH_DAYS = 31
 Count = Annotated[Decimal, BeforeValidator(Exactly(Decimal(10**12), decimals=0, least=Decimal(1)))]
+CountOrNone = Annotated[Decimal, BeforeValidator(Exactly(Decimal(10**12), decimals=0))]
 Days = Annotated[Decimal, BeforeValidator(Exactly(Decimal(LONGEST_MONTH_DAYS), decimals=9, above_zero=True))]
 Milliseconds = Annotated[Decimal, BeforeValidator(Exactly(Decimal(10**18), decimals=9, above_zero=True))]
 Minutes = Annotated[
@@ -137,7 +138,11 @@ class Functions(_Resource):
     invocations: Count
     """Calls in this month."""
     duration_ms: Milliseconds
-    """Duration of each call, in ms; AWS rounds it up."""
+    """Duration of each call without a cold start's INIT phase, in ms; AWS rounds it up."""
+    cold_starts: CountOrNone | None = None
+    """How many of the calls met a cold start; 0 where none did. Without it no INIT phase is billed, and that is said."""
+    init_ms: Milliseconds | None = None
+    """Duration of the INIT phase of each cold start, in ms: `Init Duration` of Lambda's REPORT lines."""
     memory_mb: Count
     """Memory, in MB."""
     ephemeral_mb: Count = Field(default=Decimal(512), validate_default=False)
@@ -146,6 +151,21 @@ class Functions(_Resource):
     """Processor: x86_64 when left out. Source: AWS Lambda Developer Guide, instruction set architectures (2023-10)."""
     response_mb: Quantity = Field(default=Decimal(0), validate_default=False)
     """MB that each call streams back; nothing when left out, as AWS charges no other response."""
+
+    @model_validator(mode="after")
+    def _agrees(self) -> Self:
+        rules = []
+        starts = self.cold_starts or Decimal(0)
+        if starts > self.invocations:
+            problem = f"must be at most {plain(self.invocations)}, as invocations has: a start answers a call"
+            rules.append(Rule(("cold_starts",), problem, plain(starts)))
+        if starts and self.init_ms is None:
+            problem = "is missing; say how long the INIT phase of a cold start takes, such as `init_ms: 250`"
+            rules.append(Rule(("init_ms",), problem, None))
+        if self.init_ms is not None and not starts:
+            problem = "belongs to cold starts; say how many in cold_starts, or delete it"
+            rules.append(Rule(("init_ms",), problem, plain(self.init_ms)))
+        return obeying(self, rules)
 
 
 Resource = Objects | Volumes | Databases | Functions

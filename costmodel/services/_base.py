@@ -101,11 +101,17 @@ class Metered(NamedTuple):
     """The rule in words and numbers a reader can repeat."""
 
 
-def beyond(place: str, value: Decimal, least: int, most: int, unit: str, source: str) -> tuple[Rule, ...]:
-    """A broken rule where a stated value is beyond what AWS allows; `source` is where AWS says so."""
-    if least <= value <= most:
+def beyond(
+    place: str, value: Decimal, least: int | None, most: int, unit: str, source: str
+) -> tuple[Rule, ...]:
+    """A broken rule where a stated value is beyond what AWS allows; `source` is where AWS says so.
+
+    Without a least value any above 0 will do, and the form of the file has refused the others.
+    """
+    if (least or 0) <= value <= most:
         return ()
-    return (Rule((place,), f"must be from {least:,} to {most:,} {unit} ({source})", f"{value:f}"),)
+    bounds = f"more than 0 and at most {most:,}" if least is None else f"from {least:,} to {most:,}"
+    return (Rule((place,), f"must be {bounds} {unit} ({source})", f"{value:f}"),)
 
 
 def meter_usage(

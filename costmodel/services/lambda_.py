@@ -108,6 +108,16 @@ FREE_RESPONSE_MB = 6
 MOST_RESPONSE_MB = 200
 """Most MB of a streamed response. Source: AWS News, AWS Lambda response streaming supports 200 MB (2025-07)."""
 QUOTAS_SOURCE = "AWS Lambda Developer Guide, quotas, 2023-10"
+LONGEST_INIT_MS = 10_000
+"""A start on demand that takes longer is begun anew within the call, whose duration then holds it.
+
+Source: AWS Lambda Developer Guide, execution environment lifecycle, Init phase (2023-10).
+"""
+INIT_BILLED_FROM = "2025-08"
+"""Month from which the INIT phase is billed for all functions; before, for container images and custom runtimes.
+
+Source: AWS Compute Blog, AWS Lambda standardizes billing for the INIT phase (2025-04): from 2025-08-01 on.
+"""
 ALARMS = 2
 """Errors and throttles. Source: AWS Lambda Developer Guide, working with function metrics (2023-10)."""
 SNAP_START_RUNTIMES = {"java21": "free", "python3.13": "billed", "dotnet8": "billed"}
@@ -575,7 +585,15 @@ def function_limits(functions: Functions) -> tuple[Rule, ...]:
     """What functions of a usage file state beyond Lambda's quotas."""
     most_ms = int(LONGEST_RUN_S * 1000)
     return (
-        *beyond("duration_ms", functions.duration_ms, 0, most_ms, "ms", QUOTAS_SOURCE),
+        *beyond("duration_ms", functions.duration_ms, None, most_ms, "ms", QUOTAS_SOURCE),
+        *beyond(
+            "init_ms",
+            functions.init_ms or Decimal(0),
+            None,
+            LONGEST_INIT_MS,
+            "ms",
+            "AWS Lambda Developer Guide, execution environment lifecycle, 2023-10",
+        ),
         *beyond("memory_mb", functions.memory_mb, LEAST_MEMORY_MB, MOST_MEMORY_MB, "MB", QUOTAS_SOURCE),
         *beyond(
             "ephemeral_mb",
@@ -601,9 +619,7 @@ def metered_functions(functions: Functions) -> list[Metered]:
 
     Source: AWS Lambda pricing, duration is rounded up to the nearest 1 ms (2025-12).
     """
-    call_ms = functions.duration_ms.to_integral_value(ROUND_CEILING)
-    ran_s = functions.invocations * call_ms / 1000
-    ran = f"{plain(functions.invocations)} x {plain(call_ms)} ms / 1,000"
+    ran_s, ran = _billed_s(functions)
     suffix = "-ARM" if functions.architecture == "arm64" else ""
     return [
         _metered(functions, f"Request{suffix}", "Requests", functions.invocations, "one for each call"),
@@ -617,6 +633,36 @@ def metered_functions(functions: Functions) -> list[Metered]:
         *_metered_storage(functions, f"Lambda-Storage-GB-Second{suffix}", ran_s, ran),
         *_metered_responses(functions),
     ]
+
+
+def _billed_s(functions: Functions) -> tuple[Decimal, str]:
+    """Seconds of all calls, and how they come about. Start and call are added first and rounded up once.
+
+    Source: see `capacity.cold_starts.billed_init_ms`.
+    """
+    call_ms = functions.duration_ms.to_integral_value(ROUND_CEILING)
+    warm = f"{plain(functions.invocations)} x {plain(call_ms)} ms"
+    if not functions.cold_starts or functions.init_ms is None:
+        return functions.invocations * call_ms / 1000, f"{warm} / 1,000"
+    more_ms = (functions.duration_ms + functions.init_ms).to_integral_value(ROUND_CEILING) - call_ms
+    cold = f"{plain(functions.cold_starts)} x {plain(more_ms)} ms of INIT"
+    ran_ms = functions.invocations * call_ms + functions.cold_starts * more_ms
+    return ran_ms / 1000, f"({warm} + {cold}) / 1,000"
+
+
+def start_note(functions: Functions, period: str) -> str:
+    """What functions leave unsaid of cold starts, or say of a month (YYYY-MM) in which not all were billed."""
+    if functions.cold_starts is None and period >= INIT_BILLED_FROM:
+        return (
+            f"AWS bills the INIT phase of every cold start since {INIT_BILLED_FROM}-01, and nothing here says how many there "
+            "were. Add `cold_starts` and `init_ms`, or `cold_starts: 0` where there were none."
+        )
+    if functions.cold_starts and period < INIT_BILLED_FROM:
+        return (
+            f"before {INIT_BILLED_FROM}-01 AWS billed the INIT phase of container images and custom runtimes alone. Leave out "
+            "`cold_starts` and `init_ms` where the functions were others."
+        )
+    return ""
 
 
 def _metered_storage(functions: Functions, usage_type: str, ran_s: Decimal, ran: str) -> Iterator[Metered]:

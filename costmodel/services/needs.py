@@ -330,7 +330,7 @@ WAF = (
 KMS = (
     PriceNeed(
         "awskms",
-        (r"KMS-Keys", r"KMS-Requests(-Asymmetric|-GenerateDatakeyPair-(ECC|RSA))?"),
+        (r"KMS-Keys", r"KMS-Requests(-Asymmetric(-RSA_2048)?|-GenerateDatakeyPair-(ECC|RSA))?"),
     ),
 )
 """Source: awskms offer, usage types as in infracost, internal/resources/aws/kms_key.go (2026-05)."""
@@ -357,6 +357,14 @@ PRICE_NEEDS: tuple[PriceNeed, ...] = tuple(
     )
 )
 """Everything any service is billed on: what to ask AWS's price list for."""
+
+
+def attribute_names(service_code: str) -> frozenset[str]:
+    """By which attributes prices of a service are told apart under one usage type; none for most."""
+    return frozenset(
+        of.name for need in PRICE_NEEDS if need.service_code == service_code for of in need.distinctions
+    )
+
 
 SERVICE_CODES: tuple[str, ...] = tuple(sorted({need.service_code for need in PRICE_NEEDS}))
 """The offers of AWS's price list that anything here is billed on."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import localcontext
 
 from costmodel.capacity import database_classes
-from costmodel.pricing.price import PriceQuery
+from costmodel.pricing.price import ON_DEMAND, SPOT, PriceQuery
 from costmodel.scenario.estimate import lowest
 from costmodel.scenario.events import PriceListChange
 from costmodel.scenario.faults import did_you_mean
@@ -35,6 +35,7 @@ from costmodel.services import (
 )
 from costmodel.services._base import Metered, PlatformService, TierService
 from costmodel.services.needs import SERVICE_CODES
+from costmodel.units import LEAST_INSTANCE_S
 
 HYBRID = hybrid.service(
     _fixed_group.fixed_groups,
@@ -105,6 +106,27 @@ def billed_beside(query: PriceQuery) -> PriceQuery | None:
 def quantity_note(query: PriceQuery) -> str:
     """What a stated quantity of this must leave out, as AWS does; empty for nearly everything."""
     return route53.quantity_note(query)
+
+
+def resource_note(resource: Resource, period: str) -> str:
+    """What a resource of a usage file leaves unsaid that AWS bills in this month (YYYY-MM); empty for most."""
+    return lambda_.start_note(resource, period) if isinstance(resource, Functions) else ""
+
+
+def least_run_s(query: PriceQuery) -> int:
+    """Seconds that AWS bills each start of this for at least; 0 where nothing starts. A reservation pays every hour.
+
+    Source: see `LEAST_INSTANCE_S` and `rds.LEAST_BILLED_S`.
+    """
+    if query.term not in (ON_DEMAND, SPOT):
+        return 0
+    if query.service_code == ec2.SERVICE_CODE and query.usage_type.startswith(("BoxUsage:", "SpotUsage:")):
+        return LEAST_INSTANCE_S
+    if query.service_code == rds.SERVICE_CODE and query.usage_type.startswith(
+        ("InstanceUsage", "Multi-AZUsage")
+    ):
+        return rds.LEAST_BILLED_S
+    return 0
 
 
 def scenario_rules(scenario: Scenario) -> list[Rule]:

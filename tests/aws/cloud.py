@@ -193,6 +193,26 @@ class Cloud:
         self.price_lists.files = self.price_lists.files | files
         self.price_lists.price_lists = dated_lists(products, region_ids)
 
+    def reissue(self, under: str, version: str, publication_date: str) -> None:
+        """All price list files under this path are of that edition from now on, and what leads to them names it."""
+        files: dict[str, bytes] = {}
+        for path, content in self.price_lists.files.items():
+            if under not in path:
+                files[path] = content
+                continue
+            if b'"products"' in content:
+                head = {"version": version, "publicationDate": publication_date}
+                content = json.dumps(json.loads(content) | head, indent=2).encode()
+            renamed = content.replace(f"/{VERSION}/".encode(), f"/{version}/".encode())
+            files[path.replace(f"/{VERSION}/", f"/{version}/")] = renamed
+        self.price_lists.files = files
+        dated = json.dumps(self.price_lists.price_lists)
+        for code in self.price_lists.products:
+            if under in f"/aws/{code}/":
+                dated = dated.replace(f"aws/{code}/USD/{VERSION}/", f"aws/{code}/USD/{version}/")
+                dated = dated.replace(f"aws/{code}/{VERSION}/", f"aws/{code}/{version}/")
+        self.price_lists.price_lists = json.loads(dated)
+
     def sell_plans(self, truth: Truth) -> None:
         """Sell Savings Plans 30 % below these prices, and spot instances 60 % below."""
         self.sell(plan_rates(truth.stated))

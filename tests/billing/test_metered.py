@@ -23,6 +23,7 @@ D = Decimal
 LARGEST = {
     "count": 10**7, "kb": 10**5, "days": 15, "gb": 10_000, "iops": 60_000, "mibps": 1_000, "invocations": 10**9,
     "duration_ms": 450_000, "memory_mb": 5_120, "ephemeral_mb": 5_120, "response_mb": 100,
+    "cold_starts": 10**8, "init_ms": 5_000,
 }  # fmt: skip
 """Half of what each key may be at most, or less, so that twice as much of it is allowed."""
 
@@ -77,6 +78,15 @@ FUNCTIONS = st.fixed_dictionaries(
         "architecture": st.sampled_from(["x86_64", "arm64"]),
     }
 )
+COLD_FUNCTIONS = st.fixed_dictionaries(
+    {
+        "invocations": st.just(LARGEST["invocations"]),
+        "duration_ms": numbers("duration_ms"),
+        "memory_mb": numbers("memory_mb", 128),
+        "cold_starts": numbers("cold_starts"),
+        "init_ms": numbers("init_ms"),
+    }
+)
 DATABASES = st.fixed_dictionaries(
     {
         "engine": st.sampled_from(["PostgreSQL", "MySQL"]),
@@ -99,6 +109,7 @@ def cost(key: str, *entries: dict[str, Any], period: str = "2026-11") -> Decimal
         st.tuples(st.just("volumes"), IO2),
         st.tuples(st.just("volumes"), GP3),
         st.tuples(st.just("functions"), FUNCTIONS),
+        st.tuples(st.just("functions"), COLD_FUNCTIONS),
     ),
     data=st.data(),
 )
@@ -208,6 +219,7 @@ databases:
   - {region: eu-west-1, engine: PostgreSQL, class: db.t4g.medium, multi_az: true, ran_minutes: [3, 3, 45]}
 functions:
   - {region: eu-west-1, invocations: 1000, duration_ms: 119.5, memory_mb: 512, ephemeral_mb: 2048, response_mb: 8}
+  - {region: eu-west-1, invocations: 1000, duration_ms: 119.5, memory_mb: 512, cold_starts: 10, init_ms: 250.4}
 """,
         period="2026-11",
     )
@@ -239,12 +251,16 @@ functions:
         ("functions.0", "Lambda-Storage-GB-Second", 180, "1,000 x 120 ms / 1,000 x (2,048 - 512 free) MB / 1,024"),
         ("functions.0", "response-streaming-bytes-beyond-6-mb-per-request", D("1.953125"),
          "1,000 x (8 - 6 free) MB / 1,024"),
+        ("functions.1", "Request", 1_000, "one for each call"),
+        ("functions.1", "Lambda-GB-Second", D("61.25"),
+         "(1,000 x 120 ms + 10 x 250 ms of INIT) / 1,000 x 512 MB / 1,024"),
     ]  # fmt: skip
     assert [line["formula"] for line in result.to_dict()["lines"]] == [line.formula for line in result.lines]
 
 
 VOLUMES = "Amazon EBS User Guide, Amazon EBS volume types, 2025-09"
 STORAGE = "AWS Lambda Developer Guide, configuring ephemeral storage, 2023-10"
+LIFECYCLE = "AWS Lambda Developer Guide, execution environment lifecycle, 2023-10"
 QUOTAS = "AWS Lambda Developer Guide, quotas, 2023-10"
 
 
@@ -270,7 +286,9 @@ QUOTAS = "AWS Lambda Developer Guide, quotas, 2023-10"
         ("functions", "invocations: 1, duration_ms: 1, memory_mb: %s", ("128", "10240"), ("127", "10241"), "memory_mb",
          f"must be from 128 to 10,240 MB ({QUOTAS})"),
         ("functions", "invocations: 1, duration_ms: %s, memory_mb: 128", ("900000",), ("900000.1",), "duration_ms",
-         f"must be from 0 to 900,000 ms ({QUOTAS})"),
+         f"must be more than 0 and at most 900,000 ms ({QUOTAS})"),
+        ("functions", "invocations: 1, duration_ms: 1, memory_mb: 128, cold_starts: 1, init_ms: %s", ("10000",), ("10000.1",),
+         "init_ms", f"must be more than 0 and at most 10,000 ms ({LIFECYCLE})"),
         ("functions", "invocations: 1, duration_ms: 1, memory_mb: 128, response_mb: %s", ("200",), ("200.1",), "response_mb",
          "must be from 0 to 200 MB (AWS Lambda Developer Guide, response streaming, 2025-07)"),
         ("objects", "storage_class: STANDARD, count: 1, kb: %s", ("53687091200",), ("53687091201",), "kb",
@@ -294,6 +312,28 @@ def test_what_aws_does_not_offer_is_refused_with_its_source(
         with pytest.raises(UsageFileError) as caught:
             priced_file(body(value))
         assert [(fault.path, fault.problem) for fault in caught.value.faults] == [(f"{key}.0.{place}", told)]
+
+
+CALLS = "region: us-east-1, invocations: 1000, duration_ms: 100, memory_mb: 1024"
+
+
+@pytest.mark.parametrize(
+    ("starts", "period", "told"),
+    [
+        ("", "2025-08", "functions.0: AWS bills the INIT phase of every cold start since 2025-08-01, and nothing here says"),
+        ("", "2025-07", None),
+        (", cold_starts: 0", "2026-11", None),
+        (", cold_starts: 5, init_ms: 200", "2026-11", None),
+        (", cold_starts: 5, init_ms: 200", "2025-07",
+         "functions.0: before 2025-08-01 AWS billed the INIT phase of container images and custom runtimes alone."),
+    ],
+)  # fmt: skip
+def test_cold_starts_that_nobody_states_are_told(starts: str, period: str, told: str | None) -> None:
+    """What a file does not say of cold starts is not billed, and not passed over in silence."""
+    notes = priced_file(f"functions: [{{{CALLS}{starts}}}]", period=period).notes
+    found = [note for note in notes if note.startswith("functions.0")]
+    assert len(found) == (told is not None)
+    assert told is None or found[0].startswith(told)
 
 
 def test_a_price_that_the_book_lacks_is_named(tmp_path: Path) -> None:

@@ -140,6 +140,39 @@ def test_a_rate_is_for_nothing_but_what_it_names(meter: str, line: str, rate: st
     assert [fault.path for fault in caught.value.faults] == ["usage.0"]
 
 
+@pytest.mark.parametrize(
+    ("meter", "attributes", "told"),
+    [
+        (RDS, "{engine: MySQL, colour: blue}",
+         "'colour' tells no prices of InstanceUsage:db.r7g.large apart; valid: engine"),
+        (BALANCER, "{load_balancr: application}",
+         "'load_balancr' tells no prices of LoadBalancerUsage apart (did you mean load_balancer?); valid: load_balancer"),
+        ('service: AmazonEC2, meter: "BoxUsage:m7g.large", region: eu-west-1', "{os: Windows}",
+         "'os' tells no prices of BoxUsage:m7g.large apart; delete it, as no attribute does"),
+        ('service: AmazonEC2, meter: "BoxUsage:m99.large", region: eu-west-1', "{os: Windows}",
+         "'os' tells no prices of AmazonEC2 apart; delete it, as no attribute does"),
+        ('service: AmazonRDS, meter: "InstanceUsage:db.m99.large", region: eu-west-1', "{motor: MySQL}",
+         "'motor' tells no prices of AmazonRDS apart; valid: engine"),
+        ("service: AmazonS3, meter: Requests-Tier3, region: eu-west-1",
+         '{transition: "Deep Archive", restore: "Glacier Flexible"}',
+         "restore and transition tell no prices of Requests-Tier3 apart together; name one of them"),
+    ],
+)  # fmt: skip
+def test_an_attribute_that_does_not_exist_is_no_attribute_of_a_rate(
+    meter: str, attributes: str, told: str
+) -> None:
+    """Not even where a line has it, too: the two would agree on a price of something that there is not."""
+    with pytest.raises(UsageFileError) as caught:
+        priced(f"""
+          period: 2026-11
+          usage: [{{{meter}, attributes: {attributes}, quantity: 720}}]
+          rates: [{{{meter}, attributes: {attributes}, unit: Hrs, tiers: [{{from: 0, price: 0.01}}]}}]
+        """)
+    rate, line = caught.value.faults
+    assert (rate.path, rate.problem) == ("rates.0.attributes", told)
+    assert line.path == "usage.0"
+
+
 def test_a_rate_for_transitions_need_not_say_what_is_restored() -> None:
     """AWS tells requests of one usage type apart by two attributes, of which each has one."""
     moved = 'service: AmazonS3, meter: Requests-Tier3, region: eu-west-1, attributes: {transition: "Deep Archive"}'
@@ -248,6 +281,55 @@ def test_a_part_that_aws_does_not_bill_is_no_quantity(line: str, quantity: str, 
         priced(f"period: 2026-11\nusage:\n  - {{{line}, quantity: {quantity}}}")
     (fault,) = caught.value.faults
     assert (fault.path, fault.problem) == ("usage.0.quantity", told)
+
+
+@pytest.mark.parametrize(
+    ("line", "counted"),
+    [
+        ('service: AmazonCloudWatch, meter: "CW:GMD-Metrics", region: us-east-1', "CW:GMD-Metrics"),
+        ("service: AmazonDynamoDB, meter: ChangeDataCaptureUnits-Kinesis, region: us-east-1",
+         "Change Data Capture Units"),
+        ('service: AmazonRDS, meter: "InstanceUsage:db.m6g.12xl", region: eu-west-1, '
+         "attributes: {engine: MySQL, fee: upfront}, term: Reserved 3yr Partial Upfront", "Quantity"),
+    ],
+)  # fmt: skip
+def test_what_is_whole_by_nature_is_whole_whatever_its_unit(line: str, counted: str) -> None:
+    """Metrics asked for, units of changes and reservations; a metric that stands is prorated."""
+    told = rf"must be a whole number, as AWS counts {counted} one by one"
+    with pytest.raises(UsageFileError, match=told):
+        priced(f"period: 2026-11\nusage:\n  - {{{line}, quantity: 0.3}}")
+    assert priced(f"period: 2026-11\nusage:\n  - {{{line}, quantity: 3}}").billed_cost
+    stands = 'service: AmazonCloudWatch, meter: "CW:MetricMonitorUsage", region: us-east-1'
+    assert priced(f"period: 2026-11\nfree_tier: false\nusage:\n  - {{{stands}, quantity: 0.5}}").billed_cost
+
+
+INSTANCE = 'service: AmazonEC2, meter: "BoxUsage:m7g.large", region: us-east-1'
+
+
+@pytest.mark.parametrize(
+    ("line", "least", "told"),
+    [
+        (INSTANCE, "0.016666666", "must be 0 or at least 0.016666667, as AWS bills every start for 60 seconds at least"),
+        (f"{RDS}, attributes: {{engine: MySQL}}", "0.166666666",
+         "must be 0 or at least 0.166666667, as AWS bills every start for 600 seconds at least"),
+    ],
+)  # fmt: skip
+def test_no_instance_runs_for_less_than_aws_bills_a_start(line: str, least: str, told: str) -> None:
+    shorter = D(least) - D("0.000000001")
+    with pytest.raises(UsageFileError) as caught:
+        priced(f"period: 2026-11\nusage:\n  - {{{line}, quantity: {shorter}}}")
+    (fault,) = caught.value.faults
+    assert (fault.path, fault.problem) == ("usage.0.quantity", told)
+    for quantity in (least, "0"):
+        assert priced(f"period: 2026-11\nusage:\n  - {{{line}, quantity: {quantity}}}").lines
+
+
+def test_a_reservation_and_an_own_rate_may_count_any_part_of_an_hour() -> None:
+    """A reservation is paid for every hour of the month; what an own rate counts is for its owner to say."""
+    reserved = f"{INSTANCE}, term: Reserved standard 1yr No Upfront"
+    assert priced(f"period: 2026-11\nusage: [{{{reserved}, quantity: 0.01}}]").lines
+    rate = f"rates: [{{{INSTANCE}, unit: Hrs, tiers: [{{from: 0, price: 0.01}}]}}]"
+    assert priced(f"period: 2026-11\nusage: [{{{INSTANCE}, quantity: 0.01}}]\n{rate}").lines
 
 
 RESERVED = 'service: AmazonRDS, meter: "InstanceUsage:db.m6g.12xl", region: eu-west-1, term: Reserved 3yr Partial Upfront'

@@ -209,15 +209,15 @@ def test_a_missing_file_a_folder_and_an_unreadable_file(cli: Any, tmp_path: Path
 
 def test_the_form_in_the_help_can_be_priced(cli: Any, tmp_path: Path) -> None:
     """A server 720 h x 0.08; pictures 24.4140625 GB x 0.004; two volumes for half a month 500 GB x 0.138, 32 000 IOPS
-    x 0.072 and 8 000 x 0.0504; a database (10 + 50) min x 0.372 an hour; calls 120 000 s x 1.5 GB x 0.000000034, and
-    2 MB beyond the six of a million responses, less 100 GB, 1 853.125 x 0.008."""
+    x 0.072 and 8 000 x 0.0504; a database (10 + 50) min x 0.372 an hour; calls 120 000 s and INIT 1 920 s x 1.5 GB x
+    0.000000034, and 2 MB beyond the six of a million responses, less 100 GB, 1 853.125 x 0.008."""
     shown = cli("price", "--help").out
     form = shown[shown.index("      period:") : shown.index("  Find services")]
     outcome = cli("price", usage_file(tmp_path, form), "--format", "json")
     assert (outcome.code, outcome.err) == (0, "")
     assert [D(line["billed_cost"]) for line in json.loads(outcome.out)["lines"]] == [
         D("57.6"), D("24.4140625") * D("0.004"), 69, 2304, D("403.2"), D("0.372"), 0, 0,
-        180_000 * D("0.000000034"), D("1853.125") * D("0.008"),
+        182_880 * D("0.000000034"), D("1853.125") * D("0.008"),
     ]  # fmt: skip
 
 

@@ -89,7 +89,7 @@ def test_changes_come_first_then_what_is_gone_then_what_is_new(cli: Any) -> None
         ["awskms", "us-east-1", "KMS-Requests", "gone", "0", "0.000003", "-", "Requests"],
         ["awskms", "us-east-1", "KMS-Requests-Quantum", "added", "0", "-", "0.000015", "Requests"],
     ]
-    assert " ".join(last) == "6 prices compared: 1 changed, 1 added, 1 gone."
+    assert " ".join(last) == "7 prices compared: 1 changed, 1 added, 1 gone."
 
 
 def test_the_other_way_round(cli: Any) -> None:
@@ -110,7 +110,7 @@ def test_as_json(cli: Any) -> None:
     refreshed(KMS, change=kms)
     asked = ("--service", "awskms", "--region", "us-east-1", "--format", "json")
     document = json.loads(cli("prices", "diff", "snapshot", *asked).out)
-    assert (document["compared"], document["allowances"], document["run_cost_usd"]) == (6, [], {})
+    assert (document["compared"], document["allowances"], document["run_cost_usd"]) == (7, [], {})
     moves = {move["query"].split()[-1]: move for move in document["prices"]}
     assert {name: move["kind"] for name, move in moves.items()} == {
         "KMS-Keys": "changed",

@@ -16,10 +16,10 @@ from aws.server import Fault, Seen
 from costmodel.pricing.shelf import Shelf
 
 AFTER_A_REFRESH = """\
-Prices from AWS: 109, in 10 files. Files with other prices than before: {moved}.
+Prices from AWS: 110, in 10 files. Files with other prices than before: {moved}.
 Book {digest} of 2026-11-24 is in force.{step}
 """
-"""92 list prices in 7 files, 3 + 2 Savings Plans rates in 2, and 3 statistics of 3 spot prices in 1."""
+"""93 list prices in 7 files, 3 + 2 Savings Plans rates in 2, and 3 statistics of 3 spot prices in 1."""
 
 
 UNSTATED = (
@@ -66,7 +66,7 @@ def test_the_table_counts_what_moved(aws: Cloud, cli: Any) -> None:
         "AmazonRoute53/global.csv": ["12", "11", "0", "0"],
         "AmazonRoute53/eu-west-1.csv": ["1", "1", "0", "0"],
         "AmazonS3/eu-west-1.csv": ["37", "37", "0", "0"],
-        "awskms/eu-west-1.csv": ["5", "5", "0", "0"],
+        "awskms/eu-west-1.csv": ["6", "6", "0", "0"],
     }.items():
         assert table[path] == [*counts, "20261007120000"]
     digest = Shelf().open().digest[:12]
@@ -94,7 +94,7 @@ def test_as_json(aws: Cloud, cli: Any) -> None:
         "files": [
             {
                 "path": "awskms/eu-west-1.csv",
-                "prices": 5,
+                "prices": 6,
                 "changed": 0,
                 "added": 0,
                 "gone": [],
@@ -103,6 +103,7 @@ def test_as_json(aws: Cloud, cli: Any) -> None:
         ],
         "moved": [],
         "uncompared": [],
+        "left_out": [],
         "unstated_allowances": [{"allowance_id": "kms-requests", "as_of": "2026-09-11"}],
         "failures": [],
     }
@@ -211,7 +212,7 @@ def test_without_credentials_the_next_step_is_said_and_it_works(
     assert outcome.err.endswith(f"{step}\n")
     outcome = cli(*step.split()[1:])
     assert (outcome.code, outcome.err) == (0, "")
-    assert "Prices from AWS: 100, in 9 files." in outcome.out  # all but the 9 spot prices
+    assert "Prices from AWS: 101, in 9 files." in outcome.out  # all but the 9 spot prices
 
 
 def test_a_price_that_aws_no_longer_lists_is_named(aws: Cloud, cli: Any) -> None:
@@ -228,7 +229,7 @@ def test_a_price_that_aws_no_longer_lists_is_named(aws: Cloud, cli: Any) -> None
 
 
 def test_one_of_few_prices_that_aws_withdrew_can_be_accepted_as_gone(aws: Cloud, cli: Any) -> None:
-    """One of five is more than a tenth; before, such a file could never be refreshed again."""
+    """One of six is more than a tenth; before, such a file could never be refreshed again."""
     name = "awskms eu-west-1 KMS-Requests-GenerateDatakeyPair-ECC"
     aws.price_lists.products["awskms"] = [
         product
@@ -238,7 +239,7 @@ def test_one_of_few_prices_that_aws_withdrew_can_be_accepted_as_gone(aws: Cloud,
     command = ("prices", "refresh", "--service", "awskms")
     refused = cli(*command, columns=120)
     assert refused.code == 1
-    assert f"no longer lists 1 of 5 prices, such as {name}" in " ".join(refused.err.split())
+    assert f"no longer lists 1 of 6 prices, such as {name}" in " ".join(refused.err.split())
     assert f"--accept-moved '{name}'" in " ".join(refused.err.split())
     accepted = cli(*command, "--accept-moved", name, columns=120)
     assert (accepted.code, accepted.err) == (0, "")
@@ -285,6 +286,82 @@ def test_a_new_price_that_nothing_is_like_is_told(aws: Cloud, cli: Any) -> None:
     ) in " ".join(outcome.out.split())
     assert cli("prices", "show", plan).code == 0
     assert "could not be compared" not in cli("prices", "refresh").out  # they are known by now
+
+
+def test_a_spot_price_that_aws_withdrew_can_be_accepted_as_gone(aws: Cloud, cli: Any) -> None:
+    """It stands in the book by zone, and is accepted for all of them by one name."""
+    command = ("prices", "refresh", "--service", "AmazonEC2")
+    assert cli(*command).code == 0
+    aws.commitments.spot = [
+        change for change in aws.commitments.spot if change["instanceType"] != "m7g.large"
+    ]
+    name = "AmazonEC2 eu-west-1 SpotUsage:m7g.large (Spot)"
+    refused = cli(*command, columns=120)
+    assert refused.code == 1
+    assert f"--accept-moved '{name}'" in " ".join(refused.err.split())
+    accepted = cli(*command, "--accept-moved", name, columns=120)
+    assert (accepted.code, accepted.err) == (0, "")
+    assert "AWS no longer lists AmazonEC2 eu-west-1 SpotUsage:m7g.large" in " ".join(accepted.out.split())
+    again = cli(*command, "--accept-moved", name)
+    assert (again.code, again.err) == (0, f"--accept-moved '{name}' was not needed.\n")
+
+
+def test_what_aws_lists_and_nothing_here_knows_is_told(aws: Cloud, cli: Any) -> None:
+    """A free part of the keys, and a reservation of five years: neither gets into the book, and both are said."""
+    products = json.loads(json.dumps(aws.price_lists.products))
+    (key,) = (
+        product
+        for product in products["awskms"]
+        if product["product"]["attributes"]["usagetype"] == "eu-west-1-KMS-Keys"
+        and product["product"]["sku"] == sku_of("awskms eu-west-1 KMS-Keys")
+    )
+    code = f"{key['product']['sku']}.A429C66SYZ"
+    key["terms"]["OnDemand"][code] = {
+        "sku": key["product"]["sku"],
+        "offerTermCode": "A429C66SYZ",
+        "priceDimensions": {
+            f"{code}.1": {
+                "rateCode": f"{code}.1",
+                "unit": "Keys",
+                "beginRange": "0",
+                "endRange": "3",
+                "pricePerUnit": {"USD": "0.0000000000"},
+                "appliesTo": [key["product"]["sku"]],
+            }
+        },
+    }
+    for product in products["AmazonEC2"]:
+        reserved = product["terms"].get("Reserved", {})
+        for name, term in list(reserved.items()):
+            reserved[f"{name}5"] = term | {
+                "offerTermCode": f"{term['offerTermCode']}5",
+                "termAttributes": term["termAttributes"] | {"LeaseContractLength": "5yr"},
+            }
+    aws.list(products)
+    told = cli("prices", "refresh", "--service", "awskms", columns=250)
+    assert (told.code, told.err) == (0, "")
+    assert (
+        "Left out, awskms eu-west-1: 'eu-west-1-KMS-Keys' grants up to 3 Keys free on KMS-Keys, and no allowance is known"
+    ) in " ".join(told.out.split())
+    five_years = cli("prices", "refresh", "--service", "AmazonEC2", "--format", "json")
+    assert (five_years.code, five_years.err) == (0, "")
+    listed = json.loads(five_years.out)["left_out"]
+    assert {of["subject"] for of in listed} == {"AmazonEC2 eu-west-1"}
+    assert all(of["problem"].startswith("reservations of LeaseContractLength '5yr', ") for of in listed)
+    assert not [p for p in Shelf().open().prices("eu-west-1", "AmazonEC2") if "5yr" in p.query.term]
+
+
+def test_a_mirror_that_is_none_is_one_clear_error(
+    aws: Cloud, cli: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COSTMODEL_PRICE_LIST_URL", "garbage")
+    outcome = cli("prices", "refresh", "--source", "bulk")
+    assert (outcome.code, outcome.out) == (1, "")
+    assert " ".join(outcome.err.split()) == (
+        "Error: cannot fetch the price list files: COSTMODEL_PRICE_LIST_URL is 'garbage', which is no address of a server. "
+        "Set it to http:// or https:// and a host, if need be with a port, and no path, such as "
+        "https://pricing.us-east-1.amazonaws.com; or unset it to ask AWS."
+    )
 
 
 def test_progress_goes_to_stderr_on_a_terminal_and_nowhere_else(

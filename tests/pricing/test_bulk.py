@@ -194,6 +194,14 @@ def test_the_edition_and_the_counts_are_told(tmp_path: Path) -> None:
     assert [each.edition for each in found] == [found.edition]
 
 
+def test_a_file_of_another_edition_than_the_index_names_is_refused(tmp_path: Path) -> None:
+    path = written(tmp_path, as_aws(SMALL))
+    assert read_offer(path, everything, version="20261001000000").edition.version == "20261001000000"
+    told = "version '20261001000000', and what led to the file names '20261002000000'"
+    with pytest.raises(PriceFileCorrupt, match=told):
+        read_offer(path, everything, version="20261002000000")
+
+
 def test_terms_of_no_product_are_counted_and_left_out(tmp_path: Path) -> None:
     stray = {**SMALL["terms"]["OnDemand"], "Z9": term("Z9", "J", rate("Z9.J.1", "1"))}
     document = {**SMALL, "terms": {**SMALL["terms"], "OnDemand": stray}}
@@ -363,6 +371,9 @@ AWS = as_aws(SMALL)
         (as_aws({**SMALL, "offerCode": "AmazonRDS"}), "prices of AmazonRDS, not of AmazonEC2"),
         (as_aws({**SMALL, "version": "soon"}), "version 'soon'"),
         (as_aws({**SMALL, "publicationDate": "yesterday"}), "publication date 'yesterday'"),
+        (as_aws({**SMALL, "publicationDate": "2026-09-29T23:59:59Z"}),
+         "version '20261001000000' and publication date '2026-09-29T23:59:59Z' are of different days"),
+        (as_aws({**SMALL, "version": "20991231000000"}), "are of different days"),
         (as_aws({key: value for key, value in SMALL.items() if key != "version"}), "no version"),
         (as_aws({key: value for key, value in SMALL.items() if key != "terms"}), "no terms in the file"),
         (as_aws({key: value for key, value in SMALL.items() if key != "products"}), "terms stand before products"),

@@ -29,11 +29,12 @@ from costmodel.errors import (
     UnusableUnit,
 )
 from costmodel.pricing.book import PriceBook
-from costmodel.pricing.conversion import Known, converted
+from costmodel.pricing.conversion import Known, LeftOut, converted
 from costmodel.pricing.listing import read_listing
 from costmodel.pricing.need import Distinction, Place, PriceNeed
 from costmodel.pricing.offer import OfferedProduct
 from costmodel.pricing.price import GLOBAL, Price, PriceQuery
+from costmodel.pricing.snapshot import price_rows
 from costmodel.services.needs import PRICE_NEEDS
 
 BOOK = PriceBook.shipped()
@@ -552,6 +553,22 @@ def test_an_allowance_that_has_changed_is_refused(applies_to: tuple[str, ...]) -
         prices(KEYS, *kms(grant("30000", *applies_to)))
 
 
+def test_a_grant_that_no_allowance_is_known_for_is_told() -> None:
+    """Bills go on charging for what it covers; nobody should have to find that out from an invoice."""
+    key = listing("us-east-1-KMS-Keys", [("0", "Inf", "1")], unit="Keys", service_code="awskms", sku="SKU2")
+    free = grant("3", "SKU2")
+    free["product"]["attributes"]["usagetype"] = "Global-KMS-Keys"
+    needs = (KEYS, PriceNeed("awskms", (r"KMS-Keys",)))
+    found = converted(offered(*kms(free, grant("20000", "SKU1")), key), needs, REGION, KNOWN)
+    told = (
+        "'Global-KMS-Keys' grants up to 3 Requests free on KMS-Keys, and no allowance is known for it. Bills charge for all "
+        "of it, as for what AWS grants to new accounts alone"
+    )
+    assert found.left_out == (LeftOut("awskms us-east-1", told),)
+    assert [of.allowance_id for of in found.stated] == ["kms-requests"]
+    assert {price.query.usage_type for price in found.prices} == {"KMS-Requests", "KMS-Keys"}
+
+
 def test_a_grant_on_the_product_itself_is_no_price() -> None:
     """A free term beside the ordinary one, on one SKU."""
     document = listing("BoxUsage:m7g.large")
@@ -645,6 +662,43 @@ def test_a_reserved_term_that_is_to_come_is_not_used() -> None:
     assert ladder(reserved) == [("0", "None", "0.054")]
 
 
+SOLD = {"LeaseContractLength": "1yr", "OfferingClass": "standard", "PurchaseOption": "No Upfront"}
+
+
+@pytest.mark.parametrize(
+    ("odd", "stated"),
+    [
+        ({"LeaseContractLength": "5yr"}, "LeaseContractLength '5yr', OfferingClass 'standard', PurchaseOption 'No Upfront'"),
+        ({"LeaseContractLength": ""}, "LeaseContractLength '', OfferingClass 'standard', PurchaseOption 'No Upfront'"),
+        ({"OfferingClass": ""}, "LeaseContractLength '1yr', OfferingClass '', PurchaseOption 'No Upfront'"),
+        ({"OfferingClass": "gold"}, "LeaseContractLength '1yr', OfferingClass 'gold', PurchaseOption 'No Upfront'"),
+        ({"PurchaseOption": ""}, "LeaseContractLength '1yr', OfferingClass 'standard', PurchaseOption ''"),
+        ({"PurchaseOption": "Heavy Utilization"},
+         "LeaseContractLength '1yr', OfferingClass 'standard', PurchaseOption 'Heavy Utilization'"),
+        ({"PurchaseOption": "No Upfront\x1b"},
+         "LeaseContractLength '1yr', OfferingClass 'standard', PurchaseOption 'No Upfront\\x1b'"),
+    ],
+)  # fmt: skip
+def test_a_reservation_of_a_term_that_nobody_sells_is_told_and_left_out(
+    odd: dict[str, str], stated: str
+) -> None:
+    documents = [listing("BoxUsage:m7g.large"), listing("BoxUsage:c7g.large", sku="SKU2")]
+    for document in documents:
+        sku = document["product"]["sku"]
+        document["terms"]["Reserved"] = {
+            f"{sku}.{code}": term(sku, code, [("0", "Inf", "0.054")], "Hrs", "USD", ())
+            | {"termAttributes": form}
+            for code, form in (("4NA7Y494T4", SOLD), ("ODDODDODDO", SOLD | odd))
+        }
+    found = converted(offered(*documents), (INSTANCES,), REGION, KNOWN)
+    assert {price.query.term for price in found.prices} == {"OnDemand", "Reserved standard 1yr No Upfront"}
+    (left,) = found.left_out
+    assert left.subject == "AmazonEC2 us-east-1"
+    assert left.problem.startswith(
+        f"reservations of {stated} on BoxUsage:c7g.large and 1 more; known are 1yr and 3yr, "
+    )
+
+
 @pytest.mark.parametrize("needed", [True, False])
 def test_a_term_that_charges_for_another_product_is_refused(needed: bool) -> None:
     """Only at 0 does it state an allowance."""
@@ -715,3 +769,39 @@ def test_the_fixtures_repeat_themselves_and_hold_decoys() -> None:
     assert first == again
     assert first != wire_products(BOOK, needs, seed=4)
     assert len(first["awskms"]) > 2 * len(plain["awskms"])
+
+
+@pytest.mark.parametrize("what", ["rate code", "SKU", "usage type"])
+@pytest.mark.parametrize("character", ["\x1b[31m", "\n", "\x00", "\u202e"])
+def test_a_code_that_cannot_be_printed_gets_into_no_book(what: str, character: str) -> None:
+    document = listing("BoxUsage:m7g.large")
+    text = json.dumps(document)
+    bad = json.dumps(character)[1:-1]
+    (changed,) = {
+        "rate code": [text.replace('"rateCode": "SKU1', f'"rateCode": "{bad}SKU1')],
+        "SKU": [text.replace("SKU1", f"SKU1{bad}")],
+        "usage type": [text.replace("m7g.large", f"m7g.large{bad}")],
+    }[what]
+    need = replace(INSTANCES, usage_types=(r"(?s:BoxUsage:.+)",))
+    (price,) = prices(need, json.loads(changed))
+    with pytest.raises(
+        MalformedListing, match=f"its {what} .* holds a character that cannot be printed"
+    ) as told:
+        price_rows(price)
+    assert str(told.value).isprintable()
+
+
+def test_a_description_of_several_lines_is_one() -> None:
+    document = listing("BoxUsage:m99g.large")
+    (rate,) = document["terms"]["OnDemand"]["SKU1.JRTCKXETXF"]["priceDimensions"].values()
+    rate["description"] = " $0.08 per\tOn Demand\r\nLinux\u00a0m99g.large "
+    (price,) = prices(INSTANCES, document)
+    assert price.description == "$0.08 per On Demand Linux m99g.large"
+
+
+def test_a_price_that_would_have_to_be_rounded_is_refused() -> None:
+    """28 digits are kept as they are; more were once rounded, and nobody was told."""
+    (found,) = prices(INSTANCES, listing("BoxUsage:m7g.large", [("0", "Inf", f"0.08{'1' * 25}")]))
+    assert f"{found.tiers[0].list_unit_price:f}" == f"0.08{'1' * 25}"
+    with pytest.raises(BrokenTiers, match=r"0\.08111111.*\.\.\. has 29 digits, a number here at most 28"):
+        prices(INSTANCES, listing("BoxUsage:m7g.large", [("0", "Inf", f"0.08{'1' * 26}")]))

@@ -95,6 +95,12 @@ def test_a_term_of_another_sku_is_refused() -> None:
         read_listing(json.dumps(document))
 
 
+def test_a_version_of_another_day_than_its_publication_is_refused() -> None:
+    document = CLOUDFRONT_EUROPE | {"publicationDate": "2025-08-01T21:16:47Z"}
+    with pytest.raises(MalformedListing, match="are of different days"):
+        read_listing(json.dumps(document))
+
+
 WHOLE = json.dumps(CLOUDFRONT_EUROPE)
 
 

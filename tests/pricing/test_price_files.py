@@ -82,6 +82,49 @@ def test_aws_itself_is_asked_unless_another_server_is_named(monkeypatch: pytest.
     assert base_url() == "https://mirror.example"
 
 
+@pytest.mark.parametrize(
+    "stated",
+    ["http://127.0.0.1:8080", "https://mirror.example/", "HTTPS://Mirror.example", "http://[::1]:80"],
+)
+def test_a_server_may_be_named_with_its_port(monkeypatch: pytest.MonkeyPatch, stated: str) -> None:
+    monkeypatch.setenv(BASE_URL_VARIABLE, stated)
+    assert base_url() == stated
+
+
+@pytest.mark.parametrize(
+    "stated",
+    [
+        "garbage",
+        "mirror.example",
+        "//mirror.example",
+        "http://",
+        "https:///offers",
+        "ftp://mirror.example",
+        "https://mirror.example/aws",
+        "https://mirror.example?a=b",
+        "https://mirror example",
+        "https://mirror.example:99999",
+        "https://mirror.example:port",
+        "https://[::1",
+        "https://mirror.example\x1b[31m",
+        " ",
+    ],
+)
+def test_what_names_no_server_is_one_clear_error(
+    monkeypatch: pytest.MonkeyPatch, recwarn: pytest.WarningsRecorder, stated: str
+) -> None:
+    """It names the variable and what would be valid; urllib3 warned of garbage, and dropped a path in silence."""
+    monkeypatch.setenv(BASE_URL_VARIABLE, stated)
+    with pytest.raises(DownloadFailed) as caught:
+        PublicIndex(QUICK).price_file("awskms", None)
+    assert str(caught.value) == (
+        f"cannot fetch the price list files: COSTMODEL_PRICE_LIST_URL is {stated!a}, which is no address of a server. Set it "
+        "to http:// or https:// and a host, if need be with a port, and no path, such as "
+        "https://pricing.us-east-1.amazonaws.com; or unset it to ask AWS."
+    )
+    assert not recwarn.list
+
+
 @pytest.mark.parametrize("file_format", list(FileFormat))
 def test_the_current_file_of_a_region_is_found(aws: AwsServer, file_format: FileFormat) -> None:
     found = PublicIndex(QUICK).price_file("AmazonEC2", "eu-west-1", file_format=file_format)

@@ -13,7 +13,14 @@ import pytest
 
 from aws.cloud import NEEDS, REGION, TODAY, Cloud, PlanRate, plan_rates, small_aws
 from aws.fixtures import PUBLICATION_DATE, VERSION
-from costmodel.errors import ClockSkewed, FileTooLarge, ImplausiblePrice, OlderPrices, PricesWithdrawn
+from costmodel.errors import (
+    ClockSkewed,
+    FileTooLarge,
+    ImplausiblePrice,
+    OlderPrices,
+    PriceFileCorrupt,
+    PricesWithdrawn,
+)
 from costmodel.pricing.download import Patience, download
 from costmodel.pricing.origin import Source
 from costmodel.pricing.price import SPOT, PriceQuery
@@ -50,12 +57,12 @@ def publish(cloud: Cloud, service_code: str, version: str, published: str, facto
     """AWS's file of a service is of this version and day, at so many times its on-demand prices."""
     path = f"/offers/v1.0/aws/{service_code}/{VERSION}/{REGION}/index.json"
     document = json.loads(cloud.price_lists.files[path])
-    document |= {"version": version, "publicationDate": published}
     for of_sku in document["terms"]["OnDemand"].values():
         for term in of_sku.values():
             for rate in term["priceDimensions"].values():
                 rate["pricePerUnit"]["USD"] = f"{Decimal(rate['pricePerUnit']['USD']) * factor:.10f}"
     cloud.price_lists.files = cloud.price_lists.files | {path: json.dumps(document).encode()}
+    cloud.reissue(f"/aws/{service_code}/", version, published)
 
 
 @pytest.mark.parametrize("factor", FACTORS)
@@ -159,9 +166,26 @@ def test_a_clock_that_was_ahead_does_no_lasting_harm(cloud: Cloud, shelf: Shelf)
 
 
 def test_a_version_of_the_future_is_refused_whatever_its_date(cloud: Cloud, shelf: Shelf) -> None:
-    publish(cloud, "awskms", "20991231000000", PUBLICATION_DATE)
+    publish(cloud, "awskms", "20991231000000", "2099-12-31T00:00:00Z")
     with pytest.raises(ClockSkewed, match="it is of 2099-12-31, after today"):
         refresh(shelf, "awskms", Source.BULK)
+    cloud.charge(TODAY)
+    publish(cloud, "awskms", "20991231000000", PUBLICATION_DATE)
+    with pytest.raises(PriceFileCorrupt, match=f"'20991231000000' and publication date '{PUBLICATION_DATE}'"):
+        refresh(shelf, "awskms", Source.BULK)
+
+
+@pytest.mark.parametrize("source", [Source.BULK, Source.LIST])
+def test_a_list_of_another_edition_than_the_index_names_is_refused(
+    cloud: Cloud, shelf: Shelf, source: Source
+) -> None:
+    """A mirror that mixes two editions: prices would be dated by the one and found by the other."""
+    path = f"/offers/v1.0/aws/awskms/{VERSION}/{REGION}/index.json"
+    document = json.loads(cloud.price_lists.files[path])
+    document |= {"version": "20261006120000", "publicationDate": "2026-10-06T12:00:00Z"}
+    cloud.price_lists.files = cloud.price_lists.files | {path: json.dumps(document).encode()}
+    with pytest.raises(PriceFileCorrupt, match=f"what led to the file names '{VERSION}'"):
+        refresh(shelf, "awskms", source)
 
 
 def test_an_older_list_changes_no_newer_price_of_the_snapshot(cloud: Cloud, shelf: Shelf) -> None:

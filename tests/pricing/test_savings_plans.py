@@ -264,6 +264,14 @@ def test_a_file_of_another_region_is_not_the_one_that_was_meant(tmp_path):
         read_plan_file(path, REGION, PRICE_NEEDS, NOW)
 
 
+@pytest.mark.parametrize("form", [as_csv, as_json])
+def test_a_file_of_another_edition_is_not_the_one_that_was_meant(tmp_path, form):
+    path = write(tmp_path, form(WANTED))
+    assert read_plan_file(path, REGION, PRICE_NEEDS, NOW, named_version="20260422194203").prices
+    with pytest.raises(PriceFileCorrupt, match="what led to the file names '20260423000000'"):
+        read_plan_file(path, REGION, PRICE_NEEDS, NOW, named_version="20260423000000")
+
+
 def test_rows_of_the_real_database_file(tmp_path):
     """Rows as they stand in AWSDatabaseSavingsPlans of ap-south-2, 2026-04-22, with ap-south-1's prefix and code."""
     rows = """
@@ -350,6 +358,7 @@ ANOTHER_LENGTH = {"purchaseOption": "No Upfront", "purchaseTerm": "3yr"}
             changed(lambda d: d["terms"]["savingsPlan"][0].update(effectiveDate="2026-13-01T00:00:00Z")),
             "rates begin on '2026-13-01T00:00:00Z', which is not a UTC time",
         ),
+        (changed(lambda d: d.update(publicationDate="2026-04-24T00:00:00Z")), "are of different days"),
         (as_csv(WANTED).replace(b"2026-04-20T", b"2026-04-31T", 1), "rates begin on '2026-04-31T21:53:43Z'"),
         (as_csv(WANTED).replace(b"DiscountedInstanceType", b"DiscountedRate", 1), "a column is named twice"),
         (

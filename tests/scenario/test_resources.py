@@ -33,6 +33,7 @@ def test_what_is_left_out_has_awss_default_or_none() -> None:
     (objects,), (volumes,), (functions,) = file.objects, file.volumes, file.functions
     assert (objects.access_tier, objects.days, objects.deleted_after_days) == (None, None, None)
     assert (volumes.iops, volumes.mibps, volumes.count, volumes.days) == (None, None, 1, None)
+    assert (functions.cold_starts, functions.init_ms) == (None, None)
     assert (functions.ephemeral_mb, functions.architecture, functions.response_mb) == (512, "x86_64", 0)
     assert file.databases[0].ran_minutes == (3, Decimal("45.5"))
     assert file.usage == ()
@@ -77,6 +78,17 @@ def test_a_key_that_is_missing_or_unknown_is_told(key: str) -> None:
         ("databases", "[3, 45.5]", "[3, -1]", "ran_minutes.1", "must be from 0 to 44,640"),
         ("databases", "[3, 45.5]", "[43200, 1]", "ran_minutes", "must come to at most 30 days"),
         ("databases", "multi_az: false", "multi_az: maybe", "multi_az", "must be true or false"),
+        ("functions", "duration_ms: 120", "duration_ms: 120, cold_starts: 1001, init_ms: 200", "cold_starts",
+         "must be at most 1,000, as invocations has: a start answers a call"),
+        ("functions", "duration_ms: 120", "duration_ms: 120, cold_starts: 0.5", "cold_starts", "must be a whole number"),
+        ("functions", "duration_ms: 120", "duration_ms: 120, cold_starts: 10", "init_ms",
+         "is missing; say how long the INIT phase of a cold start takes, such as `init_ms: 250`"),
+        ("functions", "duration_ms: 120", "duration_ms: 120, init_ms: 200", "init_ms",
+         "belongs to cold starts; say how many in cold_starts, or delete it"),
+        ("functions", "duration_ms: 120", "duration_ms: 120, cold_starts: 0, init_ms: 200", "init_ms",
+         "belongs to cold starts; say how many in cold_starts, or delete it"),
+        ("functions", "duration_ms: 120", "duration_ms: 120, cold_starts: 10, init_ms: 0", "init_ms",
+         "must be more than 0, and at most"),
         ("functions", "invocations: 1000", "invocations: 0.5", "invocations", "must be from 1 to"),
         ("functions", "memory_mb: 512", "memory_mb: 512, architecture: arm", "architecture",
          "must be one of the names below (did you mean arm64?); valid: x86_64, arm64"),

@@ -108,6 +108,14 @@ def test_prefixes_go_into_the_region(build):
     assert tiers(book, "awskms", "ap-south-1", "KMS-Keys") == [("0", "None", "1")]
 
 
+def test_a_rate_that_a_table_states_for_two_usage_types_is_named_after_its_own(build):
+    """`KMS-Requests` are requests with symmetric keys; those with RSA-2048 keys have a usage type of their own."""
+    requests = "Symmetric / RSA-2048 request,Requests,0,Inf,0.000003"
+    book = build(f"awskms,us-east-1,us-east-1-KMS-Requests,{requests},{END}\n")
+    price = book.price(PriceQuery("awskms", "us-east-1", "KMS-Requests"))
+    assert price.description == "Symmetric request"
+
+
 def test_attributes_keep_engines_and_load_balancers_apart(build):
     book = build(
         f"AWSELB,us-east-1,LCUUsage,ALB LCU-hour (operation LoadBalancing:Application),LCU-Hrs,0,Inf,0.008,{END}\n"

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
 from aws.cloud import REGION, SERVICES
-from aws.faults.scene import ALWAYS, BULK, FILES, HTML, INDEX, REGIONAL, Scene, kind
+from aws.faults.scene import ALWAYS, BULK, FILES, HTML, INDEX, OLDER, REGIONAL, Scene, kind
 from aws.fixtures import VERSION, Document
 from aws.server import Fault
 from costmodel import errors as of
@@ -199,6 +199,17 @@ def _(scene: Scene) -> None:
         del document[name]
     else:
         document[name] = value
+    scene.serve(scene.file, json.dumps(document, indent=2).encode())
+
+
+@kind(
+    "file of another edition than what led to it names",
+    of.PriceFileCorrupt,
+    sources=FILES,
+    services=REGIONAL,
+)
+def _(scene: Scene) -> None:
+    document = scene.document(scene.file) | {"version": OLDER[0], "publicationDate": OLDER[1]}
     scene.serve(scene.file, json.dumps(document, indent=2).encode())
 
 

@@ -39,10 +39,7 @@ def _(scene: Scene) -> None:
         for rate in rates_of(product):
             rate["pricePerUnit"]["USD"] = f"{Decimal(rate['pricePerUnit']['USD']) * 2:.10f}"
     scene.relist()
-    for path, text in list(scene.cloud.price_lists.files.items()):
-        if f"/aws/{scene.service_code}/" in path and b'"products"' in text:
-            document = json.loads(text) | {"version": OLDER[0], "publicationDate": OLDER[1]}
-            scene.serve(path, json.dumps(document, indent=2).encode())
+    scene.cloud.reissue(f"/aws/{scene.service_code}/", *OLDER)
 
 
 @kind("one product of an older edition", of.OlderPrices, sources=(API,), refreshed=True)
@@ -56,15 +53,35 @@ def _(scene: Scene) -> None:
 
 @kind("edition of the future", of.ClockSkewed)
 def _(scene: Scene) -> None:
-    """Its version and its publication tell, or its version alone."""
-    version, published = scene.random.choice((FUTURE, ("20991231000000", PUBLICATION_DATE)))
+    _reissued(scene, *FUTURE)
+
+
+@kind("edition of two days", of.MalformedListing, of.PriceFileCorrupt)
+def _(scene: Scene) -> None:
+    """Its version is of another day than its publication, in the future or in the past."""
+    _reissued(scene, scene.random.choice(("20991231000000", OLDER[0])), PUBLICATION_DATE)
+
+
+def _reissued(scene: Scene, version: str, published: str) -> None:
+    """All of the service is of this edition."""
     for product in scene.listing:
         product["version"], product["publicationDate"] = version, published
     scene.relist()
-    for path, text in list(scene.cloud.price_lists.files.items()):
-        if f"/aws/{scene.service_code}/" in path and b'"products"' in text:
-            document = json.loads(text) | {"version": version, "publicationDate": published}
-            scene.serve(path, json.dumps(document, indent=2).encode())
+    scene.cloud.reissue(f"/aws/{scene.service_code}/", version, published)
+
+
+@kind("rate code that cannot be printed", of.MalformedListing)
+def _(scene: Scene) -> None:
+    rate = scene.random.choice(scene.rates())
+    rate["rateCode"] += scene.random.choice(("\x1b[2J", "\n", "\x07"))
+    scene.relist()
+
+
+@kind("price of more digits than are kept", of.BrokenTiers)
+def _(scene: Scene) -> None:
+    rate = scene.random.choice(scene.rates())
+    rate["pricePerUnit"]["USD"] += "1" * 20
+    scene.relist()
 
 
 @kind("this machine's clock is years behind", of.ClockSkewed, of.OlderPrices, of.NothingOffered)

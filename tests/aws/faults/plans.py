@@ -150,6 +150,11 @@ def _(scene: Scene) -> None:
 
 @kind("plan file of an older edition", of.OlderPrices, refreshed=True, **PLAN_FILES)
 def _(scene: Scene) -> None:
+    scene.cloud.reissue(f"{PLANS}/", *OLDER)
+
+
+@kind("plan file of another edition than the index names", of.PriceFileCorrupt, **PLAN_FILES)
+def _(scene: Scene) -> None:
     document = scene.document(PLAN_FILE) | {"version": OLDER[0], "publicationDate": OLDER[1]}
     scene.serve(PLAN_FILE, json.dumps(document).encode())
 

@@ -388,6 +388,16 @@ functions:
     assert file_cents(calls % 10, free_tier=False) == to_cents(D("31.4520833375")) == D("31.45")
 
 
+def test_stated_cold_starts_are_billed_with_the_call_that_they_answer() -> None:
+    """A billion calls of 10.2 ms with 1 GB, a hundredth of them after 250.3 ms of INIT: 990 million of 11 ms and 10 million
+    of ceil(260.5) = 261 ms are 10.89 + 2.61 = 13.5 million s, less 400 000, x 0.0000166667 = 218.33377; 999 million requests
+    x 0.20 a million = 199.80. Rounded up one by one they would be 262 ms.
+    """
+    calls = "region: us-east-1, invocations: 1000000000, duration_ms: 10.2, memory_mb: 1024"
+    total = file_cents(f"functions: [{{{calls}, cold_starts: 10000000, init_ms: 250.3}}]")
+    assert total == to_cents(D("13100000") * D("0.0000166667") + D("199.80")) == D("418.13")
+
+
 def test_a_stated_call_is_rounded_up_to_a_millisecond() -> None:
     """A billion calls of 10.2 ms with 1 GB on arm64: 11 million GB-s, less 400 000, x 0.0000133334 = 141.33404; 999
     million requests x 0.20 a million = 199.80.

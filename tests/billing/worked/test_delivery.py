@@ -515,6 +515,13 @@ def test_bytes_out_of_an_archive_name_the_requests_that_no_line_has() -> None:
     )
 
 
+def test_no_requests_at_all_are_no_requests_for_bytes_out_of_an_archive() -> None:
+    """A line of 0 requests states what AWS never bills, and the bytes say so all the same."""
+    result = priced_file(restore_lines("AmazonS3", STANDARD_RESTORE, "Standard-Retrieval-Bytes", 0, 1))
+    (note,) = result.notes
+    assert "Standard-Retrieval-Bytes: AWS bills the requests for it as well" in note
+
+
 def test_transitions_cost_what_their_destination_asks() -> None:
     """2 million to Standard-IA x 10 + a million to Glacier Instant Retrieval x 20 + a million to
     Intelligent-Tiering x 10 a million = 50.00; 200 GB out of Glacier Instant Retrieval x 0.03 = 6.00.

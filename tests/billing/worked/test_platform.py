@@ -370,6 +370,19 @@ def test_asymmetric_requests_are_dearer_and_never_free() -> None:
     assert total == to_cents(D("0.03") + D("0.15")) == D("0.18")
 
 
+def test_requests_with_rsa_2048_keys_cost_as_symmetric_ones_and_are_never_free() -> None:
+    """(30 000 - 20 000 free) x 0.03 per ten thousand = 0.03; 50 000 with RSA-2048 keys x 0.03 = 0.15, none of it free."""
+    total = cents("""
+      - {service: awskms, region: us-east-1, meter: KMS-Requests, quantity: 30000}
+      - {service: awskms, region: us-east-1, meter: KMS-Requests-Asymmetric-RSA_2048, quantity: 50000}
+    """)
+    assert total == to_cents(D("0.03") + D("0.15")) == D("0.18")
+    signatures = (
+        "- {service: awskms, region: eu-west-1, meter: KMS-Requests-Asymmetric-RSA_2048, quantity: 20000}"
+    )
+    assert cents(signatures) == D("0.06")
+
+
 def test_a_few_requests_of_a_daily_snapshot_are_within_the_allowance() -> None:
     """One data key a day for a database and its replica: 60 requests, all free, beside two keys."""
     footprint = left_behind(kms_requests=2.0)
