@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -34,11 +35,18 @@ class Finalist:
     """Bought before anybody knows the world."""
     labels: tuple[str, ...] = field(default=(), compare=False)
     """Of what the designs become at home; those of the designs where none are given."""
+    middle_usd: float = field(default=math.inf, compare=False)
+    """A month with its plans under the middle inputs; infinite where that is not known."""
 
     @classmethod
     def of(cls, evaluation: Evaluation) -> Finalist:
-        labels = evaluation.candidate.labels
-        return cls(evaluation.designs, evaluation.strategy, evaluation.portfolio, labels)
+        return cls(
+            evaluation.designs,
+            evaluation.strategy,
+            evaluation.portfolio,
+            evaluation.candidate.labels,
+            float(evaluation.effective_monthly_usd),
+        )
 
     @property
     def label(self) -> str:

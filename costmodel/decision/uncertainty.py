@@ -1,7 +1,7 @@
 """How sure the answer is: finalists tried in drawn worlds until the choice between them is stable.
 
 All finalists are tried in the same worlds, so that what differs between them is not luck. One that was dearer than
-the choice in every draw, and by far, is tried no further.
+the choice in every draw, and by far, is tried no further, unless it is the cheaper one under the middle inputs.
 """
 
 from __future__ import annotations
@@ -28,14 +28,12 @@ from costmodel.decision.measures import (
 from costmodel.decision.run import CostRange, Driver, FinalistNote, Settling
 from costmodel.decision.search import THREADS, Progress, silent
 from costmodel.decision.trials import Finalist, Trial, try_in
-from costmodel.decision.worlds import World, draw_world, end_of
+from costmodel.decision.worlds import FIRST_DRAWS, World, draw_world, end_of
 from costmodel.demand.calendar import FloatArray
 from costmodel.pricing.book import PriceBook
 from costmodel.scenario.assumptions import uncertain_inputs
 from costmodel.scenario.model import Scenario
 
-FIRST_DRAWS = 4
-"""Draws in which every finalist is tried before any is let go."""
 BATCH_DRAWS = 8
 LEAST_DRAWS = 32
 MOST_DRAWS = 256
@@ -173,7 +171,8 @@ class Study:
             Settling(len(usd), float(usd.mean()), _error(usd), float(p10), float(p90), self.choice.place)
         )
         if choice.enough and self.scenario.objectives.aim != "latency":
-            self.racing = [self.racing[place] for place in _still_racing(sample, choice)]
+            middle_usd = np.array([self.finalists[place].middle_usd for place in self.racing])
+            self.racing = [self.racing[place] for place in _still_racing(sample, choice, middle_usd)]
 
     def result(self, progress: Progress = silent) -> Doubt:
         """What the draws say."""
@@ -310,13 +309,16 @@ def _cheapest(trials: Sequence[Trial]) -> int:
     )
 
 
-def _still_racing(sample: Sample, choice: Choice) -> list[int]:
-    """Places of all but those dearer than the choice in every draw, and on average by `FAR_ERRORS` errors."""
+def _still_racing(sample: Sample, choice: Choice, middle_usd: FloatArray) -> list[int]:
+    """Places of all but those dearer than the choice under the middle inputs and in every draw, and on average by
+    `FAR_ERRORS` errors.
+    """
     behind = sample.usd - sample.usd[:, choice.place : choice.place + 1]
     if len(behind) < FIRST_DRAWS:
         return list(range(behind.shape[1]))
     errors = FAR_ERRORS_AT_FIRST if len(behind) < BATCH_DRAWS else FAR_ERRORS
     far = (behind > 0).all(axis=0) & (behind.mean(axis=0) > errors * standard_error(behind))
+    far &= middle_usd >= middle_usd[choice.place]
     return np.flatnonzero(~far).tolist()
 
 

@@ -14,7 +14,7 @@ from costmodel.decision.search import Evaluation, search
 from costmodel.decision.simulate import simulate
 from costmodel.decision.trials import Finalist, Trial, try_in
 from costmodel.decision.uncertainty import LEAST_DRAWS, MOST_DRAWS, Doubt, doubt
-from costmodel.decision.worlds import P90_DEVIATES, World, draw_world, quantile
+from costmodel.decision.worlds import BELL, P90_DEVIATES, World, draw_world, quantile
 from costmodel.demand.synthesise import synthesise
 from costmodel.errors import Infeasible
 from costmodel.pricing.book import PriceBook
@@ -200,6 +200,49 @@ def test_another_uncertain_input_does_not_reshuffle_the_first() -> None:
         assert set(before.deviates) <= set(after.deviates)
         at = list(uncertain_inputs(more)).index(visitors)
         assert after.deviates[at] == before.deviates[0]
+
+
+def test_what_is_cheaper_under_the_middle_inputs_is_tried_in_every_draw() -> None:
+    """Four draws may all lie where it is dearer; what is dearer in the middle too goes after them."""
+    calm = shop(traffic={"monthly_visitors": {"canada": 40_000}}, constraints={"compute": ["lambda"]})
+    found = search(calm, synthesise(calm), BOOK)
+    finalists = [
+        replace(Finalist.of(one), middle_usd=usd)
+        for one, usd in zip((found.best, *found.rivals[:2]), (20.0, 19.0, 21.0), strict=True)
+    ]
+    (real,) = try_in(World(calm, calm.seed, (), cut=False), finalists[:1], BOOK)
+
+    def made_up(trial: Any, worlds: Sequence[World]) -> Iterator[tuple[Trial, ...]]:
+        costs_usd = {finalists[0]: 10.0, finalists[1]: 100.0, finalists[2]: 101.0}
+        for number, _ in enumerate(worlds):
+            yield tuple(
+                replace(real, monthly_usd=costs_usd[one] + number / 100, breaks="")
+                for one in trial.keywords["finalists"]
+            )
+
+    notes = doubt(calm, finalists, BOOK, draws=16, run=made_up).finalists
+    assert [note.draws for note in notes] == [16, 16, 4]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_the_first_draws_see_every_part_of_each_range(seed: int) -> None:
+    """A quarter each, in another order for each input; from the fifth on draws are free of each other."""
+    more = shop(seed=seed, content={"uploads_per_month": {"low": 300, "mid": 500, "high": 901}})
+    levels = np.array([[BELL.cdf(z) for z in draw_world(more, number).deviates] for number in range(4)])
+    assert sorted(levels[:, 0] // 0.25) == sorted(levels[:, 1] // 0.25) == [0, 1, 2, 3]
+
+
+def test_orders_of_the_first_draws_differ_between_inputs_and_draws_stay_fair() -> None:
+    """Over seeds, any draw of any input is uniform: mean 1/2, standard deviation of the mean of 400 about 0.0144."""
+    shops = [
+        shop(seed=seed, content={"uploads_per_month": {"low": 300, "mid": 500, "high": 901}})
+        for seed in range(400)
+    ]
+    levels = np.array(
+        [[[BELL.cdf(z) for z in draw_world(one, number).deviates] for number in (0, 3, 4)] for one in shops]
+    )
+    assert levels.mean(axis=0) == pytest.approx(np.full((3, 2), 0.5), abs=0.06)
+    assert abs(np.corrcoef(levels[:, 0, 0], levels[:, 0, 1])[0, 1]) < 0.2
 
 
 def test_more_draws_go_on_where_fewer_ended() -> None:
