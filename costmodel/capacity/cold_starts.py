@@ -12,6 +12,7 @@ from statistics import NormalDist
 
 import numpy as np
 from numba import njit
+from numba.extending import register_jitable
 
 from costmodel.capacity.function_size import Architecture
 from costmodel.capacity.loss import compiled_loss
@@ -34,6 +35,8 @@ _LEAST_RATE_PER_S = 1e-7
 _PERCENTILE_STEPS = 60
 _INIT_QUANTILES = 64
 _LEAST_ERLANGS = 1e-14
+_LEAST_EXPONENT = -746.0
+"""The exponential of less is 0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,10 +211,22 @@ def _read_off(rate_per_s: FloatArray, duration_s: float, provisioned: int) -> tu
     low = max(float(rate_per_s.min()), _LEAST_RATE_PER_S)
     grid = np.geomspace(low, max(float(rate_per_s.max()), low), _GRID_POINTS)
     idle_s = float(IDLE_MINUTES * SECONDS_PER_MINUTE)
-    points = np.array([_compiled_levels(rate, duration_s, idle_s, provisioned) for rate in grid])
-    return np.interp(rate_per_s, grid, points[:, 0]), np.interp(rate_per_s, grid, points[:, 1])
+    cold_ratio, spilled_ratio = _compiled_ratios(grid, duration_s, idle_s, provisioned)
+    return np.interp(rate_per_s, grid, cold_ratio), np.interp(rate_per_s, grid, spilled_ratio)
 
 
+def _ratios(
+    rate_per_s: FloatArray, duration_s: float, idle_s: float, provisioned: int
+) -> tuple[FloatArray, FloatArray]:
+    """`_levels` at each of some rates, shape (rates,)."""
+    cold_ratio = np.empty(rate_per_s.size)
+    spilled_ratio = np.empty(rate_per_s.size)
+    for place in range(rate_per_s.size):
+        cold_ratio[place], spilled_ratio[place] = _levels(rate_per_s[place], duration_s, idle_s, provisioned)
+    return cold_ratio, spilled_ratio
+
+
+@register_jitable
 def _levels(rate_per_s: float, duration_s: float, idle_s: float, provisioned: int) -> tuple[float, float]:
     """Cold-start ratio, and share of requests that find no provisioned environment, at one steady rate.
 
@@ -229,20 +244,24 @@ def _levels(rate_per_s: float, duration_s: float, idle_s: float, provisioned: in
     spread = _TAIL_Z * math.sqrt(mean * peakedness)
     first = max(0, math.floor(mean - spread))
     last = math.ceil(mean + spread + _TAIL_LEVELS * peakedness)
+    steady = mean / peakedness
     total = 0.0
     weight = 1.0
     for busy in range(first, last):
         total += weight
-        weight *= (mean / peakedness + burst * busy) / (busy + 1.0)
+        weight *= (steady + burst * busy) / (busy + 1.0)
     cold = 0.0
     below = 0.0
     chance = 1.0 / total
     for busy in range(first, last):
         below += chance
-        climbing = chance * (mean / peakedness + burst * busy)
-        cold += climbing * math.exp(-idle_s / duration_s * climbing / below)
-        chance *= (mean / peakedness + burst * busy) / (busy + 1.0)
+        climbing = chance * (steady + burst * busy)
+        exponent = -idle_s / duration_s * climbing / below
+        if exponent > _LEAST_EXPONENT:
+            cold += climbing * math.exp(exponent)
+        chance *= (steady + burst * busy) / (busy + 1.0)
     return min(spilled_ratio, cold / erlangs), spilled_ratio
 
 
 _compiled_levels = njit(cache=True, nogil=True)(_levels)
+_compiled_ratios = njit(cache=True, nogil=True)(_ratios)

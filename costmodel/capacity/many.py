@@ -17,7 +17,7 @@ import numpy as np
 from costmodel.capacity.group import ScalingGroup
 from costmodel.capacity.load_profile import LoadProfile
 from costmodel.capacity.provisioned import follow_target
-from costmodel.capacity.queueing import grouped_latency
+from costmodel.capacity.queueing import grouped_percentile_ms
 from costmodel.capacity.screening import screen
 from costmodel.demand.calendar import FloatArray
 from costmodel.demand.demand import read_only
@@ -96,27 +96,31 @@ def _run(calls: FloatArray, designs: Designs) -> tuple[list[float] | FloatArray,
         screened = screen(calls * designs.cpu_s_per_call, designs.fleets)
         instance_minutes, failed = screened.instance_minutes, screened.failed_cpu_s
     profile = LoadProfile.of(calls)
-    runs = [
-        follow_target(
-            calls * table.units_per_call, table.target_ratio, table.minimum_units, table.maximum_units
-        )
-        for table in designs.tables
-    ]
+    tables = [_table_totals(calls, table) for table in designs.tables]
     return (
         instance_minutes,
         failed,
         [profile.cold_starts(one.duration_s, one.provisioned) for one in designs.functions],
         [profile.throttled_requests(one.duration_s, one.limit) for one in designs.functions],
-        [float(run.provisioned_units.sum()) for run in runs],
-        [float(run.throttled_units.sum()) for run in runs],
+        [unit_minutes for unit_minutes, _ in tables],
+        [throttled_units for _, throttled_units in tables],
         [_node_p95_ms(profile, node) for node in designs.nodes],
     )
 
 
+def _table_totals(calls: FloatArray, table: TableBounds) -> tuple[float, float]:
+    """Unit-minutes and units refused. The run's minutes do not outlive this: fresh memory is dear."""
+    run = follow_target(
+        calls * table.units_per_call, table.target_ratio, table.minimum_units, table.maximum_units
+    )
+    return float(run.provisioned_units.sum()), float(run.throttled_units.sum())
+
+
 def _node_p95_ms(profile: LoadProfile, node: Node) -> float:
-    return grouped_latency(
+    return grouped_percentile_ms(
         profile.bin_minutes * profile.bin_per_s,
         node.vcpus,
         profile.bin_per_s * node.busy_s_per_call,
         node.busy_s_per_call * 1000.0,
-    ).p95_ms
+        0.95,
+    )

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numba import njit
+from numba.extending import register_jitable
 
 from costmodel.capacity.result import NO_LATENCY, Latency
 from costmodel.demand.calendar import FloatArray
@@ -227,19 +228,20 @@ def grouped_latency(
 
     Like `response_latency` for minutes that were grouped already, as by `relational.load_histogram`.
     """
-    used = np.flatnonzero(requests > 0.0)
-    if used.size == 0:
-        return NO_LATENCY
-    weight = requests[used]
-    load = servers * np.minimum(offered_load_erlangs[used] / servers, MAXIMUM_UTILISATION)
-    each = np.full(used.size, float(servers))
-    mixture = _Mixture(
-        weight / weight.sum(),
-        (each - load) / variability,
-        np.zeros(used.size),
-        _wait_probabilities(each, load),
-    )
-    return _latency_of(mixture, service_time_ms, fixed_ms)
+    mixture = _grouped(requests, servers, offered_load_erlangs, variability)
+    return NO_LATENCY if mixture is None else _latency_of(mixture, service_time_ms, fixed_ms)
+
+
+def grouped_percentile_ms(
+    requests: FloatArray,
+    servers: float,
+    offered_load_erlangs: FloatArray,
+    service_time_ms: float,
+    share: float,
+) -> float:
+    """Response time that `share` (0 to 1) of the requests of `grouped_latency` do not exceed; 0 without requests."""
+    mixture = _grouped(requests, servers, offered_load_erlangs, 1.0)
+    return 0.0 if mixture is None else service_time_ms * mixture.percentile(share)
 
 
 def unqueued_latency(requests: float, service_time_ms: float, *, fixed_ms: float = 0.0) -> Latency:
@@ -343,7 +345,7 @@ class _Mixture:
         return float(np.sum(self.share * (1.0 + self.delay + self.waiting / self.rate)))
 
     def percentile(self, share: float) -> float:
-        return _invert(self.tail, 1.0 - share, _CLOSE)
+        return float(_mixture_time(1.0 - share, self.share, self.rate, self.delay, self.waiting))
 
     def tail(self, time: float) -> float:
         return float(_mixture_tail(time, self.share, self.rate, self.delay, self.waiting))
@@ -380,6 +382,24 @@ def _latency_of(mixture: _Mixture, service_time_ms: float, fixed_ms: float) -> L
         p95_ms=fixed_ms + service_time_ms * p95,
         p99_ms=fixed_ms + service_time_ms * p99,
         slower_ratio=_SlowerThan(mixture, service_time_ms, fixed_ms),
+    )
+
+
+def _grouped(
+    requests: FloatArray, servers: float, offered_load_erlangs: FloatArray, variability: float
+) -> _Mixture | None:
+    """One group for each load that has requests; None when none has."""
+    used = np.flatnonzero(requests > 0.0)
+    if used.size == 0:
+        return None
+    weight = requests[used]
+    load = servers * np.minimum(offered_load_erlangs[used] / servers, MAXIMUM_UTILISATION)
+    each = np.full(used.size, float(servers))
+    return _Mixture(
+        weight / weight.sum(),
+        (each - load) / variability,
+        np.zeros(used.size),
+        _wait_probabilities(each, load),
     )
 
 
@@ -424,14 +444,15 @@ def _server_cell(servers: FloatArray) -> np.ndarray[tuple[int], np.dtype[np.int6
     return (np.minimum(servers, float(_EXACT_SERVERS)) + beyond).astype(np.int64)
 
 
-def _invert(tail: Callable[[float], float], target: float, tolerance: float) -> float:
-    """Time (of the order of 1) at which a falling `tail` passes `target`.
+@register_jitable
+def _invert(tail: Callable[..., float], target: float, tolerance: float, *parameters: FloatArray) -> float:
+    """Time (of the order of 1) at which a falling `tail` of a time and `parameters` passes `target`.
 
     False position on the logarithm, which is nearly straight, with a bisection every third step.
     """
 
     def excess(time: float) -> float:
-        return math.log(max(tail(time), _LEAST_TAIL) / target)
+        return math.log(max(tail(time, *parameters), _LEAST_TAIL) / target)
 
     low, high = 0.0, 1.0
     above, below = excess(low), excess(high)
@@ -491,15 +512,18 @@ def _tail_python(time: float, rate: float, waiting: float) -> float:
     """P(wait + service > time), times in service times: exponential service, and with the chance `waiting` an
     exponential wait before it. No overflow at any rate above 0.
     """
+    served = math.exp(-time)
+    if waiting == 0.0:
+        return served
     spare = rate - 1.0
     product = time * spare
     if abs(product) < 1e-8:
-        extra = time * math.exp(-time)
+        extra = time * served
     elif abs(product) < 1.0:
-        extra = -math.exp(-time) * math.expm1(-product) / spare
+        extra = -served * math.expm1(-product) / spare
     else:
-        extra = (math.exp(-time) - math.exp(-time * rate)) / spare
-    return math.exp(-time) + waiting * extra
+        extra = (served - math.exp(-time * rate)) / spare
+    return served + waiting * extra
 
 
 _tail = njit(cache=True, nogil=True)(_tail_python)
@@ -514,16 +538,23 @@ def _wait_probabilities(servers: FloatArray, load: FloatArray) -> FloatArray:
     return out
 
 
-@njit(cache=True, nogil=True)
-def _mixture_tail(
-    time: float,
-    share: FloatArray,
-    rate: FloatArray,
-    delay: FloatArray,
-    waiting: FloatArray,
+@register_jitable
+def _mixture_tail_python(
+    time: float, share: FloatArray, rate: FloatArray, delay: FloatArray, waiting: FloatArray
 ) -> float:
     total = 0.0
     for i in range(share.size):
         left = time - delay[i]
         total += share[i] * (1.0 if left <= 0.0 else _tail(left, rate[i], waiting[i]))
     return total
+
+
+def _mixture_time_python(
+    tail: float, share: FloatArray, rate: FloatArray, delay: FloatArray, waiting: FloatArray
+) -> float:
+    """Time that a share `tail` of a mixture exceeds."""
+    return _invert(_mixture_tail_python, tail, _CLOSE, share, rate, delay, waiting)
+
+
+_mixture_tail = njit(cache=True, nogil=True)(_mixture_tail_python)
+_mixture_time = njit(cache=True, nogil=True)(_mixture_time_python)

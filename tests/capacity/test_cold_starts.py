@@ -86,6 +86,20 @@ def test_compiled_levels_equal_plain_python_bit_for_bit(rate, duration_s, provis
     assert provisioned or fast[1] == 1
 
 
+def test_ratios_of_many_rates_are_those_of_each_bit_for_bit():
+    rates = np.geomspace(1e-7, 1e4, 40)
+    for duration_s, provisioned in [(0.01, 0), (0.3, 0), (0.3, 12), (20.0, 300)]:
+        fast = cold_starts._compiled_ratios(rates, duration_s, 360.0, provisioned)
+        plain = cold_starts._ratios(rates, duration_s, 360.0, provisioned)
+        each = [cold_starts._compiled_levels(rate, duration_s, 360.0, provisioned) for rate in rates]
+        np.testing.assert_array_equal(fast, plain)
+        np.testing.assert_array_equal(fast, np.transpose(each))
+
+
+def test_the_exponent_that_is_left_out_adds_nothing():
+    assert math.exp(cold_starts._LEAST_EXPONENT) == 0.0
+
+
 class TestLatency:
     INIT = InitTime(146.0, 187.0)
 

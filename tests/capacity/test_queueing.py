@@ -241,6 +241,29 @@ def test_grouping_backlogs_moves_no_percentile_by_two_percent(
     assert as_tuple(found) == pytest.approx(exact_mixture(requests, servers, load, delay), rel=2e-2)
 
 
+@settings(max_examples=30, deadline=None)
+@given(runs(), st.floats(0.01, 1e4), st.sampled_from([0.50, 0.95, 0.99]))
+def test_compiled_percentile_is_the_plain_search_bit_for_bit(
+    run: tuple[np.ndarray, np.ndarray, np.ndarray], scale: float, share: float
+) -> None:
+    """The same search, and one that calls the compiled tail from outside."""
+    requests, servers, load = run
+    delay = np.where(load > 0.9 * servers, scale * np.linspace(0.1, 1.0, load.size), 0.0)
+    mixture = queueing._mixture(requests, servers, load, delay, 1.0)
+    groups = (mixture.share, mixture.rate, mixture.delay, mixture.waiting)
+    found = mixture.percentile(share)
+    assert found == queueing._mixture_time_python(1.0 - share, *groups)
+    assert found == queueing._invert(mixture.tail, 1.0 - share, queueing._CLOSE)
+
+
+def test_one_percentile_of_grouped_loads_is_that_of_their_latency() -> None:
+    requests, load = np.array([0.0, 5.0, 2.0]), np.array([1.0, 1.5, 3.9])
+    latency = queueing.grouped_latency(requests, 4.0, load, 20.0)
+    for share, expected_ms in ((0.50, latency.p50_ms), (0.95, latency.p95_ms), (0.99, latency.p99_ms)):
+        assert queueing.grouped_percentile_ms(requests, 4.0, load, 20.0, share) == expected_ms
+    assert queueing.grouped_percentile_ms(0.0 * requests, 4.0, load, 20.0, 0.95) == NO_LATENCY.p95_ms
+
+
 def test_one_kind_of_minute_is_plain_mmc() -> None:
     minutes = np.ones(1440)
     latency = queueing.response_latency(50 * minutes, 4 * minutes, 3.6 * minutes, 20.0, fixed_ms=5.0)

@@ -122,6 +122,15 @@ def test_the_compiler_uses_vector_registers(number, dimensions):
     assert len(divisions) > len(roundings) > 0
 
 
+@pytest.mark.parametrize("number", [np.float32, np.float64])
+def test_no_register_crosses_a_cache_line(number):
+    """Memory as it comes begins anywhere: of many pieces some would be off the line."""
+    states = [screening._state(np.ones(LANES), np.ones((6, LANES)), number) for _ in range(20)]
+    rings = [screening._zeros(screening.RING * LANES, number) for _ in range(20)]
+    assert all(piece.ctypes.data % 64 == 0 for piece in [*states, *rings])
+    assert all(piece.flags.c_contiguous and piece.dtype == number for piece in [*states, *rings])
+
+
 def test_refuses_what_it_cannot_screen():
     with pytest.raises(ValueError, match="one trace for all"):
         screen(np.ones((9, 3)), [group()])
