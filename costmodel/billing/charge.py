@@ -17,6 +17,30 @@ ChargeField = Literal[
     "service_name", "service_category", "resource_name", "region_id", "sku_meter", "billing_period"
 ]
 
+SMALLEST_UNIT_DIGITS = dict.fromkeys(
+    [
+        "BIF",
+        "CLP",
+        "DJF",
+        "GNF",
+        "ISK",
+        "JPY",
+        "KMF",
+        "KRW",
+        "PYG",
+        "RWF",
+        "UGX",
+        "UYI",
+        "VND",
+        "VUV",
+        "XAF",
+        "XOF",
+        "XPF",
+    ],
+    0,
+) | dict.fromkeys(["BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"], 3)
+"""Decimals of currencies that have not two. Source: ISO 4217, list one, "minor unit" (2024-06)."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Charge:
@@ -110,9 +134,9 @@ def dollars(amount: Decimal | float) -> str:
     return f"{'-' if rounded < 0 else ''}${rounded.copy_abs():,.2f}"
 
 
-def converted(amount_usd: Decimal, per_usd: Decimal) -> str:
-    """A dollar amount in another currency, rounded half up to two decimals: `1,234.50`."""
+def converted(amount_usd: Decimal, per_usd: Decimal, code: str) -> str:
+    """A dollar amount in another currency, rounded half up to that currency's smallest unit: `1,234.50`."""
     with localcontext(EXACT) as context:
         context.traps[Inexact] = False
-        amount = amount_usd * per_usd
-    return f"{to_cents(amount):,}"
+        smallest = Decimal(1).scaleb(-SMALLEST_UNIT_DIGITS.get(code, 2))
+        return f"{(amount_usd * per_usd).quantize(smallest, rounding=ROUND_HALF_UP):,}"

@@ -15,7 +15,7 @@ from costmodel.billing.rate import Prices, bill
 from costmodel.billing.rates import NO_OWN_RATES, OwnRates, attributes_text
 from costmodel.demand.calendar import BillingPeriod
 from costmodel.errors import AmbiguousPrice, PriceNotFound, UsageFileError
-from costmodel.pricing.price import ON_DEMAND, FreeAllowance, Price, PriceQuery, PriceTier
+from costmodel.pricing.price import ON_DEMAND, RESERVED, FreeAllowance, Price, PriceQuery, PriceTier
 from costmodel.scenario.document import dotted
 from costmodel.scenario.faults import did_you_mean, rule_faults
 from costmodel.scenario.fields import Rule
@@ -100,6 +100,8 @@ class PricedLine:
     tiers: tuple[PricedTier, ...]
     upfront_fee: Price | None
     """What a reservation costs at the start for each unit, in no amount here; None where there is none."""
+    contracted_fee_usd: Decimal | None
+    """The same at own rates."""
     rate_name: str
     """The rate of the agreement that applies; empty where none does."""
     list_cost: Decimal
@@ -186,7 +188,12 @@ def price_usage(
         own_rates=own_rates,
         bill=whole,
         lines=tuple(
-            _priced_line(line, _fee_beside(line.price, stated, prices), charges[line.path, line.meter.name])
+            _priced_line(
+                line,
+                fee := _fee_beside(line.price, stated, prices),
+                _contracted_fee_usd(fee, own_rates, period),
+                charges[line.path, line.meter.name],
+            )
             for line in found
         ),
         unused_rates=(*prices.unused(), *(name for name in own_rates.unused(whole) if name not in outdone)),
@@ -269,6 +276,8 @@ def _part_of_one(quantity: Decimal, unit: str, query: PriceQuery) -> str:
         return "must be a multiple of 0.5, as AWS counts half units and no less" if quantity * 2 % 1 else ""
     if unit in PAID_WHOLE_UNITS and quantity % 1:
         return f"must be a whole number, as AWS bills {unit} for the whole month"
+    if query.term.startswith(RESERVED) and unit == "Hours" and quantity % 1:
+        return "must be a whole number, as a reservation is paid for every hour of the month"
     if query.usage_type in FULL_HOUR_USAGE_TYPES and quantity % 1:
         return "must be a whole number, as AWS bills every hour begun as a full hour"
     counted = query.usage_type if query.usage_type in COUNTED_USAGE_TYPES else unit
@@ -488,7 +497,16 @@ def _usage(line: _Found, period: BillingPeriod) -> Usage:
     return Usage(line.meter, line.path, period, line.quantity, daily_quantity, line.formula)
 
 
-def _priced_line(line: _Found, fee: Price | None, charges: list[Charge]) -> PricedLine:
+def _contracted_fee_usd(fee: Price | None, own_rates: OwnRates, period: BillingPeriod) -> Decimal | None:
+    if fee is None:
+        return None
+    (tier,) = own_rates.contracted(fee, period).tiers
+    return tier.contracted_unit_price
+
+
+def _priced_line(
+    line: _Found, fee: Price | None, contracted_fee_usd: Decimal | None, charges: list[Charge]
+) -> PricedLine:
     price = line.price
     with localcontext(EXACT):
         list_cost = sum((charge.list_cost for charge in charges), Decimal(0))
@@ -506,6 +524,7 @@ def _priced_line(line: _Found, fee: Price | None, charges: list[Charge]) -> Pric
         formula=line.formula,
         tiers=tuple(_priced_tier(charge) for charge in charges),
         upfront_fee=fee,
+        contracted_fee_usd=contracted_fee_usd,
         rate_name=next((charge.x_rate_name for charge in charges if charge.x_rate_name), ""),
         list_cost=list_cost,
         billed_cost=billed_cost,
@@ -550,7 +569,7 @@ def _line_dict(line: PricedLine) -> dict[str, Any]:
             }
             for tier in line.tiers
         ],
-        "upfront_fee": line.upfront_fee and _fee_dict(line.upfront_fee),
+        "upfront_fee": line.upfront_fee and _fee_dict(line.upfront_fee, line.contracted_fee_usd),
         "rate_name": line.rate_name,
         "list_cost": _text(line.list_cost),
         "billed_cost": _text(line.billed_cost),
@@ -559,9 +578,10 @@ def _line_dict(line: PricedLine) -> dict[str, Any]:
     }
 
 
-def _fee_dict(fee: Price) -> dict[str, Any]:
+def _fee_dict(fee: Price, contracted_usd: Decimal | None) -> dict[str, Any]:
     return {
         "unit_price": _text(fee.tiers[0].list_unit_price),
+        "contracted_unit_price": contracted_usd and _text(contracted_usd),
         "attributes": dict(fee.query.attributes),
         "source": fee.source,
         "as_of": fee.as_of,

@@ -130,9 +130,10 @@ def _fee_sentences(priced: PricedUsage) -> Iterator[str]:
     """What reservations cost at the start, which stands beside the total, and how to bill it."""
     for line in priced.lines:
         if line.upfront_fee is not None:
-            fee = line.upfront_fee.tiers[0].list_unit_price.normalize()
+            listed, paid = line.upfront_fee.tiers[0].list_unit_price, line.contracted_fee_usd
+            at_own_rates = "" if paid in (None, listed) else f", {paid:,f} at own rates,"
             yield (
-                f"{line.path}, {line.term}: the upfront fee of {fee:,f} USD for each unit reserved is in no amount above. "
+                f"{line.path}, {line.term}: the upfront fee of {listed.normalize():,f} USD{at_own_rates} for each unit reserved is in no amount above. "
                 "To bill it, add the same line with `fee: upfront` among its attributes, and how many are reserved as "
                 "its quantity."
             )
@@ -192,6 +193,6 @@ def _table(priced: PricedUsage) -> Table:
         table.add_row(
             f"In {stated.code}",
             *[""] * (3 + len(own)),
-            converted(priced.billed_cost, stated.per_usd),
+            converted(priced.billed_cost, stated.per_usd, stated.code),
         )
     return kept_whole(table)

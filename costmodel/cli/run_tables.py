@@ -94,7 +94,7 @@ def _bill_by_service(run: Run) -> Table:
         table.add_row("With them", *blanks, dollars(run.chosen.effective_monthly_usd), "", style="bold")
     stated = run.own_rates.currency if run.own_rates else None
     if stated:
-        total = converted(run.chosen.effective_monthly_usd, stated.per_usd)
+        total = converted(run.chosen.effective_monthly_usd, stated.per_usd, stated.code)
         table.add_row(f"In {stated.code}", *[""] * len(own), total, "")
     return table
 

@@ -234,7 +234,7 @@ def _own_rates(run: Run, whole_usd: Decimal) -> Iterator[str]:
     stated = note.currency
     if stated:
         yield (
-            f"The total is {stated.code} {converted(whole_usd, stated.per_usd)}, at {stated.per_usd.normalize():f} a dollar "
+            f"The total is {stated.code} {converted(whole_usd, stated.per_usd, stated.code)}, at {stated.per_usd.normalize():f} a dollar "
             f"({stated.source}, {stated.day}). Every other amount is in US dollars."
         )
 

@@ -324,10 +324,8 @@ def test_no_instance_runs_for_less_than_aws_bills_a_start(line: str, least: str,
         assert priced(f"period: 2026-11\nusage:\n  - {{{line}, quantity: {quantity}}}").lines
 
 
-def test_a_reservation_and_an_own_rate_may_count_any_part_of_an_hour() -> None:
-    """A reservation is paid for every hour of the month; what an own rate counts is for its owner to say."""
-    reserved = f"{INSTANCE}, term: Reserved standard 1yr No Upfront"
-    assert priced(f"period: 2026-11\nusage: [{{{reserved}, quantity: 0.01}}]").lines
+def test_an_own_rate_may_count_any_part_of_an_hour() -> None:
+    """What it counts is for its owner to say."""
     rate = f"rates: [{{{INSTANCE}, unit: Hrs, tiers: [{{from: 0, price: 0.01}}]}}]"
     assert priced(f"period: 2026-11\nusage: [{{{INSTANCE}, quantity: 0.01}}]\n{rate}").lines
 
@@ -345,10 +343,16 @@ def test_a_reservation_is_not_billed_by_half_without_a_word() -> None:
     assert line.upfront_fee.tiers[0].list_unit_price == 24375
     assert json.loads(json.dumps(result.to_dict()))["lines"][0]["upfront_fee"] == {
         "unit_price": "24375",
+        "contracted_unit_price": "24375",
         "attributes": {"engine": "MySQL", "fee": "upfront"},
         "source": "ec2.shop@74c9fd8:rds-reserved",
         "as_of": "2025-04-04",
     }
+
+
+def test_a_reservation_is_stated_in_whole_hours() -> None:
+    with pytest.raises(UsageFileError, match="a reservation is paid for every hour of the month"):
+        priced(f"period: 2026-11\nusage:\n  - {{{RESERVED}, attributes: {{engine: MySQL}}, quantity: 719.5}}")
 
 
 def test_a_fee_that_has_a_line_of_its_own_is_in_the_total() -> None:

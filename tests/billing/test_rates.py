@@ -186,9 +186,25 @@ def test_a_rate_of_the_usage_file_is_final() -> None:
 
 def test_a_currency_shows_the_total_at_the_stated_rate() -> None:
     """944.86 x 0.92 = 869.2712; half a cent up: 1 x 0.005 = 0.01."""
-    assert converted(D("944.86"), D("0.92")) == "869.27"
-    assert converted(D(1), D("0.005")) == "0.01"
-    assert converted(D("1e9"), D("151.123456789")) == "151,123,456,789.00"
+    assert converted(D("944.86"), D("0.92"), "EUR") == "869.27"
+    assert converted(D(1), D("0.005"), "GBP") == "0.01"
+    assert converted(D("1e9"), D("151.123456789"), "INR") == "151,123,456,789.00"
+
+
+def test_a_fee_beside_the_total_is_told_at_own_rates_too() -> None:
+    """10 % off 24 375 is 21 937.50, which is what its own line would be billed at."""
+    line = (
+        'service: AmazonRDS, meter: "InstanceUsage:db.m6g.12xl", region: eu-west-1, attributes: {engine: MySQL}, '
+        "term: Reserved 3yr Partial Upfront, quantity: 720"
+    )
+    (told,) = priced(line, own("service: AmazonRDS, term: Reserved 3yr Partial Upfront, percent: 10")).lines
+    assert told.contracted_fee_usd == D("21937.5")
+
+
+def test_a_currency_is_rounded_to_its_smallest_unit() -> None:
+    """31.35 x 150.1 = 4,705.635 yen, which have no sen; 10 x 0.3075 = 3.075 dinars of 1,000 fils."""
+    assert converted(D("31.35"), D("150.1"), "JPY") == "4,706"
+    assert converted(D(10), D("0.3075"), "KWD") == "3.075"
 
 
 ALB = "service: AWSELB, meter: LCUUsage, region: eu-west-1, attributes: {load_balancer: application}, quantity: 1000"

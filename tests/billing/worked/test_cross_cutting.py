@@ -7,12 +7,14 @@ from decimal import Decimal
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from costmodel.billing.charge import to_cents
 from costmodel.capacity.overload import Patience
 from costmodel.demand.demand import Demand
+from costmodel.errors import UsageFileError
 from costmodel.scenario.model import Scenario
 from costmodel.services import cloudwatch, kms, route53, vpc, waf
 from costmodel.services._base import Footprint, Usage
@@ -225,6 +227,42 @@ def test_what_is_counted_one_by_one_is_billed_in_whole_numbers() -> None:
     (queries,) = (usage for usage in usages if usage.meter.query.usage_type == "DNS-Queries")
     assert queries.consumed_quantity == 1_126
     assert billed((queries,)).billed_cost == D("0.0004504")
+
+
+PARTS_OF_A_WHOLE = [
+    ("AWSELB", "LoadBalancerUsage", "attributes: {load_balancer: application}", "0.5", "hour begun"),
+    ("AmazonEC2", "NatGateway-Hours", "", "719.5", "hour begun"),
+    ("AmazonVPC", "VpcEndpoint-Hours", "", "0.5", "hour begun"),
+    ("AmazonCloudWatch", "CW:GMD-Metrics", "", "0.3", "one by one"),
+    ("AmazonDynamoDB", "ReadRequestUnits", "", "0.3", "half units"),
+    ("AmazonRoute53", "HostedZone", "", "0.5", "whole month"),
+    ("AmazonEC2", "BoxUsage:m7g.large", "", "0.0166", "60 seconds at least"),
+    (
+        "AmazonRDS",
+        "InstanceUsage:db.m7g.large",
+        "attributes: {engine: PostgreSQL}",
+        "0.16",
+        "600 seconds at least",
+    ),
+]
+
+
+@pytest.mark.parametrize(("code", "meter", "attributes", "quantity", "told"), PARTS_OF_A_WHOLE)
+def test_a_file_that_states_less_than_aws_bills_is_refused(
+    code: str, meter: str, attributes: str, quantity: str, told: str
+) -> None:
+    """What stands in a file is what AWS meters: a part of a whole, or less than the least, is a slip."""
+    region = "global" if code == "AmazonRoute53" else "us-east-1"
+    line = f'- {{service: {code}, meter: "{meter}", region: {region}, {attributes}{", " if attributes else ""}quantity: %s}}\n'
+    with pytest.raises(UsageFileError, match=told):
+        priced(line % quantity)
+    assert priced(line % 1).billed_cost >= 0
+
+
+def test_an_eventually_consistent_read_is_half_a_unit() -> None:
+    """1 000 000.5 units x 0.125 a million = 0.1250000625."""
+    line = "- {service: AmazonDynamoDB, meter: ReadRequestUnits, region: us-east-1, quantity: 1000000.5}\n"
+    assert priced(line).billed_cost == D("0.1250000625")
 
 
 # --- A whole shop ----------------------------------------------------------------------------------

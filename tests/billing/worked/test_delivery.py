@@ -175,6 +175,38 @@ def test_a_price_class_bills_excluded_viewers_where_they_are_served() -> None:
     assert billed_cents(usages, free_tier=False) == to_cents(total) == D("1194.73")
 
 
+@pytest.mark.parametrize(
+    ("price_class", "viewers", "edge"),
+    [
+        ("100", "japan", "united_states"),
+        ("100", "asia_pacific", "united_states"),
+        ("100", "australia", "united_states"),
+        ("100", "south_america", "united_states"),
+        ("100", "india", "europe"),
+        ("100", "middle_east", "europe"),
+        ("100", "south_africa", "europe"),
+        ("200", "australia", "asia_pacific"),
+        ("200", "south_america", "united_states"),
+        ("200", "india", "india"),
+        ("200", "japan", "japan"),
+        ("200", "middle_east", "middle_east"),
+        ("200", "south_africa", "south_africa"),
+        ("All", "australia", "australia"),
+        ("All", "south_america", "south_america"),
+    ],
+)
+def test_each_price_class_bills_each_geography_where_the_guide_has_it_served(
+    price_class: str, viewers: str, edge: str
+) -> None:
+    sent = used_by(pay(price_class), views({viewers: 1_000}))
+    places = {
+        usage.meter.query.region_id
+        for usage in sent
+        if usage.meter.query.usage_type == "DataTransfer-Out-Bytes"
+    }
+    assert places == {f"edge:{edge}"}
+
+
 def test_the_widest_price_class_bills_every_viewer_at_home() -> None:
     """The same viewers in class All: Europe 6 156.25 x 0.085 = 523.28125, India 6 156.25 x 0.109 = 671.03125.
     Requests cost the same there: 152.3712. To the origin 3.90625 x 0.02 and x 0.16 = 0.703125. In all 1 353.386825.
@@ -307,8 +339,12 @@ def s3_line(meter: str, quantity: Any) -> str:
 
 def object_cents(objects: str, lines: str = "", *, period: str = "2026-11") -> Decimal:
     """Objects in Virginia and plain lines beside them, in a month of 30 days."""
+    return file_cents(object_file(objects, lines), period=period)
+
+
+def object_file(objects: str, lines: str = "") -> str:
     entries = "".join(f"- {{region: us-east-1, {entry}}}\n" for entry in objects.splitlines())
-    return file_cents(f"usage: [{lines}]\nobjects:\n{entries}", period=period)
+    return f"usage: [{lines}]\nobjects:\n{entries}"
 
 
 def moved_line(meter: str, transition: str, objects: int) -> str:
@@ -515,6 +551,21 @@ def test_bytes_out_of_an_archive_name_the_requests_that_no_line_has() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("code", "retrieval", "requests"),
+    [
+        ("AmazonS3", "Standard-Retrieval-Bytes", "Requests-Tier3"),
+        ("AmazonS3", "Expedited-Retrieval-Bytes", "Requests-Tier6"),
+        (s3.ARCHIVE_CODE, "Standard-Retrieval-Bytes", "Requests-GDA-Tier3"),
+        (s3.ARCHIVE_CODE, "Bulk-Retrieval-Bytes", "Requests-GDA-Tier5"),
+    ],
+)
+def test_every_kind_of_restore_names_its_own_requests(code: str, retrieval: str, requests: str) -> None:
+    line = f"{{service: {code}, region: us-east-1, meter: {retrieval}, quantity: 1}}"
+    (note,) = priced_file(f"usage: [{line}]").notes
+    assert f"`{{service: {code}, meter: {requests}, region: us-east-1" in note
+
+
 def test_no_requests_at_all_are_no_requests_for_bytes_out_of_an_archive() -> None:
     """A line of 0 requests states what AWS never bills, and the bytes say so all the same."""
     result = priced_file(restore_lines("AmazonS3", STANDARD_RESTORE, "Standard-Retrieval-Bytes", 0, 1))
@@ -547,7 +598,14 @@ def test_intelligent_tiering_watches_objects_of_128_kb_and_more() -> None:
         "count: 819200, kb: 1024, access_tier: archive_instant",
         "count: 2000000, kb: 64, access_tier: infrequent",
     )
-    total = object_cents("\n".join(f"storage_class: INTELLIGENT_TIERING, {tier}" for tier in tiers))
+    text = "\n".join(f"storage_class: INTELLIGENT_TIERING, {tier}" for tier in tiers)
+    assert {charge.sku_price_id.split()[2] for charge in priced_file(object_file(text)).bill.charges} == {
+        "TimedStorage-INT-FA-ByteHrs",
+        "TimedStorage-INT-IA-ByteHrs",
+        "TimedStorage-INT-AIA-ByteHrs",
+        "Monitoring-Automation-INT",
+    }
+    total = object_cents(text)
     assert total == to_cents(D("12.288") + D("23.00") + D("37.50") + D("3.20") + D("2.807617")) == D("78.80")
 
 
