@@ -233,6 +233,7 @@ PARTS_OF_A_WHOLE = [
     ("AWSELB", "LoadBalancerUsage", "attributes: {load_balancer: application}", "0.5", "hour begun"),
     ("AmazonEC2", "NatGateway-Hours", "", "719.5", "hour begun"),
     ("AmazonVPC", "VpcEndpoint-Hours", "", "0.5", "hour begun"),
+    ("AmazonVPC", "TransitGateway-Hours", "", "0.5", "hour begun"),
     ("AmazonCloudWatch", "CW:GMD-Metrics", "", "0.3", "one by one"),
     ("AmazonDynamoDB", "ReadRequestUnits", "", "0.3", "half units"),
     ("AmazonRoute53", "HostedZone", "", "0.5", "whole month"),
