@@ -157,7 +157,7 @@ def test_an_io_optimized_global_cluster_pays_replicated_writes_as_well() -> None
     cluster = AuroraCluster(SCENARIO.region, 1, True, SCENARIO.database, Patience(10.0), "db.r7g.large")
     usages = cluster.copied(demand, IRELAND, Strategy.PILOT_LIGHT)
     usages += cluster.usage(demand, cluster.simulate(demand))
-    of_io = tuple(u for u in usages if u.meter.expected_unit == "I/O Requests")
+    of_io = tuple(u for u in usages if u.meter.consumed_unit == "I/O Requests")
     assert paid(of_io) == to_cents(1_032_192 * D("0.0000002")) == D("0.21")
 
 
