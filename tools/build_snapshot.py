@@ -74,6 +74,7 @@ ORIGIN_SHIELD_REGIONS = {
 
 USAGE_TYPES = {
     ("AWSDataTransfer", "Transfer from AWS origin to CloudFront"): "CloudFront-Out-Bytes",
+    ("AmazonRDS", "Aurora Global Database replicated write I/O"): "Aurora:ReplicatedWriteIO",
     ("AmazonRDS", "Snapshot export to S3"): "RDS:SnapshotExportToS3",
     ("AmazonRDS", "io2 storage Multi-AZ"): "RDS:Multi-AZ-PIOPS-Storage-IO2",
     ("AmazonRoute53", "IP-based routing queries"): "Cidr-Queries",
@@ -96,7 +97,8 @@ USAGE_TYPES = {
 Source: Amazon S3 User Guide, "AWS billing and usage reports for Amazon S3" (XZ, GDA, CloudFront-Out-Bytes);
 notes on the price lists of AmazonRoute53 (2026-10-01: Cidr-Queries, Global-RRSets; 2026-09-24: the others),
 awswaf (2026-09-14) and AmazonRDS (2026), found in public repositories; AWS Cost and Usage Report user queries
-(TransitGateway-Hours, TransitGateway-Bytes).
+(TransitGateway-Hours, TransitGateway-Bytes, Aurora:ReplicatedWriteIO: a public mapping of AmazonRDS usage types calls it
+"Replicated Write I/Os", read 2026-11).
 """
 
 OWN_NAMES = {
@@ -110,7 +112,6 @@ does not answer to it, so a refresh keeps the snapshot's price.
 """
 
 LEFT_OUT = {
-    ("AmazonRDS", "Aurora Global Database replicated write I/O"): "AWS's usage type is not known",
     (
         "AmazonRoute53",
         "Resolver endpoint queries",

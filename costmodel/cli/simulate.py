@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -118,14 +119,24 @@ def simulate(
     judge_gates(gates, run, RUN_METRICS)
 
 
-def read_scenario(scenario_name: str, overrides: dict[str, object]) -> Scenario:
-    """A scenario file or a shipped example, with options in place of what it says. Raises ScenarioError."""
+def say(sentence: str) -> None:
+    """Print a sentence on stderr."""
+    messages().print(sentence, soft_wrap=True)
+
+
+def read_scenario(
+    scenario_name: str, overrides: dict[str, object], tell: Callable[[str], None] = say
+) -> Scenario:
+    """A scenario file or a shipped example, with options in place of what it says.
+
+    `tell` hears what the options change beyond their own key. Raises ScenarioError.
+    """
     from costmodel.demand.trace import fault_of
     from costmodel.scenario.examples import find
     from costmodel.scenario.load import load
     from costmodel.services.registry import scenario_rules
 
-    return load(find(scenario_name), overrides, scenario_rules, fault_of)
+    return load(find(scenario_name), overrides, scenario_rules, fault_of, tell)
 
 
 def note_trace(scenario: Scenario) -> None:

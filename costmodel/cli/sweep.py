@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from itertools import product
 from math import prod
@@ -25,7 +26,7 @@ from costmodel.cli.console import (
 from costmodel.cli.distributed import DistributedOption, cluster_or
 from costmodel.cli.options import format_option, number_for, region_code
 from costmodel.cli.own_rates import RatesFileOption, read_own_rates
-from costmodel.cli.simulate import read_scenario
+from costmodel.cli.simulate import read_scenario, say
 from costmodel.errors import OptionFault, ScenarioError
 
 if TYPE_CHECKING:
@@ -93,9 +94,12 @@ def sweep(
     overrides: dict[str, object] = {
         key: value for key, value in {"seed": seed, "region": region}.items() if value is not None
     }
-    _check_places(axes, scenario, overrides)
+    told: dict[str, None] = {}
+    _check_places(axes, scenario, overrides, told.setdefault)
     combinations = list(product(*(axis.values for axis in axes)))
-    scenarios = [_scenario(scenario, overrides, axes, values) for values in combinations]
+    scenarios = [_scenario(scenario, overrides, axes, values, told.setdefault) for values in combinations]
+    for sentence in told:
+        say(sentence)
     book = open_book(prices)
     answer_one = partial(sweep_point, book=book, own_rates=read_own_rates(rates))
     with compilation_noted(), progress_bar() as progress, cluster_or(distributed, map) as mapper:
@@ -130,21 +134,27 @@ def _check_chart(file: Path) -> None:
         check_writable(file)
 
 
-def _check_places(axes: tuple[Axis, ...], scenario_name: str, overrides: dict[str, object]) -> None:
+def _check_places(
+    axes: tuple[Axis, ...], scenario_name: str, overrides: dict[str, object], tell: Callable[[str], None]
+) -> None:
     from costmodel.scenario.vary import check_place
 
-    unvaried = read_scenario(scenario_name, overrides)
+    unvaried = read_scenario(scenario_name, overrides, tell)
     for axis in axes:
         check_place(axis, unvaried)
 
 
 def _scenario(
-    name: str, overrides: dict[str, object], axes: tuple[Axis, ...], values: tuple[Scalar, ...]
+    name: str,
+    overrides: dict[str, object],
+    axes: tuple[Axis, ...],
+    values: tuple[Scalar, ...],
+    tell: Callable[[str], None],
 ) -> Scenario:
     """The scenario at one point. Raises ScenarioError."""
     varied = {axis.key: value for axis, value in zip(axes, values, strict=True)}
     try:
-        return read_scenario(name, overrides | varied)
+        return read_scenario(name, overrides | varied, tell)
     except ScenarioError as error:
         keys = " and ".join(f"--vary {key}" for key in varied)
         raise ScenarioError(

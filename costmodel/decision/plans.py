@@ -13,7 +13,7 @@ counts in the bill of the simulated months as that share of it. No time value: a
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
@@ -115,6 +115,13 @@ class _Key(NamedTuple):
     commitment: Commitment
     covers: str
     starts_year: int
+
+
+class Place(NamedTuple):
+    """Where a price stands in a book."""
+
+    service_code: str
+    region_id: str
 
 
 _Levels = Mapping[_Key, float]
@@ -302,6 +309,20 @@ class Planner:
             if tier.contracted_unit_price
         ]
         return max(0.0, 1.0 - min(ratios, default=1.0))
+
+    def unpriced(self, usages: Iterable[Usage]) -> Mapping[Commitment, tuple[Place, ...]]:
+        """Allowed plans that cover some of the usages and have no rate for it, and where, in the order of the scenario.
+
+        Raises PriceNotFound, AmbiguousPrice, PriceCacheCorrupt.
+        """
+        found: defaultdict[Commitment, dict[Place, None]] = defaultdict(dict)
+        for usage in usages:
+            query = usage.meter.query
+            if usage.consumed_quantity and query.term == ON_DEMAND:
+                for commitment in self.known.unpriced(query):
+                    found[commitment][Place(query.service_code, query.region_id)] = None
+        in_order = map(commitment_named, self.scenario.constraints.plans)
+        return {commitment: tuple(found[commitment]) for commitment in in_order if commitment in found}
 
     @cached_property
     def _bundle_allowed(self) -> bool:

@@ -29,7 +29,7 @@ from costmodel.decision.constraints import promise
 from costmodel.decision.drills import drill
 from costmodel.decision.front import Member, availability_ratio, inside_energy
 from costmodel.decision.hunt import Rejection
-from costmodel.decision.plans import Portfolio, Purchase
+from costmodel.decision.plans import Planner, Portfolio, Purchase
 from costmodel.decision.reasons import Reasons, why_chosen, why_none
 from costmodel.decision.recovery import RESTORATIONS, recovery_variables, regional_limits
 from costmodel.decision.run import (
@@ -56,11 +56,12 @@ from costmodel.decision.run import (
     TerraformAttributeNote,
     TerraformVariableNote,
 )
-from costmodel.decision.search import Evaluation, SearchResult
+from costmodel.decision.search import Evaluation, SearchResult, whole_usages
 from costmodel.decision.uncertainty import Doubt
 from costmodel.demand.calendar import Calendar, FloatArray
 from costmodel.demand.demand import Demand
 from costmodel.pricing.book import PriceBook
+from costmodel.pricing.commitment import Offers
 from costmodel.scenario.assumptions import assumptions
 from costmodel.scenario.model import Scenario
 from costmodel.services._base import Design, PlatformDesign, Role, Strategy
@@ -111,7 +112,11 @@ def recommend(
         price_book=PriceBookNote(book.digest, book.oldest_as_of, book.newest_as_of),
         own_rates=_own_rates_note(own_rates, best.bill),
         headline=_headline(scenario, demand, result, doubt, own_rates),
-        notes=(*_notes(scenario, demand, best, cost_range), *_price_change_notes(own_rates, best.bill)),
+        notes=(
+            *_notes(scenario, demand, best, cost_range),
+            *_unpriced_plan_notes(scenario, demand, book, result),
+            *_price_change_notes(own_rates, best.bill),
+        ),
         chosen=_option(best, why_chosen(scenario), months),
         alternatives=tuple(_option(rival, reasons.why_not(rival), months) for rival in result.rivals),
         comparisons=tuple(_comparisons(scenario, result, reasons)),
@@ -342,6 +347,30 @@ def _notes(scenario: Scenario, demand: Demand, best: Evaluation, cost_range: Cos
             f"In {cost_range.cut_draws} of {cost_range.draws} draws the uncertain inputs together lay outside what "
             "a scenario may say; they were moved to its edge. Narrower ranges avoid this."
         )
+
+
+def _unpriced_plan_notes(
+    scenario: Scenario, demand: Demand, book: PriceBook, result: SearchResult
+) -> Iterable[str]:
+    """Which allowed plans no candidate could be tried with, for want of a rate, and what to type."""
+    if not scenario.constraints.plans:
+        return
+    planner = Planner(scenario, demand.calendar, Offers(book), NO_OWN_RATES)
+    found = (result.best, *result.rivals)
+    unpriced = planner.unpriced(usage for one in found for usage in whole_usages(demand, one))
+    if not unpriced:
+        return
+    plans = "; ".join(
+        f"{commitment} ({', '.join(f'{place.service_code} in {place.region_id}' for place in places)})"
+        for commitment, places in unpriced.items()
+    )
+    places = {place for places in unpriced.values() for place in places}
+    services = "".join(f" --service {code}" for code in sorted({place.service_code for place in places}))
+    regions = "".join(f" --region {region_id}" for region_id in sorted({place.region_id for place in places}))
+    yield (
+        f"Allowed, but without a rate in the price book: {plans}. The answer does without, and with them may be "
+        f"another or cheaper. With an AWS account, type: costmodel prices refresh{services}{regions}"
+    )
 
 
 def _price_change_notes(own_rates: OwnRates, bill: Bill) -> Iterable[str]:

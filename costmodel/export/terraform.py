@@ -9,6 +9,8 @@ rds-aurora 10.2.0, dynamodb-table 5.5.0, cloudfront 6.6.0, s3-bucket 5.15.4, rou
 from __future__ import annotations
 
 import json
+import re
+import unicodedata
 from collections.abc import Iterator
 from typing import get_args
 
@@ -26,11 +28,14 @@ PRICED_REGIONS: tuple[str, ...] = get_args(RegionId)
 """A recommendation holds where it was priced: an older or newer AWS region may lack what it names."""
 
 
+TAG_CHARACTERS = r"\p{L}\p{Z}\p{N}_.:/=+@-"
 TAGS_CONDITION = (
     "length(var.tags) <= 50 && alltrue([for key, value in var.tags : length(key) >= 1 && length(key) <= 128 && "
-    '!startswith(lower(key), "aws:") && length(value) <= 256])'
+    'length(value) <= 256 && alltrue([for text in [key, value] : !startswith(lower(text), "aws:") && '
+    f"can(regex({json.dumps(f'^[{TAG_CHARACTERS}]*$')}, text))])])"
 )
-"""Source: AWS General Reference, "Tag naming limits and requirements" (2023)."""
+"""Source: AWS General Reference, "Tag naming limits and requirements" (2023); the characters are those that S3, Lambda
+and Elastic Load Balancing take as well: `Tag` in their API references (read 2026-11)."""
 
 
 def terraform_files(run: Run) -> dict[str, bytes]:
@@ -60,7 +65,7 @@ def variables_tf(run: Run) -> str:
             "map(string)",
             TAGS_CONDITION,
             "There are at most 50 tags; a key has 1 to 128 characters and does not begin with aws:, a value has at "
-            "most 256 characters.",
+            "most 256 characters and does not either; both are letters, digits, spaces and _ . : / = + @ - alone.",
         ),
         *(_object_variable(variable) for variable in run.terraform),
     ]
@@ -75,11 +80,21 @@ def tfvars_json(run: Run) -> str:
             f"price book {run.price_book.digest[:12]} ({run.price_book.newest_as_of})."
         ),
         "region": run.region_id,
-        "tags": {"managed-by": "terraform", "scenario": run.scenario_name},
+        "tags": {"managed-by": "terraform", "scenario": tag_value(run.scenario_name)},
     }
     for variable in run.terraform:
         values[variable.name] = {attribute.name: attribute.value for attribute in variable.attributes}
     return json.dumps(values, indent=2, ensure_ascii=False) + "\n"
+
+
+def tag_value(text: str) -> str:
+    """A text as AWS takes it for the value of a tag: a hyphen for each character that it refuses."""
+    composed = unicodedata.normalize("NFC", text)
+    taken = "".join(
+        letter if unicodedata.category(letter)[0] in "LZN" or letter in "_.:/=+@-" else "-"
+        for letter in composed
+    )
+    return re.sub("^(aws):", r"\1-", taken, flags=re.IGNORECASE)[:256]
 
 
 def _simple_variable(name: str, description: str, kind: str, condition: str, message: str) -> str:

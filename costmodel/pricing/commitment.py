@@ -338,6 +338,8 @@ class AbsentCommitment:
 
     commitment: Commitment
     reason: str
+    covers: bool = True
+    """Whether it covers the use, so that only its rate is lacking."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -386,12 +388,19 @@ class Offers:
 
     def __init__(self, book: PriceBook) -> None:
         self.book = book
-        self._known: dict[PriceQuery, tuple[CommittedPrice, ...]] = {}
+        self._known: dict[PriceQuery, Commitments] = {}
 
     def of(self, query: PriceQuery) -> tuple[CommittedPrice, ...]:
         """Every commitment that covers a use. Raises PriceNotFound, AmbiguousPrice, PriceCacheCorrupt."""
+        return self._all(query).offers
+
+    def unpriced(self, query: PriceQuery) -> tuple[Commitment, ...]:
+        """Commitments that cover a use and have no rate in the book. Raises as `of`."""
+        return tuple(absent.commitment for absent in self._all(query).absent if absent.covers)
+
+    def _all(self, query: PriceQuery) -> Commitments:
         if query not in self._known:
-            self._known[query] = offers(self.book, self.book.price(query))
+            self._known[query] = commitments(self.book, self.book.price(query))
         return self._known[query]
 
 
@@ -663,7 +672,7 @@ def _database_plan(
     """List price less the discount measured in one region's Database Savings Plans price list."""
     uncovered = _not_in_database_plan(on_demand.query)
     if uncovered:
-        return AbsentCommitment(commitment, uncovered)
+        return AbsentCommitment(commitment, uncovered, covers=False)
     applies_to = _database_use(on_demand.query)
     discount = _discount(book, applies_to)
     if discount is None:

@@ -8,19 +8,21 @@ Savings are set side by side and never added up: checks overlap, and alternative
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any, NamedTuple
 
 from costmodel.capacity.instances import InstanceType, database_class, instance_type
+from costmodel.decision.plans import commitment_named
 from costmodel.decision.run import DesignNote, RejectionNote, Run
 from costmodel.errors import UnknownInstanceType
 from costmodel.pricing.commitment import CommitmentKind
 from costmodel.review.advisor_checks import EC2, LAMBDA, LIMITS, SOURCE, Prediction, Verdict, predict
 from costmodel.review.advisor_facts import Facts, Unknown, word
 from costmodel.review.findings import Finding, Findings, Resource, Status, current_id
+from costmodel.scenario.model import PLANS
 from costmodel.services._base import Role
 
 
@@ -424,9 +426,25 @@ def _commitment(
     allowed = constraints.get("commitments") if isinstance(constraints, dict) else None
     if allowed == ["on_demand"]:
         return View(Outcome.ONLY_AWS, "the scenario allows no commitment (constraints.commitments)")
+    untried = ", ".join(_untried(comparer.run, allowed, PLANS_OF[design.role]))
+    if untried:
+        return View(
+            Outcome.ONLY_AWS,
+            f"the scenario allows more than could be weighed: the price book has no rate of {untried} for "
+            f"{design.label}; costmodel prices refresh reads rates where AWS has any",
+        )
     return View(
         Outcome.ONLY_AWS, f"of what the scenario allows, {design.label} is cheapest without a commitment"
     )
+
+
+def _untried(run: Run, allowed: object, kinds: Collection[CommitmentKind]) -> Iterator[str]:
+    """Allowed plans of these kinds that have no rate for what is recommended: the run knows all that have one."""
+    priced = {(note.kind, note.years, note.payment) for note in run.commitments}
+    names = allowed if isinstance(allowed, list) else []
+    for plan in map(commitment_named, (name for name in PLANS if name in names)):
+        if plan.kind in kinds and (plan.kind, plan.years, plan.payment) not in priced:
+            yield str(plan)
 
 
 # Sizes

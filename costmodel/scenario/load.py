@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import ValidationError
 
@@ -22,13 +22,16 @@ from costmodel.scenario.document import (
 )
 from costmodel.scenario.faults import faults, rule_faults
 from costmodel.scenario.fields import Rule
-from costmodel.scenario.model import Scenario, Trace
+from costmodel.scenario.model import RegionId, Scenario, Trace
 
 FurtherRules = Callable[[Scenario], Sequence[Rule]]
 """What a valid scenario breaks beyond its own room: names that only another room knows."""
 
 TRACE = "traffic.trace"
 TRACE_FILE = f"{TRACE}.file"
+
+REGION = "region"
+SECOND_REGION = "network.second_region"
 
 _NEXT_STEP = "Correct these, then type: costmodel scenario check FILE (all keys: costmodel scenario schema)"
 
@@ -45,21 +48,34 @@ def _unread(trace: Trace) -> None:
     """Of a trace that only later rooms read."""
 
 
+def _untold(sentence: str) -> None:
+    """Of what nobody asked to hear."""
+
+
 def load(
     path: Path,
     overrides: Mapping[str, object] | None = None,
     further: FurtherRules = _none,
     fault_of: TraceFault = _unread,
+    tell: Callable[[str], None] = _untold,
 ) -> Scenario:
     """Read and validate one scenario file, and the trace that it names.
 
     `overrides` replaces values by their path (`region`, `account.free_tier`) before validation;
-    None keeps what the file says. A list is entered by number: `traffic.events.0.peak_multiplier`. `further` is asked about a scenario that is valid in itself,
+    None keeps what the file says. A list is entered by number: `traffic.events.0.peak_multiplier`. A region that is the
+    file's second one changes places with the file's region, and `tell` hears of it. `further` is asked about a scenario that is valid in itself,
     `fault_of` about its trace, also where the rest is at fault. Trace
     paths are read relative to the scenario file. Raises ScenarioError with every fault.
     """
     given = {key: value for key, value in (overrides or {}).items() if value is not None}
-    document, source = _overridden(read_document(path, SCENARIO), str(path), given)
+    document = read_document(path, SCENARIO)
+    exchanged = _exchanged(document.tree, given)
+    if exchanged:
+        tell(
+            f"{given[REGION]} is the scenario's second region, so the two change places: "
+            f"{SECOND_REGION} is {exchanged[SECOND_REGION]}."
+        )
+    document, source = _overridden(document, str(path), given | exchanged)
     trace = _trace_beside(document, path)
     told = _trace_faults(trace, fault_of)
     try:
@@ -110,6 +126,19 @@ def refuse(rules: Sequence[Rule], source: str, lines: Mapping[Place, int] | None
     """Raises ScenarioError with every broken rule, if there are any."""
     if rules:
         raise ScenarioError(source, rule_faults(rules, lines or {}), _NEXT_STEP)
+
+
+def _exchanged(tree: Mapping[str, Any], given: Mapping[str, object]) -> dict[str, object]:
+    """The second region of a shop that is to be served from the one that the file calls second; else nothing.
+
+    A file that names one region twice, or none that there is, stays as it is.
+    """
+    network, home = tree.get("network"), tree.get(REGION)
+    second = network.get("second_region") if isinstance(network, dict) else None
+    asked = given.get(REGION)
+    if asked is None or asked != second or home == second or home not in get_args(RegionId):
+        return {}
+    return {} if SECOND_REGION in given else {SECOND_REGION: home}
 
 
 def _overridden(document: Document, source: str, given: Mapping[str, object]) -> tuple[Document, str]:

@@ -386,10 +386,10 @@ class Rendering(Model):
         8.0, "s of one m5 vCPU", "engineering guess"
     )
     """Processor time of one job."""
-    memory_gb_per_job: Annotated[
-        float, Estimate(ge=0.125, le=10, limit=f"a function has 128 to 10 240 MB: {LAMBDA_MEMORY}")
-    ] = assumed(3.0, "GB", "engineering guess for a headless renderer")
-    """Memory one job needs."""
+    memory_gb_per_job: Annotated[float, Estimate(ge=0.125, le=1_024)] = assumed(
+        3.0, "GB", "engineering guess for a headless renderer"
+    )
+    """Memory one job needs. A function has 10 GB at most."""
     deadline_minutes: Annotated[float, Exact(ge=1, le=10_080)] = assumed(
         15.0, "minutes", "engineering guess: the picture is ready before the next visit"
     )

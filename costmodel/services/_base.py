@@ -20,6 +20,7 @@ import numpy as np
 
 from costmodel.capacity.energy import Energy
 from costmodel.capacity.function_size import LEAST_MEMORY_MB, LONGEST_RUN_S, MOST_MEMORY_MB
+from costmodel.capacity.instances import ec2_types, type_pattern
 from costmodel.capacity.result import Capacity, Latency
 from costmodel.demand.calendar import BillingPeriod, Calendar, FloatArray
 from costmodel.demand.demand import Demand
@@ -361,9 +362,12 @@ def matching(name: str, value: str, pattern: str, requirement: str) -> Terraform
 
 
 def also(attribute: TerraformAttribute, condition: str, words: str) -> TerraformAttribute:
-    """An attribute with one more condition, such as on another attribute; `words` go on after `must`."""
+    """An attribute with one more condition, such as on another attribute; `words` go on after `must`.
+
+    One without a condition so far must be given: a condition on another attribute may hold for null as well.
+    """
     if not attribute.condition:
-        return replace(attribute, condition=condition, requirement=f"must {words}")
+        attribute = replace(attribute, condition="{value} != null", requirement="must be given")
     return replace(
         attribute,
         condition=f"{attribute.condition} && ({condition})",
@@ -402,6 +406,32 @@ def function_attributes(
 def flag(name: str, value: bool) -> TerraformAttribute:
     """A bool attribute."""
     return TerraformAttribute(name, "bool", value)
+
+
+def ec2_type_list(name: str, types: tuple[str, ...]) -> TerraformAttribute:
+    """A list attribute that names EC2 instance types, each once."""
+    return TerraformAttribute(
+        name,
+        "list(string)",
+        types,
+        "length({value}) >= 1 && length(distinct({value})) == length({value})"
+        f' && alltrue([for n in {{value}} : can(regex("{type_pattern(ec2_types())}", n))])',
+        "must be one or more EC2 instance types that costmodel knows, such as m7g.large, each once",
+    )
+
+
+def other_regions(name: str, region_ids: tuple[str, ...]) -> TerraformAttribute:
+    """A list attribute that names regions beside the one of the shop, each once."""
+    known = ", ".join(f'"{region_id}"' for region_id in USAGE_TYPE_CODES)
+    listed = TerraformAttribute(
+        name,
+        "list(string)",
+        region_ids,
+        "length({value}) >= 1 && length(distinct({value})) == length({value})"
+        f" && alltrue([for name in {{value}} : contains([{known}], name)])",
+        f"must name one region or more, each once, of {', '.join(USAGE_TYPE_CODES)}",
+    )
+    return also(listed, "!contains({value}, var.region)", "leave out region, where the shop itself is")
 
 
 class Strategy(StrEnum):

@@ -14,6 +14,7 @@ from costmodel.services._base import (
     between,
     flag,
     one_of,
+    other_regions,
 )
 
 
@@ -56,14 +57,7 @@ def replica_variables(region_ids: tuple[str, ...], own_key: bool) -> tuple[Terra
     """The other regions of a global table; nothing for a plain one."""
     if not region_ids:
         return ()
-    names = TerraformAttribute(
-        "region_names",
-        "list(string)",
-        region_ids,
-        "length({value}) >= 1",
-        "must name one region or more",
-    )
-    names = also(names, "!contains({value}, var.region)", "leave out region, where the table itself is")
+    names = other_regions("region_names", region_ids)
     words = "region_name of each entry of replica_regions of terraform-aws-modules/dynamodb-table."
     words += " Its kms_key_arn is that of a key of the same region." if own_key else ""
     return (TerraformVariable("dynamodb_table_replica_regions", words, (names,)),)

@@ -233,17 +233,19 @@ class _Cluster:
     def copied(self, demand: Demand, other_region_id: str, strategy: Strategy) -> tuple[Usage, ...]:
         """Daily snapshots, of which the newest is kept and each copy is a full one; or replicated writes.
 
-        Where no cluster stands, no backup storage is free. Write I/O is charged again for the other region,
-        there, I/O-Optimized or not; which of the two regions it is charged in is our guess.
+        Where no cluster stands, no backup storage is free. Write I/O is charged again for the other region, at home,
+        I/O-Optimized or not; a cluster that only reads writes nothing of its own there.
 
-        Source: Amazon Aurora User Guide, "Copying a DB cluster snapshot" (2023-06): always full copies;
-        Amazon Aurora pricing, "Global Database", replicated write I/Os (2026).
+        Source: Amazon Aurora User Guide, "Copying a DB cluster snapshot" (2023-06): always full copies; "Amazon
+        CloudWatch metrics for Amazon Aurora", `AuroraGlobalDBReplicatedWriteIO` (2023-06): the bill of the primary
+        region counts what is replicated; Amazon Aurora pricing, "Global Database", replicated write I/Os (2026).
         """
         if strategy is Strategy.NONE:
             return ()
         if strategy is Strategy.BACKUP_RESTORE:
             stored_gb = demand.database_stored_gb
-            kept = self._elsewhere("Backup storage", "Aurora:BackupUsage", "GB-Months", other_region_id)
+            backups = PriceQuery(SERVICE_CODE, other_region_id, "Aurora:BackupUsage")
+            kept = Meter("Backup storage", SERVICE_NAME, "Databases", "GB-Months", backups)
             return self._sent(
                 demand, stored_gb, other_region_id, f"a full copy a day to {other_region_id}"
             ) + meter_usage(
@@ -255,9 +257,7 @@ class _Cluster:
             )
         writes = demand.daily(demand.writes)
         written_gb = writes * self.work.write_item_kb * BYTES_PER_KB / BYTES_PER_GB
-        repeated = self._elsewhere(
-            "Replicated write I/O", "Aurora:ReplicatedWriteIO", "I/O Requests", other_region_id
-        )
+        repeated = self._meter("Replicated write I/O", "Aurora:ReplicatedWriteIO", "I/O Requests")
         words = f"writes x {self.work.write_item_kb:g} KB to {other_region_id}"
         return self._sent(demand, written_gb, other_region_id, words) + meter_usage(
             repeated,
@@ -270,9 +270,6 @@ class _Cluster:
     def _sent(self, demand: Demand, daily_gb: FloatArray, region_id: str, words: str) -> tuple[Usage, ...]:
         meter = region_to_region(self.region_id, region_id)
         return meter_usage(meter, self.resource_name, demand.calendar, daily_gb, words)
-
-    def _elsewhere(self, name: str, usage_type: str, unit: str, region_id: str) -> Meter:
-        return Meter(name, SERVICE_NAME, "Databases", unit, PriceQuery(SERVICE_CODE, region_id, usage_type))
 
     def energy_of(
         self, demand: Demand, capacity: Capacity, instance: InstanceType, instance_hours: float

@@ -196,29 +196,39 @@ class _Table:
         return (Share(replace(self, replica_region_ids=(other_region_id,), replicas_serve=serve), 1.0),)
 
     def copied(self, demand: Demand, other_region_id: str, strategy: Strategy) -> tuple[Usage, ...]:
-        """A full backup a day, copied to the other region, which keeps the newest.
+        """A full backup a day, kept at home until the next, and copied to the other region, which keeps the newest.
 
-        Source: AWS Backup Developer Guide, "Creating backup copies across AWS Regions" (2023-06). That DynamoDB's
-        are full ones is our guess.
+        Source: AWS Backup Developer Guide, "Creating backup copies across AWS Regions" (2023-06): what is copied is a
+        recovery point at home; API reference, `Lifecycle` (2023-06): one is deleted whole days after it was made, so that
+        of one a day one always stands. DynamoDB Developer Guide, "Backing up and restoring DynamoDB tables with AWS
+        Backup" (2023-06): each holds the whole table, and costs as one that DynamoDB itself keeps; "Advanced DynamoDB
+        backup" (2023-06). That each copy is a full one as well is our guess.
         """
         if strategy is not Strategy.BACKUP_RESTORE:
             return ()
-        kept = self.metered(
-            demand,
-            "Backup storage",
-            "TimedBackupStorage-ByteHrs",
-            "GB-Months",
-            self.billed_gb(demand) * demand.calendar.month_share_per_day,
-            f"copy of the newest backup in {other_region_id}: decimal GB each day / days of the month",
-            other_region_id,
-        )
-        return kept + meter_usage(
+        kept_gb_months = self.billed_gb(demand) * demand.calendar.month_share_per_day
+        usages: list[Usage] = []
+        for place, whose in (
+            (self.region_id, "newest backup"),
+            (other_region_id, "copy of the newest backup"),
+        ):
+            usages += self.metered(
+                demand,
+                "Backup storage",
+                "TimedBackupStorage-ByteHrs",
+                "GB-Months",
+                kept_gb_months,
+                f"{whose} in {place}: decimal GB each day / days of the month",
+                place,
+            )
+        sent = meter_usage(
             region_to_region(self.region_id, other_region_id),
             self.resource_name,
             demand.calendar,
             demand.database_stored_gb,
             f"a full copy a day to {other_region_id}",
         )
+        return (*usages, *sent)
 
     @property
     def role(self) -> Role:

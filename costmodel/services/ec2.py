@@ -69,6 +69,7 @@ from costmodel.services._base import (
     Usage,
     also,
     between,
+    ec2_type_list,
     flag,
     matching,
     meter_usage,
@@ -341,7 +342,8 @@ class Ec2Fleet:
                     "list(string)",
                     _scheduled_texts(self.scheduled),
                     f"length({{value}}) >= 1 && length({{value}}) <= {MOST_SCHEDULED_ACTIONS} && "
-                    'alltrue([for n in {value} : can(regex("^20[0-9-]{8}T[0-9:]{8}Z=[0-9]+$", n))])',
+                    'alltrue([for n in {value} : can(regex("^20[0-9-]{8}T[0-9:]{8}Z=[0-9]+$", n)) && '
+                    'can(formatdate("YYYY", split("=", n)[0]))])',
                     f"must be 1 to {MOST_SCHEDULED_ACTIONS} times and sizes such as 2026-11-27T12:45:00Z=12",
                 )
             )
@@ -357,14 +359,7 @@ class Ec2Fleet:
                     ("price-capacity-optimized", "capacity-optimized", "diversified", "lowest-price"),
                 ),
                 flag("capacity_rebalance", True),
-                TerraformAttribute(
-                    "override_instance_types",
-                    "list(string)",
-                    tuple(one.name for one in self.spot.types),
-                    "length({value}) >= 1 && "
-                    f'alltrue([for n in {{value}} : can(regex("{type_pattern(ec2_types())}", n))])',
-                    "must be one or more EC2 instance types that costmodel knows, such as m7g.large",
-                ),
+                ec2_type_list("override_instance_types", tuple(one.name for one in self.spot.types)),
             ]
         return attributes
 

@@ -52,11 +52,11 @@ from costmodel.services._base import (
     Setting,
     Share,
     Strategy,
-    TerraformAttribute,
     TerraformVariable,
     TierService,
     Usage,
     between,
+    ec2_type_list,
     meter_usage,
     one_of,
 )
@@ -205,19 +205,12 @@ class ManagedFunctions:
 
     def terraform(self) -> tuple[TerraformVariable, ...]:
         """Inputs of the capacity provider and of its function, named as in Lambda's API."""
-        names = TerraformAttribute(
-            "allowed_instance_types",
-            "list(string)",
-            (self.instance.name,),
-            "length({value}) >= 1",
-            "must name one instance type or more",
-        )
         return (
             TerraformVariable(
                 "lambda_capacity_provider",
                 "Managed instances that the functions run on",
                 (
-                    names,
+                    ec2_type_list("allowed_instance_types", (self.instance.name,)),
                     between("max_vcpu_count", self.max_instances * self.instance.vcpu, 2, 15_000),
                     between("target_value", round(100 * self.target_ratio), 1, 100),
                 ),

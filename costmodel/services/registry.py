@@ -137,6 +137,7 @@ def scenario_rules(scenario: Scenario) -> list[Rule]:
         *ec2.quota_rules(scenario),
         *lambda_.body_rules(scenario),
         *lambda_managed.runtime_rules(scenario),
+        *rendering.memory_rules(scenario),
         *cloudfront.timeout_rules(scenario),
         *_storage_rules(scenario),
         *_price_change_rules(scenario),

@@ -55,6 +55,8 @@ from costmodel.demand.calendar import FloatArray
 from costmodel.demand.demand import Demand, read_only
 from costmodel.demand.memory import remembered
 from costmodel.pricing.price import ON_DEMAND, SPOT, PriceQuery
+from costmodel.scenario.estimate import lowest
+from costmodel.scenario.fields import Rule
 from costmodel.scenario.model import Api, Rendering, Scenario
 from costmodel.services import needs
 from costmodel.services._base import (
@@ -500,8 +502,10 @@ class LambdaWorkers:
         run = self._run(demand)
         busy = run.started * run.group.job_minutes
         environments = np.minimum(self.maximum_concurrency, busiest_moment(busy))
+        most_gb = MOST_MEMORY_MB / MB_PER_GB
         limits = (
             late_jobs(run, self.rendering),
+            Limit("memory of a function with a job", self.rendering.memory_gb_per_job, most_gb, "GB"),
             Limit("time of a rendering job", self.job_s, LONGEST_RUN_S, "s"),
         )
         return Capacity(
@@ -734,6 +738,22 @@ def queue_variable(*, create: bool, visibility_s: int, function: str = "") -> Te
 
 
 RenderingDesign = Ec2Workers | LambdaWorkers | NoRendering
+
+
+def memory_rules(scenario: Scenario) -> list[Rule]:
+    """A broken rule for a job that is too large for functions, where nothing else may render it.
+
+    Source: AWS Lambda Developer Guide, quotas (2023-10).
+    """
+    memory_gb, most_gb = scenario.rendering.memory_gb_per_job, MOST_MEMORY_MB / MB_PER_GB
+    renders = lowest(scenario.rendering.jobs_per_1000_page_views) > 0
+    if not renders or lowest(memory_gb) <= most_gb or scenario.constraints.rendering != ("lambda_workers",):
+        return []
+    problem = (
+        f"must be at most {most_gb:g} GB where constraints.rendering is lambda_workers only: a function has "
+        "128 to 10 240 MB (AWS Lambda Developer Guide, quotas, 2023-10)"
+    )
+    return [Rule(("rendering", "memory_gb_per_job"), problem, float(memory_gb))]
 
 
 def designs(scenario: Scenario, demand: Demand) -> tuple[RenderingDesign, ...]:

@@ -99,11 +99,35 @@ def test_a_wrong_option_is_wrong_usage_and_says_what_is_valid(
         assert told in last
 
 
-def test_what_only_the_file_makes_wrong_is_a_fault_of_the_file(cli: Any) -> None:
+def test_the_second_region_changes_places_with_the_region(cli: Any, no_simulation: list[Any]) -> None:
     outcome = cli("simulate", "two-regions", "--region", "us-east-1")
-    assert (outcome.code, outcome.out) == (1, "")
-    assert 'two-regions.yaml with region "us-east-1": 1 fault' in outcome.err
-    assert "network.second_region (line 29): must differ from region" in outcome.err
+    (asked,) = no_simulation
+    assert outcome.code == 0
+    assert (asked.region, asked.network.second_region) == ("us-east-1", "eu-west-1")
+    assert outcome.err.splitlines() == [
+        "us-east-1 is the scenario's second region, so the two change places: network.second_region is eu-west-1."
+    ]
+
+
+@pytest.mark.parametrize("region", ["eu-west-1", "ap-south-1"])
+def test_any_other_region_leaves_the_second_where_it_is(
+    cli: Any, no_simulation: list[Any], region: str
+) -> None:
+    outcome = cli("simulate", "two-regions", "--region", region)
+    (asked,) = no_simulation
+    assert (asked.region, asked.network.second_region) == (region, "us-east-1")
+    assert outcome.err == ""
+
+
+@pytest.mark.parametrize("options", [(), ("--region", "eu-west-1")])
+def test_a_file_that_names_one_region_twice_is_at_fault(
+    cli: Any, no_simulation: list[Any], tmp_path: Path, options: tuple[str, ...]
+) -> None:
+    file = scenario(tmp_path, region="eu-west-1", network={"second_region": "eu-west-1"})
+    outcome = cli("simulate", file, *options)
+    assert (outcome.code, outcome.out, no_simulation) == (1, "", [])
+    assert "network.second_region" in outcome.err
+    assert "must differ from region" in outcome.err
 
 
 def test_an_override_does_not_hide_a_group_of_the_wrong_kind(cli: Any, tmp_path: Path) -> None:

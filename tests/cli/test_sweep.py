@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from costmodel.decision.run import read_run
+from costmodel.errors import Infeasible
 from shops.quick import quick_tree
 
 VISITORS = "traffic.monthly_visitors.europe=1_000:100_000:3:log"
@@ -121,3 +122,14 @@ def test_faults_are_told_before_anything_is_simulated(
     assert (outcome.code, outcome.out) == (code, "")
     assert told in outcome.err
     assert "Traceback" not in outcome.err
+
+
+def test_an_exchange_of_regions_is_told_once(cli: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every point reads the scenario; the first that is answered ends the sweep here."""
+
+    def no_answer(*_: object, **__: object) -> object:
+        raise Infeasible("nothing is simulated")
+
+    monkeypatch.setattr("costmodel.decision.sweep.sweep", no_answer)
+    outcome = cli("sweep", "two-regions", "--region", "us-east-1", "--vary", "seed=1:3:3")
+    assert outcome.err.count("the two change places: network.second_region is eu-west-1.") == 1

@@ -261,3 +261,43 @@ def replace_commitments(scenario: Scenario, commitments: tuple[str, ...]) -> Sce
     tree = scenario.model_dump(mode="json")
     tree["constraints"]["commitments"] = list(commitments)
     return validate(tree, "test")
+
+
+PLANNED = {
+    "name": "plans",
+    "region": "us-east-1",
+    "start": "2026-02",
+    "traffic": {"monthly_visitors": {"united_states": 100_000}},
+    "rendering": {"jobs_per_1000_page_views": 0},
+}
+ONE_STACK = {
+    "compute": ["ec2"],
+    "database": ["rds"],
+    "delivery": ["pay_as_you_go"],
+    "instance_families": ["m7g"],
+    "database_families": ["t4g"],
+}
+
+
+def allowing(*commitments: str) -> Scenario:
+    return validate(
+        PLANNED | {"constraints": ONE_STACK | {"commitments": ["on_demand", *commitments]}}, "test"
+    )
+
+
+def test_allowed_plans_without_a_rate_are_named_with_what_to_type() -> None:
+    """The shipped reservations of EC2 are No Upfront ones, and no other tells the rate of a plan paid early."""
+    plans = ("compute_savings_plan_3yr_all_upfront", "instance_savings_plan_1yr_partial_upfront")
+    run = simulate(allowing(*plans), BOOK, draws=2)
+    assert run.plan is None
+    (said,) = [note for note in run.notes if "without a rate" in note]
+    assert "Compute Savings Plan, 3yr All Upfront (AmazonEC2 in us-east-1)" in said
+    assert "EC2 Instance Savings Plan, 1yr Partial Upfront (AmazonEC2 in us-east-1)" in said
+    assert said.endswith("type: costmodel prices refresh --service AmazonEC2 --region us-east-1")
+
+
+def test_plans_with_rates_and_plans_that_cover_nothing_are_not_called_unpriced() -> None:
+    """Database plans leave T classes out, and no rate would change that."""
+    plans = ("compute_savings_plan_1yr_no_upfront", "database_savings_plan_1yr_no_upfront")
+    run = simulate(allowing(*plans), BOOK, draws=2)
+    assert [note for note in run.notes if "without a rate" in note] == []

@@ -17,8 +17,9 @@ from costmodel.decision.simulate import simulate
 from costmodel.decision.trials import Finalist, try_in
 from costmodel.decision.worlds import World
 from costmodel.demand.synthesise import synthesise
-from costmodel.errors import Infeasible
+from costmodel.errors import Infeasible, PriceNotFound
 from costmodel.pricing.book import PriceBook
+from costmodel.pricing.price import Price, PriceQuery
 from costmodel.scenario.load import validate
 from costmodel.scenario.model import Scenario
 from costmodel.services._base import Role, Strategy, TierDesign
@@ -147,10 +148,45 @@ def test_an_objective_that_no_strategy_meets_is_named_with_the_nearest_miss() ->
     assert "objectives.region_rto_minutes" in str(caught.value)
 
 
+AURORA = LAMBDA_AND_TABLE | {"database": ["aurora"], "database_families": ["t4g"]}
+
+
+@pytest.mark.parametrize(
+    ("objectives", "strategy"),
+    [
+        # A day: a copy of a snapshot costs less than a cluster that stands ready.
+        ({"region_rto_minutes": 1_440}, Strategy.BACKUP_RESTORE),
+        ({"region_rto_minutes": 60, "region_rpo_minutes": 10}, Strategy.PILOT_LIGHT),
+        ({"region_rto_minutes": 10}, Strategy.WARM_STANDBY),
+    ],
+)
+def test_aurora_recovers_as_a_global_database(objectives: dict[str, float], strategy: Strategy) -> None:
+    best = searched(shop(AURORA, **objectives)).best
+    assert best.strategy is strategy
+    assert best.recovery is not None
+    options = {option.strategy: option for option in best.recovery.options}
+    more_usd = [options[name].more_usd for name in ("none", "backup_restore", "pilot_light", "warm_standby")]
+    assert None not in more_usd
+    assert more_usd == sorted(more_usd, key=lambda usd: usd or 0.0)
+    assert options["active_active"].more_usd is None
+
+
+@pytest.fixture
+def without_replicated_writes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A price book that lacks what Aurora bills for replicated writes, as the shipped one did until 2026-11."""
+    priced = PriceBook.price
+
+    def price(book: PriceBook, query: PriceQuery) -> Price:
+        if query.usage_type == "Aurora:ReplicatedWriteIO":
+            raise PriceNotFound(f"no price for {query.usage_type} in {query.region_id}")
+        return priced(book, query)
+
+    monkeypatch.setattr(PriceBook, "price", price)
+
+
+@pytest.mark.usefixtures("without_replicated_writes")
 def test_a_strategy_without_a_price_falls_with_the_reason() -> None:
-    """The shipped prices lack Aurora's replicated writes, so only backups are left of an Aurora cluster."""
-    constraints = LAMBDA_AND_TABLE | {"database": ["aurora"], "database_families": ["t4g"]}
-    best = searched(shop(constraints, region_rto_minutes=1_440)).best
+    best = searched(shop(AURORA, region_rto_minutes=1_440)).best
     assert best.strategy is Strategy.BACKUP_RESTORE
     assert best.recovery is not None
     options = {option.strategy: option for option in best.recovery.options}
@@ -158,17 +194,28 @@ def test_a_strategy_without_a_price_falls_with_the_reason() -> None:
     assert "ReplicatedWriteIO" in options["pilot_light"].unavailable
 
 
+BESIDE_A_TABLE = LAMBDA_AND_TABLE | {
+    "database": ["aurora", "dynamodb_on_demand"],
+    "database_families": ["t4g"],
+    "rendering": ["lambda_workers"],
+}
+
+
+@pytest.mark.usefixtures("without_replicated_writes")
 def test_a_candidate_that_falls_is_named_by_its_kinds_alone() -> None:
-    constraints = LAMBDA_AND_TABLE | {
-        "database": ["aurora", "dynamodb_on_demand"],
-        "database_families": ["t4g"],
-        "rendering": ["lambda_workers"],
-    }
-    run = simulate(shop(constraints, region_rto_minutes=10), BOOK)
+    run = simulate(shop(BESIDE_A_TABLE, region_rto_minutes=10), BOOK)
     (fallen,) = [rejection for rejection in run.rejections if rejection.of_candidate]
     assert fallen.subject == "lambda, aurora, pay as you go, lambda workers"
     (aurora,) = [row for row in run.comparisons if row.kind == "aurora"]
     assert aurora.why == "no published price of a recovery in eu-west-1"
+
+
+def test_aurora_with_a_second_region_is_compared_by_its_cost() -> None:
+    run = simulate(shop(BESIDE_A_TABLE, region_rto_minutes=10), BOOK)
+    assert [rejection for rejection in run.rejections if rejection.of_candidate] == []
+    (aurora,) = [row for row in run.comparisons if row.kind == "aurora"]
+    assert aurora.monthly_usd is not None
+    assert aurora.monthly_usd > run.monthly_usd
 
 
 def test_a_budget_counts_the_second_region() -> None:

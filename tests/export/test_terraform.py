@@ -19,7 +19,7 @@ from costmodel.demand.synthesise import synthesise
 from costmodel.export.terraform import _object_variable, quoted, terraform_files, tfvars_json, variables_tf
 from costmodel.pricing.book import PriceBook
 from costmodel.scenario.load import validate
-from costmodel.services._base import Footprint
+from costmodel.services._base import Footprint, TerraformAttribute, ec2_type_list
 from costmodel.services.aurora import AuroraCluster
 from costmodel.services.cloudfront import PayAsYouGo
 from costmodel.services.dynamodb import OnDemandTable, ProvisionedTable
@@ -51,6 +51,20 @@ def terraform(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+SHOP = validate(
+    {
+        "name": "shop",
+        "region": "eu-west-1",
+        "start": "2026-11",
+        "traffic": {"monthly_visitors": {"europe": 9}},
+    },
+    "test",
+)
+FLEET = {
+    "region_id": "eu-west-1", "instance": instance_type("m7g.large"), "target_ratio": 0.5, "min_size": 2,
+    "max_size": 9, "zones": 2, "purchase": "on_demand", "vcpu_quota": 99, "api": SHOP.api,
+    "database": SHOP.database,
+}  # fmt: skip
 STACKS = {
     "lambda with dynamodb": {"compute": ["lambda"], "database": ["dynamodb_provisioned"]},
     "ec2 with rds": {"compute": ["ec2"], "database": ["rds"], "delivery": ["pay_as_you_go"]},
@@ -117,25 +131,13 @@ def test_terraform_finds_the_files_formatted(module: Path) -> None:
 
 def test_terraform_reads_every_policy_of_a_fleet(tmp_path: Path) -> None:
     """Forecast, schedule, warm pool, requests, spot and credits, whichever is recommended."""
-    tree = {
-        "name": "shop",
-        "region": "eu-west-1",
-        "start": "2026-11",
-        "traffic": {"monthly_visitors": {"europe": 9}},
-    }
-    scenario = validate(tree, "test")
     spot = SpotShare((instance_type("m7g.large"), instance_type("m8g.large")), 0.1, 1)
-    base = {
-        "region_id": "eu-west-1", "instance": instance_type("m7g.large"), "target_ratio": 0.5, "min_size": 2,
-        "max_size": 9, "zones": 2, "purchase": "on_demand", "vcpu_quota": 99, "api": scenario.api,
-        "database": scenario.database,
-    }  # fmt: skip
     at = datetime(2026, 11, 27, 12, 45, tzinfo=UTC)
     fleets = (
         Ec2Fleet(
-            **base, forecasts=True, scheduled=(NewMinimum(at, 6),), target_requests_per_minute=900, spot=spot
+            **FLEET, forecasts=True, scheduled=(NewMinimum(at, 6),), target_requests_per_minute=900, spot=spot
         ),
-        Ec2Fleet(**base | {"instance": instance_type("t4g.large")}, warm_pool=True, credit_mode="standard"),
+        Ec2Fleet(**FLEET | {"instance": instance_type("t4g.large")}, warm_pool=True, credit_mode="standard"),
     )
     for number, fleet in enumerate(fleets):
         folder = tmp_path / str(number)
@@ -263,6 +265,16 @@ NEAR_MISSES: list[tuple[dict[str, object], str]] = [
     ({REPLICAS: {"region_names": ["ap-northeast-1"]}}, f"{REPLICAS}.region_names must"),
     ({REPLICAS: {"region_names": ["us-west-2", "ap-northeast-1"]}}, "leave out region"),
     ({REPLICAS: {"region_names": []}}, f"{REPLICAS}.region_names must"),
+    ({REPLICAS: {"region_names": ["bogus"]}}, f"{REPLICAS}.region_names must"),
+    ({REPLICAS: {"region_names": ["us-west-2", "eu-west-9"]}}, f"{REPLICAS}.region_names must"),
+    ({REPLICAS: {"region_names": ["us-west-2", "us-west-2"]}}, "each once, of"),
+    ({REPLICAS: {"region_names": ["us-west-2", None]}}, f"{REPLICAS}.region_names must"),
+    *(
+        ({"tags": {"owner": text}}, "letters, digits, spaces and")
+        for text in ("a & b", "it's", "<b>", "🛋", "a,b")
+    ),
+    ({"tags": {"<key>": "x"}}, "letters, digits, spaces and"),
+    ({"tags": {"owner": "AWS:x"}}, "does not either"),
     (
         {"cloudfront": {"flat_rate_plan": "PRO", "price_class": "PriceClass_100"}},
         "cloudfront.price_class must",
@@ -331,6 +343,66 @@ def test_terraform_plan_rejects_near_misses_of_rules_between_values(
     assert told in said
 
 
+def test_terraform_plan_refuses_null_for_every_value(whole_module: Path, every_variable: Run) -> None:
+    """Each flag and list alone; numbers and texts fail their conditions, as the near misses show."""
+    values = exported(every_variable)
+    for variable in every_variable.terraform:
+        names = [of.name for of in variable.attributes if of.type in ("bool", "list(string)")]
+        for name in names:
+            code, said = plan(whole_module, changed(values, {variable.name: {name: None}}))
+            assert code != 0, f"{variable.name}.{name}"
+            assert f"The value of {variable.name}.{name} must" in said
+
+
+@pytest.mark.parametrize("types", [["m7g.banana"], ["m7g.large", "m7g.large"], [], None])
+def test_terraform_plan_refuses_instance_types_that_are_not_there_or_twice(
+    tmp_path: Path, types: list[str] | None
+) -> None:
+    attribute = ec2_type_list("allowed_instance_types", ("m7g.large", "c7g.large"))
+    folder = module_of(tmp_path, "workers", attribute)
+    assert plan(folder, {"workers": {attribute.name: attribute.value}}) == (0, "")
+    code, said = plan(folder, {"workers": {attribute.name: types}})
+    assert code != 0
+    assert f"workers.allowed_instance_types {attribute.requirement}" in said
+
+
+def test_terraform_plan_refuses_a_schedule_at_no_time(tmp_path: Path) -> None:
+    at = datetime(2026, 11, 27, 12, 45, tzinfo=UTC)
+    (variable,) = Ec2Fleet(**FLEET, scheduled=(NewMinimum(at, 6),)).terraform()
+    attribute = next(a for a in variable.attributes if a.name == "scheduled_min_sizes")
+    folder = module_of(tmp_path, "group", attribute)
+    assert plan(folder, {"group": {attribute.name: attribute.value}}) == (0, "")
+    code, said = plan(folder, {"group": {attribute.name: ["2026-13-40T12:45:00Z=6"]}})
+    assert code != 0
+    assert "group.scheduled_min_sizes must be 1 to" in said
+
+
+def module_of(folder: Path, name: str, attribute: TerraformAttribute) -> Path:
+    """A module of one variable with one attribute, initialised."""
+    note = TerraformVariableNote(name, "", (TerraformAttributeNote(**asdict(attribute)),))
+    (folder / "main.tf").write_text(MODULE + _object_variable(note))
+    assert terraform(folder, "init", "-input=false", "-no-color").returncode == 0
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("Sofa & Lamp <new> 'shop' 🛋", "Sofa - Lamp -new- -shop- -"),
+        ("Möbel größer, 家具 100 %", "Möbel größer- 家具 100 -"),
+        ("AWS: a shop", "AWS- a shop"),
+        ("e\u0301tage", "\u00e9tage"),
+        ("x" * 300, "x" * 256),
+    ],
+)
+def test_the_tag_of_the_scenario_is_one_that_aws_takes(
+    whole_module: Path, every_variable: Run, name: str, value: str
+) -> None:
+    values = exported(replace(every_variable, scenario_name=name))
+    assert values["tags"] == {"managed-by": "terraform", "scenario": value}
+    assert plan(whole_module, values) == (0, "")
+
+
 def test_terraform_plan_accepts_other_valid_values(whole_module: Path, every_variable: Run) -> None:
     values = exported(every_variable)
     assert plan(whole_module, values) == (0, "")
@@ -363,6 +435,7 @@ def test_terraform_plan_accepts_other_valid_values(whole_module: Path, every_var
         "route53": {"health_check_interval_s": 10},
         "vpc": {"azs": ["eu-west-1c", "eu-west-1a", "eu-west-1b"]},
         "s3_bucket": {"replication": False, "replica_region": "none"},
+        REPLICAS: {"region_names": ["us-west-2", "sa-east-1"]},
     }
     assert plan(whole_module, changed(values, others)) == (0, "")
     without = {"rds": {"max_allocated_storage": 0}}

@@ -22,7 +22,6 @@ CASES = [
     for example in examples()
     for region in BOOK.regions()
     if example.name != "growing-marketplace"  # has a file of its own
-    and region != load(find(example.name)).network.second_region
 ]
 
 

@@ -279,6 +279,11 @@ class TestCommitments:
         [
             (["on_demand"], "allows no commitment"),
             (["on_demand", "reserved_1yr_no_upfront"], "is cheapest without"),
+            (["on_demand", "database_savings_plan_1yr_no_upfront"], "is cheapest without"),
+            (
+                ["on_demand", "compute_savings_plan_3yr_all_upfront"],
+                "the price book has no rate of Compute Savings Plan, 3yr All Upfront",
+            ),
         ],
     )
     def test_on_demand_designs_say_why(

@@ -39,7 +39,11 @@ def told(folder: Path, **parts: object) -> list[str]:
         ({"constraints": {"dynamodb_target_ratios": [0.95]}}, "constraints.dynamodb_target_ratios.0", "from 0.2 to 0.9 (Amazon DynamoDB Developer Guide"),
         ({"constraints": {"min_instances": 4, "max_instances": 3}}, "constraints.max_instances", "must not be below min_instances, 4 (Amazon EC2 Auto Scaling API"),
         ({"constraints": {"max_instances": 1}}, "constraints.max_instances", "must be at least network.availability_zones, 2"),
-        ({"rendering": {"memory_gb_per_job": 11}}, "rendering.memory_gb_per_job", "a function has 128 to 10 240 MB"),
+        (
+            {"rendering": {"memory_gb_per_job": 11}, "constraints": {"rendering": ["lambda_workers"]}},
+            "rendering.memory_gb_per_job",
+            "at most 10 GB where constraints.rendering is lambda_workers only: a function has 128 to 10 240 MB",
+        ),
         ({"database": {"write_item_kb": 401}}, "database.write_item_kb", "at most 400 KB: Amazon DynamoDB Developer Guide"),
         ({"database": {"secondary_indexes": 21}}, "database.secondary_indexes", "Amazon DynamoDB Developer Guide, quotas"),
         ({"database": {"backup_retention_days": 36}}, "database.backup_retention_days", "Amazon RDS User Guide, backup retention"),
@@ -93,9 +97,15 @@ def test_a_limit_of_aws_is_told_with_its_source(
 
 def test_what_only_one_kind_forbids_is_left_to_the_search(tmp_path: Path) -> None:
     file = tmp_path / "shop.yaml"
-    parts = {"api": {"response_kb": 2_000}, "database": {"stored_gb": 200_000}, "account": {"ec2_vcpus": 1}}
+    parts = {
+        "api": {"response_kb": 2_000},
+        "database": {"stored_gb": 200_000},
+        "account": {"ec2_vcpus": 1},
+        "rendering": {"memory_gb_per_job": 12},
+    }
     file.write_text(yaml.safe_dump(SHOP | parts))
-    assert load(file, further=scenario_rules).database.stored_gb == 200_000
+    scenario = load(file, further=scenario_rules)
+    assert (scenario.database.stored_gb, scenario.rendering.memory_gb_per_job) == (200_000, 12)
 
 
 def test_broken_limits_are_listed_together(tmp_path: Path) -> None:

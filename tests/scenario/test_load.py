@@ -381,3 +381,33 @@ def test_trace_paths_are_read_beside_the_scenario(tmp_path: Path) -> None:
     trace = load(file).traffic.trace
     assert trace is not None
     assert trace.file == tmp_path / "traces" / "t.csv"
+
+
+IN_TWO = SHOP + "network: {second_region: eu-west-1}\n"
+
+
+@pytest.mark.parametrize(
+    ("given", "found", "sentences"),
+    [
+        ({"region": "eu-west-1"}, ("eu-west-1", "us-east-1"), 1),
+        ({"region": "us-east-1"}, ("us-east-1", "eu-west-1"), 0),
+        ({"region": "sa-east-1"}, ("sa-east-1", "eu-west-1"), 0),
+        ({"region": "eu-west-1", "network.second_region": "sa-east-1"}, ("eu-west-1", "sa-east-1"), 0),
+        ({}, ("us-east-1", "eu-west-1"), 0),
+    ],
+)
+def test_a_shop_moved_to_its_second_region_keeps_both(
+    tmp_path: Path, given: dict[str, object], found: tuple[str, str], sentences: int
+) -> None:
+    told: list[str] = []
+    (tmp_path / "shop.yaml").write_text(IN_TWO)
+    scenario = load(tmp_path / "shop.yaml", given, tell=told.append)
+    assert (scenario.region, scenario.network.second_region) == found
+    assert len(told) == sentences
+
+
+def test_no_place_is_exchanged_for_one_that_is_not_there(tmp_path: Path) -> None:
+    file = tmp_path / "shop.yaml"
+    file.write_text(IN_TWO.replace("us-east-1", "mars"))
+    with pytest.raises(ScenarioError, match=r"network.second_region .*must differ from region"):
+        load(file, {"region": "eu-west-1"})

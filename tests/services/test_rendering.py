@@ -172,6 +172,12 @@ class TestEc2:
         )
         assert found == {"time of a rendering job"}
 
+    def test_a_job_of_more_than_a_function_holds_runs_on_an_instance(self):
+        """12 GB and the system fit into the 16 GB of an m6g.xlarge."""
+        heavy = rendering_of(memory_gb_per_job=12)
+        worker = Worker.of(instance_type("m6g.xlarge"))
+        assert broken(workers_of(worker=worker, rendering=heavy).simulate(demand_of(1))) == set()
+
     def test_too_few_workers_are_late(self):
         """One worker does 17.25 jobs a minute; 30 come."""
         capacity = workers_of(max_size=1).simulate(demand_of(30))
@@ -199,6 +205,11 @@ class TestLambda:
         assert function_of().memory_mb == 3072
         assert function_of().job_s == pytest.approx(8 * 1769 / 3072)
         assert function_of(architecture="arm64").job_s == pytest.approx(8 * 1769 / 3072 / 1.15)
+
+    @pytest.mark.parametrize(("memory_gb", "refused"), [(10, False), (10.01, True), (12, True)])
+    def test_a_job_that_no_function_holds_is_refused(self, memory_gb, refused):
+        heavy = function_of(rendering=rendering_of(memory_gb_per_job=memory_gb))
+        assert ("memory of a function with a job" in broken(heavy.simulate(demand_of(1)))) is refused
 
     def test_month(self, monkeypatch):
         """6 jobs a minute are 259 200 of 4 607 ms, rounded up by half a millisecond, on 3 GB.

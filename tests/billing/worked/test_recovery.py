@@ -15,7 +15,6 @@ from costmodel.decision.pricer import platform_usages
 from costmodel.decision.recovery import Stage
 from costmodel.decision.search import simulate_design
 from costmodel.demand.demand import Demand
-from costmodel.errors import PriceNotFound
 from costmodel.scenario.model import Scenario
 from costmodel.services._base import Strategy, Usage
 from costmodel.services.aurora import AuroraCluster
@@ -117,11 +116,14 @@ def test_a_snapshot_of_aurora_is_copied_whole_every_day() -> None:
 
 def test_a_backup_of_a_table_is_copied_whole_every_day() -> None:
     """30 days x 50 GB x 0.02 = 30.00. Kept: 50 x 2^30 bytes are 53.687 decimal GB; items of 2 KB with two index
-    entries add 3 x 100 / 2 048, in all 53.687 x 1.146484 = 61.551 GB x 0.11 = 6.77.
+    entries add 3 x 100 / 2 048, in all 53.687 x 1.146484 = 61.551 GB: x 0.10 = 6.16 at home, where each is made,
+    and x 0.11 = 6.77 in Ireland.
     """
     usages = table().copied(traffic(), IRELAND, Strategy.BACKUP_RESTORE)
     kept = 50 * D(2**30) / D(10**9) * (1 + D(300) / D(2048))
-    assert paid(usages) == to_cents(30 * 50 * D("0.02") + kept * D("0.11")) == D("36.77")
+    assert paid(usages) == to_cents(30 * 50 * D("0.02") + kept * (D("0.10") + D("0.11"))) == D("42.93")
+    stored = [u for u in usages if u.meter.query.usage_type == "TimedBackupStorage-ByteHrs"]
+    assert [u.meter.query.region_id for u in stored] == [SCENARIO.region, IRELAND]
 
 
 def test_a_replica_of_rds_in_another_region_stands_in_one_zone_on_demand() -> None:
@@ -132,12 +134,31 @@ def test_a_replica_of_rds_in_another_region_stands_in_one_zone_on_demand() -> No
     assert paid(usages) == to_cents(720 * D("0.176") + 63 * D("0.127") + 30 * D("0.02")) == D("135.32")
 
 
-def test_a_global_aurora_cluster_is_not_billed_without_the_price_of_replicated_writes() -> None:
-    """The shipped prices have none, and no other price stands in for it."""
+def test_a_global_aurora_cluster_pays_its_writes_again_at_home() -> None:
+    """491 520 writes x 2.1 I/O = 1 032 192, x 0.0000002 = 0.2064 in Virginia; 30 GB on their way x 0.02 = 0.60.
+
+    In Ireland 720 h x 0.304 = 218.88 for one node and 50 GB x 0.11 = 5.50; nothing is written there.
+    """
+    demand = traffic()
     cluster = AuroraCluster(SCENARIO.region, 1, False, SCENARIO.database, Patience(10.0), "db.r7g.large")
-    usages = cluster.copied(traffic(), IRELAND, Strategy.PILOT_LIGHT)
-    with pytest.raises(PriceNotFound, match="ReplicatedWriteIO"):
-        billed(usages)
+    for strategy in (Strategy.PILOT_LIGHT, Strategy.WARM_STANDBY):
+        copied = cluster.copied(demand, IRELAND, strategy)
+        (repeated,) = [u for u in copied if u.meter.query.usage_type == "Aurora:ReplicatedWriteIO"]
+        assert repeated.meter.query.region_id == SCENARIO.region
+        assert repeated.consumed_quantity == 491_520 * D("2.1") == 1_032_192
+        by_hand = 1_032_192 * D("0.0000002") + 30 * D("0.02") + 720 * D("0.304") + 50 * D("0.11")
+        usages = copied + elsewhere(cluster, strategy, demand)
+        assert paid(usages) == to_cents(by_hand) == D("225.19")
+
+
+def test_an_io_optimized_global_cluster_pays_replicated_writes_as_well() -> None:
+    """1 032 192 x 0.0000002 = 0.2064, and no other I/O."""
+    demand = traffic()
+    cluster = AuroraCluster(SCENARIO.region, 1, True, SCENARIO.database, Patience(10.0), "db.r7g.large")
+    usages = cluster.copied(demand, IRELAND, Strategy.PILOT_LIGHT)
+    usages += cluster.usage(demand, cluster.simulate(demand))
+    of_io = tuple(u for u in usages if u.meter.consumed_unit == "I/O Requests")
+    assert paid(of_io) == to_cents(1_032_192 * D("0.0000002")) == D("0.21")
 
 
 def test_a_table_that_serves_in_two_regions_splits_its_reads_and_repeats_its_writes() -> None:
