@@ -77,10 +77,13 @@ def _front(run: Run) -> Iterator[str]:
     yield f"Nothing else betters these {len(run.front)} in cost, latency, availability and carbon at once; the cheapest and the fastest:\n"
     yield "| stack | USD a month | p99, ms | availability |"
     yield "| --- | ---: | ---: | ---: |"
-    ends = (min(run.front, key=lambda one: one.monthly_usd), min(run.front, key=lambda one: one.api_p99_ms))
+    ends = (
+        min(run.front, key=lambda one: one.compared_monthly_usd),
+        min(run.front, key=lambda one: one.api_p99_ms),
+    )
     for member in dict.fromkeys(ends):
         stack = " · ".join((member.compute, member.database, member.delivery))
-        yield f"| {stack} | {dollars(member.monthly_usd)} | {member.api_p99_ms:,.0f} | {member.availability_ratio:.3%} |"
+        yield f"| {stack} | {dollars(member.compared_monthly_usd)} | {member.api_p99_ms:,.0f} | {member.availability_ratio:.3%} |"
     yield ""
 
 

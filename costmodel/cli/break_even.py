@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from costmodel.scenario.model import Scenario
 
 PICTURES = (".svg", ".png")
+WITHOUT_PLANS = (
+    "Costs here are before plans: the Savings Plans and bundles that the scenario allows are left out."
+)
 
 
 def break_even(
@@ -118,6 +121,8 @@ def _parts(scenario: Scenario, found: tuple[BreakEven, ...]) -> list[RenderableT
         ]
     parts: list[RenderableType] = [Text(f"{scenario.name} · {scenario.region}", style="bold")]
     parts += [Text(sentence) for pair in found for sentence in pair.sentences]
+    if scenario.constraints.plans:
+        parts.append(Text(WITHOUT_PLANS))
     parts += [Padding(_costs_table(pair), BLANK_LINE_ABOVE) for pair in found]
     return parts
 
@@ -155,6 +160,7 @@ def _plain(scenario: Scenario, found: tuple[BreakEven, ...]) -> dict[str, Any]:
         "seed": scenario.seed,
         "loads": LOADS,
         "precision_ratio": PRECISION,
+        "notes": [WITHOUT_PLANS] if scenario.constraints.plans else [],
         "pairs": [_plain_pair(pair) for pair in found],
     }
 

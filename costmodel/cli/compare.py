@@ -38,8 +38,8 @@ def compare(
 ) -> None:
     """Say why B costs more or less than A.
 
-    Splits the difference into price, traffic, configuration and model, which add up exactly, for every
-    service too. Scenarios are simulated first, at the prices of --prices and --rates; a saved run keeps
+    Splits the difference into price, traffic, configuration, plans and model, which add up exactly, for
+    every service too. Scenarios are simulated first, at the prices of --prices and --rates; a saved run keeps
     its own, and needs --rates again when it used own rates.
 
     \b

@@ -24,6 +24,7 @@ ABOUT = {
     Cause.PRICE: "A's use at B's prices, own rates and free allowances",
     Cause.TRAFFIC: "A's designs under B's months, shoppers, content, calls, jobs and data",
     Cause.CONFIGURATION: "B's designs, region, network and account",
+    Cause.PLANS: "what the plans that B buys save, instead of those of A",
     Cause.MODEL: "the same input in another version of the tool: of A before traffic, of B last",
     Cause.NOT_SPLIT: "everything else together",
 }
@@ -69,6 +70,16 @@ def _headline(found: Contrast) -> str:
     return (
         f"B, {_place(found.after)}, costs {verdict} A, {_place(found.before)}: "
         f"{dollars(total_usd(found.after_costs))} instead of {dollars(total_usd(found.before_costs))}."
+        f"{_before_plans(found)}"
+    )
+
+
+def _before_plans(found: Contrast) -> str:
+    if not (found.before.plan or found.after.plan):
+        return ""
+    return (
+        f" Each is with its plans: before plans {dollars(total_usd(found.after_billed))} instead of "
+        f"{dollars(total_usd(found.before_billed))}."
     )
 
 
@@ -181,8 +192,8 @@ def _signed(usd: Decimal) -> str:
 def as_json(found: Contrast) -> bytes:
     """A comparison as indented JSON; money is exact text."""
     document = {
-        "before": _side(found.before, found.before_costs),
-        "after": _side(found.after, found.after_costs),
+        "before": _side(found.before, found.before_billed, found.before_costs),
+        "after": _side(found.after, found.after_billed, found.after_costs),
         "more_usd": _text(found.more_usd),
         "more_ratio": None if found.more_ratio is None else float(found.more_ratio),
         "steps": [
@@ -225,7 +236,8 @@ def as_json(found: Contrast) -> bytes:
     return json.dumps(document, indent=2).encode() + b"\n"
 
 
-def _side(run: Run, costs: Costs) -> dict[str, Any]:
+def _side(run: Run, billed: Costs, effective: Costs) -> dict[str, Any]:
+    """A run's costs before plans, and with those it buys; the steps lead from effective cost to effective cost."""
     return {
         "scenario_name": run.scenario_name,
         "region_id": run.region_id,
@@ -234,8 +246,10 @@ def _side(run: Run, costs: Costs) -> dict[str, Any]:
         "version": run.version,
         "price_book": run.price_book.digest,
         "own_rates": run.own_rates.digest if run.own_rates else None,
-        "monthly_usd": _text(total_usd(costs)),
-        "by_service_usd": _plain(costs),
+        "monthly_usd": _text(total_usd(billed)),
+        "effective_monthly_usd": _text(total_usd(effective)),
+        "by_service_usd": _plain(billed),
+        "effective_by_service_usd": _plain(effective),
     }
 
 

@@ -188,12 +188,14 @@ def _comparisons(run: Run) -> Table:
             table.add_row()
         role = row.role
         kind = row.kind.replace("_", " ")
-        if row.monthly_usd is None:
+        if row.effective_monthly_usd is None:
             table.add_row(kind, f"none: {row.why}", "", "", style="dim")
             continue
         recommended = row.why == "recommended"
-        more = "recommended" if recommended else _more(row.monthly_usd, run)
-        table.add_row(kind, row.label, dollars(row.monthly_usd), more, style="bold" if recommended else "")
+        more = "recommended" if recommended else _more(row.effective_monthly_usd, run)
+        table.add_row(
+            kind, row.label, dollars(row.effective_monthly_usd), more, style="bold" if recommended else ""
+        )
     return table
 
 
@@ -232,7 +234,7 @@ def _front(run: Run) -> Table:
     for member in run.front[:SHOWN_FRONT]:
         table.add_row(
             _member_difference(member, run) or "as recommended",
-            dollars(member.monthly_usd),
+            dollars(member.compared_monthly_usd),
             figure(round(member.api_p99_ms)),
             f"{member.availability_ratio:.3%}",
             _carbon_figure(member.calls_carbon_kg_per_month),

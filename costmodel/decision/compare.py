@@ -10,6 +10,12 @@ bills, so the steps add up to the whole difference, exactly and for every servic
     configuration  B's designs in B's region, network and account, simulated anew by this version
     model          B as saved
 
+    plans          what B's plans save instead of A's
+
+The bills up to there are those before plans. Plans are a step of their own: both are what the runs chose for their own use,
+so the step holds all that the plans save differently, whatever it comes from. It is there where a run buys plans or the
+scenarios allow others.
+
 The two model steps are shown as one. They are 0 when this version saved both runs: the same input gives the
 same bytes. Another order would split the same difference in other shares, for what two changes do together
 falls to the later one; so the order is part of the answer.
@@ -39,7 +45,7 @@ from costmodel.errors import CostModelError, RunNotRepeatable
 from costmodel.pricing.book import PriceBook
 from costmodel.pricing.price_id import query_text
 from costmodel.scenario.load import validate
-from costmodel.scenario.model import Scenario
+from costmodel.scenario.model import PLANS, Scenario
 from costmodel.services._base import TIER_ROLES, Setting, Strategy, TierDesign
 from costmodel.services.registry import TIER_SERVICES
 from costmodel.units import figure
@@ -59,7 +65,7 @@ CONFIGURED_KEYS = {
 WITHOUT_EFFECT = ("name", "story")
 
 Costs = Mapping[str, Decimal]
-"""Mean billed cost of a calendar month, by service."""
+"""Mean cost of a calendar month, by service."""
 PricesOf = Callable[[Run], tuple[PriceBook, OwnRates]]
 """The price book and the own rates that a run was billed at. Raises CostModelError when they are not at hand."""
 
@@ -70,6 +76,7 @@ class Cause(StrEnum):
     PRICE = "price"
     TRAFFIC = "traffic"
     CONFIGURATION = "configuration"
+    PLANS = "plans"
     MODEL = "model"
     NOT_SPLIT = "not split"
 
@@ -129,7 +136,11 @@ class Contrast:
     before: Run
     after: Run
     before_costs: Costs
+    """With the plans that A buys: its effective cost."""
     after_costs: Costs
+    before_billed: Costs
+    """Before plans."""
+    after_billed: Costs
     steps: tuple[Step, ...]
     """In the order of `Cause`. They add up to `more_usd`, for every service too."""
     not_split: str
@@ -143,7 +154,7 @@ class Contrast:
 
     @property
     def more_usd(self) -> Decimal:
-        """What B costs a month more than A."""
+        """What B costs a month more than A, each with its plans."""
         with localcontext(EXACT):
             return total_usd(self.after_costs) - total_usd(self.before_costs)
 
@@ -170,6 +181,8 @@ def compare(before: Run, after: Run, prices_of: PricesOf, progress: Progress = s
         validate(run.scenario, f"the scenario of run {name}") for run, name in ((before, "A"), (after, "B"))
     )
     first, last = monthly_costs(before.charges, before), monthly_costs(after.charges, after)
+    paid_first, paid_last = effective_monthly_costs(before), effective_monthly_costs(after)
+    keys = tuple(_key_changes(home.model_dump(mode="json"), goal.model_dump(mode="json")))
     parts: dict[Cause, Costs] = {}
     here, rest, reason, overload = first, Cause.MODEL, "", ""
     prices: tuple[PriceShift, ...] = ()
@@ -183,15 +196,19 @@ def compare(before: Run, after: Run, prices_of: PricesOf, progress: Progress = s
     except CostModelError as error:
         rest, reason = Cause.NOT_SPLIT, str(error)
     parts[rest] = _sum(parts.get(rest, {}), _difference(here, last))
+    if before.plan or after.plan or any(change.cause is Cause.PLANS for change in keys):
+        parts[Cause.PLANS] = _difference(_difference(first, paid_first), _difference(last, paid_last))
     return Contrast(
         before=before,
         after=after,
-        before_costs=first,
-        after_costs=last,
+        before_costs=paid_first,
+        after_costs=paid_last,
+        before_billed=first,
+        after_billed=last,
         steps=tuple(Step(cause, parts[cause]) for cause in Cause if cause in parts),
         not_split=reason,
         overload=overload,
-        keys=tuple(_key_changes(home.model_dump(mode="json"), goal.model_dump(mode="json"))),
+        keys=keys,
         designs=tuple(_design_changes(before.designs, after.designs)),
         prices=prices,
     )
@@ -327,10 +344,19 @@ def _broken(found: Evaluation, scenario: Scenario) -> str:
 
 def monthly_costs(charges: Iterable[Charge | ChargeNote], run: Run) -> Costs:
     """Billed cost by service in a mean month of a run, in the order of the charges."""
+    return _by_service(((charge.service_name, charge.billed_cost) for charge in charges), run)
+
+
+def effective_monthly_costs(run: Run) -> Costs:
+    """The same of a run's own charges with its plans."""
+    return _by_service(((charge.service_name, charge.effective_cost) for charge in run.charges), run)
+
+
+def _by_service(costs: Iterable[tuple[str, Decimal]], run: Run) -> Costs:
     sums: defaultdict[str, Decimal] = defaultdict(Decimal)
     with localcontext(EXACT):
-        for charge in charges:
-            sums[charge.service_name] += charge.billed_cost
+        for name, cost in costs:
+            sums[name] += cost
     months = len(run.months)
     return {name: _share(whole, months) for name, whole in sums.items()}
 
@@ -378,9 +404,17 @@ def _cause_of(key: str, *scenarios: Mapping[str, Any]) -> Cause:
     part, *rest = key.split(".")
     if key == "account.free_tier" or _is_price_change(rest, scenarios):
         return Cause.PRICE
+    if key == "constraints.commitments" and _differ_in_plans(*scenarios):
+        return Cause.PLANS
     if part in TRAFFIC_KEYS and not (rest and rest[0] in CONFIGURED_KEYS.get(part, ())):
         return Cause.TRAFFIC
     return Cause.CONFIGURATION
+
+
+def _differ_in_plans(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
+    """Whether scenarios allow other plans and the same designs."""
+    allowed, other = (set(scenario["constraints"]["commitments"]) for scenario in (before, after))
+    return allowed ^ other <= set(PLANS)
 
 
 def _is_price_change(rest: list[str], scenarios: Iterable[Mapping[str, Any]]) -> bool:

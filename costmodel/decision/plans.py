@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cached_property
 from typing import NamedTuple
@@ -91,6 +91,9 @@ class Portfolio:
     purchases: tuple[Purchase, ...]
     saves_usd: Decimal
     """A mean month of the run."""
+    saved_by_price_usd: Mapping[str, float] = field(compare=False)
+    """The same over the whole run, by the on-demand price whose use it is saved on (as charges name it, without
+    their tier). It adds up to `saves_usd` but for the rounding of floats."""
 
     @property
     def now(self) -> tuple[Purchase, ...]:
@@ -103,10 +106,15 @@ class Portfolio:
         return sum(purchase.upfront_usd for purchase in self.now)
 
     def __add__(self, other: Portfolio) -> Portfolio:
-        return Portfolio(self.purchases + other.purchases, self.saves_usd + other.saves_usd)
+        """Both. No use is covered by plans of two."""
+        return Portfolio(
+            self.purchases + other.purchases,
+            self.saves_usd + other.saves_usd,
+            {**self.saved_by_price_usd, **other.saved_by_price_usd},
+        )
 
 
-NOTHING = Portfolio((), Decimal(0))
+NOTHING = Portfolio((), Decimal(0), {})
 
 
 class _Key(NamedTuple):
@@ -356,10 +364,16 @@ class Planner:
     def _of_pool(self, covered: _Covered) -> Portfolio:
         if not covered:
             return NOTHING
-        levels = self._pool(covered).cheapest()
+        pool = self._pool(covered)
+        levels = pool.cheapest()
+        if not levels:
+            return NOTHING
+        ratios, run_usd = pool.saved_ratios(levels), _run_usd(covered)
+        prices = (use.price for use, _ in covered)
         return Portfolio(
             tuple(_purchase(key, level_usd) for key, level_usd in sorted(levels.items(), key=_order)),
-            self._saving(levels, covered),
+            self._a_month(float(ratios @ run_usd)),
+            dict(zip(prices, map(float, ratios * run_usd), strict=True)),
         )
 
     def _saving(self, levels: _Levels, covered: _Covered) -> Decimal:
@@ -369,8 +383,7 @@ class Planner:
         idle_usd = sum(level for key, level in levels.items() if key not in used and not key.starts_year)
         saved_usd = -Decimal(repr(idle_usd * HOURS_PER_YEAR / MONTHS_PER_YEAR))
         if covered:
-            run_usd = np.array([use.run_usd for use, _ in covered])
-            saved_usd += self._a_month(float(self._pool(covered).saved_ratios(used) @ run_usd))
+            saved_usd += self._a_month(float(self._pool(covered).saved_ratios(used) @ _run_usd(covered)))
         return saved_usd
 
     def _spend(self, usages: Sequence[Usage]) -> BundledSpend | None:
@@ -385,16 +398,21 @@ class Planner:
         if not level_usd:
             return NOTHING
         purchase = Purchase(commitment, ALL_IT_CAN, 0, level_usd, 0.0)
-        key = _Key(commitment, ALL_IT_CAN, 0)
-        return Portfolio((purchase,), self._bundle_saving(spend, key, level_usd))
+        saved_usd = spend.run_saved_usd(self._patterns[commitment.years], level_usd)
+        return Portfolio((purchase,), self._a_month(sum(saved_usd)), spend.by_price_usd(*saved_usd))
 
     def _bundle_saving(self, spend: BundledSpend | None, key: _Key, level_usd: float) -> Decimal:
         if spend is None:
             return -Decimal(repr(level_usd))
-        return self._a_month(spend.run_saved_usd(self._patterns[key.commitment.years], level_usd))
+        return self._a_month(sum(spend.run_saved_usd(self._patterns[key.commitment.years], level_usd)))
 
     def _a_month(self, run_usd: float) -> Decimal:
         return Decimal(repr(run_usd / len(self.calendar.periods)))
+
+
+def _run_usd(covered: _Covered) -> FloatArray:
+    """What each use costs on demand over the run, shape (uses,)."""
+    return np.array([use.run_usd for use, _ in covered])
 
 
 def _pool(covered: _Covered, pattern: TermPattern) -> Pool:

@@ -49,7 +49,7 @@ class Reasons:
     doubt: Doubt
 
     def why_not(self, rival: Evaluation) -> str:
-        """By how much a rival is dearer, and the part of the shop that it is dearer for by most.
+        """By how much a rival is dearer, and the part of the shop, or its plans, that it is dearer for by most.
 
         Of one that is cheaper, what speaks against it all the same.
         """
@@ -115,13 +115,17 @@ _NOTHING = _Part(Decimal(0), "")
 
 
 def _dearest_part(rival: Evaluation, best: Evaluation) -> str:
-    """The role whose cost grows most, with both costs; empty where none grows.
+    """The role whose bill grows most, with both costs, or the plans where more of their saving is lost; empty where
+    nothing grows.
 
     `compute: $62.78 with Amazon Elastic Compute Cloud (Instance hours) instead of $10.18 with AWS Lambda (Duration)`.
     """
     there, here = _parts(rival), _parts(best)
     more = {name: part.monthly_usd - here.get(name, _NOTHING).monthly_usd for name, part in there.items()}
     name = max(more, key=lambda name: (more[name], name), default="")
+    lost_usd = best.portfolio.saves_usd - rival.portfolio.saves_usd
+    if lost_usd > max(0, more.get(name, 0)):
+        return f"plans: they save {dollars(rival.portfolio.saves_usd)} instead of {dollars(best.portfolio.saves_usd)}"
     if not name or more[name] <= 0:
         return ""
     dear, cheap = there[name], here.get(name, _NOTHING)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import fields
 from decimal import Decimal
 from typing import Any, Protocol, runtime_checkable
@@ -29,6 +29,7 @@ from costmodel.decision.constraints import promise
 from costmodel.decision.drills import drill
 from costmodel.decision.front import Member, availability_ratio, inside_energy
 from costmodel.decision.hunt import Rejection
+from costmodel.decision.plan_costs import effective_costs
 from costmodel.decision.plans import Planner, Portfolio, Purchase
 from costmodel.decision.reasons import Reasons, why_chosen, why_none
 from costmodel.decision.recovery import RESTORATIONS, recovery_variables, regional_limits
@@ -98,6 +99,7 @@ def recommend(
         _platform_note(design) for design in best.platform
     )
     first_view_ms = _first_view_ms(best, demand)
+    effective = effective_costs(best.bill.charges, best.portfolio, months)
     drills, expected_loss = drill(best.candidate.compute.design, best.candidate.database.design, demand)
     return Run(
         format=FORMAT,
@@ -132,8 +134,8 @@ def recommend(
         plan=_plan_note(best.portfolio),
         commitments=commitments,
         designs=designs,
-        charges=tuple(_charge_note(charge) for charge in best.bill.charges),
-        daily_cost_usd=_daily_cost(best.bill, demand.calendar),
+        charges=tuple(map(_charge_note, best.bill.charges, effective)),
+        daily_cost_usd=_daily_cost(best.bill, effective, demand.calendar),
         daily_load=_daily_load(demand, best.candidate.delivery.design),
         first_view_ms=first_view_ms,
         terraform=tuple(_terraform(scenario, best)),
@@ -158,7 +160,7 @@ def _front_note(member: Member, months: int) -> FrontNote:
         delivery=delivery,
         rendering=rendering,
         strategy=member.placed.strategy.value,
-        monthly_usd=Decimal(repr(member.point[0])),
+        compared_monthly_usd=Decimal(repr(member.point[0])),
         api_p95_ms=promised.api_p95_ms,
         api_p99_ms=promised.api_p99_ms,
         availability_ratio=availability_ratio(member.placed),
@@ -508,11 +510,13 @@ def _daily_load(demand: Demand, delivery: Design) -> dict[str, tuple[float, ...]
     }
 
 
-def _daily_cost(bill: Bill, calendar: Calendar) -> dict[str, tuple[float, ...]]:
+def _daily_cost(bill: Bill, effective: Sequence[Decimal], calendar: Calendar) -> dict[str, tuple[float, ...]]:
+    """What a plan saves of a charge is the same share of it on each of its days."""
     costs: defaultdict[str, FloatArray] = defaultdict(lambda: np.zeros(calendar.days))
     days = dict(calendar.day_slices)
-    for charge in bill.charges:
-        costs[charge.service_name][days[charge.billing_period]] += charge.daily_cost
+    for charge, cost in zip(bill.charges, effective, strict=True):
+        paid_ratio = float(cost / charge.billed_cost) if cost != charge.billed_cost else 1.0
+        costs[charge.service_name][days[charge.billing_period]] += charge.daily_cost * paid_ratio
     return {service: _series(cost) for service, cost in costs.items()}
 
 
@@ -520,9 +524,11 @@ def _series(values: FloatArray) -> tuple[float, ...]:
     return tuple(float(value) for value in values)
 
 
-def _charge_note(charge: Charge) -> ChargeNote:
+def _charge_note(charge: Charge, effective_cost: Decimal) -> ChargeNote:
     values: dict[str, Any] = {f.name: getattr(charge, f.name) for f in fields(ChargeNote)}
-    return ChargeNote(**values | {"billing_period": str(charge.billing_period)})
+    return ChargeNote(
+        **values | {"billing_period": str(charge.billing_period), "effective_cost": effective_cost}
+    )
 
 
 def _first_view_ms(best: Evaluation, demand: Demand) -> dict[str, tuple[float, float]]:

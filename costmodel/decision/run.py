@@ -20,7 +20,7 @@ from costmodel.capacity.result import Limit
 from costmodel.decision.conditions import TYPES, Value, fits, may_hold
 from costmodel.errors import Fault, RunFileError
 
-FORMAT = "costmodel-run/5"
+FORMAT = "costmodel-run/6"
 
 Month = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])$")]
 Day = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])-01$")]
@@ -115,7 +115,7 @@ class Option:
     delivery: str
     rendering: str
     monthly_usd: Decimal
-    """Mean billed cost per calendar month."""
+    """Mean billed cost per calendar month, before plans."""
     api_p95_ms: float
     api_p99_ms: float
     availability_ratio: float
@@ -138,7 +138,7 @@ class Comparison:
     kind: str
     label: str
     """The kind's best design; empty when none is feasible."""
-    monthly_usd: Decimal | None
+    effective_monthly_usd: Decimal | None
     """Mean cost per calendar month of the whole best candidate of this kind, with the allowed plans."""
     why: str
     """`recommended`, by how much it is dearer, or the reason nothing of the kind is feasible."""
@@ -217,6 +217,7 @@ class ChargeNote:
     contracted_unit_price: Decimal
     contracted_cost: Decimal
     effective_cost: Decimal
+    """With the plans that the run recommends spread over the use they cover; without plans the billed cost."""
     billed_cost: Decimal
     pricing_category: str
     x_tier_begin: Decimal
@@ -418,7 +419,7 @@ class FrontNote:
     rendering: str
     strategy: str
     """What stands ready in a second region."""
-    monthly_usd: Decimal
+    compared_monthly_usd: Decimal
     """Mean cost per calendar month, to the cent, as candidates are compared by: the bill, less what allowed plans save,
     and its carbon where that has a price."""
     api_p95_ms: float
@@ -557,7 +558,7 @@ class PurchaseNote:
 
 @dataclass(frozen=True, slots=True)
 class PlanNote:
-    """What to buy of the plans that the scenario allows; the charges are those without it."""
+    """What to buy of the plans that the scenario allows. Charges are billed without it; it is in their effective cost."""
 
     purchases: tuple[PurchaseNote, ...]
     saves_usd: Decimal
@@ -623,7 +624,7 @@ class Run:
     designs: tuple[DesignNote, ...]
     charges: tuple[ChargeNote, ...]
     daily_cost_usd: dict[str, tuple[float, ...]]
-    """Billed cost per day by service name."""
+    """Effective cost per day by service name: with the plans, if there are any."""
     daily_load: dict[str, tuple[float, ...]]
     """Per day: page_views, sessions, api_requests, asset_requests, egress_gb, model_views."""
     first_view_ms: dict[str, tuple[float, float]]
@@ -636,7 +637,7 @@ class Run:
 
     @property
     def monthly_usd(self) -> Decimal:
-        """Mean billed cost of the recommended candidate per calendar month."""
+        """Mean billed cost of the recommended candidate per calendar month, before plans."""
         return self.chosen.monthly_usd
 
     @property
@@ -742,7 +743,7 @@ def _unequal_sums(run: Run) -> Iterator[Fault]:
     """Where amounts do not add up to one another. Needs amounts that are finite and series of every day."""
     with localcontext(prec=SUM_DIGITS):
         for place, charge in enumerate(run.charges):
-            yield from _unequal_costs(f"charges.{place}", charge)
+            yield from _unequal_costs(f"charges.{place}", charge, planned=run.plan is not None)
             if charge.billing_period not in run.months:
                 yield Fault(
                     f"charges.{place}.billing_period", "must be one of months", charge.billing_period[:40]
@@ -756,6 +757,10 @@ def _unequal_sums(run: Run) -> Iterator[Fault]:
             problem = f"must be monthly_usd less plan.saves_usd, {_plain(run.monthly_usd - saved)}"
             stated = _plain(run.chosen.effective_monthly_usd)
             yield Fault("chosen.effective_monthly_usd", problem, stated)
+        paid = sum((charge.effective_cost for charge in run.charges), Decimal(0))
+        if abs(run.chosen.effective_monthly_usd * len(run.months) - paid) > ROUNDING * abs(billed):
+            problem = f"must be the charges' effective_cost a month, {_plain(paid / len(run.months))}"
+            yield Fault("chosen.effective_monthly_usd", problem, _plain(run.chosen.effective_monthly_usd))
         if run.own_rates is not None:
             for name in ("list_cost", "contracted_cost"):
                 whole = sum((getattr(charge, name) for charge in run.charges), Decimal(0))
@@ -766,15 +771,19 @@ def _unequal_sums(run: Run) -> Iterator[Fault]:
     yield from _unequal_days(run)
 
 
-def _unequal_costs(path: str, charge: ChargeNote) -> Iterator[Fault]:
-    """A charge's costs are its prices times its quantity, and what is contracted is billed."""
+def _unequal_costs(path: str, charge: ChargeNote, *, planned: bool) -> Iterator[Fault]:
+    """A charge's costs are its prices times its quantity, and what is contracted is billed.
+
+    With plans no more is known of its effective cost than the sum over all charges.
+    """
     contracted = charge.contracted_unit_price * charge.pricing_quantity
     costs = {
         "list_cost": charge.list_unit_price * charge.pricing_quantity,
         "contracted_cost": contracted,
-        "effective_cost": contracted,
         "billed_cost": contracted,
     }
+    if not planned:
+        costs["effective_cost"] = contracted
     for name, cost in costs.items():
         stated = getattr(charge, name)
         if stated != cost:
@@ -786,7 +795,7 @@ def _unequal_days(run: Run) -> Iterator[Fault]:
     """The days of a service cost what its charges do, but for the rounding of floats."""
     charged: defaultdict[str, list[float]] = defaultdict(list)
     for charge in run.charges:
-        charged[charge.service_name].append(float(charge.billed_cost))
+        charged[charge.service_name].append(float(charge.effective_cost))
     for service in dict.fromkeys((*charged, *run.daily_cost_usd)):
         whole = math.fsum(charged[service])
         by_day = math.fsum(run.daily_cost_usd.get(service, ()))
@@ -813,10 +822,10 @@ def _amounts(run: Run) -> Iterator[tuple[str, Decimal]]:
         yield f"alternatives.{place}.monthly_usd", option.monthly_usd
         yield f"alternatives.{place}.effective_monthly_usd", option.effective_monthly_usd
     for place, row in enumerate(run.comparisons):
-        if row.monthly_usd is not None:
-            yield f"comparisons.{place}.monthly_usd", row.monthly_usd
+        if row.effective_monthly_usd is not None:
+            yield f"comparisons.{place}.effective_monthly_usd", row.effective_monthly_usd
     for place, member in enumerate(run.front):
-        yield f"front.{place}.monthly_usd", member.monthly_usd
+        yield f"front.{place}.compared_monthly_usd", member.compared_monthly_usd
     for place, charge in enumerate(run.charges):
         for field in fields(charge):
             value = getattr(charge, field.name)

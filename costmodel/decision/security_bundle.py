@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
 import numpy as np
 
+from costmodel.billing.charge import Charge
 from costmodel.billing.rate import bill
 from costmodel.billing.rates import OwnRates
 from costmodel.decision.commitment_levels import LevelCurve
@@ -22,6 +24,7 @@ from costmodel.pricing.commitment import (
     Offers,
 )
 from costmodel.pricing.price import ON_DEMAND
+from costmodel.pricing.price_id import query_text
 from costmodel.services._base import Usage
 
 WAF_CODE = "awswaf"
@@ -37,6 +40,9 @@ class BundledSpend:
     cloudfront_usd: FloatArray
     waf_usd: FloatArray
     """Requests that the firewall inspects."""
+    cloudfront_by_price_usd: Mapping[str, float]
+    """The same over the run, by price (as charges name it, without their tier)."""
+    waf_by_price_usd: Mapping[str, float]
 
     def committable_usd(self, pattern: TermPattern) -> FloatArray:
         """The level that each month of the term uses up, shape (months of the term,)."""
@@ -53,8 +59,12 @@ class BundledSpend:
             corners_usd.size,
         )
 
-    def run_saved_usd(self, pattern: TermPattern, level_usd: float) -> float:
-        """What a level saves over the run, if each month of it saved the share that the months of the term do."""
+    def run_saved_usd(self, pattern: TermPattern, level_usd: float) -> tuple[float, float]:
+        """What a level saves over the run on CloudFront and on WAF, if each month of it saved the share that the
+        months of the term do.
+
+        What is not used of the level counts against CloudFront.
+        """
         committable_usd = self.committable_usd(pattern)
         waf_usd = self.waf_usd[pattern.months] * pattern.month_factors
         used_usd = np.minimum(level_usd, committable_usd)
@@ -62,10 +72,17 @@ class BundledSpend:
         credited_usd = float(np.minimum(level_usd * float(BUNDLE_WAF_RATIO), waf_usd).sum())
         cloudfront_usd = float(committable_usd.sum()) / RATE
         unused_ratio = float((level_usd - used_usd).sum()) / cloudfront_usd
-        run_usd = float(self.cloudfront_usd.sum()) * (gained_usd / cloudfront_usd - unused_ratio)
-        if waf_usd.any():
-            run_usd += float(self.waf_usd.sum()) * credited_usd / float(waf_usd.sum())
-        return run_usd
+        saved_usd = float(self.cloudfront_usd.sum()) * (gained_usd / cloudfront_usd - unused_ratio)
+        if not waf_usd.any():
+            return saved_usd, 0.0
+        return saved_usd, float(self.waf_usd.sum()) * credited_usd / float(waf_usd.sum())
+
+    def by_price_usd(self, cloudfront_saved_usd: float, waf_saved_usd: float) -> dict[str, float]:
+        """A saving over the run by the price it is made on."""
+        return {
+            **_shared(cloudfront_saved_usd, self.cloudfront_by_price_usd),
+            **_shared(waf_saved_usd, self.waf_by_price_usd),
+        }
 
 
 def bundled_spend(
@@ -89,14 +106,36 @@ def bundled_spend(
     if found is None:
         return None
 
-    def monthly_usd(of: Sequence[Usage]) -> FloatArray:
-        months = dict.fromkeys(calendar.periods, Decimal(0))
-        for charge in bill(of, known.book, free_tier=free_tier, own_rates=own_rates).charges:
-            months[charge.billing_period] += charge.billed_cost
-        return np.array([float(cost_usd) for cost_usd in months.values()])
+    def charges(of: Sequence[Usage]) -> tuple[Charge, ...]:
+        return bill(of, known.book, free_tier=free_tier, own_rates=own_rates).charges
 
-    cloudfront_usd = monthly_usd(bundled)
-    return BundledSpend(found, cloudfront_usd, monthly_usd(inspected)) if cloudfront_usd.any() else None
+    cloudfront, waf = charges(bundled), charges(inspected)
+    cloudfront_usd = _by_month(cloudfront, calendar)
+    if not cloudfront_usd.any():
+        return None
+    return BundledSpend(
+        found, cloudfront_usd, _by_month(waf, calendar), _by_price(cloudfront), _by_price(waf)
+    )
+
+
+def _by_month(charges: Iterable[Charge], calendar: Calendar) -> FloatArray:
+    months = dict.fromkeys(calendar.periods, Decimal(0))
+    for charge in charges:
+        months[charge.billing_period] += charge.billed_cost
+    return np.array([float(cost_usd) for cost_usd in months.values()])
+
+
+def _by_price(charges: Iterable[Charge]) -> dict[str, float]:
+    costs: defaultdict[str, float] = defaultdict(float)
+    for charge in charges:
+        costs[query_text(charge.sku_price_id)] += float(charge.billed_cost)
+    return dict(costs)
+
+
+def _shared(saved_usd: float, costs: Mapping[str, float]) -> dict[str, float]:
+    """A saving on prices together, shared by what is paid at each."""
+    whole_usd = sum(costs.values())
+    return {price: saved_usd * cost_usd / whole_usd for price, cost_usd in costs.items()} if whole_usd else {}
 
 
 def _bundle(known: Offers, usage: Usage) -> CommittedPrice | None:

@@ -44,6 +44,8 @@ class CommittableUse:
 
     offers: tuple[CommittedPrice, ...]
     """One or more, all of the same on-demand price."""
+    price: str
+    """The on-demand price, as charges name it without their tier."""
     unit: str
     """FOCUS unit of the quantity."""
     hourly_quantity: FloatArray
@@ -88,12 +90,14 @@ def committable_uses(
     for usage in billed:
         by_price[str(known.book.price(usage.meter.query).query)].append(usage)
     return tuple(
-        _use(alike, charges[price], known, calendar) for price, alike in by_price.items() if charges[price]
+        _use(price, alike, charges[price], known, calendar)
+        for price, alike in by_price.items()
+        if charges[price]
     )
 
 
 def _use(
-    usages: Sequence[Usage], charges: Sequence[Charge], known: Offers, calendar: Calendar
+    price: str, usages: Sequence[Usage], charges: Sequence[Charge], known: Offers, calendar: Calendar
 ) -> CommittableUse:
     """Usages of one price, as one."""
     months = dict(_hour_slices(calendar))
@@ -113,6 +117,7 @@ def _use(
         )
     return CommittableUse(
         offers=known.of(usages[0].meter.query),
+        price=price,
         unit=usages[0].meter.consumed_unit,
         hourly_quantity=hourly,
         on_demand_usd=np.array(on_demand_usd),

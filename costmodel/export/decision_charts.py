@@ -20,7 +20,7 @@ def front_chart(run: Run, kind: Picture) -> bytes:
         for rank, (kinds, members) in enumerate(_by_kinds(run.front).items()):
             axes.plot(
                 [member.api_p99_ms for member in members],
-                [float(member.monthly_usd) for member in members],
+                [float(member.compared_monthly_usd) for member in members],
                 linestyle="none",
                 marker=MARKERS[rank % len(MARKERS)],
                 markersize=7,
@@ -30,7 +30,7 @@ def front_chart(run: Run, kind: Picture) -> bytes:
         chosen = run.chosen
         axes.plot(
             chosen.api_p99_ms,
-            float(chosen.monthly_usd),
+            float(chosen.effective_monthly_usd),
             linestyle="none",
             marker="o",
             markersize=14,

@@ -46,7 +46,7 @@ def _front(run: Run) -> Section:
             member.delivery,
             member.rendering,
             *((strategy.words,) if apart else ()),
-            dollars(member.monthly_usd),
+            dollars(member.compared_monthly_usd),
             f"{member.api_p99_ms:,.0f}",
             f"{member.availability_ratio:.3%}",
             NOTHING
@@ -72,7 +72,7 @@ def _by_kinds(front: Sequence[FrontNote]) -> dict[str, list[tuple[float, float]]
     """Milliseconds and dollars by kinds of compute and database; the least common kinds together."""
     found: dict[str, list[tuple[float, float]]] = {}
     for member in front:
-        point = (member.api_p99_ms, float(member.monthly_usd))
+        point = (member.api_p99_ms, float(member.compared_monthly_usd))
         found.setdefault(" with ".join(map(words, member.kinds[:2])), []).append(point)
     ranked = sorted(found, key=lambda kinds: (-len(found[kinds]), kinds))
     if len(ranked) <= LARGEST_SERVICES:

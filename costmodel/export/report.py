@@ -21,7 +21,7 @@ from costmodel.export import charts
 from costmodel.export.charts import LARGEST_SERVICES, OTHER
 from costmodel.export.decision_sections import decision_sections
 from costmodel.export.sections import NOTHING, Column, Section, Table, number, slug, words
-from costmodel.review.variance import MonthVariance, Variance, VarianceRow
+from costmodel.review.variance import EFFECTIVE_COST, MonthVariance, Variance, VarianceRow
 from costmodel.services._base import Strategy
 from costmodel.units import two_digits
 
@@ -131,7 +131,7 @@ def _key_figures(run: Run, variance: Variance | None) -> Iterator[tuple[str, str
         yield "Without them", dollars(run.monthly_usd)
     yield "80 % of draws between", f"{dollars(spread.p10_usd)} and {dollars(spread.p90_usd)}"
     for month in variance.months if variance else ():
-        yield f"Actual services, {month.actual_month}", dollars(month.actual_usd)
+        yield f"Actual services, {_actual_days(month)}", dollars(month.actual_usd)
     yield "API calls, p95 and p99", f"{chosen.api_p95_ms:,.0f} and {chosen.api_p99_ms:,.0f} ms"
     yield "Availability agreed", f"{chosen.availability_ratio:.3%}"
     yield "Requirements met", f"{sum(known.met for known in run.requirements)} of {len(run.requirements)}"
@@ -215,9 +215,13 @@ def _plans(run: Run) -> Iterator[str]:
     """What the plans to buy take off the bill."""
     if run.plan:
         yield (
-            f"The bill is that without plans. Those that the recommendation buys save {dollars(run.plan.saves_usd)} a "
+            f"This bill is that without plans. Those that the recommendation buys save {dollars(run.plan.saves_usd)} a "
             f"month of it, which leaves {dollars(run.chosen.effective_monthly_usd)}."
         )
+
+
+def _with_plans(run: Run) -> str:
+    return " with its plans" if run.plan else ""
 
 
 def _own_rates(run: Run, whole_usd: Decimal) -> Iterator[str]:
@@ -273,7 +277,7 @@ def _forecast_against_actual(month: MonthVariance, variance: Variance) -> Sectio
     title = f"Forecast against actual, {month.actual_month}"
     return Section(
         title,
-        text=(_variance_sentence(month, variance),),
+        text=(_variance_sentence(month, variance), *_days_sentence(month)),
         warning=""
         if month.same_month
         else f"This run does not hold {month.actual_month}. The bill is compared with the run's first month, "
@@ -296,8 +300,32 @@ def _variance_sentence(month: MonthVariance, variance: Variance) -> str:
     return (
         f"The services of the actual bill {variance.source} ({variance.format_name}) cost "
         f"{dollars(month.actual_usd)}: {dollars(abs(more))}{share} {direction} than the forecast of "
-        f"{dollars(month.forecast_usd)}. Its charges are dated {month.first_day} to {month.last_day}."
+        f"{dollars(month.forecast_usd)}{' with its plans' if month.column == EFFECTIVE_COST else ''}"
+        f"{'' if month.whole_month else ' for the same days'}. "
+        f"Its charges are dated {month.first_day} to {month.last_day}."
     )
+
+
+def _actual_days(month: MonthVariance) -> str:
+    """`2026-03`, or `2026-03-01 to 2026-03-14` of a bill for a part of it."""
+    if month.whole_month or month.covered is None:
+        return month.actual_month
+    return f"{month.covered.first_day} to {month.covered.last_day}"
+
+
+def _days_sentence(month: MonthVariance) -> Iterator[str]:
+    """Which days are compared, where a bill covers a part of its month or does not say."""
+    if month.covered is None:
+        yield (
+            "The bill does not say until when its rows charge (ChargePeriodEnd, or UsageEndDate), so the whole month's "
+            "forecast stands against them."
+        )
+    elif not month.whole_month:
+        yield (
+            f"The bill covers {_actual_days(month)}. Against it stands the forecast of these days by their load, "
+            f"{dollars(month.forecast_usd)} of the month's {dollars(month.forecast_month_usd)}; what costs the same by the "
+            "month counts by its share of days. A fee that AWS charges for the month at once stands whole in the bill."
+        )
 
 
 def _apart_table(month: MonthVariance) -> Iterator[Table]:
@@ -310,15 +338,26 @@ def _apart_table(month: MonthVariance) -> Iterator[Table]:
 
 
 def _variance_notes(month: MonthVariance, variance: Variance) -> Iterator[str]:
-    yield "Billed cost stands against billed cost. Difference is actual less forecast."
-    if month.effective_usd != month.actual_usd:
+    if month.column == EFFECTIVE_COST:
         yield (
-            f"With commitments and prepayments spread over their use, the actual services cost "
-            f"{dollars(month.effective_usd)}, by the bill's own effective cost."
+            "Effective cost stands against effective cost (EffectiveCost), because the forecast is with the plans that "
+            "the run recommends: both spread a plan's fees, upfront ones too, over the use they pay for. Billed cost "
+            "would show that use at nothing and the fees by themselves. What a plan does not use up is part of the use in "
+            "the forecast; a bill may show it by itself. Difference is actual less forecast."
         )
+        if month.spread_usd or month.billed_usd != month.actual_usd:
+            fees = f", {dollars(month.spread_usd)} of it fees that are spread" if month.spread_usd else ""
+            yield f"The billed cost of all that is compared is {dollars(month.billed_usd)}{fees}."
+    else:
+        yield "Billed cost stands against billed cost. Difference is actual less forecast."
+        if month.effective_usd != month.actual_usd:
+            yield (
+                f"With commitments and prepayments spread over their use, the actual services cost "
+                f"{dollars(month.effective_usd)}, by the bill's own effective cost."
+            )
     for moved in month.regrouped:
         yield (
-            f"{dollars(moved.billed_cost)} that this report shows under {moved.from_service} stands here under "
+            f"{dollars(moved.forecast_usd)} that this report shows under {moved.from_service} stands here under "
             f"{moved.to_service}, where an AWS invoice has it."
         )
     for aside in variance.set_aside:
@@ -348,8 +387,8 @@ def _cost_by_day(run: Run) -> Section:
     return Section(
         "Cost by day",
         text=(
-            "What each day costs; a month's charge is spread over its days by their use. The dearest day is "
-            f"{dearest.isoformat()} with {dollars(sum(by_day[dearest]))}.",
+            f"What each day costs{_with_plans(run)}; a month's charge is spread over its days by their use. The dearest "
+            f"day is {dearest.isoformat()} with {dollars(sum(by_day[dearest]))}.",
         ),
         chart=charts.daily_cost(series, days[0], "Cost by day"),
         tables=(Table(columns, rows, title="Cost by day as a table", folded=True),),
@@ -530,7 +569,7 @@ def _side_by_side(run: Run) -> Section:
                 row.role,
                 words(row.kind),
                 row.label or "none feasible",
-                _dollars_or_nothing(row.monthly_usd),
+                _dollars_or_nothing(row.effective_monthly_usd),
                 row.why,
             )
             for row in run.comparisons
@@ -573,7 +612,7 @@ def _side_by_side(run: Run) -> Section:
 
 def _next_months(run: Run) -> Section:
     bills = {
-        month: _total(charge.billed_cost for charge in run.charges if charge.billing_period == month)
+        month: _total(charge.effective_cost for charge in run.charges if charge.billing_period == month)
         for month in run.months
     }
     if len(bills) > 1:
@@ -588,7 +627,7 @@ def _next_months(run: Run) -> Section:
         commands=(f"costmodel simulate SCENARIO.yaml --months 12 --seed {run.seed}{rates} --save RUN.json",),
         tables=(projected,) if projected else (),
         notes=(
-            f"The projection is this month's bill times the scenario's growth of {growth:.1%} a month, nothing "
+            f"The projection is this month's cost{_with_plans(run)} times the scenario's growth of {growth:.1%} a month, nothing "
             "else: season, events, tiers, steps of capacity and the length of months are not simulated.",
         )
         if projected
@@ -597,10 +636,10 @@ def _next_months(run: Run) -> Section:
 
 
 def _simulated_months(run: Run, bills: Mapping[str, Decimal]) -> Section:
-    services = _totals((charge.service_name, charge.billed_cost) for charge in run.charges)
+    services = _totals((charge.service_name, charge.effective_cost) for charge in run.charges)
     costs = {
         (service, month): _total(
-            charge.billed_cost
+            charge.effective_cost
             for charge in run.charges
             if charge.service_name == service and charge.billing_period == month
         )
@@ -616,7 +655,8 @@ def _simulated_months(run: Run, bills: Mapping[str, Decimal]) -> Section:
     return Section(
         "Next months",
         text=(
-            f"Every month of the run is simulated. The dearest is {dearest} with {dollars(bills[dearest])}.",
+            f"Every month of the run is simulated. The dearest is {dearest} with {dollars(bills[dearest])}"
+            f"{_with_plans(run)}.",
         ),
         tables=(Table((Column("Service"), *map(number, run.months), number("USD")), rows, total),),
     )

@@ -12,10 +12,10 @@ import io
 import json
 import re
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal, localcontext
 from functools import lru_cache
 from pathlib import Path
@@ -64,6 +64,14 @@ class ActualCharge:
 
 
 @dataclass(frozen=True, slots=True)
+class CoveredDays:
+    """First and last UTC day that a bill of a month covers, `YYYY-MM-DD`, both included."""
+
+    first_day: str
+    last_day: str
+
+
+@dataclass(frozen=True, slots=True)
 class SetAside:
     """Rows that are not an AWS charge in US dollars, and so are not compared."""
 
@@ -84,6 +92,8 @@ class ActualBill:
     """Rows of the file that are in `charges`."""
     charges: tuple[ActualCharge, ...]
     set_aside: tuple[SetAside, ...]
+    covered: Mapping[str, CoveredDays] = field(default_factory=dict)
+    """By invoice month; without the months whose rows do not say until when they charge."""
 
     @property
     def billed_cost(self) -> Decimal:
@@ -223,6 +233,14 @@ class _Row:
             self._fault(column, "must be a time such as 2026-03-01T00:00:00Z", found)
         return day or ""
 
+    def last_day(self, column: str) -> str:
+        """The UTC day whose end, or part of which, a period reaches up to; empty without one."""
+        found = self.text(column)
+        day = _utc_day(found, before=True) if found else ""
+        if day is None:
+            self._fault(column, "must be a time such as 2026-03-02T00:00:00Z", found)
+        return day or ""
+
     def _fault(self, column: str, problem: str, found: str) -> None:
         self._faults.append(Fault(f"{self._place}, {column}", problem, found[:60]))
 
@@ -236,11 +254,12 @@ def _amount(text: str) -> Decimal | None:
 
 
 @lru_cache(maxsize=4096)
-def _utc_day(text: str) -> str | None:
-    """The UTC day of an ISO 8601 time; a time without zone is UTC, as bills are."""
+def _utc_day(text: str, *, before: bool = False) -> str | None:
+    """The UTC day of an ISO 8601 time, or of the moment before it; a time without zone is UTC, as bills are."""
     try:
         moment = datetime.fromisoformat(text)
-        return (moment.astimezone(UTC) if moment.tzinfo else moment).date().isoformat()
+        moment = moment.astimezone(UTC) if moment.tzinfo else moment
+        return (moment - timedelta(microseconds=1) if before else moment).date().isoformat()
     except (ValueError, OverflowError):
         return None
 
@@ -258,6 +277,8 @@ class _Line:
     currency: str
     billed_cost: Decimal
     effective_cost: Decimal
+    last_day: str
+    """UTC day in which the charge period ends; empty where the row does not say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,6 +301,7 @@ _FOCUS_NEEDED = (
     "ServiceName",
     "ProviderName",
 )
+_FOCUS_OPTIONAL = ("ChargePeriodEnd", "x_ServiceCode", "RegionId")
 
 
 def _focus_line(row: _Row) -> _Line:
@@ -297,6 +319,7 @@ def _focus_line(row: _Row) -> _Line:
         currency=row.needed("BillingCurrency"),
         billed_cost=row.amount("BilledCost"),
         effective_cost=row.amount("EffectiveCost"),
+        last_day=row.last_day("ChargePeriodEnd"),
     )
 
 
@@ -306,6 +329,7 @@ class _CurColumns:
 
     billing_period: str
     usage_start: str
+    usage_end: str
     line_item_type: str
     product_code: str
     currency: str
@@ -336,6 +360,7 @@ class _CurColumns:
     @property
     def optional(self) -> tuple[str, ...]:
         return (
+            self.usage_end,
             self.product_name,
             self.product_map,
             self.region,
@@ -366,6 +391,7 @@ class _CurColumns:
             currency=row.needed(self.currency),
             billed_cost=row.amount(self.unblended_cost),
             effective_cost=self._effective_cost(row, kind),
+            last_day=row.last_day(self.usage_end),
         )
 
     def _product_name(self, row: _Row) -> str:
@@ -427,6 +453,7 @@ Source: AWS Cost and Usage Report User Guide, line item details, `lineItem/LineI
 _LEGACY = _CurColumns(
     billing_period="bill/BillingPeriodStartDate",
     usage_start="lineItem/UsageStartDate",
+    usage_end="lineItem/UsageEndDate",
     line_item_type="lineItem/LineItemType",
     product_code="lineItem/ProductCode",
     currency="lineItem/CurrencyCode",
@@ -446,6 +473,7 @@ _LEGACY = _CurColumns(
 _CUR_2 = _CurColumns(
     billing_period="bill_billing_period_start_date",
     usage_start="line_item_usage_start_date",
+    usage_end="line_item_usage_end_date",
     line_item_type="line_item_line_item_type",
     product_code="line_item_product_code",
     currency="line_item_currency_code",
@@ -464,7 +492,7 @@ _CUR_2 = _CurColumns(
 )
 
 _FORMATS = (
-    _Format("FOCUS", _FOCUS_NEEDED, ("x_ServiceCode", "RegionId"), _FOCUS_NEEDED.__contains__, _focus_line),
+    _Format("FOCUS", _FOCUS_NEEDED, _FOCUS_OPTIONAL, _FOCUS_NEEDED.__contains__, _focus_line),
     _Format(
         "legacy Cost and Usage Report",
         _LEGACY.needed,
@@ -505,6 +533,7 @@ def _gather(source: str, rows: Iterator[_Numbered], unit: str) -> ActualBill:
     faults: list[Fault] = []
     sums: dict[tuple[str, str, str, str, str, str], list[Decimal]] = {}
     aside: dict[tuple[str, str], tuple[int, Decimal]] = {}
+    periods: set[tuple[str, str, str]] = set()
     counted = 0
     with localcontext(EXACT):
         for number, cells in rows:
@@ -520,6 +549,9 @@ def _gather(source: str, rows: Iterator[_Numbered], unit: str) -> ActualBill:
                 aside[reason, line.currency] = (rows_aside + 1, cost + line.billed_cost)
                 continue
             counted += 1
+            month, first_day, *_, category = line.key
+            if category == USAGE and line.last_day:
+                periods.add((month, first_day, line.last_day))
             costs = sums.setdefault(line.key, [Decimal(0), Decimal(0)])
             costs[0] += line.billed_cost
             costs[1] += line.effective_cost
@@ -532,7 +564,27 @@ def _gather(source: str, rows: Iterator[_Numbered], unit: str) -> ActualBill:
             ActualCharge(*key, billed, effective) for key, (billed, effective) in sorted(sums.items())
         ),
         set_aside=tuple(SetAside(*key, *found) for key, found in sorted(aside.items())),
+        covered=_covered(periods),
     )
+
+
+def _covered(periods: Collection[tuple[str, str, str]]) -> dict[str, CoveredDays]:
+    """The days of each month between its first and its last use, from month, first and last day of charge periods.
+
+    A charge of the whole month is dated to its end from the first day on, so the days are those of charges by the
+    hour or day, where there are any.
+    """
+    found = {}
+    for month in sorted({month for month, _, _ in periods}):
+        inside = [
+            (first, last)
+            for of, first, last in periods
+            if of == month and first.startswith(month) and last.startswith(month)
+        ]
+        short = [(first, last) for first, last in inside if first == last]
+        if days := short or inside:
+            found[month] = CoveredDays(min(first for first, _ in days), max(last for _, last in days))
+    return found
 
 
 def _why_aside(line: _Line) -> str:

@@ -19,7 +19,17 @@ from costmodel.decision.plans import commitment_named
 from costmodel.decision.run import DesignNote, RejectionNote, Run
 from costmodel.errors import UnknownInstanceType
 from costmodel.pricing.commitment import CommitmentKind
-from costmodel.review.advisor_checks import EC2, LAMBDA, LIMITS, SOURCE, Prediction, Verdict, predict
+from costmodel.review.advisor_checks import (
+    EC2,
+    LAMBDA,
+    LIMITS,
+    PROVISIONED,
+    RDS,
+    SOURCE,
+    Prediction,
+    Verdict,
+    predict,
+)
 from costmodel.review.advisor_facts import Facts, Unknown, word
 from costmodel.review.findings import Finding, Findings, Resource, Status, current_id
 from costmodel.scenario.model import PLANS
@@ -30,7 +40,8 @@ class Outcome(StrEnum):
     """How what AWS says relates to what the run recommends."""
 
     CONTRADICT = "contradict"
-    """AWS asks for what the simulation says would break, or is content where the design would be flagged."""
+    """AWS asks for what the simulation says would break, asks to commit to what the recommended design does not have, or
+    is content where the design would be flagged."""
     AGREE = "agree"
     """AWS flags it, and the recommended design changes it the same way or would be flagged as well."""
     ONLY_AWS = "only AWS"
@@ -272,7 +283,7 @@ class _Comparer:
             "rendering": chosen.rendering,
         }
         for other in self.run.comparisons:
-            if other.monthly_usd is None or (other.role, other.kind) in self.cited:
+            if other.effective_monthly_usd is None or (other.role, other.kind) in self.cited:
                 continue
             if other.role in kinds and other.kind != kinds[other.role]:
                 yield Item(
@@ -282,18 +293,23 @@ class _Comparer:
                     aws="",
                     aws_saving_usd=None,
                     ours="recommended",
-                    our_saving_usd=other.monthly_usd - self.run.chosen.effective_monthly_usd,
+                    our_saving_usd=other.effective_monthly_usd - self.run.chosen.effective_monthly_usd,
                     resources=(),
                     reason=f"no check compares kinds of {other.role}; the saving is the difference of whole bills",
                 )
 
-    def saving_over(self, role: Role, kind: str) -> Decimal | None:
-        """How much dearer the whole bill is with the best design of another kind; marks it as cited."""
-        for other in self.run.comparisons:
-            if (other.role, other.kind) == (role.value, kind) and other.monthly_usd is not None:
-                self.cited.add((other.role, other.kind))
-                return other.monthly_usd - self.run.chosen.effective_monthly_usd
-        return None
+    def saving_over(self, role: Role, *kinds: str) -> Decimal | None:
+        """How much dearer the whole cost is with the best design of other kinds; marks it as cited."""
+        others = [
+            (other.effective_monthly_usd, other.kind)
+            for other in self.run.comparisons
+            if other.role == role.value and other.kind in kinds and other.effective_monthly_usd is not None
+        ]
+        if not others:
+            return None
+        cost_usd, kind = min(others)
+        self.cited.add((role.value, kind))
+        return cost_usd - self.run.chosen.effective_monthly_usd
 
     def rejection(self, label: str) -> RejectionNote | None:
         """Why a design of this label was rejected, if it was."""
@@ -404,29 +420,57 @@ COMMITTED = {
 }
 """Checks that advise to commit for a year or more, and the role they are about."""
 
+RESERVED = {
+    "cX3c2R1chu": ("instance", EC2),
+    "c1z7kmr11n": ("instance", (*RDS, "aurora")),
+    "c1z7kmr15n": ("provisioned capacity", PROVISIONED),
+}
+"""Those among them that reserve one thing, and the kinds of design that have it.
+
+Source: AWS Trusted Advisor check reference (2026).
+"""
+
+
+class CoveringPlans(NamedTuple):
+    """Plans that cover the use of a role, and the services whose use that is."""
+
+    kinds: tuple[CommitmentKind, ...]
+    service_codes: tuple[str, ...]
+
 
 PLANS_OF = {
-    "compute": (CommitmentKind.INSTANCE_PLAN, CommitmentKind.COMPUTE_PLAN),
-    "database": (CommitmentKind.DATABASE_PLAN,),
+    Role.COMPUTE: CoveringPlans(
+        (CommitmentKind.INSTANCE_PLAN, CommitmentKind.COMPUTE_PLAN), ("AmazonEC2", "AWSLambda")
+    ),
+    Role.DATABASE: CoveringPlans((CommitmentKind.DATABASE_PLAN,), ("AmazonRDS", "AmazonDynamoDB")),
 }
-"""Plans that cover the use of a role."""
 
 
 def _commitment(
     comparer: _Comparer, finding: Finding, here: tuple[Resource, ...], prediction: Prediction | None
 ) -> View:
-    design = comparer.facts.design(COMMITTED[finding.check_id])
+    role = COMMITTED[finding.check_id]
+    design = comparer.facts.design(role)
+    unit, kinds = RESERVED.get(finding.check_id, ("", (design.kind,)))
+    if design.kind not in kinds:
+        reason = f"we recommend {design.label}, so no {unit} is left to commit to"
+        return View(Outcome.CONTRADICT, reason, comparer.saving_over(role, *kinds))
     if design.settings.get("purchase", "on_demand") != "on_demand":
-        return View(Outcome.AGREE, f"we recommend a commitment too: {design.label}")
-    plan = comparer.run.plan
-    bought = [one.kind for one in plan.purchases if one.kind in PLANS_OF[design.role]] if plan else []
+        unknown = "the run does not hold what it would cost on demand"
+        return View(Outcome.AGREE, f"we recommend a commitment too: {design.label}; {unknown}")
+    plan, covering = comparer.run.plan, PLANS_OF[role]
+    bought = [one.kind for one in plan.purchases if one.kind in covering.kinds] if plan else []
     if bought:
-        return View(Outcome.AGREE, f"we recommend a commitment too: {', '.join(dict.fromkeys(bought))}")
+        return View(
+            Outcome.AGREE,
+            f"we recommend a commitment too: {', '.join(dict.fromkeys(bought))}",
+            comparer.facts.saved_by_plans_usd(covering.service_codes),
+        )
     constraints = comparer.run.scenario.get("constraints")
     allowed = constraints.get("commitments") if isinstance(constraints, dict) else None
     if allowed == ["on_demand"]:
         return View(Outcome.ONLY_AWS, "the scenario allows no commitment (constraints.commitments)")
-    untried = ", ".join(_untried(comparer.run, allowed, PLANS_OF[design.role]))
+    untried = ", ".join(_untried(comparer.run, allowed, covering.kinds))
     if untried:
         return View(
             Outcome.ONLY_AWS,

@@ -5,7 +5,7 @@ A fact that the run does not hold raises `Unknown`, so that a check is called un
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import accumulate
@@ -59,6 +59,15 @@ class Facts:
             if charge.resource_name == resource_name and charge.sku_meter == meter
         ]
         return sum(costs, Decimal(0)) / len(self._months()) if costs else None
+
+    def saved_by_plans_usd(self, service_codes: Collection[str]) -> Decimal:
+        """What the plans that the run recommends save on services in a mean month."""
+        saved = (
+            charge.billed_cost - charge.effective_cost
+            for charge in self.run.charges
+            if charge.sku_price_id.split(" ", 1)[0] in service_codes
+        )
+        return sum(saved, Decimal(0)) / len(self._months())
 
     def monthly_quantity(self, resource_name: str, meter: str) -> dict[str, Decimal]:
         """Consumed quantity of one meter of a resource by billing period; zero where none was consumed."""

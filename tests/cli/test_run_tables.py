@@ -112,8 +112,8 @@ def test_every_kind_stands_beside_the_others(
     table = section(rendered(run, columns, monkeypatch, capsys), "Side by side")
     for row in run.comparisons:
         (line,) = [line for line in table if line.startswith(row.kind.replace("_", " ") + "  ")]
-        assert row.monthly_usd is not None
-        assert dollars(row.monthly_usd) in line
+        assert row.effective_monthly_usd is not None
+        assert dollars(row.effective_monthly_usd) in line
         assert line.rstrip().endswith("recommended" if row.why == "recommended" else "%)")
     assert sum(line.strip() == "" for line in table[:-1]) == 2, "a blank line between the three roles"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,9 +13,11 @@ from typing import Any
 
 import pytest
 
-from costmodel.billing.charge import EXACT
+from costmodel.billing.charge import EXACT, dollars
 from costmodel.billing.rates import NO_OWN_RATES, OwnRates
+from costmodel.cli.compare_tables import as_json, contrast_tables
 from costmodel.decision.compare import Cause, Contrast, compare, monthly_costs, total_usd, with_traffic_of
+from costmodel.decision.gates import CONTRAST_METRICS
 from costmodel.decision.rebill import rebill
 from costmodel.decision.run import Run, encode, read_run
 from costmodel.decision.simulate import simulate
@@ -145,6 +148,69 @@ def test_a_saved_run_compares_like_a_fresh_one(shops: list[Run], tmp_path: Path)
     saved, fresh = (compare(run, shops[1], at()) for run in (read_run(file), shops[0]))
     assert saved.steps == fresh.steps
     assert saved.keys == fresh.keys
+
+
+PLANNED: dict[str, object] = {
+    "constraints.compute": ["ec2"],
+    "constraints.instance_families": ["m7g"],
+    "constraints.commitments": [
+        "on_demand",
+        "compute_savings_plan_1yr_no_upfront",
+        "database_savings_plan_1yr_no_upfront",
+    ],
+}
+
+
+def test_plans_are_a_step_of_their_own_and_the_parts_still_add_up() -> None:
+    """The same shop and designs, of which one buys plans: the bills before plans are equal, the costs are not."""
+    planned = run_of(PLANNED)
+    plain = run_of({**PLANNED, "constraints.commitments": ["on_demand"]})
+    assert planned.plan
+    assert planned.monthly_usd == plain.monthly_usd
+    found = compare(plain, planned, at())
+    assert parts(found) == {
+        "price": ZERO,
+        "traffic": ZERO,
+        "configuration": ZERO,
+        "plans": -planned.plan.saves_usd,
+        "model": ZERO,
+    }
+    assert found.more_usd == planned.chosen.effective_monthly_usd - plain.chosen.effective_monthly_usd < 0
+    assert total_usd(found.before_billed) == total_usd(found.after_billed) == planned.monthly_usd
+    assert [(change.key, change.cause) for change in found.keys] == [("constraints.commitments", Cause.PLANS)]
+    with localcontext(EXACT):
+        for name, cost in found.after_costs.items():
+            moved = sum((step.by_service.get(name, ZERO) for step in found.steps), ZERO)
+            assert found.before_costs[name] + moved == cost
+
+
+def test_plans_add_up_with_everything_else_and_over_several_months(shops: list[Run]) -> None:
+    planned = run_of({**PLANNED, "months": 2, "seed": 5, "traffic.monthly_visitors": {"europe": 30_000}})
+    for other in shops[:2]:
+        for before, after in ((other, planned), (planned, other)):
+            found = compare(before, after, at())
+            assert parts(found)["plans"] != 0
+            with localcontext(EXACT):
+                assert sum((step.usd for step in found.steps), ZERO) == found.more_usd
+            cost_usd = total_usd(found.after_costs)
+            assert abs(cost_usd - after.chosen.effective_monthly_usd) <= Decimal("1e-24")
+
+
+def test_the_budget_gate_judges_the_cost_that_is_told() -> None:
+    planned = run_of(PLANNED)
+    found = compare(run_of({**PLANNED, "constraints.commitments": ["on_demand"]}), planned, at())
+    assert CONTRAST_METRICS["effective_monthly_usd"].read(found) == total_usd(found.after_costs)
+    assert CONTRAST_METRICS["more_usd"].read(found) == found.more_usd
+    assert CONTRAST_METRICS["monthly_usd"].read(found) == total_usd(found.after_billed)
+    told = "".join(str(part) for part in contrast_tables(found) if hasattr(part, "plain"))
+    assert f"{dollars(planned.chosen.effective_monthly_usd)} instead of" in told
+    assert f"before plans {dollars(planned.monthly_usd)} instead of {dollars(planned.monthly_usd)}" in told
+    after = json.loads(as_json(found))["after"]
+    assert Decimal(after["effective_monthly_usd"]) == planned.chosen.effective_monthly_usd
+    assert Decimal(after["monthly_usd"]) == planned.monthly_usd
+    assert sum(map(Decimal, after["effective_by_service_usd"].values())) == Decimal(
+        after["effective_monthly_usd"]
+    )
 
 
 def test_free_allowances_are_price() -> None:

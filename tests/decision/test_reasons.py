@@ -9,6 +9,7 @@ from decimal import Decimal
 import pytest
 
 from costmodel.billing.charge import dollars
+from costmodel.decision.plans import Portfolio
 from costmodel.decision.reasons import Reasons, dearer, why_none
 from costmodel.decision.search import Evaluation, SearchResult, search
 from costmodel.decision.trials import Finalist
@@ -53,6 +54,20 @@ def test_the_part_named_is_the_one_that_grows_most(result: SearchResult) -> None
         assert name == max(there, key=lambda role: there[role] - here[role])
         assert cost == dollars(there[name])
         assert dollars(here[name]) in told or "instead of nothing" in told
+
+
+def test_where_more_of_a_plans_saving_is_lost_it_is_named_instead_of_a_part(result: SearchResult) -> None:
+    """A rival without the plans of the best: they are what it is dearer for once they save more than any part grows."""
+    rival = result.rivals[0]
+    grows_usd = max(by_role(rival)[role] - cost for role, cost in by_role(result.best).items())
+    for saves_usd, named in ((grows_usd + 1, True), (grows_usd - Decimal("0.01"), False)):
+        best = replace(result.best, portfolio=Portfolio((), saves_usd, {}))
+        told = reasons_for(result, best).why_not(rival)
+        lost = f", above all for plans: they save $0.00 instead of {dollars(saves_usd)}"
+        assert told.startswith(dearer(rival, best))
+        assert told.endswith(lost) is named
+    alike = replace(rival, portfolio=Portfolio((), saves_usd, {}))
+    assert "plans" not in reasons_for(result, best).why_not(alike)
 
 
 def test_an_option_that_costs_the_same_names_no_part(result: SearchResult) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from dataclasses import replace
 
 import matplotlib.image
 import pytest
@@ -40,3 +41,8 @@ def test_the_same_run_is_drawn_the_same(example_run: Run, draw: object) -> None:
     assert picture == draw(example_run, "png")
     height, width, _ = matplotlib.image.imread(io.BytesIO(picture)).shape
     assert width > height > 400
+
+
+def test_the_ring_is_at_the_cost_with_plans_as_the_front_is(example_run: Run) -> None:
+    dear = replace(example_run.chosen, monthly_usd=example_run.chosen.monthly_usd * 2)
+    assert front_chart(replace(example_run, chosen=dear), "svg") == front_chart(example_run, "svg")

@@ -44,7 +44,9 @@ def test_the_same_run_is_drawn_in_the_same_bytes(run: Run, sections: dict[str, S
 
 def test_the_front_is_listed_whole_and_coloured_by_kinds(run: Run, sections: dict[str, Section]) -> None:
     front = sections["Cost against latency"]
-    assert [row[4] for row in front.tables[0].rows] == [dollars(member.monthly_usd) for member in run.front]
+    assert [row[4] for row in front.tables[0].rows] == [
+        dollars(member.compared_monthly_usd) for member in run.front
+    ]
     assert front.chart is not None
     names = [name for _, name in front.chart.legend]
     assert len({member.kinds[:2] for member in run.front}) > LARGEST_SERVICES, "some share a colour here"

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from costmodel.billing.charge import dollars, to_cents
-from costmodel.decision.run import Run, read_run
+from costmodel.decision.run import PlanNote, PurchaseNote, Run, encode, read_run
 from costmodel.export import charts
 from costmodel.export.charts import Chart
 from costmodel.export.report import monthly_report, report_folder, slug
-from costmodel.review.actuals import ActualBill, ActualCharge, SetAside, read_bill
+from costmodel.review.actuals import ActualBill, ActualCharge, CoveredDays, SetAside, read_bill
 from costmodel.review.variance import Variance, variance
 
 VOID = {"meta", "link", "br", "img", "hr", "input"}
@@ -211,6 +211,90 @@ def test_another_month_is_said_plainly(run: Run) -> None:
     for text in monthly_report(run, variance(run, bill)).values():
         said = "This run does not hold 2024-09. The bill is compared with the run's first month, 2025-11"
         assert said in text.decode().replace("&#39;", "'")
+
+
+PLAN_OF_20 = PlanNote(
+    (PurchaseNote("Compute Savings Plan", 1, "No Upfront", "all of its kind", 0, "hour", 0.1, 0.0),),
+    Decimal(20),
+    0.0,
+)
+
+
+def planned(run: Run) -> Run:
+    """The run with a plan that takes 20 dollars a month off its servers, on charges and days alike."""
+    name = "Amazon Elastic Compute Cloud"
+    charges = tuple(
+        replace(found, effective_cost=found.billed_cost - 20) if "BoxUsage" in found.sku_price_id else found
+        for found in run.charges
+    )
+    daily = tuple(cost - 20 * len(run.months) / run.days for cost in run.daily_cost_usd[name])
+    return replace(
+        run,
+        plan=PLAN_OF_20,
+        charges=charges,
+        chosen=replace(run.chosen, effective_monthly_usd=run.chosen.effective_monthly_usd - 20),
+        daily_cost_usd={**run.daily_cost_usd, name: daily},
+    )
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_with_plans_every_month_and_day_agrees_with_the_headline(run: Run, tmp_path: Path) -> None:
+    with_plans = planned(run)
+    (tmp_path / "run.json").write_bytes(encode(with_plans))
+    assert read_run(tmp_path / "run.json") == with_plans
+    page = Page(html_of(with_plans))
+    months = [
+        sum(found.effective_cost for found in with_plans.charges if found.billing_period == month)
+        for month in run.months
+    ]
+    assert sum(months) == with_plans.chosen.effective_monthly_usd * 2
+    assert ["Total", *map(dollars, months), dollars(sum(months))] in page.rows
+    assert f"The dearest is 2025-12 with {dollars(months[1])} with its plans." in page.text
+    assert "What each day costs with its plans;" in page.text
+    assert "with its plans;" not in Page(html_of(run)).text
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_a_projection_starts_from_the_cost_with_plans(one_month: Run) -> None:
+    with_plans = planned(one_month)
+    page = Page(html_of(with_plans))
+    cost_usd = sum((charge.effective_cost for charge in with_plans.charges), Decimal(0))
+    assert ["2025-12", usd(cost_usd * Decimal("1.05"))] in page.rows
+    assert "this month's cost with its plans times" in page.text
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_a_bill_beside_plans_says_which_costs_are_compared(run: Run) -> None:
+    fee = ActualCharge("2025-12", "2025-12-01", "Plans", "", "", "Purchase", Decimal(30), Decimal(0))
+    charges = (charge("AWS WAF", "40"), fee, charge("AWS WAF", "3.25", "Tax"))
+    bill = ActualBill("b.csv", "FOCUS", 3, charges, ())
+    page = Page(html_of(planned(run), variance(planned(run), bill)))
+    assert "Effective cost stands against effective cost (EffectiveCost)" in page.text
+    assert re.search(r"less than the forecast of \$[\d,.]+ with its plans\. Its charges", page.text)
+    assert (
+        "The billed cost of all that is compared is $70.00, $30.00 of it fees that are spread." in page.text
+    )
+    assert ["Invoice of 2025-12, services included", "$73.25"] in page.rows
+    assert not any(row[:1] == ["Plans"] for row in page.rows)
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_a_bill_for_a_part_of_a_month_says_so(run: Run) -> None:
+    days = {"2025-12": CoveredDays("2025-12-01", "2025-12-14")}
+    bill = ActualBill("b.csv", "FOCUS", 1, (charge("AWS WAF", "40"),), (), days)
+    found = variance(run, bill)
+    (month,) = found.months
+    page = Page(html_of(run, found))
+    assert "The bill covers 2025-12-01 to 2025-12-14." in page.text
+    assert f"{usd(month.forecast_usd)} of the month's {usd(month.forecast_month_usd)}" in page.text
+    assert f"than the forecast of {usd(month.forecast_usd)} for the same days." in page.text
+    assert "Actual services, 2025-12-01 to 2025-12-14" in page.text
+    whole = replace(bill, covered={"2025-12": CoveredDays("2025-12-01", "2025-12-31")})
+    text = Page(html_of(run, variance(run, whole))).text
+    assert "for the same days" not in text
+    assert "does not say until when" not in text
+    unsaid = Page(html_of(run, variance(run, replace(bill, covered={})))).text
+    assert "The bill does not say until when its rows charge" in unsaid
 
 
 def test_several_months_are_shown_month_by_month(run: Run, page: Page) -> None:

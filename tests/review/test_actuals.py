@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from costmodel.errors import BillFileError
-from costmodel.review.actuals import ActualBill, read_bill
+from costmodel.review.actuals import ActualBill, CoveredDays, read_bill
 
 FOCUS_HEADER = (
     "BilledCost",
@@ -130,6 +130,52 @@ def test_real_legacy_report(bills: Path) -> None:
     assert bill.billed_cost == Decimal("1.6823086974")
     tax = [charge for charge in bill.charges if charge.charge_category == "Tax"]
     assert sum(charge.billed_cost for charge in tax) == Decimal("0.08")
+
+
+def test_a_real_bill_of_half_a_month_covers_its_days(bills: Path) -> None:
+    """Its yearly and monthly rows run to the end of November; its use by the hour ends on the 14th."""
+    assert read_bill(bills / "cur_legacy_anonymous_aws.csv").covered == {
+        "2023-11": CoveredDays("2023-11-01", "2023-11-14")
+    }
+
+
+PERIODS = [
+    ([("03-01T00:00:00Z", "04-01T00:00:00Z")], ("2026-03-01", "2026-03-31")),
+    ([("03-01T00:00:00Z", "03-02T00:00:00Z"), ("03-14T23:00:00Z", "03-15T00:00:00Z")], ("2026-03-01", "2026-03-14")),
+    ([("03-02T00:00:00Z", "03-02T23:59:59Z"), ("03-01T00:00:00Z", "03-31T23:59:59Z")], ("2026-03-02", "2026-03-02")),
+    ([("03-31T00:00:00Z", "04-01T00:00:00Z"), ("03-01T02:00:00+02:00", "03-02T02:00:00+02:00")], ("2026-03-01", "2026-03-31")),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("periods", "days"), PERIODS)
+@pytest.mark.parametrize("form", ["FOCUS", "CUR", "CUR 2.0"])
+def test_the_days_that_a_bill_covers_are_those_of_its_use(
+    tmp_path: Path, periods: list[tuple[str, str]], days: tuple[str, str], form: str
+) -> None:
+    """A month's charge from the 1st on says nothing where there is use by the hour or day; a purchase never does."""
+    used = [("Usage", f"2026-{first}", f"2026-{last}") for first, last in periods]
+    spans = [*used, ("Purchase", "2026-03-20T00:00:00Z", "2026-03-21T00:00:00Z")]
+    if form == "FOCUS":
+        rows = [
+            focus_row(ChargeCategory=kind, ChargePeriodStart=first, ChargePeriodEnd=last)
+            for kind, first, last in spans
+        ]
+    else:
+        rows = [
+            cur_row(kind.replace("Purchase", "Fee"), "1", UsageStartDate=first)
+            | {"lineItem/UsageEndDate": last}
+            for kind, first, last in spans
+        ]
+    if form == "CUR 2.0":
+        names = {**CUR_2_NAMES, "lineItem/UsageEndDate": "line_item_usage_end_date"}
+        rows = [{names[name]: cell for name, cell in row.items() if name in names} for row in rows]
+    assert read(tmp_path, as_csv(rows, tuple(rows[0]))).covered == {"2026-03": CoveredDays(*days)}
+
+
+def test_a_bill_that_does_not_say_until_when_it_charges_covers_no_known_days(tmp_path: Path) -> None:
+    assert read(tmp_path, as_csv([focus_row()])).covered == {}
+    damaged = focus_row(ChargePeriodEnd="the end")
+    assert "line 2, ChargePeriodEnd: must be a time" in refused(tmp_path, as_csv([damaged], tuple(damaged)))
 
 
 def test_synthetic_legacy_report_has_times_with_offset(bills: Path) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from costmodel.decision.run import Run
+from costmodel.decision.run import PlanNote, PurchaseNote, Run
 from costmodel.review.advisor import AdvisorComparison, Item, Outcome, compare
 from costmodel.review.findings import Finding, Findings, Resource, Status, parse_findings, read_findings
 
@@ -192,7 +192,10 @@ class TestSizes:
 
     def test_instances_go_when_functions_are_recommended(self, shop: SimpleNamespace) -> None:
         """700.00 - 600.00 dollars, and the choice is not told twice."""
-        comparisons = (replace(shop.comparisons[0], monthly_usd=Decimal("700.00")), *shop.comparisons[1:])
+        comparisons = (
+            replace(shop.comparisons[0], effective_monthly_usd=Decimal("700.00")),
+            *shop.comparisons[1:],
+        )
         run = shop.run_of(shop.function, comparisons=comparisons)
         comparison = comparison_of(run, finding("Qch7DwouX1", resource(Instance_Type="m5.large")))
         item = next(item for item in comparison.items if item.check_id == "Qch7DwouX1")
@@ -273,6 +276,63 @@ class TestCommitments:
         reserved = shop.with_settings(shop.fleet, purchase="reserved_1yr_no_upfront")
         assert item_of(shop.run_of(reserved), finding("cX3c2R1chu", resource())).outcome is AGREE
         assert item_of(shop.run_of(reserved), finding("c1z7kmr11n", resource())).outcome is ONLY_AWS
+
+    @pytest.mark.parametrize(
+        ("check_id", "design", "told", "saving_usd"),
+        [
+            ("cX3c2R1chu", "function", "we recommend Lambda 512 MB arm64, so no instance is left", "0.00"),
+            (
+                "c1z7kmr11n",
+                "table",
+                "we recommend DynamoDB provisioned at 70%, so no instance is left",
+                "0.00",
+            ),
+            ("c1z7kmr15n", "cluster", "with 1 reader, so no provisioned capacity is left", None),
+        ],
+    )
+    def test_what_is_not_recommended_is_not_committed_to(
+        self, shop: SimpleNamespace, check_id: str, design: str, told: str, saving_usd: str | None
+    ) -> None:
+        """A plan for what takes its place is no agreement. 600.00 - 600.00 dollars over the rejected kind."""
+        run = shop.run_of(
+            getattr(shop, design), plan=self.plan("Compute Savings Plan", "Database Savings Plan")
+        )
+        item = item_of(run, finding(check_id, resource()))
+        assert (item.outcome, told in item.reason) == (CONTRADICT, True), item.reason
+        assert amount(item.our_saving_usd) == saving_usd
+
+    def test_an_agreed_plan_says_what_both_save(self, shop: SimpleNamespace) -> None:
+        """A month's 151.78 of instance hours for 120.00; the database's plan is another one."""
+        instance, database = (
+            replace(
+                shop.charge(*named),
+                sku_price_id=f"{code} us-east-1 {usage} from 0",
+                effective_cost=Decimal(effective),
+            )
+            for named, code, usage, effective in (
+                (("web", "Instance hours", "151.78"), "AmazonEC2", "BoxUsage:m7g.large", "120.00"),
+                (
+                    ("database", "Instance hours", "355.63"),
+                    "AmazonRDS",
+                    "InstanceUsage:db.r7g.large",
+                    "300.00",
+                ),
+            )
+        )
+        plan = self.plan("EC2 Instance Savings Plan", "Database Savings Plan")
+        run = shop.run_of(charges=(instance, database), plan=plan)
+        for check_id, kind, saving_usd in (
+            ("c1z7kmr09n", "EC2 Instance Savings Plan", "31.78"),
+            ("c1z7kmr11n", "Database Savings Plan", "55.63"),
+        ):
+            item = item_of(run, finding(check_id, resource()))
+            assert (item.outcome, item.reason) == (AGREE, f"we recommend a commitment too: {kind}")
+            assert amount(item.our_saving_usd) == saving_usd
+
+    @staticmethod
+    def plan(*kinds: str) -> PlanNote:
+        bought = (PurchaseNote(kind, 1, "No Upfront", "all", 0, "hour", 0.1, 0.0) for kind in kinds)
+        return PlanNote(tuple(bought), Decimal(0), 0.0)
 
     @pytest.mark.parametrize(
         ("commitments", "reason"),

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from costmodel.decision.run import Run, read_run
-from costmodel.review.actuals import ActualBill, ActualCharge, SetAside, read_bill
+from costmodel.decision.run import PlanNote, PurchaseNote, Run, read_run
+from costmodel.review.actuals import ActualBill, ActualCharge, CoveredDays, SetAside, read_bill
 from costmodel.review.variance import INVOICE_SERVICES, MonthVariance, VarianceRow, invoice_service, variance
 from costmodel.services.registry import PLATFORM_SERVICES, TIER_SERVICES
 
@@ -58,7 +58,7 @@ def test_services_are_joined_by_code_or_name(run: Run) -> None:
 
 def test_what_stands_elsewhere_on_an_invoice_is_listed(run: Run) -> None:
     (month,) = variance(run, bill_of(charge("AWS Lambda", "1"))).months
-    moved = {(found.from_service, found.to_service): found.billed_cost for found in month.regrouped}
+    moved = {(found.from_service, found.to_service): found.forecast_usd for found in month.regrouped}
     assert moved == {
         ("AWS Data Transfer", "Amazon Elastic Compute Cloud"): Decimal("8.117"),
         ("Amazon Virtual Private Cloud", "Amazon Elastic Compute Cloud"): Decimal("67.5675"),
@@ -128,6 +128,118 @@ def test_a_forecast_of_nothing_has_no_share(run: Run) -> None:
     (month,) = variance(free, bill_of(charge("AWS WAF", "2"))).months
     assert (month.difference_usd, month.difference_ratio) == (2, None)
     assert row_of(month, "AWS WAF").difference_ratio is None
+
+
+PLAN = PlanNote(
+    (PurchaseNote("Compute Savings Plan", 1, "No Upfront", "all of its kind", 0, "hour", 0.1, 0.0),),
+    Decimal("20"),
+    0.0,
+)
+
+
+def planned(run: Run) -> Run:
+    """The run with a plan that takes three tenths off its instance hours."""
+    charges = tuple(
+        replace(found, effective_cost=found.billed_cost * Decimal("0.7"))
+        if "BoxUsage" in found.sku_price_id
+        else found
+        for found in run.charges
+    )
+    return replace(run, charges=charges, plan=PLAN)
+
+
+def bought(run: Run, month: str) -> ActualBill:
+    """What AWS bills for a month of it: covered use at nothing, and the plan's fee as a purchase."""
+    use = [
+        ActualCharge(
+            *(month, f"{month}-01", found.service_name, found.sku_price_id.split(" ")[0], "", "Usage"),
+            found.billed_cost if found.effective_cost == found.billed_cost else Decimal(0),
+            found.effective_cost,
+        )
+        for found in run.charges
+        if found.billing_period == month
+    ]
+    fee_usd = sum((one.effective_cost - one.billed_cost for one in use), Decimal(0))
+    fee = ("Savings Plans for AWS Compute usage", "ComputeSavingsPlans", "", "Purchase", fee_usd, Decimal(0))
+    return bill_of(*use, ActualCharge(month, f"{month}-01", *fee))
+
+
+def test_a_bill_that_costs_what_the_run_does_with_its_plans_is_no_more_and_no_less(run: Run) -> None:
+    with_plans = planned(run)
+    bill = bought(with_plans, "2025-11")
+    (month,) = variance(with_plans, bill).months
+    cost_usd = sum(found.effective_cost for found in with_plans.charges if found.billing_period == "2025-11")
+    assert month.column == "EffectiveCost"
+    assert month.forecast_usd == month.actual_usd == month.billed_usd == cost_usd
+    assert all((row.difference_usd, row.standing) == (0, "in both") for row in month.rows)
+    # Three tenths of 1872.5 hours at 0.0725 are off.
+    assert month.spread_usd == Decimal("135.75625") * Decimal("0.7")
+    (before,) = variance(run, bill).months
+    assert (before.column, before.spread_usd) == ("BilledCost", 0)
+    assert before.difference_usd == -Decimal("135.75625") * Decimal("0.3")
+
+
+def test_what_a_plan_does_not_use_up_keeps_its_row(run: Run) -> None:
+    unused = charge("Savings Plans for AWS Compute usage", "3", kind="Purchase")
+    (month,) = variance(planned(run), bill_of(unused)).months
+    assert row_of(month, "Savings Plans for AWS Compute usage").actual_usd == Decimal("1.5")
+    assert month.spread_usd == 0
+
+
+def partial(bill: ActualBill, first: str, last: str) -> ActualBill:
+    return replace(bill, covered={first[:7]: CoveredDays(first, last)})
+
+
+def forecast_of_days(run: Run, month: str, days: slice) -> dict[str, float]:
+    """By service of ours: what the month's charges cost, times what those days are of the month's daily costs."""
+    first = 30 * run.months.index(month)
+    length = 30 if month == "2025-11" else 31
+    whole: dict[str, float] = {}
+    for found in run.charges:
+        if found.billing_period == month:
+            whole[found.service_name] = whole.get(found.service_name, 0.0) + float(found.billed_cost)
+    daily = {name: run.daily_cost_usd[name][first : first + length] for name in whole}
+    return {name: cost * sum(daily[name][days]) / sum(daily[name]) for name, cost in whole.items()}
+
+
+@pytest.mark.parametrize("month", ["2025-11", "2025-12"])
+def test_a_bill_for_some_days_stands_against_the_forecast_of_those_days(run: Run, month: str) -> None:
+    bill = partial(bill_of(charge("AWS WAF", "12", month=month)), f"{month}-03", f"{month}-14")
+    (found,) = variance(run, bill).months
+    expected = forecast_of_days(run, month, slice(2, 14))
+    assert float(found.forecast_usd) == pytest.approx(sum(expected.values()))
+    firewall = row_of(found, "AWS WAF").forecast_usd
+    assert firewall is not None
+    assert float(firewall) == pytest.approx(expected["AWS WAF"])
+    whole = sum(one.billed_cost for one in run.charges if one.billing_period == month)
+    assert (found.forecast_month_usd, found.whole_month) == (whole, False)
+
+
+def test_the_days_of_a_month_add_up_to_the_whole(run: Run) -> None:
+    bill = bill_of(charge("AWS WAF", "12"))
+    halves = [
+        variance(run, partial(bill, f"2025-11-{first}", f"2025-11-{last}")).months[0].forecast_usd
+        for first, last in (("01", "14"), ("15", "30"))
+    ]
+    (whole,) = variance(run, partial(bill, "2025-11-01", "2025-11-30")).months
+    assert whole.whole_month
+    assert whole.forecast_usd == whole.forecast_month_usd == variance(run, bill).months[0].forecast_usd
+    assert float(sum(halves)) == pytest.approx(float(whole.forecast_usd))
+
+
+def test_days_of_a_month_the_run_lacks_are_those_of_its_first(run: Run) -> None:
+    """31 January has no like in November, whose last day stands for it."""
+    bill = partial(bill_of(charge("AWS WAF", "1", month="2026-01")), "2026-01-30", "2026-01-31")
+    (month,) = variance(run, bill).months
+    last_day = forecast_of_days(run, "2025-11", slice(29, 30))
+    assert float(month.forecast_usd) == pytest.approx(sum(last_day.values()))
+
+
+def test_the_real_bill_of_half_a_month(run: Run, bills: Path) -> None:
+    (month,) = variance(run, read_bill(bills / "cur_legacy_anonymous_aws.csv")).months
+    assert month.covered == CoveredDays("2023-11-01", "2023-11-14")
+    assert not month.whole_month
+    assert 0 < month.forecast_usd < month.forecast_month_usd
 
 
 def test_set_aside_rows_are_passed_on(run: Run) -> None:
