@@ -8,6 +8,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterable
+from datetime import datetime
 from types import SimpleNamespace
 from typing import Any, get_args
 
@@ -189,6 +190,7 @@ class TestTerraform:
             ("var.fleet.least <= lookup({ FREE = 5, PRO = 1 }, {value}, 0)", "FREE", "PRO"),
             ('{value} == (var.region != "none")', True, False),
             ('{value} == false || var.region == "none"', False, True),
+            ('{value} != null && ({value} == false || var.region == "none")', False, None),
         ],
     )
     def test_the_evaluator_of_these_tests_can_say_no(self, condition: str, good: Any, bad: Any) -> None:
@@ -242,6 +244,9 @@ def holds(attribute: TerraformAttribute, variables: Iterable[TerraformVariable],
         "regex": re.search,
         "lookup": dict.get,
         "format": lambda text, *words: text % words,
+        "formatdate": lambda _, text: datetime.fromisoformat(text),
+        "split": lambda separator, text: text.split(separator),
+        "null": None,
         "true": True,
         "false": False,
         "var": SimpleNamespace(region=region_id, **others),
