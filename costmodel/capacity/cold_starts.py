@@ -134,7 +134,7 @@ def steady_state(
     """Cold-start ratio, and share of requests that spill over to environments on demand; shape (minutes,).
 
     Both are smooth in the rate, so for each number of provisioned environments they are worked out
-    on a logarithmic grid and read off in between.
+    on `rate_grid` and read off in between.
     """
     cold_ratio = np.zeros_like(rate_per_s)
     spilled_ratio = np.zeros_like(rate_per_s)
@@ -142,6 +142,22 @@ def steady_state(
         here = (provisioned == level) & (rate_per_s > 0)
         if here.any():
             cold_ratio[here], spilled_ratio[here] = _read_off(rate_per_s[here], duration_s, int(level))
+    return cold_ratio, spilled_ratio
+
+
+def rate_grid(rate_per_s: FloatArray) -> FloatArray:
+    """A logarithmic grid over those of some rates that are above 0, shape (points,), not falling."""
+    high_per_s = max(float(rate_per_s.max()), _LEAST_RATE_PER_S)
+    low_per_s = float(rate_per_s.min(where=rate_per_s > 0, initial=high_per_s))
+    return np.geomspace(max(low_per_s, _LEAST_RATE_PER_S), high_per_s, _GRID_POINTS)
+
+
+def steady_ratios(
+    rate_per_s: FloatArray, duration_s: float, provisioned: int
+) -> tuple[FloatArray, FloatArray]:
+    """What `steady_state` reads off, worked out at each of a few rates above 0; shape (rates,)."""
+    idle_s = float(IDLE_MINUTES * SECONDS_PER_MINUTE)
+    cold_ratio, spilled_ratio = _compiled_ratios(rate_per_s, duration_s, idle_s, provisioned)
     return cold_ratio, spilled_ratio
 
 
@@ -208,11 +224,12 @@ def billed_init_ms(fixed_ms: float, cpu_ms: float, init: InitTime) -> float:
 
 
 def _read_off(rate_per_s: FloatArray, duration_s: float, provisioned: int) -> tuple[FloatArray, FloatArray]:
-    low = max(float(rate_per_s.min()), _LEAST_RATE_PER_S)
-    grid = np.geomspace(low, max(float(rate_per_s.max()), low), _GRID_POINTS)
-    idle_s = float(IDLE_MINUTES * SECONDS_PER_MINUTE)
-    cold_ratio, spilled_ratio = _compiled_ratios(grid, duration_s, idle_s, provisioned)
-    return np.interp(rate_per_s, grid, cold_ratio), np.interp(rate_per_s, grid, spilled_ratio)
+    grid_per_s = rate_grid(rate_per_s)
+    cold_ratio, spilled_ratio = steady_ratios(grid_per_s, duration_s, provisioned)
+    return (
+        np.interp(rate_per_s, grid_per_s, cold_ratio),
+        np.interp(rate_per_s, grid_per_s, spilled_ratio),
+    )
 
 
 def _ratios(

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numba import njit
 
-from costmodel.capacity.cold_starts import IDLE_MINUTES, steady_state
+from costmodel.capacity.cold_starts import IDLE_MINUTES, rate_grid, steady_ratios
 from costmodel.capacity.concurrency import BUSIEST_MOMENT_Z
 from costmodel.capacity.loss import compiled_loss
 from costmodel.demand.calendar import FloatArray
@@ -33,6 +33,8 @@ class LoadProfile:
     """Minutes of each bin that holds any, shape (bins,)."""
     bin_per_s: FloatArray
     """Mean arrivals per second of each bin, shape (bins,), rising."""
+    grid_per_s: FloatArray
+    """Arrivals per second at which cold starts are worked out, shape (points,)."""
     rising_per_s: FloatArray
     """Arrivals per second of minutes that are busier than the `IDLE_MINUTES` before, shape (rises,)."""
     surpassed_per_s: FloatArray
@@ -58,9 +60,11 @@ class LoadProfile:
             np.maximum(surpassed[lag:], rate_per_s[:-lag], out=surpassed[lag:])
         surpassed[0] = rate_per_s[0]  # a run starts warm
         rising = rate_per_s > surpassed
+        bin_per_s = totals[filled] / minutes[filled]
         return cls(
             read_only(minutes[filled]),
-            read_only(totals[filled] / minutes[filled]),
+            read_only(bin_per_s),
+            read_only(rate_grid(bin_per_s)),
             read_only(rate_per_s[rising]),
             read_only(surpassed[rising]),
         )
@@ -77,8 +81,8 @@ class LoadProfile:
 
     def cold_starts(self, duration_s: float, provisioned: int = 0) -> float:
         """Requests of the whole trace that wait for a new environment, when none is refused."""
-        ready = np.full_like(self.bin_per_s, float(provisioned))
-        cold_ratio, _ = steady_state(self.bin_per_s, duration_s, ready)
+        on_grid, _ = steady_ratios(self.grid_per_s, duration_s, provisioned)
+        cold_ratio = np.interp(self.bin_per_s, self.grid_per_s, on_grid)
         steady = float(np.sum(self.bin_minutes * self.bin_per_s * cold_ratio)) * SECONDS_PER_MINUTE
         started = _compiled_started(self.rising_per_s, self.surpassed_per_s, duration_s, float(provisioned))
         return steady + float(started)
