@@ -22,8 +22,8 @@ variable "tags" {
   nullable    = false
 
   validation {
-    condition     = try(length(var.tags) <= 50 && alltrue([for key, value in var.tags : length(key) >= 1 && length(key) <= 128 && !startswith(lower(key), "aws:") && length(value) <= 256]), false)
-    error_message = "There are at most 50 tags; a key has 1 to 128 characters and does not begin with aws:, a value has at most 256 characters."
+    condition     = try(length(var.tags) <= 50 && alltrue([for key, value in var.tags : length(key) >= 1 && length(key) <= 128 && length(value) <= 256 && alltrue([for text in [key, value] : !startswith(lower(text), "aws:") && can(regex("^[\\p{L}\\p{Z}\\p{N}_.:/=+@-]*$", text))])]), false)
+    error_message = "There are at most 50 tags; a key has 1 to 128 characters and does not begin with aws:, a value has at most 256 characters and does not either; both are letters, digits, spaces and _ . : / = + @ - alone."
   }
 }
 
@@ -131,8 +131,8 @@ variable "dynamodb_table" {
   }
 
   validation {
-    condition     = try(var.dynamodb_table.autoscaling_enabled == false || var.dynamodb_table.billing_mode == "PROVISIONED", false)
-    error_message = "The value of dynamodb_table.autoscaling_enabled must be false unless dynamodb_table.billing_mode is PROVISIONED."
+    condition     = try(var.dynamodb_table.autoscaling_enabled != null && (var.dynamodb_table.autoscaling_enabled == false || var.dynamodb_table.billing_mode == "PROVISIONED"), false)
+    error_message = "The value of dynamodb_table.autoscaling_enabled must be given, and must be false unless dynamodb_table.billing_mode is PROVISIONED."
   }
 
   validation {
@@ -244,8 +244,8 @@ variable "cloudfront" {
   }
 
   validation {
-    condition     = try(var.cloudfront.origin_shield_enabled == false || var.cloudfront.flat_rate_plan == "NONE", false)
-    error_message = "The value of cloudfront.origin_shield_enabled must be false under a flat-rate plan."
+    condition     = try(var.cloudfront.origin_shield_enabled != null && (var.cloudfront.origin_shield_enabled == false || var.cloudfront.flat_rate_plan == "NONE"), false)
+    error_message = "The value of cloudfront.origin_shield_enabled must be given, and must be false under a flat-rate plan."
   }
 
   validation {
@@ -393,8 +393,8 @@ variable "s3_bucket" {
   }
 
   validation {
-    condition     = try(var.s3_bucket.replication == (var.s3_bucket.replica_region != "none"), false)
-    error_message = "The value of s3_bucket.replication must be true when s3_bucket.replica_region names a region, false when it is none."
+    condition     = try(var.s3_bucket.replication != null && (var.s3_bucket.replication == (var.s3_bucket.replica_region != "none")), false)
+    error_message = "The value of s3_bucket.replication must be given, and must be true when s3_bucket.replica_region names a region, false when it is none."
   }
 
   validation {
