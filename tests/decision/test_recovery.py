@@ -214,8 +214,8 @@ def test_aurora_with_a_second_region_is_compared_by_its_cost() -> None:
     run = simulate(shop(BESIDE_A_TABLE, region_rto_minutes=10), BOOK)
     assert [rejection for rejection in run.rejections if rejection.of_candidate] == []
     (aurora,) = [row for row in run.comparisons if row.kind == "aurora"]
-    assert aurora.monthly_usd is not None
-    assert aurora.monthly_usd > run.monthly_usd
+    assert aurora.effective_monthly_usd is not None
+    assert aurora.effective_monthly_usd > run.chosen.effective_monthly_usd
 
 
 def test_a_budget_counts_the_second_region() -> None:
