@@ -339,20 +339,23 @@ class Refresh:
             ]
 
     def _list_prices(self, job: _Job, known: Known, told: _Told) -> list[Part]:
+        base = known.book
+        held = list(_held(job, base))
+        left_out: list[LeftOut] = []
         if self.source is Source.API:
             products = list(fetch(job.needs, job.region_id))
         else:
-            products = self._products_of_file(job)
+            skus = frozenset(price.sku_id for _, prices in held for price in prices)
+            products = self._products_of_file(job, skus, left_out)
         # Before the prices: to a clock that is far behind, none of them would be in force.
         _refuse_future(job.subject, {offered.edition.day for offered in products}, self.now)
-        base = known.book
         answer = converted(products, job.needs, job.region_id, known)
-        held = list(_held(job, base))
         told.accepted_gone |= _refuse_withdrawal(answer.prices, held, self.accepted)
         _refuse_older(answer.prices, held, _latest_day(self.now))
         free = held_statements(base, job.service_code, job.region_id)
         refuse_vanished(answer.stated, answer.prices, free, self.source)
         told.note(answer, base)
+        told.left_out += left_out
         # The oldest: one product of an older edition makes the whole answer an older one.
         edition = min((offered.edition.version for offered in products), default="")
         parts = self._parts([*answer.prices, *_beyond_needs(job, held)], edition)
@@ -370,7 +373,10 @@ class Refresh:
             edition=edition,
         )
 
-    def _products_of_file(self, job: _Job) -> list[OfferedProduct]:
+    def _products_of_file(
+        self, job: _Job, needed_skus: Collection[str], left_out: list[LeftOut]
+    ) -> list[OfferedProduct]:
+        """What is wanted of a price list file. Notes terms that no product belongs to."""
         if self.source is Source.BULK or job.whole_list:
             location = self.index.price_file(job.service_code, None if job.whole_list else job.region_id)
         else:
@@ -384,6 +390,12 @@ class Refresh:
                 service_code=job.service_code,
                 version=location.version,
             )
+            offer.refuse_lost(needed_skus)
+            if lost := offer.counts.terms_without_product:
+                skus = "1 SKU" if lost == 1 else f"{lost:,} SKUs"
+                left_out.append(
+                    LeftOut(job.subject, f"terms of {skus} that no product of the file belongs to")
+                )
             return list(offer)
 
     @contextmanager
