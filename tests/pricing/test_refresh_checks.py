@@ -75,7 +75,7 @@ def test_a_plan_rate_that_its_on_demand_price_rules_out(
     cloud.sell([(*first[:3], first[3] * factor, first[4]), *others])
     (failure,) = refresh(shelf, "AWSLambda", source).failures
     assert isinstance(failure.error, ImplausiblePrice)
-    assert "on demand: not between 0.2 and 1 times that" in str(failure.error)
+    assert "on demand: not between 0.78 and 1 times that" in str(failure.error)
 
 
 @pytest.mark.parametrize("source", [Source.API, Source.BULK])
