@@ -12,6 +12,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
+from decimal import Decimal
 from io import BufferedReader
 from pathlib import Path
 
@@ -35,6 +36,13 @@ from costmodel.pricing.price import ON_DEMAND, RESERVED
 from costmodel.pricing.unpacking import MAGIC, open_unpacked
 
 FORMAT_VERSION = "v1.0"
+LOST_RATIO = Decimal("0.01")
+"""Share of a file's SKUs that may have terms and no product before the file is taken for damaged.
+
+Source: engineering choice. Each term belongs to a product (AWS Billing User Guide, "Reading the service price list file
+for an AWS service"); that AWS never leaves the terms of a retired product behind is not promised anywhere. One in a
+hundred is more than it retires at once, and less than what is lost with a chunk of a file.
+"""
 
 _PRODUCT = msgspec.json.Decoder(Product)
 _TERMS = msgspec.json.Decoder(dict[str, Term])
@@ -63,6 +71,24 @@ class Offer:
     edition: Edition
     counts: OfferCounts
     store: EntryStore
+
+    def refuse_lost(self, needed: Collection[str]) -> None:
+        """Raises PriceFileCorrupt where products are lost whose terms are there: one of the needed SKUs, or more than
+        LOST_RATIO of the file and more than a single one.
+        """
+        orphans = self.store.without_product
+        lost = [sku for sku in orphans if sku in needed]
+        if lost or len(orphans) > self._most_lost:
+            named = (
+                f"{len(lost)} of them needed, such as {lost[0]}" if lost else f"such as {next(iter(orphans))}"
+            )
+            told = f"SKUs with terms and no product: {len(orphans)}, {named}; products are missing"
+            raise PriceFileCorrupt(self.path, "its terms", told)
+
+    @property
+    def _most_lost(self) -> Decimal:
+        skus = self.counts.products + self.counts.terms_without_product
+        return max(Decimal(1), LOST_RATIO * skus)
 
     def __iter__(self) -> Iterator[OfferedProduct]:
         for records in self.store:
@@ -138,7 +164,7 @@ def _edition(path: Path, head: dict[str, str], service_code: str | None, version
 
 
 def _counts(store: EntryStore) -> OfferCounts:
-    return OfferCounts(store.products, store.kept, store.products_without_terms, store.terms_without_product)
+    return OfferCounts(store.products, store.kept, store.products_without_terms, len(store.without_product))
 
 
 def _offered(path: Path, edition: Edition, records: list[Record]) -> OfferedProduct:

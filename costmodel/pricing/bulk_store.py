@@ -40,7 +40,8 @@ class EntryStore:
         self._newest = array("q")
         """Last record of each product, or none."""
         self._kinds_seen = array("Q")
-        self._without_product: set[str] = set()
+        self._without_product: dict[str, int] = {}
+        """SKUs that have terms and no product, with the kinds of them."""
         # Of each record: the one of its product before it, the number of its kind, its place and its length.
         self._before, self._kind_of = array("q"), array("B")
         self._starts, self._lengths = array("q"), array("L")
@@ -63,9 +64,9 @@ class EntryStore:
         return self._kinds_seen.count(0)
 
     @property
-    def terms_without_product(self) -> int:
-        """How many SKUs have terms and no product."""
-        return len(self._without_product)
+    def without_product(self) -> Collection[str]:
+        """SKUs that have terms and no product."""
+        return self._without_product.keys()
 
     def __contains__(self, sku: str) -> bool:
         return sku in self._numbers
@@ -99,10 +100,11 @@ class EntryStore:
                 if seen[number] & bit:
                     known = known or sku
                 seen[number] |= bit
-            elif sku in without:
-                known = known or sku
             else:
-                without.add(sku)
+                kinds = without.get(sku, 0)
+                if kinds & bit:
+                    known = known or sku
+                without[sku] = kinds | bit
         return known
 
     def add_terms(self, kind: str, terms: Iterable[tuple[str, Content]]) -> None:

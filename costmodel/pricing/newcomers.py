@@ -132,34 +132,40 @@ def _beside_on_demand(listed: Mapping[PriceQuery, Price], known: KnownPrice) -> 
         if not query.term.startswith(RESERVED) or UPFRONT_FEE in query.attributes:
             continue
         on_demand = listed.get(replace(query, term=ON_DEMAND))
-        parts = [price, *_fee(query, listed)]
+        fee = query.upfront_fee and listed.get(query.upfront_fee)
+        parts = [price, fee] if fee else [price]
         if on_demand is None or all(known(part.query) for part in parts):
             continue
-        now = _effective_unit_price(parts)
+        now = effective_unit_price(query, listed.get)
         dearest = max(tier.list_unit_price for tier in on_demand.tiers)
         if now is None or not dearest:
             continue
         apart = not least * dearest <= now <= most * dearest
-        told = f"{_per_unit(price, now)}, {_shown(dearest)} on demand: not between {least:f} and {most:f} times that"
+        told = f"{_per_unit(price, now)}, {shown(dearest)} on demand: not between {least:f} and {most:f} times that"
         yield Comparison(price, now, dearest, "on demand", told if apart else "")
         for fee in parts[1:]:
             yield Comparison(fee, now, dearest, "on demand", "")
 
 
-def _fee(query: PriceQuery, listed: Mapping[PriceQuery, Price]) -> Iterator[Price]:
-    fee = query.upfront_fee and listed.get(query.upfront_fee)
-    if fee:
-        yield fee
-
-
-def _effective_unit_price(parts: list[Price]) -> Decimal | None:
-    """A reservation's rate with its fee spread over the hours of the term; None where the fee or the term is unknown."""
-    rate, *fees = parts
-    commitment = commitment_of(rate.query.service_code, rate.query.term)
-    if commitment is None or (rate.query.upfront_fee is not None and not fees):
+def effective_unit_price(query: PriceQuery, known: KnownPrice) -> Decimal | None:
+    """US dollars for a unit of the dearest tier: a reservation's with its fee spread over the hours of the term, a fee's
+    spread alike; None where the price, the fee or the term is unknown.
+    """
+    price = known(query)
+    if price is None:
         return None
-    upfront = sum((fee.tiers[0].list_unit_price for fee in fees), Decimal(0))
-    return rate.tiers[0].list_unit_price + upfront / commitment.hours
+    usd = max(tier.list_unit_price for tier in price.tiers)
+    if query.term == ON_DEMAND:
+        return usd
+    commitment = commitment_of(query.service_code, query.term)
+    if commitment is None:
+        return None
+    if UPFRONT_FEE in query.attributes:
+        return usd / commitment.hours
+    if query.upfront_fee is None:
+        return usd
+    fee = known(query.upfront_fee)
+    return None if fee is None else usd + fee.tiers[0].list_unit_price / commitment.hours
 
 
 _Sized = tuple[Price, Decimal]
@@ -193,7 +199,7 @@ def _beside_types(new: Iterable[_Sized], family: Iterable[_Sized]) -> Iterator[C
         now, beside = price.tiers[0].list_unit_price, usual * size
         apart = not beside <= now * LARGEST_CHANGE_FACTOR <= beside * LARGEST_CHANGE_FACTOR**2
         bounds = f"between {1 / LARGEST_CHANGE_FACTOR:f} and {LARGEST_CHANGE_FACTOR:f}"
-        told = f"{_per_unit(price, now)}, {_shown(beside)} by size in its family: not {bounds} times that"
+        told = f"{_per_unit(price, now)}, {shown(beside)} by size in its family: not {bounds} times that"
         yield Comparison(price, now, beside, "by size in its family", told if apart else "")
 
 
@@ -253,7 +259,7 @@ def _within(
     apart = not cheapest <= now * factor <= dearest * factor**2
     above = f" above {begin:f}" if begin else ""
     told = (
-        f"{_per_unit(price, now)}{above}, {_shown(cheapest)} to {_shown(dearest)} {where}: "
+        f"{_per_unit(price, now)}{above}, {shown(cheapest)} to {shown(dearest)} {where}: "
         f"more than {factor.normalize():f} times beyond that"
     )
     beside = cheapest if now < cheapest else dearest
@@ -261,9 +267,9 @@ def _within(
 
 
 def _per_unit(price: Price, usd: Decimal) -> str:
-    return f"{_shown(usd)} per {price.pricing_unit}"
+    return f"{shown(usd)} per {price.pricing_unit}"
 
 
-def _shown(usd: Decimal) -> str:
+def shown(usd: Decimal) -> str:
     """A price to four significant digits at least: effective prices have no end."""
     return f"{Decimal(f'{usd:.4g}'):f}"

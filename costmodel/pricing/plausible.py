@@ -6,11 +6,12 @@ far, step by step, from the price that shipped is told.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from costmodel.errors import ImplausiblePrice, UnusableUnit
+from costmodel.pricing.commitment import CommitmentKind, commitment_of
 from costmodel.pricing.difference import UnitPriceMove, unit_price_moves, what_is_charged
 from costmodel.pricing.ladder_shape import changes_of_shape
 from costmodel.pricing.price import ON_DEMAND, SPOT, Price, PriceQuery
@@ -33,6 +34,19 @@ PLAN_SHARES = (Decimal("0.2"), Decimal(1))
 Source: AWS Savings Plans page (2026): they save up to 72 %, which leaves 0.28. That a fifth is the least is
 an engineering choice.
 """
+PLAN_SAVINGS = {
+    (CommitmentKind.INSTANCE_PLAN, "AmazonEC2"): Decimal("0.72"),
+    (CommitmentKind.COMPUTE_PLAN, "AmazonEC2"): Decimal("0.66"),
+    (CommitmentKind.COMPUTE_PLAN, "AWSLambda"): Decimal("0.17"),
+    (CommitmentKind.DATABASE_PLAN, "AmazonRDS"): Decimal("0.35"),
+    (CommitmentKind.DATABASE_PLAN, "AmazonDynamoDB"): Decimal("0.18"),
+}
+"""Kind of plan and service -> the most that it is known to save.
+
+Source: `savings_plans.csv` of the snapshot (2026-03 to 2026-08), as in docs/commitments.md; a test compares them.
+"""
+PLAN_MARGIN = Decimal("0.05")
+"""A plan may save so much more of the on-demand price than is known. Source: engineering choice."""
 SPOT_SHARES = (Decimal("0.05"), Decimal("1.1"))
 """A spot price is at least and at most so much of its on-demand price; else it is a mistake.
 
@@ -129,7 +143,7 @@ def _apart(price: Price, step: UnitPriceMove, where: str) -> str:
 
 def check_against_on_demand(
     prices: Iterable[Price],
-    shares: tuple[Decimal, Decimal],
+    shares_of: Callable[[PriceQuery], tuple[Decimal, Decimal]],
     known: Mapping[PriceQuery, Price],
     told: Mapping[PriceQuery, Price],
     accepted: Collection[str],
@@ -150,6 +164,7 @@ def check_against_on_demand(
             raise UnusableUnit(
                 f"{price.query}", f"counts in {price.pricing_unit!r}, on demand in {on_demand.pricing_unit!r}"
             )
+        shares = shares_of(price.query)
         move = Decimal(1) if query in told else ON_DEMAND_MOVE
         least, most = shares[0] / move, shares[1] * move
         dearest = max(tier.list_unit_price for tier in on_demand.tiers)
@@ -168,6 +183,19 @@ def check_against_on_demand(
             step = UnitPriceMove(tier.begin, dearest, tier.list_unit_price)
             taken.append(moved(price, step, "on demand", accepted=True))
     return taken
+
+
+def plan_shares(query: PriceQuery) -> tuple[Decimal, Decimal]:
+    """How much of its on-demand price a Savings Plans rate is, at least and at most."""
+    commitment = commitment_of(query.service_code, query.term)
+    saved = commitment and PLAN_SAVINGS.get((commitment.kind, query.service_code))
+    least, most = PLAN_SHARES
+    return (1 - saved - PLAN_MARGIN if saved else least), most
+
+
+def spot_shares(_: PriceQuery) -> tuple[Decimal, Decimal]:
+    """How much of its on-demand price a spot price is, at least and at most."""
+    return SPOT_SHARES
 
 
 def without_on_demand(prices: Iterable[Price], known: Collection[PriceQuery]) -> list[Price]:

@@ -30,6 +30,7 @@ from costmodel.errors import (
     UnknownOffer,
 )
 from costmodel.pricing.download import PATIENT, Patience, download, leaves_https
+from costmodel.pricing.offer import refuse_repeats
 from costmodel.pricing.query_api import answer, entries
 
 BASE_URL = "https://pricing.us-east-1.amazonaws.com"
@@ -140,8 +141,8 @@ class PublicIndex:
         """The current price list of a service in a region, or in all regions together.
 
         Raises PriceFileNotFound for an unknown service or region, OlderPriceFile when AWS offers an
-        older edition than `held_version`, PriceFileCorrupt for an index that cannot be read, and what
-        `download` raises.
+        older edition than `held_version`, PriceFileCorrupt for an index that cannot be read or names something
+        twice, and what `download` raises.
         """
         offers = self._page(SERVICE_INDEX, _ServiceIndex).offers
         offer = offers.get(service_code)
@@ -174,20 +175,29 @@ class PublicIndex:
         regions = {region.region_code: region.version_url for region in found}
         if region_id not in regions:
             raise _no_region(plan, region_id, regions)
+        if len({region.version_url for region in found if region.region_code == region_id}) > 1:
+            url = _address(SAVINGS_PLAN_INDEX.format(plan=plan))
+            raise PriceFileCorrupt(url, "the index", f"{region_id!r} is listed twice")
         return _location(plan, region_id, regions[region_id], file_format, held_version)
 
     def _page(self, path: str, kind: type[T]) -> T:
-        """Raises PriceFileCorrupt for an index that is not what it should be."""
+        """Raises PriceFileCorrupt for an index that is not what it should be, or that says something twice."""
         url = _address(path)
-        if url not in self._pages:
-            with TemporaryDirectory() as folder:
-                place = Path(folder) / "index.json"
-                download(url, place, patience=self.patience, most_bytes=LARGEST_INDEX_BYTES)
-                self._pages[url] = place.read_bytes()
+        content = self._pages.get(url)
         try:
-            return msgspec.json.decode(self._pages[url], type=kind)
+            if content is None:
+                content = self._fetched(url)
+                refuse_repeats(content)
+                self._pages[url] = content
+            return msgspec.json.decode(content, type=kind)
         except (ValueError, RecursionError) as error:
             raise PriceFileCorrupt(url, "the index", str(error)) from error
+
+    def _fetched(self, url: str) -> bytes:
+        with TemporaryDirectory() as folder:
+            place = Path(folder) / "index.json"
+            download(url, place, patience=self.patience, most_bytes=LARGEST_INDEX_BYTES)
+            return place.read_bytes()
 
 
 def dated_price_file(
@@ -202,8 +212,8 @@ def dated_price_file(
     """The price list that was in force on a day, through ListPriceLists and GetPriceListFileUrl.
 
     `client` is a boto3 client of `pricing`; its address is only good for a short time. Raises
-    PriceFileNotFound when there is no such list, OlderPriceFile, MalformedListing for an address that is none,
-    and PriceApiError.
+    PriceFileNotFound when there is no such list, OlderPriceFile, MalformedListing for an address that is none
+    and for two lists of the region, and PriceApiError.
     """
     midnight = datetime(effective_on.year, effective_on.month, effective_on.day, tzinfo=UTC)
     question = {"ServiceCode": service_code, "EffectiveDate": midnight, "CurrencyCode": CURRENCY}
@@ -216,6 +226,10 @@ def dated_price_file(
     lists = {entry.region_code: entry for entry in found}
     if region_id not in lists:
         raise _no_region(service_code, region_id, lists)
+    if len({entry.price_list_arn for entry in found if entry.region_code == region_id}) > 1:
+        raise MalformedListing(
+            "ListPriceLists", f"{service_code} has two price lists for {region_id} on {effective_on}"
+        )
     entry = lists[region_id]
     if file_format not in entry.file_formats:
         raise PriceFileNotFound(

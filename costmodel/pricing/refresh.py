@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import partial
+from itertools import chain
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -46,11 +47,11 @@ from costmodel.pricing.offer import OfferedProduct, day_of_version
 from costmodel.pricing.origin import Source
 from costmodel.pricing.places import REGION_PREFIXES
 from costmodel.pricing.plausible import (
-    PLAN_SHARES,
-    SPOT_SHARES,
     Moved,
     check_against_on_demand,
+    plan_shares,
     refuse_moved,
+    spot_shares,
     without_on_demand,
 )
 from costmodel.pricing.price import GLOBAL, Price, PriceQuery
@@ -60,6 +61,7 @@ from costmodel.pricing.price_files import (
     dated_price_file,
 )
 from costmodel.pricing.query_api import endpoint_region, fetch
+from costmodel.pricing.relations import refuse_newly_broken
 from costmodel.pricing.savings_plans import (
     HOME_REGION,
     PlanRates,
@@ -339,20 +341,26 @@ class Refresh:
             ]
 
     def _list_prices(self, job: _Job, known: Known, told: _Told) -> list[Part]:
+        base = known.book
+        held = list(_held(job, base))
+        left_out: list[LeftOut] = []
         if self.source is Source.API:
             products = list(fetch(job.needs, job.region_id))
         else:
-            products = self._products_of_file(job)
+            skus = frozenset(price.sku_id for _, prices in held for price in prices)
+            products = self._products_of_file(job, skus, left_out)
         # Before the prices: to a clock that is far behind, none of them would be in force.
         _refuse_future(job.subject, {offered.edition.day for offered in products}, self.now)
-        base = known.book
         answer = converted(products, job.needs, job.region_id, known)
-        held = list(_held(job, base))
         told.accepted_gone |= _refuse_withdrawal(answer.prices, held, self.accepted)
         _refuse_older(answer.prices, held, _latest_day(self.now))
+        before = chain.from_iterable(prices for _, prices in held)
+        broken = refuse_newly_broken(answer.prices, before, self.accepted)
         free = held_statements(base, job.service_code, job.region_id)
         refuse_vanished(answer.stated, answer.prices, free, self.source)
         told.note(answer, base)
+        told.moved += broken
+        told.left_out += left_out
         # The oldest: one product of an older edition makes the whole answer an older one.
         edition = min((offered.edition.version for offered in products), default="")
         parts = self._parts([*answer.prices, *_beyond_needs(job, held)], edition)
@@ -370,7 +378,10 @@ class Refresh:
             edition=edition,
         )
 
-    def _products_of_file(self, job: _Job) -> list[OfferedProduct]:
+    def _products_of_file(
+        self, job: _Job, needed_skus: Collection[str], left_out: list[LeftOut]
+    ) -> list[OfferedProduct]:
+        """What is wanted of a price list file. Notes terms that no product belongs to."""
         if self.source is Source.BULK or job.whole_list:
             location = self.index.price_file(job.service_code, None if job.whole_list else job.region_id)
         else:
@@ -384,6 +395,12 @@ class Refresh:
                 service_code=job.service_code,
                 version=location.version,
             )
+            offer.refuse_lost(needed_skus)
+            if lost := offer.counts.terms_without_product:
+                skus = "1 SKU" if lost == 1 else f"{lost:,} SKUs"
+                left_out.append(
+                    LeftOut(job.subject, f"terms of {skus} that no product of the file belongs to")
+                )
             return list(offer)
 
     @contextmanager
@@ -462,7 +479,8 @@ class Refresh:
             for price in rates.prices
             if price.query in before
         ]
-        beyond = self._check_against_on_demand(rates.prices, PLAN_SHARES, base, region_id, told)
+        moved += refuse_newly_broken(rates.prices, before.values(), self.accepted)
+        beyond = self._check_against_on_demand(rates.prices, plan_shares, base, region_id, told)
         new = [price for price in rates.prices if price.query not in before]
         told.uncompared += without_on_demand(new, _on_demand(base, region_id).keys() | told.prices.keys())
         told.moved += [of for of in (*moved, *beyond) if of is not None]
@@ -471,13 +489,13 @@ class Refresh:
     def _check_against_on_demand(
         self,
         prices: Iterable[Price],
-        shares: tuple[Decimal, Decimal],
+        shares_of: Callable[[PriceQuery], tuple[Decimal, Decimal]],
         base: PriceBook,
         region_id: str,
         told: _Told,
     ) -> list[Moved]:
         known = _on_demand(base, region_id)
-        return check_against_on_demand(prices, shares, known, told.prices, self.accepted)
+        return check_against_on_demand(prices, shares_of, known, told.prices, self.accepted)
 
     def _spot(self, region_id: str, base: PriceBook, told: _Told) -> list[Part]:
         usage_types = {price.query.usage_type for price in base.prices(region_id, EC2, (PRICES,))}
@@ -492,7 +510,7 @@ class Refresh:
             if file.path == part.path
         ]
         told.accepted_gone |= _refuse_withdrawal(_in_any_zone(prices), held, self.accepted)
-        told.moved += self._check_against_on_demand(prices, SPOT_SHARES, base, region_id, told)
+        told.moved += self._check_against_on_demand(prices, spot_shares, base, region_id, told)
         return [part]
 
     @property

@@ -19,6 +19,7 @@ from costmodel.pricing.newcomers import compared
 from costmodel.pricing.peers import Peers
 from costmodel.pricing.plausible import OUTLIER_FACTOR
 from costmodel.pricing.price import FreeAllowance, Price, PriceQuery
+from costmodel.pricing.relations import broken, relations
 from costmodel.pricing.snapshot import (
     FREE_TIER,
     MANIFEST,
@@ -56,8 +57,9 @@ def verify(book: PriceBook, reference: PriceBook, today: date) -> tuple[PriceFin
     Checked are: checksums; what the manifest says of each file; tiers (each begins where the one before
     ends, the first at 0, the last without end, none dearer than the one before, all in one unit); units
     and currency; dates; free allowances; prices that the reference has and the book lacks, or that differ
-    from it in unit, in the shape of its tiers, or at any quantity by more than OUTLIER_FACTOR; and prices that the
-    reference lacks and that are far from what is like them there. Errors come first.
+    from it in unit, in the shape of its tiers, or at any quantity by more than OUTLIER_FACTOR; prices that the
+    reference lacks and that are far from what is like them there; and relations that AWS's prices keep between them,
+    where neither price is told for another reason. Errors come first.
     """
     findings = [*_book_date_findings(book.manifest)]
     prices: dict[PriceQuery, Price] = {}
@@ -83,6 +85,12 @@ def verify(book: PriceBook, reference: PriceBook, today: date) -> tuple[PriceFin
     newcomers = compared(prices.values(), shipped.get, Peers(shipped.values()))
     findings += [
         PriceFinding(Severity.WARNING, str(doubt.price.query), doubt.problem) for doubt in newcomers.doubts
+    ]
+    told = {finding.subject for finding in findings}
+    findings += [
+        PriceFinding(Severity.WARNING, str(of.relation.low), of.problem)
+        for of in broken(relations(prices), prices.get)
+        if not {str(of.relation.low), str(of.relation.high)} & told
     ]
     return tuple(sorted(findings, key=lambda finding: finding.severity))
 

@@ -292,13 +292,18 @@ PlanRate = tuple[str, str, str, Decimal, str]
 """Service, usage type on the wire, operation, rate and unit."""
 
 
+def plan_ratio(service_code: str) -> Decimal:
+    """Share of the on-demand price that a Savings Plans rate is here."""
+    return Decimal("0.7") if service_code == "AmazonEC2" else Decimal("0.85")
+
+
 def plan_rates(prices: Iterable[Price]) -> Iterator[PlanRate]:
-    """Rates of a Compute and a Database Savings Plan, 30 % below these prices."""
+    """Rates of a Compute and a Database Savings Plan, 30 % below these prices of EC2 and 15 % below the others."""
     for price in prices:
         query = price.query
         if query.term != ON_DEMAND:
             continue
-        rate = price.tiers[0].list_unit_price * Decimal("0.7")
+        rate = price.tiers[0].list_unit_price * plan_ratio(query.service_code)
         if query.usage_type.startswith("BoxUsage:"):
             yield query.service_code, f"EU-{query.usage_type}", "RunInstances", rate, "Hrs"
         elif query.usage_type.startswith("Lambda-GB-Second"):
@@ -414,7 +419,7 @@ def stated(truth: Truth) -> Mapping[str, Charged]:
             continue
         if query.usage_type.startswith(("BoxUsage:", "Lambda-GB-Second")):
             plan = replace(query, term="SavingsPlan Compute 1yr No Upfront")
-            state(plan, (price.pricing_unit, "USD", ((0, None, first * Decimal("0.7")),)))
+            state(plan, (price.pricing_unit, "USD", ((0, None, first * plan_ratio(query.service_code)),)))
         if query.usage_type.startswith("BoxUsage:"):
             name = query.usage_type.replace("BoxUsage", "SpotUsage")
             usd = Decimal(f"{first * Decimal('0.4'):.6f}")
@@ -426,6 +431,10 @@ def stated(truth: Truth) -> Mapping[str, Charged]:
 
 
 def moved_truth(random: Random) -> Truth:
-    """Today's prices with each one changed a little, or not: no two of them are the same."""
-    factors = [Decimal(random.randint(70, 140)) / 100 for _ in SMALL]
+    """Today's prices with each one changed a little, or not: no two of them are the same.
+
+    Those of a service move together but for 3 %, so that three years still cost less than one.
+    """
+    together = {code: Decimal(random.randint(75, 135)) / 100 for code in SERVICES}
+    factors = [together[price.query.service_code] * random.randint(97, 103) / 100 for price in SMALL]
     return Truth(tuple(map(_times, SMALL, factors)), TODAY.allowances)

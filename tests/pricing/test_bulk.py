@@ -210,6 +210,45 @@ def test_terms_of_no_product_are_counted_and_left_out(tmp_path: Path) -> None:
     assert [each.product.sku for each in found] == ["A1", "B2", "C3"]
 
 
+def test_terms_of_several_kinds_of_no_product_are_one_sku(tmp_path: Path) -> None:
+    """Each kind of term may name a SKU once, whether or not it has a product."""
+    stray = term("Z9", "J", rate("Z9.J.1", "1"))
+    terms = {kind: {**SMALL["terms"].get(kind, {}), "Z9": stray} for kind in ("OnDemand", "Reserved")}
+    document = as_aws({**SMALL, "terms": terms})
+    found = read_offer(written(tmp_path, document), everything)
+    assert (found.counts.terms_without_product, list(found.store.without_product)) == (1, ["Z9"])
+    reserved = document.index('"Z9" : {', document.index('"Reserved" : {'))
+    again = document[:reserved] + document[reserved:].replace('"Z9" : {', '"Z9" : {}, "Z9" : {', 1)
+    with pytest.raises(PriceFileCorrupt, match="Reserved terms of Z9 are listed twice"):
+        read_offer(written(tmp_path, again), everything)
+
+
+@pytest.mark.parametrize(
+    ("lost", "needed", "told"),
+    [
+        (1, (), ""),
+        (2, (), ""),
+        (3, (), "SKUs with terms and no product: 3, such as Z0; products are missing"),
+        (1, ("Z0",), "SKUs with terms and no product: 1, 1 of them needed, such as Z0; products are missing"),
+    ],
+)
+def test_a_file_that_lost_products_is_refused(
+    tmp_path: Path, lost: int, needed: tuple[str, ...], told: str
+) -> None:
+    """Two of 200 SKUs are one in a hundred, and pass; what the book needs does not."""
+    skus = [f"A{place}" for place in range(200 - lost)]
+    gone = [f"Z{place}" for place in range(lost)]
+    terms = {sku: term(sku, "J", rate(f"{sku}.J.1", "1")) for sku in (*skus, *gone)}
+    found = read_offer(
+        written(tmp_path, as_aws(offer([product(sku) for sku in skus], terms, {}))), everything
+    )
+    if not told:
+        found.refuse_lost(needed)
+        return
+    with pytest.raises(PriceFileCorrupt, match=told):
+        found.refuse_lost(needed)
+
+
 def test_only_the_kinds_asked_for_are_given(tmp_path: Path) -> None:
     path = written(tmp_path, as_aws(SMALL))
     assert {kind for each in read_offer(path, everything, ("Reserved",)) for kind in each.terms} == {

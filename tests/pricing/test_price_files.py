@@ -203,6 +203,28 @@ def test_an_index_that_cannot_be_read_is_named(aws: AwsServer, content: bytes) -
         PublicIndex(QUICK).price_file("AmazonEC2", "us-east-1")
 
 
+def test_an_index_that_names_a_region_twice_is_refused(aws: AwsServer) -> None:
+    """Nobody could tell which of the two editions counts."""
+    path = f"{EC2}/current/region_index.json"
+    older = json.dumps({"currentVersionUrl": f"{EC2}/20240301000000/eu-west-1/index.json"})
+    aws.files[path] = aws.files[path].replace(
+        b'"eu-west-1": {', b'"eu-west-1": %s, "eu-west-1": {' % older.encode(), 1
+    )
+    with pytest.raises(PriceFileCorrupt, match="the index: 'eu-west-1' is listed twice"):
+        PublicIndex(QUICK).price_file("AmazonEC2", "eu-west-1")
+
+
+def test_an_index_of_a_plan_that_names_a_region_twice_is_refused(aws: AwsServer) -> None:
+    path = f"{PLANS}/current/region_index.json"
+    (region,) = json.loads(aws.files[path])["regions"]
+    older = {**region, "versionUrl": f"{PLANS}/20240301000000/eu-west-1/index.json"}
+    aws.files[path] = json.dumps({"regions": [region, older]}).encode()
+    with pytest.raises(PriceFileCorrupt, match="the index: 'eu-west-1' is listed twice"):
+        PublicIndex(QUICK).savings_plan_file("AWSComputeSavingsPlan", "eu-west-1")
+    aws.files[path] = json.dumps({"regions": [region, region]}).encode()
+    assert PublicIndex(QUICK).savings_plan_file("AWSComputeSavingsPlan", "eu-west-1").version == VERSION
+
+
 def test_a_server_that_fails_is_named(aws: AwsServer) -> None:
     aws.fault = lambda _: Fault(status=500)
     with pytest.raises(DownloadFailed, match="500"):
@@ -285,6 +307,13 @@ def test_what_the_api_does_not_have_is_named(client: Any) -> None:
         dated_price_file(client, "AmazonEC2", "eu-west-1", day)
     with pytest.raises(OlderPriceFile):
         dated_price_file(client, "AmazonEC2", "us-east-1", day, held_version="20240302000000")
+
+
+def test_two_price_lists_of_one_region_are_refused(aws: AwsServer, client: Any) -> None:
+    entries = [listed("us-east-1", ["json"], version) for version in ("20240301000000", "20240302000000")]
+    aws.price_lists = {entry["PriceListArn"]: entry for entry in entries}
+    with pytest.raises(MalformedListing, match="AmazonEC2 has two price lists for us-east-1 on 2024-03-09"):
+        dated_price_file(client, "AmazonEC2", "us-east-1", date(2024, 3, 9))
 
 
 @pytest.mark.parametrize(

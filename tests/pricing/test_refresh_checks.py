@@ -21,6 +21,7 @@ from costmodel.errors import (
     PriceFileCorrupt,
     PricesWithdrawn,
 )
+from costmodel.pricing.conversion import LeftOut
 from costmodel.pricing.download import Patience, download
 from costmodel.pricing.origin import Source
 from costmodel.pricing.price import SPOT, PriceQuery
@@ -74,7 +75,7 @@ def test_a_plan_rate_that_its_on_demand_price_rules_out(
     cloud.sell([(*first[:3], first[3] * factor, first[4]), *others])
     (failure,) = refresh(shelf, "AWSLambda", source).failures
     assert isinstance(failure.error, ImplausiblePrice)
-    assert "on demand: not between 0.2 and 1 times that" in str(failure.error)
+    assert "on demand: not between 0.78 and 1 times that" in str(failure.error)
 
 
 @pytest.mark.parametrize("source", [Source.API, Source.BULK])
@@ -208,3 +209,45 @@ def test_a_list_that_unpacks_without_end_is_refused(
     with pytest.raises(FileTooLarge, match="unpacked, more than 1,000 bytes"):
         refresh(shelf, "awskms", Source.BULK)
     assert shelf.choice().copy.name == "snapshot"
+
+
+def lose(cloud: Cloud, skus: set[str]) -> None:
+    """AWS's file of EC2 lacks these products, and has their terms."""
+    path = f"/offers/v1.0/aws/{EC2}/{VERSION}/{REGION}/index.json"
+    document = json.loads(cloud.price_lists.files[path])
+    products = document["products"]
+    assert skus <= products.keys()
+    document["products"] = {sku: product for sku, product in products.items() if sku not in skus}
+    cloud.price_lists.files = cloud.price_lists.files | {path: json.dumps(document, indent=2).encode()}
+
+
+def test_a_file_that_lost_a_product_of_the_book_is_refused(cloud: Cloud, shelf: Shelf) -> None:
+    """Its terms say that it was there: that is damage, no withdrawal."""
+    book = refresh(shelf, EC2, Source.BULK).book
+    (sku,) = {
+        price.sku_id for price in book.prices(REGION, EC2) if "NatGateway-Hours" in price.query.usage_type
+    }
+    lose(cloud, {sku})
+    outcome = refresh(shelf, EC2, Source.BULK)
+    (failure,) = outcome.failures
+    assert isinstance(failure.error, PriceFileCorrupt)
+    assert f"no product: 1, 1 of them needed, such as {sku}; products are missing" in str(failure.error)
+    assert not any(change.gone for change in outcome.files)
+
+
+def test_terms_of_no_product_are_told(cloud: Cloud, shelf: Shelf) -> None:
+    """Of one SKU that nothing needs, with terms of two kinds."""
+    path = f"/offers/v1.0/aws/{EC2}/{VERSION}/{REGION}/index.json"
+    document = json.loads(cloud.price_lists.files[path])
+    for of_kind in document["terms"].values():
+        of_kind["STRAY"] = json.loads(
+            json.dumps(next(iter(of_kind.values()))).replace(next(iter(of_kind)), "STRAY")
+        )
+    assert len(document["terms"]) > 1
+    cloud.price_lists.files = cloud.price_lists.files | {path: json.dumps(document, indent=2).encode()}
+    outcome = refresh(shelf, EC2, Source.BULK)
+    assert outcome.failures == ()
+    assert (
+        LeftOut(f"{EC2} {REGION}", "terms of 1 SKU that no product of the file belongs to")
+        in outcome.left_out
+    )

@@ -11,11 +11,11 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
 from aws.cloud import REGION, SERVICES
-from aws.faults.scene import ALWAYS, BULK, FILES, HTML, INDEX, OLDER, REGIONAL, Scene, kind
+from aws.faults.scene import ALWAYS, BULK, FILES, GONE, HTML, INDEX, OLDER, REGIONAL, Scene, kind
 from aws.fixtures import VERSION, Document
 from aws.server import Fault
 from costmodel import errors as of
-from costmodel.pricing.price import ON_DEMAND
+from costmodel.pricing.price import ON_DEMAND, RESERVED
 
 # Files on the wire.
 
@@ -220,6 +220,33 @@ def _(scene: Scene) -> None:
     scene.serve(scene.file, json.dumps(document, indent=2).encode())
 
 
+@kind(
+    "file without products whose terms are there",
+    *(of.PriceFileCorrupt, *GONE),
+    withdrawn=True,
+    sources=FILES,
+)
+def _(scene: Scene) -> None:
+    """A chunk is lost, or one product that the book knows by its SKU or does not know yet."""
+    document = scene.document(scene.file)
+    names = [scene.product()["product"]["sku"]]
+    if scene.random.random() < 0.5:
+        names += scene.random.sample(sorted(document["products"]), max(2, len(document["products"]) // 10))
+    document["products"] = {sku: of for sku, of in document["products"].items() if sku not in names}
+    scene.serve(scene.file, json.dumps(document, indent=2).encode())
+
+
+@kind("terms of several kinds whose product is not there", exact=True, sources=FILES)
+def _(scene: Scene) -> None:
+    """One SKU of which nothing is needed is passed over."""
+    document = scene.document(scene.file)
+    sku = scene.product()["product"]["sku"]
+    for kind_of_term in (ON_DEMAND, RESERVED):
+        of_kind = document["terms"].setdefault(kind_of_term, {})
+        of_kind["STRAY"] = json.loads(json.dumps(document["terms"][ON_DEMAND][sku]).replace(sku, "STRAY"))
+    scene.serve(scene.file, json.dumps(document, indent=2).encode())
+
+
 def _listed_twice(scene: Scene, place: re.Match[bytes] | None) -> None:
     """What begins at this place in the file is listed twice, the second time at another price."""
     assert place is not None
@@ -359,6 +386,17 @@ def _(scene: Scene) -> None:
     else:
         del index["regions"][REGION]
     scene.serve(path, json.dumps(index).encode())
+
+
+@kind("region listed twice in an index", of.PriceFileCorrupt, sources=(BULK,), services=REGIONAL)
+def _(scene: Scene) -> None:
+    path = f"/offers/v1.0/aws/{scene.service_code}/current/region_index.json"
+    content = scene.content(path).decode()
+    name = f'"{REGION}": {{'
+    other = f"/offers/v1.0/aws/{scene.service_code}/{OLDER[0]}/{REGION}/index.json"
+    twice = f'"{REGION}": {json.dumps({"currentVersionUrl": other})}, {name}'
+    assert content.count(name) == 1
+    scene.serve(path, content.replace(name, twice).encode())
 
 
 @kind("index without the service", of.PriceFileNotFound, sources=(BULK,))

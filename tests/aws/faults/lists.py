@@ -608,3 +608,20 @@ def _(scene: Scene) -> None:
     for rate in term["priceDimensions"].values():
         rate["unit"] = "Quantity"
     scene.relist()
+
+
+@kind("reservations of other lengths or classes than they say", of.ImplausiblePrice, **EC2)
+def _(scene: Scene) -> None:
+    """Of every product: one year for three, or standard for convertible; or all dearer than on demand."""
+    name, one, other = scene.random.choice(
+        (("LeaseContractLength", "1yr", "3yr"), ("OfferingClass", "standard", "convertible"), ("", "", ""))
+    )
+    for product in scene.listing:
+        for term in product["terms"].get(RESERVED, {}).values():
+            if name:
+                stated = term["termAttributes"]
+                stated[name] = {one: other, other: one}[stated[name]]
+                continue
+            for rate in term["priceDimensions"].values():
+                rate["pricePerUnit"]["USD"] = f"{Decimal(rate['pricePerUnit']['USD']) * Decimal('1.9'):.10f}"
+    scene.relist()

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from random import Random
 
-from aws.cloud import dated_lists
-from aws.faults.scene import ALWAYS, API, ASKING, GONE, HTML, LISTING, Scene, is_question, kind
+from aws.cloud import REGION, dated_lists
+from aws.faults.scene import ALWAYS, API, ASKING, GONE, HTML, LISTING, OLDER, Scene, is_question, kind
 from aws.fixtures import Document
 from aws.server import Fault, Seen
 from costmodel import errors as of
@@ -249,3 +250,17 @@ def _(scene: Scene) -> None:
     scene.cloud.price_lists.price_lists = {
         arn: entry | {"FileFormats": ["csv"]} for arn, entry in scene.cloud.price_lists.price_lists.items()
     }
+
+
+@kind("two files of one region", of.MalformedListing, **LISTING)
+def _(scene: Scene) -> None:
+    """Of two editions: nobody could tell which one counts."""
+    lists = scene.cloud.price_lists
+    (entry,) = [
+        one
+        for one in lists.price_lists.values()
+        if (one["ServiceCode"], one["RegionCode"]) == (scene.service_code, REGION)
+    ]
+    arn = re.sub("/[0-9]{14}/", f"/{OLDER[0]}/", entry["PriceListArn"])
+    assert arn not in lists.price_lists
+    lists.price_lists = {arn: {**entry, "PriceListArn": arn}, **lists.price_lists}
