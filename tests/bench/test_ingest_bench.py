@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -23,6 +23,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from aws import offer_generator
 
+Record = Callable[..., None]
 MOST_MEMORY_MIB = 110
 ROUNDS = 5
 
@@ -115,7 +116,9 @@ def price_list(request: pytest.FixtureRequest) -> Iterator[Path]:
 
 
 @pytest.mark.parametrize("wanted", list(WHAT_IS_WANTED))
-def test_reading_a_regional_price_list(benchmark: BenchmarkFixture, price_list: Path, wanted: str) -> None:
+def test_reading_a_regional_price_list(
+    benchmark: BenchmarkFixture, ratio: Record, price_list: Path, wanted: str
+) -> None:
     readers = ("ours", "json.load", "msgspec")
     rounds = [{reader: read(price_list, reader, wanted) for reader in readers} for _ in range(ROUNDS)]
     seconds, wall_s = (
@@ -139,6 +142,19 @@ def test_reading_a_regional_price_list(benchmark: BenchmarkFixture, price_list: 
             "time_over_msgspec_whole_file": round(1 / over_ours("msgspec"), 2),
         }
     )
-    print(json.dumps(benchmark.extra_info))
+    file_mb = price_list.stat().st_size / 1e6
+    ratio(
+        f"json.load / reading a price list of {file_mb:.0f} MB, {wanted}",
+        over_ours("json.load"),
+        5,
+        f"processor time; {peaks_mib['ours']:.0f} MiB against {peaks_mib['json.load']:,.0f}, same rows",
+    )
+    ratio(
+        f"reading a price list of {file_mb:.0f} MB, {wanted} / msgspec on the whole file",
+        1 / over_ours("msgspec"),
+        1.4,
+        f"processor time; {peaks_mib['ours']:.0f} MiB against {peaks_mib['msgspec']:,.0f}, same rows",
+        at_most=True,
+    )
     assert peaks_mib["ours"] < MOST_MEMORY_MIB
     benchmark.pedantic(read, args=(price_list, "ours", wanted), rounds=1)
