@@ -1,12 +1,14 @@
 """Write docs/decisions.md: what is recommended for each example scenario, why, and how sure that is.
 
 Run it from a checkout after a change of a model or of prices: `python tools/tell_decisions.py`. It takes half an hour
-of processor time.
+of processor time, and keeps what it has after each example; names of examples as arguments tell those anew.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import re
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from costmodel.billing.charge import dollars
@@ -18,6 +20,7 @@ from costmodel.export.decision_charts import front_chart, settling_chart
 from costmodel.pricing.book import PriceBook
 from costmodel.scenario.examples import examples
 from costmodel.scenario.load import load
+from costmodel.scenario.model import Scenario
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "decisions.md"
@@ -34,29 +37,48 @@ prices, without tax.
 """
 
 
-def main() -> None:
-    """Write the page and the figures."""
+PART = re.compile(r"^<!-- (.+) -->\n", re.MULTILINE)
+"""Stands above the part of each example, with its name."""
+
+
+def main(names: Sequence[str]) -> None:
+    """Write the page and the figures, of all examples or of those named."""
     book = PriceBook.shipped()
     folder = PAGE.parent / FIGURES
     folder.mkdir(parents=True, exist_ok=True)
-    parts = [HEAD]
-    for example in examples():
-        name = example.path.stem
+    paths = {example.path.stem: example.path for example in examples()}
+    parts = parts_of(PAGE.read_text(encoding="utf-8")) if PAGE.exists() else {}
+    for name in names or paths:
         print(name, flush=True)
-        scenario = load(example.path)
-        run = simulate(scenario, book, draws=FEW)
-        more = None if any(note.tied for note in run.finalists) else simulate(scenario, book, draws=MANY)
-        found = break_even(scenario, book)
-        (folder / f"{name}-front.svg").write_bytes(front_chart(run, "svg"))
-        (folder / f"{name}-draws.svg").write_bytes(settling_chart(more or run, "svg"))
-        if found:
-            (folder / f"{name}-break-even.svg").write_bytes(break_even_chart(found, "svg"))
-        parts.append("\n".join(told(name, run, more, found)))
-    PAGE.write_text("\n".join(parts), encoding="utf-8")
+        parts[name] = part(name, load(paths[name]), book, folder)
+        PAGE.write_text(page(parts, list(paths)), encoding="utf-8")
+
+
+def parts_of(page: str) -> dict[str, str]:
+    """The parts of a page by their examples' names."""
+    _, *found = PART.split(page)
+    return dict(zip(found[::2], found[1::2], strict=True))
+
+
+def page(parts: Mapping[str, str], order: Sequence[str]) -> str:
+    """The page from its parts, those of examples that are no more left out."""
+    return HEAD + "".join(f"\n<!-- {name} -->\n{parts[name].strip()}\n" for name in order if name in parts)
+
+
+def part(name: str, scenario: Scenario, book: PriceBook, folder: Path) -> str:
+    """One example's part of the page; its figures are written to the folder."""
+    run = simulate(scenario, book, draws=FEW)
+    more = None if any(note.tied for note in run.finalists) else simulate(scenario, book, draws=MANY)
+    found = break_even(scenario, book)
+    (folder / f"{name}-front.svg").write_bytes(front_chart(run, "svg"))
+    (folder / f"{name}-draws.svg").write_bytes(settling_chart(more or run, "svg"))
+    if found:
+        (folder / f"{name}-break-even.svg").write_bytes(break_even_chart(found, "svg"))
+    return "\n".join(told(name, run, more, found))
 
 
 def told(name: str, run: Run, more: Run | None, found: Iterable[BreakEven]) -> Iterator[str]:
-    """One example's part of the page."""
+    """What the part of an example says, by line."""
     yield f"## {run.scenario_name}\n"
     yield f"{run.scenario['story'].strip()}\n"
     yield f"**{run.headline}**\n"
@@ -129,4 +151,4 @@ def _drivers(run: Run) -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])
