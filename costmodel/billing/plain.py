@@ -12,7 +12,7 @@ import numpy as np
 
 from costmodel.billing.charge import EXACT, Bill, Charge
 from costmodel.billing.rate import Prices, bill
-from costmodel.billing.rates import NO_OWN_RATES, OwnRates, attributes_text
+from costmodel.billing.rates import NO_OWN_RATES, ContractedPrice, OwnRates, attributes_text
 from costmodel.demand.calendar import BillingPeriod
 from costmodel.errors import AmbiguousPrice, PriceNotFound, UsageFileError
 from costmodel.pricing.price import ON_DEMAND, RESERVED, FreeAllowance, Price, PriceQuery, PriceTier
@@ -179,6 +179,9 @@ def price_usage(
     whole = bill(usages, prices, free_tier=free_tier, own_rates=own_rates)
     outdone = own_rates.outdone((line.price for line in found), period)
     stated = {line.price.query for line in found}
+    beside = (_fee_beside(line.price, stated, prices) for line in found)
+    fees = [None if fee is None else own_rates.contracted(fee, period) for fee in beside]
+    told = {*outdone, *(fee.rate_name for fee in fees if fee)}
     charges = defaultdict(list)
     for charge in whole.charges:
         charges[charge.resource_name, charge.sku_meter].append(charge)
@@ -188,15 +191,10 @@ def price_usage(
         own_rates=own_rates,
         bill=whole,
         lines=tuple(
-            _priced_line(
-                line,
-                fee := _fee_beside(line.price, stated, prices),
-                _contracted_fee_usd(fee, own_rates, period),
-                charges[line.path, line.meter.name],
-            )
-            for line in found
+            _priced_line(line, fee, charges[line.path, line.meter.name])
+            for line, fee in zip(found, fees, strict=True)
         ),
-        unused_rates=(*prices.unused(), *(name for name in own_rates.unused(whole) if name not in outdone)),
+        unused_rates=(*prices.unused(), *(name for name in own_rates.unused(whole) if name not in told)),
         outdone_rates=outdone,
         notes=(
             *_left_out(found),
@@ -497,16 +495,7 @@ def _usage(line: _Found, period: BillingPeriod) -> Usage:
     return Usage(line.meter, line.path, period, line.quantity, daily_quantity, line.formula)
 
 
-def _contracted_fee_usd(fee: Price | None, own_rates: OwnRates, period: BillingPeriod) -> Decimal | None:
-    if fee is None:
-        return None
-    (tier,) = own_rates.contracted(fee, period).tiers
-    return tier.contracted_unit_price
-
-
-def _priced_line(
-    line: _Found, fee: Price | None, contracted_fee_usd: Decimal | None, charges: list[Charge]
-) -> PricedLine:
+def _priced_line(line: _Found, fee: ContractedPrice | None, charges: list[Charge]) -> PricedLine:
     price = line.price
     with localcontext(EXACT):
         list_cost = sum((charge.list_cost for charge in charges), Decimal(0))
@@ -523,8 +512,8 @@ def _priced_line(
         unit=line.meter.consumed_unit,
         formula=line.formula,
         tiers=tuple(_priced_tier(charge) for charge in charges),
-        upfront_fee=fee,
-        contracted_fee_usd=contracted_fee_usd,
+        upfront_fee=None if fee is None else fee.price,
+        contracted_fee_usd=None if fee is None else fee.tiers[0].contracted_unit_price,
         rate_name=next((charge.x_rate_name for charge in charges if charge.x_rate_name), ""),
         list_cost=list_cost,
         billed_cost=billed_cost,

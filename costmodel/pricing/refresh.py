@@ -352,7 +352,9 @@ class Refresh:
         # Before the prices: to a clock that is far behind, none of them would be in force.
         _refuse_future(job.subject, {offered.edition.day for offered in products}, self.now)
         answer = converted(products, job.needs, job.region_id, known)
-        told.accepted_gone |= _refuse_withdrawal(answer.prices, held, self.accepted)
+        # A file that lost products says of none of them that AWS withdrew it.
+        most_gone_ratio = 0.0 if left_out else WITHDRAWN_RATIO
+        told.accepted_gone |= _refuse_withdrawal(answer.prices, held, self.accepted, most_gone_ratio)
         _refuse_older(answer.prices, held, _latest_day(self.now))
         before = chain.from_iterable(prices for _, prices in held)
         broken = refuse_newly_broken(answer.prices, before, self.accepted)
@@ -661,7 +663,10 @@ def _in_any_zone(prices: Iterable[Price]) -> list[Price]:
 
 
 def _refuse_withdrawal(
-    prices: Iterable[Price], held: Iterable[tuple[PriceFile, list[Price]]], accepted: Collection[str]
+    prices: Iterable[Price],
+    held: Iterable[tuple[PriceFile, list[Price]]],
+    accepted: Collection[str],
+    most_gone_ratio: float = WITHDRAWN_RATIO,
 ) -> set[str]:
     """Names that the user accepted as gone, and that are.
 
@@ -672,7 +677,7 @@ def _refuse_withdrawal(
     for file, known in held:
         gone = [str(query) for query in sorted(price.query for price in known) if query not in listed]
         unexpected = [name for name in gone if name not in accepted]
-        if len(unexpected) > WITHDRAWN_RATIO * len(known):
+        if len(unexpected) > most_gone_ratio * len(known):
             raise PricesWithdrawn(file.path, unexpected, len(known))
         accepted_gone |= {name for name in gone if name in accepted}
     return accepted_gone

@@ -37,9 +37,9 @@ MEASURED_SHARES = {
     ("AmazonRDS", "Reserved 3yr Partial Upfront"): (Decimal("0.36"), Decimal("0.61")),
 }
 """Service and term -> the least and the most that a reservation, its fee spread, costs of on demand in the snapshot."""
-SHARE_MARGIN = Decimal("1.2")
-"""A share may be so many times beyond the measured ones. Source: engineering choice: AWS's cuts of on-demand prices, which
-reservations follow later, are smaller as a rule; half the price is noticed for any reservation.
+SHARE_MARGIN = Decimal("1.25")
+"""A share may be so many times beyond the measured ones, even above 1: a cut of on-demand prices by a fifth passes, which
+reservations follow later. Source: engineering choice: larger cuts are rare; half the price is noticed for any reservation.
 """
 FEE_SHARES = (Decimal("0.4"), Decimal("0.6"))
 """The fee of a partial payment is at least and at most so much of the whole.
@@ -53,6 +53,14 @@ ACCELERATED = frozenset({"g", "gr", "p", "inf", "trn", "dl", "vt", "f"})
 
 Source: the snapshot: g5, g6 and g6e.12xlarge have four GPUs and cost more than 16xlarge with one (EC2 instance types
 page, 2026).
+"""
+DEARER_NAMES = (
+    ("Multi-AZUsage:", "InstanceUsage:", "two zones cost at least what one does"),
+    ("Multi-AZ-", "", "two zones cost at least what one does"),
+    ("IOOptimized", "", "with its reads and writes included it costs at least as much"),
+)
+"""Part of a usage type, what stands in its place for the cheaper use, and the rule. Source: the snapshot's usage types of
+AmazonRDS: `Multi-AZUsage:db.m7g.large`, `RDS:Multi-AZ-GP3-Storage`, `Aurora:ServerlessV2IOOptimizedUsage`.
 """
 LCU_ORDER = ("gateway", "network", "application")
 """Load balancers by what a unit of their capacity costs, the cheapest first. Source: the snapshot, all regions."""
@@ -105,7 +113,7 @@ def relations(queries: Collection[PriceQuery]) -> Iterator[Relation]:
                 yield from _beside_fee(query, query.upfront_fee)
     for offers in by_use.values():
         yield from _by_what_binds(offers)
-    yield from _by_zones(listed)
+    yield from _by_name(listed)
     yield from _by_size(listed)
     yield from _by_balancer(listed)
 
@@ -119,7 +127,8 @@ def broken(found: Iterable[Relation], known: Lookup) -> Iterator[Broken]:
 
 
 def newly_broken(prices: Mapping[PriceQuery, Price], before: Lookup) -> Iterator[Comparison]:
-    """Relations that these prices break and the ones before kept, each told of the price that moved more.
+    """Relations that these prices break and the ones before kept, each told of the price that moved more; and orders
+    that two new ones break.
 
     A pair of which one is new is not refused: what is new is compared with what is like it.
     """
@@ -129,9 +138,13 @@ def newly_broken(prices: Mapping[PriceQuery, Price], before: Lookup) -> Iterator
         if low and high and not any(broken((relation,), before)):
             sides = [(relation.low, of.low_usd, low), (relation.high, of.high_usd, high)]
             (query, now, _), (other, beside, _) = sorted(sides, key=_moved_by, reverse=True)
-            price = prices[query]
-            problem = f"{shown(now)} per {price.pricing_unit}, {shown(beside)} for {other}: {relation.why}"
-            yield Comparison(price, now, beside, f"for {other}", problem, change=problem)
+        elif low is None and high is None and relation.factor == 1:
+            query, now, other, beside = relation.low, of.low_usd, relation.high, of.high_usd
+        else:
+            continue
+        price = prices[query]
+        problem = f"{shown(now)} per {price.pricing_unit}, {shown(beside)} for {other}: {relation.why}"
+        yield Comparison(price, now, beside, f"for {other}", problem, change=problem)
 
 
 def refuse_newly_broken(
@@ -170,7 +183,7 @@ def _beside_on_demand(query: PriceQuery, on_demand: PriceQuery) -> Iterator[Rela
 def _shares(query: PriceQuery) -> tuple[Decimal, Decimal]:
     measured = MEASURED_SHARES.get((query.service_code, query.term))
     if measured is not None:
-        return measured[0] / SHARE_MARGIN, min(Decimal(1), measured[1] * SHARE_MARGIN)
+        return measured[0] / SHARE_MARGIN, measured[1] * SHARE_MARGIN
     return RESERVED_SHARES if query.term.startswith(RESERVED) else plan_shares(query)
 
 
@@ -194,12 +207,12 @@ def _binds(commitment: Commitment) -> tuple[int, ...]:
     return commitment.years, _UPFRONT.get(commitment.payment, 0), int(commitment.kind in _NARROW)
 
 
-def _by_zones(listed: Collection[PriceQuery]) -> Iterator[Relation]:
+def _by_name(listed: Collection[PriceQuery]) -> Iterator[Relation]:
     for query in listed:
-        if query.usage_type.startswith("Multi-AZUsage:") and UPFRONT_FEE not in query.attributes:
-            single = replace(query, usage_type=query.usage_type.replace("Multi-AZUsage:", "InstanceUsage:"))
-            if single in listed:
-                yield Relation(single, query, "two zones cost at least what one does")
+        for dearer, cheaper, why in DEARER_NAMES:
+            other = replace(query, usage_type=query.usage_type.replace(dearer, cheaper))
+            if other != query and other in listed and UPFRONT_FEE not in query.attributes:
+                yield Relation(other, query, why)
 
 
 def _by_size(listed: Iterable[PriceQuery]) -> Iterator[Relation]:

@@ -201,6 +201,20 @@ def test_a_fee_beside_the_total_is_told_at_own_rates_too() -> None:
     assert told.contracted_fee_usd == D("21937.5")
 
 
+def test_an_own_fee_beside_the_total_is_used_and_may_have_steps() -> None:
+    line = (
+        'service: AmazonRDS, meter: "InstanceUsage:db.m6g.12xl", region: eu-west-1, attributes: {engine: MySQL}, '
+        "term: Reserved 3yr Partial Upfront, quantity: 720"
+    )
+    fee = (
+        'service: AmazonRDS, usage_type: "InstanceUsage:db.m6g.12xl", attributes: {engine: MySQL, fee: upfront}, '
+        "term: Reserved 3yr Partial Upfront, unit: Quantity, tiers: [{from: 0, price: 20000}, {from: 5, price: 19000}]"
+    )
+    result = priced(line, own(fee))
+    assert [told.contracted_fee_usd for told in result.lines] == [20_000]
+    assert result.unused_rates == ()
+
+
 def test_a_currency_is_rounded_to_its_smallest_unit() -> None:
     """31.35 x 150.1 = 4,705.635 yen, which have no sen; 10 x 0.3075 = 3.075 dinars of 1,000 fils."""
     assert converted(D("31.35"), D("150.1"), "JPY") == "4,706"

@@ -91,7 +91,7 @@ def test_the_snapshot_comes_back_unchanged_for_all_regions_and_edges(aws: AwsSer
         for price in BOOK.prices()
         if any(need.service_code == price.query.service_code and need.covers(price.query) for need in NEEDS)
     }
-    assert len(needed) == 19332
+    assert len(needed) == 19340
     places = {query.region_id for query in needed if query.region_id.count("-") == 2}
     assert len(places) == 13
     found: dict[PriceQuery, tuple[object, ...]] = {}

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from aws.cloud import NEEDS, REGION, TODAY, Cloud, PlanRate, plan_rates, small_aws
-from aws.fixtures import PUBLICATION_DATE, VERSION
+from aws.fixtures import PUBLICATION_DATE, VERSION, sku_of
 from costmodel.errors import (
     ClockSkewed,
     FileTooLarge,
@@ -232,6 +232,16 @@ def test_a_file_that_lost_a_product_of_the_book_is_refused(cloud: Cloud, shelf: 
     (failure,) = outcome.failures
     assert isinstance(failure.error, PriceFileCorrupt)
     assert f"no product: 1, 1 of them needed, such as {sku}; products are missing" in str(failure.error)
+    assert not any(change.gone for change in outcome.files)
+
+
+def test_a_first_file_that_lost_a_product_withdraws_nothing(cloud: Cloud, shelf: Shelf) -> None:
+    """The snapshot knows no SKUs: that terms have no product and a price is gone is told apart from a withdrawal."""
+    lose(cloud, {sku_of(f"{EC2} {REGION} NatGateway-Hours")})
+    outcome = refresh(shelf, EC2, Source.BULK)
+    (failure,) = outcome.failures
+    assert isinstance(failure.error, PricesWithdrawn)
+    assert "NatGateway-Hours" in str(failure.error)
     assert not any(change.gone for change in outcome.files)
 
 

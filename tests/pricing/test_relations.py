@@ -121,6 +121,8 @@ def _fees() -> Iterator[tuple[PriceQuery, PriceQuery]]:
         (swapped("m7g.large", "m7g.xlarge", EC2), "a larger size costs at least"),
         (swapped("InstanceUsage", "Multi-AZUsage", RDS), "two zones cost at least"),
         (swapped("application", "network", ELB), "the application load balancer costs at least"),
+        (swapped("RDS:GP3-Storage", "RDS:Multi-AZ-GP3-Storage", RDS), "two zones cost at least"),
+        (swapped("InstanceUsage:", "InstanceUsageIOOptimized:", RDS), "its reads and writes included"),
     ],
 )
 def test_a_lie_about_what_is_known_is_refused(lie: Lie, told: str) -> None:
@@ -140,6 +142,18 @@ def test_what_is_accepted_is_told_and_not_asked_about_again() -> None:
 @pytest.mark.parametrize("factor", ["0.2", "1", "4.9"])
 def test_prices_that_move_together_break_nothing(factor: str) -> None:
     assert refuse_newly_broken([times(price, factor) for price in HELD], HELD, ()) == []
+
+
+def test_a_cut_of_on_demand_by_a_fifth_passes_before_reservations_follow() -> None:
+    cut = [times(price, "0.8") if price.query.term == ON_DEMAND else price for price in HELD]
+    assert refuse_newly_broken(cut, HELD, ()) == []
+
+
+def test_new_reservations_that_are_swapped_are_refused() -> None:
+    before = [price for price in HELD if not price.query.term.startswith(RESERVED)]
+    with pytest.raises(ImplausiblePrice, match=r"pays at most as much.*--accept-moved"):
+        refuse_newly_broken(map(swapped("1yr", "3yr", EC2), HELD), before, ())
+    assert refuse_newly_broken(HELD, before, ()) == []
 
 
 def test_a_reservation_that_is_new_breaks_nothing_that_was_kept() -> None:
