@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Context, Decimal, DivisionByZero, Inexact, InvalidOperation, localcontext
 from typing import Literal
 
 from costmodel.demand.calendar import BillingPeriod, FloatArray
+from costmodel.pricing.price_id import query_text
 from costmodel.units import CENT
 
 EXACT = Context(prec=80, traps=[Inexact, InvalidOperation, DivisionByZero])
@@ -119,6 +121,14 @@ class Bill:
             for charge in self.charges:
                 sums[str(getattr(charge, field))] += charge.billed_cost
         return dict(sums)
+
+
+def billed_by_price_usd(charges: Iterable[Charge]) -> dict[str, float]:
+    """What charges cost over the run by their price, whatever its tier, in the order they first appear."""
+    costs: defaultdict[str, float] = defaultdict(float)
+    for charge in charges:
+        costs[query_text(charge.sku_price_id)] += float(charge.billed_cost)
+    return dict(costs)
 
 
 def to_cents(amount_usd: Decimal) -> Decimal:

@@ -131,7 +131,7 @@ def _fee_sentences(priced: PricedUsage) -> Iterator[str]:
     for line in priced.lines:
         if line.upfront_fee is not None:
             listed, paid = line.upfront_fee.tiers[0].list_unit_price, line.contracted_fee_usd
-            at_own_rates = "" if paid in (None, listed) else f", {paid:,f} at own rates,"
+            at_own_rates = "" if paid in (None, listed) else f", {paid.normalize():,f} at own rates,"
             yield (
                 f"{line.path}, {line.term}: the upfront fee of {listed.normalize():,f} USD{at_own_rates} for each unit reserved is in no amount above. "
                 "To bill it, add the same line with `fee: upfront` among its attributes, and how many are reserved as "

@@ -7,11 +7,10 @@ Source: FOCUS specification 1.2, EffectiveCost (2025-05): cost with prepayments 
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 from decimal import Decimal, localcontext
 
-from costmodel.billing.charge import EXACT, Charge
+from costmodel.billing.charge import EXACT, Charge, billed_by_price_usd
 from costmodel.decision.plans import Portfolio
 from costmodel.pricing.price_id import query_text
 
@@ -25,9 +24,7 @@ def effective_costs(charges: Sequence[Charge], portfolio: Portfolio, months: int
     billed = [charge.billed_cost for charge in charges]
     if not portfolio.purchases:
         return tuple(billed)
-    at_price_usd: defaultdict[str, float] = defaultdict(float)
-    for charge in charges:
-        at_price_usd[query_text(charge.sku_price_id)] += float(charge.billed_cost)
+    at_price_usd = billed_by_price_usd(charges)
     saved = []
     for charge in charges:
         price = query_text(charge.sku_price_id)

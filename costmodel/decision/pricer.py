@@ -85,8 +85,8 @@ class Pricer:
     smallest footprint of any candidate in question. No whole candidate costs less: its tiers share the
     allowances, prices of a step are never below 0, and platform charges never fall as a footprint grows.
 
-    Carbon is never below 0 and adds up over tiers, so each brings its own, a stand-in none; that of the platform
-    behaves as its charges. With plans each usage costs its part less the largest saving on its rate, and no plan saves
+    Carbon is never below 0 and adds up over tiers, so each brings its own, a stand-in what it emits at least; that of
+    the platform behaves as its charges. With plans each usage costs its part less the largest saving on its rate, and no plan saves
     more of it; parts of a bill costed apart, each with the free allowances to itself, never exceed the whole.
     """
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
 import numpy as np
 
-from costmodel.billing.charge import Charge
+from costmodel.billing.charge import Charge, billed_by_price_usd
 from costmodel.billing.rate import bill
 from costmodel.billing.rates import OwnRates
 from costmodel.decision.commitment_levels import LevelCurve
@@ -24,7 +23,6 @@ from costmodel.pricing.commitment import (
     Offers,
 )
 from costmodel.pricing.price import ON_DEMAND
-from costmodel.pricing.price_id import query_text
 from costmodel.services._base import Usage
 
 WAF_CODE = "awswaf"
@@ -114,7 +112,11 @@ def bundled_spend(
     if not cloudfront_usd.any():
         return None
     return BundledSpend(
-        found, cloudfront_usd, _by_month(waf, calendar), _by_price(cloudfront), _by_price(waf)
+        found,
+        cloudfront_usd,
+        _by_month(waf, calendar),
+        billed_by_price_usd(cloudfront),
+        billed_by_price_usd(waf),
     )
 
 
@@ -123,13 +125,6 @@ def _by_month(charges: Iterable[Charge], calendar: Calendar) -> FloatArray:
     for charge in charges:
         months[charge.billing_period] += charge.billed_cost
     return np.array([float(cost_usd) for cost_usd in months.values()])
-
-
-def _by_price(charges: Iterable[Charge]) -> dict[str, float]:
-    costs: defaultdict[str, float] = defaultdict(float)
-    for charge in charges:
-        costs[query_text(charge.sku_price_id)] += float(charge.billed_cost)
-    return dict(costs)
 
 
 def _shared(saved_usd: float, costs: Mapping[str, float]) -> dict[str, float]:
